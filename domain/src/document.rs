@@ -1,0 +1,98 @@
+//! Reading the JSON documents that people write: strict, and with errors that
+//! name the field, what was found and what was expected.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+
+/// One thing that is wrong with a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: `functions.checkout.zip`, or empty for the whole document.
+    pub path: String,
+    /// What was found, what was expected and, where it helps, what to do.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem at this path.
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() || self.path == "." {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.path, self.message)
+        }
+    }
+}
+
+/// A document that can't be used, with everything that is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{document} is not valid: {}", list(problems))]
+pub struct Invalid {
+    /// Which document: `release.json`, `/sluice/storefront/prod`.
+    pub document: String,
+    /// At least one problem.
+    pub problems: Vec<Problem>,
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// A document that knows its own rules beyond its shape.
+pub trait Document: DeserializeOwned {
+    /// Adds what is wrong to `problems`.
+    fn check(&self, problems: &mut Vec<Problem>);
+
+    /// Reads and checks a document. Unknown fields are refused with their path.
+    ///
+    /// # Errors
+    /// With every problem found; a document of the wrong shape stops at its first.
+    fn parse(name: &str, json: &[u8]) -> Result<Self, Invalid> {
+        let invalid = |problems| Invalid { document: name.to_owned(), problems };
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let document: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let path = error.path().to_string();
+            invalid(vec![Problem::new(path, error.inner().to_string())])
+        })?;
+        reader
+            .end()
+            .map_err(|error| invalid(vec![Problem::new("", format!("text after the document's end: {error}"))]))?;
+        let mut problems = Vec::new();
+        document.check(&mut problems);
+        if problems.is_empty() { Ok(document) } else { Err(invalid(problems)) }
+    }
+}
+
+/// Checks a name that becomes part of keys, paths and execution names.
+pub(crate) fn check_name(path: &str, name: &str, longest: usize, problems: &mut Vec<Problem>) {
+    let starts_well = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    let is_plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if !starts_well || !is_plain || name.len() > longest {
+        problems.push(Problem::new(
+            path,
+            format!(
+                "found `{name}`; expected 1 to {longest} of a-z, 0-9 and `-`, starting with a letter"
+            ),
+        ));
+    }
+}
+
+/// Checks that a number lies within bounds.
+pub(crate) fn check_range<T: PartialOrd + fmt::Display>(
+    path: &str,
+    found: T,
+    least: T,
+    most: T,
+    problems: &mut Vec<Problem>,
+) {
+    if !(found >= least && found <= most) {
+        problems.push(Problem::new(path, format!("found {found}; expected {least} to {most}")));
+    }
+}

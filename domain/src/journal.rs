@@ -1,0 +1,58 @@
+//! The journal: what must be known to put a release group back, written before
+//! the first alias moves. Rolling back and the watchdog work from it alone.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::settings::Step;
+
+/// The journal of one promotion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Journal {
+    /// The functions that shift, by the name that manifests use.
+    pub functions: BTreeMap<String, Entry>,
+    /// The steps of the plan.
+    pub steps: Vec<Step>,
+    /// The last step that was begun, from 0. None: no alias was touched yet.
+    #[serde(default)]
+    pub step: Option<usize>,
+    /// When that step had reached every alias of the group.
+    #[serde(default)]
+    pub shifted_at: Option<Timestamp>,
+    /// The point of no return: from here on nothing reverts.
+    #[serde(default)]
+    pub committed: bool,
+}
+
+/// One alias of the group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The Lambda function's name or ARN.
+    pub name: String,
+    /// The alias.
+    pub alias: String,
+    /// The version that served before. None: there was no alias, and rolling
+    /// back takes it away again.
+    pub stable: Option<String>,
+    /// The version that is being released.
+    pub canary: String,
+    /// The alias's RevisionId as Sluice last saw or made it.
+    pub revision: Option<String>,
+}
+
+impl Journal {
+    /// The weight of the step that was last begun, in percent.
+    #[must_use]
+    pub fn weight(&self) -> f64 {
+        self.step.and_then(|step| self.steps.get(step)).map_or(0.0, |step| step.weight)
+    }
+
+    /// The step to take next, if one is left.
+    #[must_use]
+    pub fn next_step(&self) -> Option<(usize, &Step)> {
+        let next = self.step.map_or(0, |step| step + 1);
+        self.steps.get(next).map(|step| (next, step))
+    }
+}

@@ -1,0 +1,24 @@
+//! Sluice's vocabulary and pure decisions.
+//!
+//! What lives here: the documents people write ([`manifest`], [`settings`]),
+//! the records Sluice keeps ([`promotion`], [`plan`], [`journal`],
+//! [`approval`], [`ledger`]) and every decision that can be made from data
+//! alone ([`judge`], [`alias`], [`naming`]).
+//!
+//! What never does: I/O, async, clocks, environment variables, AWS types.
+//! Time comes in as data ([`jiff::Timestamp`]), so that every decision can be
+//! replayed.
+
+pub mod alias;
+pub mod approval;
+pub mod digest;
+pub mod document;
+pub mod journal;
+pub mod judge;
+pub mod ledger;
+pub mod manifest;
+pub mod naming;
+pub mod plan;
+pub mod promotion;
+pub mod settings;
+pub mod stats;

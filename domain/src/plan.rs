@@ -1,0 +1,183 @@
+//! The plan: what a promotion would change, computed from what is there now.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::manifest::{Configuration, Manifest};
+use crate::settings::{JudgePolicy, Settings, Step};
+
+/// What a promotion would change. Approval binds to its [`Plan::hash`]; it is
+/// computed again after the wait, and a different hash voids the approval.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The bundle digest.
+    pub bundle: Digest,
+    /// Per function of the manifest, what is there and what would be.
+    pub functions: BTreeMap<String, FunctionPlan>,
+    /// The shift.
+    pub steps: Vec<Step>,
+    /// How it is judged.
+    pub judge: JudgePolicy,
+}
+
+/// What is there and what would be, for one function.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FunctionPlan {
+    /// The Lambda function's name or ARN, from the settings.
+    pub name: String,
+    /// The function's ARN: what is locked.
+    pub arn: String,
+    /// Its alias, from the settings.
+    pub alias: String,
+    /// The version that the alias points to. None: no alias yet, a first deployment.
+    pub current: Option<CurrentVersion>,
+    /// The SHA-256 of the code that the bundle brings.
+    pub code: Digest,
+    /// The configuration that the bundle brings.
+    pub configuration: Option<Configuration>,
+    /// What this promotion does to the function.
+    pub change: Change,
+}
+
+/// The version that serves now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurrentVersion {
+    /// The version's number.
+    pub version: String,
+    /// The SHA-256 of its code.
+    pub code: Digest,
+}
+
+/// What a promotion does to a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Publish a new version and shift traffic to it.
+    Update,
+    /// Publish a version and create the alias: there is no baseline yet.
+    First,
+    /// Code and configuration are what already serves: left out of the shift.
+    Unchanged,
+}
+
+/// What was found of one function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// The function's ARN, without a qualifier.
+    pub arn: String,
+    /// The alias's version with its code and configuration, if there is an alias.
+    pub live: Option<(CurrentVersion, LiveConfiguration)>,
+}
+
+/// Configuration that a published version froze.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LiveConfiguration {
+    /// Environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// Memory in MB.
+    pub memory_mb: Option<u32>,
+    /// Time-out in seconds.
+    pub timeout_seconds: Option<u32>,
+    /// Layer version ARNs.
+    pub layers: Vec<String>,
+}
+
+/// Why no plan can be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoPlan {
+    /// A function of the bundle has no place in the environment.
+    #[error(
+        "release.json names function `{function}`, which the environment's settings don't; \
+         add it under `functions` with `sluice env put`"
+    )]
+    UnknownFunction {
+        /// The name in the manifest.
+        function: String,
+    },
+    /// The environment's function was not looked at.
+    #[error("nothing was observed of function `{function}`")]
+    NotObserved {
+        /// The name in the manifest.
+        function: String,
+    },
+}
+
+impl Plan {
+    /// Makes the plan from what was built, what is wanted and what is there.
+    ///
+    /// # Errors
+    /// When the manifest names a function that the settings or the
+    /// observation lack.
+    pub fn make(
+        bundle: Digest,
+        manifest: &Manifest,
+        settings: &Settings,
+        observed: &BTreeMap<String, Observed>,
+    ) -> Result<Self, NoPlan> {
+        let mut functions = BTreeMap::new();
+        for (name, built) in &manifest.functions {
+            let target = settings
+                .functions
+                .get(name)
+                .ok_or_else(|| NoPlan::UnknownFunction { function: name.clone() })?;
+            let found = observed.get(name).ok_or_else(|| NoPlan::NotObserved { function: name.clone() })?;
+            let code = match (&built.zip, &built.image) {
+                (Some(zip), _) => zip.digest.clone(),
+                (None, Some(image)) => image.digest.clone(),
+                (None, None) => return Err(NoPlan::NotObserved { function: name.clone() }),
+            };
+            functions.insert(
+                name.clone(),
+                FunctionPlan {
+                    name: target.name.clone(),
+                    arn: found.arn.clone(),
+                    alias: target.alias.clone(),
+                    current: found.live.as_ref().map(|(version, _)| version.clone()),
+                    change: change(&code, built.configuration.as_ref(), found),
+                    code,
+                    configuration: built.configuration.clone(),
+                },
+            );
+        }
+        Ok(Self { bundle, functions, steps: settings.steps.clone(), judge: settings.judge.clone() })
+    }
+
+    /// The plan's own digest.
+    ///
+    /// # Errors
+    /// When a number of the plan can't be written as JSON (not a number).
+    pub fn hash(&self) -> Result<Digest, serde_json::Error> {
+        Digest::of_canonical(self)
+    }
+
+    /// The functions that change, in order.
+    pub fn changes(&self) -> impl Iterator<Item = (&String, &FunctionPlan)> {
+        self.functions.iter().filter(|(_, function)| function.change != Change::Unchanged)
+    }
+}
+
+fn change(code: &Digest, configuration: Option<&Configuration>, found: &Observed) -> Change {
+    match &found.live {
+        None => Change::First,
+        Some((current, live)) if current.code == *code && live.satisfies(configuration) => Change::Unchanged,
+        Some(_) => Change::Update,
+    }
+}
+
+impl LiveConfiguration {
+    /// Whether this is already what the bundle asks for. What it leaves out stays as it is.
+    #[must_use]
+    pub fn satisfies(&self, wanted: Option<&Configuration>) -> bool {
+        let Some(wanted) = wanted else { return true };
+        wanted.environment.as_ref().is_none_or(|environment| *environment == self.environment)
+            && wanted.memory_mb.is_none_or(|memory| Some(memory) == self.memory_mb)
+            && wanted.timeout_seconds.is_none_or(|timeout| Some(timeout) == self.timeout_seconds)
+            && wanted.layers.as_ref().is_none_or(|layers| *layers == self.layers)
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,0 +1,354 @@
+//! An environment's settings: one document in Parameter Store, at
+//! `/sluice/<application>/<environment>`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Document, Problem, check_name, check_range};
+
+/// How releases enter one environment of one application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The version of this format. Always 1.
+    pub schema: u32,
+    /// The environment's place on the path: a release goes through the
+    /// environments of an application in ascending order.
+    pub order: u32,
+    /// The functions of the release group, by the name that manifests use.
+    pub functions: BTreeMap<String, Target>,
+    /// A role to assume, for an environment in another account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// The shift, step by step. The last step's weight must be 100; its bake is
+    /// the final bake.
+    #[serde(default = "default_steps")]
+    pub steps: Vec<Step>,
+    /// How a step is judged.
+    #[serde(default)]
+    pub judge: JudgePolicy,
+    /// Who must say yes. Left out: nobody is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalPolicy>,
+    /// Who is told.
+    #[serde(default)]
+    pub channels: Channels,
+    /// What happens when another promotion holds the targets.
+    #[serde(default)]
+    pub queue: QueuePolicy,
+    /// Set to stop the line: no promotion starts and none takes a further step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<Freeze>,
+}
+
+/// The Lambda function and alias that a name stands for in an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The function's name or ARN, without a qualifier.
+    pub name: String,
+    /// The alias that its callers use.
+    #[serde(default = "default_alias")]
+    pub alias: String,
+}
+
+/// A role in another account, and the external id that it asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// The role's ARN.
+    pub arn: String,
+    /// The external id in its trust policy.
+    pub external_id: String,
+    /// The region of the functions. Left out: Sluice's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+/// One step of the shift.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Share of the traffic on the new version, in percent, above 0 to 100.
+    pub weight: f64,
+    /// How long the step is watched, in seconds. 0: not watched and not judged.
+    pub bake_seconds: u64,
+}
+
+/// How a step is judged. See the README, "How the judge decides".
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct JudgePolicy {
+    /// The period of the metrics, in seconds: 1, 5, 10, 30 or a multiple of 60.
+    /// AWS's own Lambda metrics have 60.
+    pub period_seconds: u64,
+    /// How long metrics take to arrive, in seconds. The youngest data is left
+    /// out by this much, and the bake lasts longer by it.
+    pub lag_seconds: u64,
+    /// Invocations that the new version must have had before it can pass.
+    pub min_invocations: u64,
+    /// The share of failing invocations above which a version is unhealthy,
+    /// whatever the other one does (0.05 is 5 %).
+    pub max_error_rate: f64,
+    /// The rise of the failing share, against the version that serves beside
+    /// it, that must be excluded before a step passes (0.02 is two points).
+    pub max_error_increase: f64,
+    /// A rise this small is never a reason to roll back (0.005 is half a point).
+    pub tolerated_error_increase: f64,
+    /// Confidence of each step's verdict over all looks at it together.
+    pub confidence: f64,
+    /// How many seconds a step may be extended while the verdict is inconclusive.
+    pub extend_seconds: u64,
+    /// What happens when a step is still inconclusive at that limit.
+    pub on_inconclusive: OnInconclusive,
+}
+
+/// What to do when the data never sufficed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnInconclusive {
+    /// Take the new version out.
+    RollBack,
+    /// Go on all the same. For environments without real traffic.
+    Advance,
+}
+
+/// Who must say yes before a release enters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalPolicy {
+    /// People who may vote.
+    pub approvers: Vec<Approver>,
+    /// How many of them must approve. One reject ends it.
+    #[serde(default = "default_quorum")]
+    pub quorum: usize,
+    /// How long the request stays open, in seconds.
+    #[serde(default = "default_expiry")]
+    pub expires_seconds: u64,
+}
+
+/// A person who may vote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Approver {
+    /// Short name, as typed on the page.
+    pub name: String,
+    /// E-mail address: how authors of a change are recognised as such.
+    pub email: String,
+    /// The SecureString parameter that holds this person's approval code.
+    pub code_parameter: String,
+}
+
+/// Who is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Channels {
+    /// An SNS topic. Left out: Sluice's own topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic_arn: Option<String>,
+}
+
+/// What happens when another promotion holds the targets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QueuePolicy {
+    /// Wait in line, first come first served.
+    #[default]
+    Wait,
+    /// Wait in line, and end the older ones of the same application and
+    /// environment that wait there.
+    Supersede,
+    /// End at once.
+    Refuse,
+}
+
+/// Why the line is stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Freeze {
+    /// Who stopped it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+fn default_alias() -> String {
+    "live".to_owned()
+}
+
+fn default_quorum() -> usize {
+    1
+}
+
+fn default_expiry() -> u64 {
+    24 * 60 * 60
+}
+
+fn default_steps() -> Vec<Step> {
+    vec![
+        Step { weight: 10.0, bake_seconds: 10 * 60 },
+        Step { weight: 50.0, bake_seconds: 10 * 60 },
+        Step { weight: 100.0, bake_seconds: 30 * 60 },
+    ]
+}
+
+impl Default for JudgePolicy {
+    fn default() -> Self {
+        Self {
+            period_seconds: 60,
+            lag_seconds: 120,
+            min_invocations: 100,
+            max_error_rate: 0.05,
+            max_error_increase: 0.02,
+            tolerated_error_increase: 0.005,
+            confidence: 0.99,
+            extend_seconds: 60 * 60,
+            on_inconclusive: OnInconclusive::RollBack,
+        }
+    }
+}
+
+/// The longest wait of one Step Functions state that Sluice uses, in seconds.
+const LONGEST_BAKE: u64 = 7 * 24 * 60 * 60;
+
+impl Document for Settings {
+    fn check(&self, problems: &mut Vec<Problem>) {
+        if self.schema != 1 {
+            problems.push(Problem::new("schema", format!("found {}; expected 1", self.schema)));
+        }
+        if self.functions.is_empty() {
+            problems.push(Problem::new("functions", "found none; expected at least one function"));
+        }
+        // DynamoDB writes at most 100 items in one transaction: the locks of a
+        // group are taken together or not at all.
+        check_range("functions", self.functions.len(), 1, 100, problems);
+        for (name, target) in &self.functions {
+            check_name(&format!("functions.{name}"), name, 64, problems);
+            target.check(&format!("functions.{name}"), problems);
+        }
+        self.check_targets_are_used_once(problems);
+        self.check_steps(problems);
+        self.judge.check(problems);
+        if let Some(approval) = &self.approval {
+            approval.check(problems);
+        }
+    }
+}
+
+impl Settings {
+    fn check_targets_are_used_once(&self, problems: &mut Vec<Problem>) {
+        let mut seen = BTreeMap::new();
+        for (name, target) in &self.functions {
+            if let Some(other) = seen.insert(&target.name, name) {
+                problems.push(Problem::new(
+                    format!("functions.{name}.name"),
+                    format!("found `{}`, which functions.{other} names too; expected each function once", target.name),
+                ));
+            }
+        }
+    }
+
+    fn check_steps(&self, problems: &mut Vec<Problem>) {
+        let mut before = 0.0;
+        for (index, step) in self.steps.iter().enumerate() {
+            let path = format!("steps[{index}]");
+            if !(step.weight > before && step.weight <= 100.0) {
+                problems.push(Problem::new(
+                    format!("{path}.weight"),
+                    format!("found {}; expected more than {before} and at most 100", step.weight),
+                ));
+            }
+            before = step.weight;
+            check_range(&format!("{path}.bake_seconds"), step.bake_seconds, 0, LONGEST_BAKE, problems);
+        }
+        if self.steps.last().is_none_or(|last| last.weight < 100.0) {
+            problems.push(Problem::new("steps", "the last step's weight is not 100; expected a shift that ends"));
+        }
+    }
+}
+
+impl Target {
+    fn check(&self, path: &str, problems: &mut Vec<Problem>) {
+        let name = self.name.rsplit(':').next().unwrap_or_default();
+        let is_plain = !name.is_empty()
+            && name.len() <= 64
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if !is_plain {
+            problems.push(Problem::new(
+                format!("{path}.name"),
+                format!("found `{}`; expected a function's name or ARN without a qualifier", self.name),
+            ));
+        }
+        let alias_is_version = self.alias.bytes().all(|b| b.is_ascii_digit());
+        if self.alias.starts_with('$') || alias_is_version {
+            problems.push(Problem::new(
+                format!("{path}.alias"),
+                format!("found `{}`; expected an alias, neither a version nor $LATEST", self.alias),
+            ));
+        }
+    }
+}
+
+impl JudgePolicy {
+    fn check(&self, problems: &mut Vec<Problem>) {
+        if !matches!(self.period_seconds, 1 | 5 | 10 | 30) && (self.period_seconds == 0 || self.period_seconds % 60 != 0) {
+            problems.push(Problem::new(
+                "judge.period_seconds",
+                format!("found {}; CloudWatch knows 1, 5, 10, 30 and multiples of 60", self.period_seconds),
+            ));
+        }
+        check_range("judge.lag_seconds", self.lag_seconds, 0, 3600, problems);
+        check_range("judge.max_error_rate", self.max_error_rate, 0.0, 1.0, problems);
+        check_range("judge.max_error_increase", self.max_error_increase, 0.0001, 1.0, problems);
+        check_range(
+            "judge.tolerated_error_increase",
+            self.tolerated_error_increase,
+            0.0,
+            self.max_error_increase,
+            problems,
+        );
+        check_range("judge.confidence", self.confidence, 0.8, 0.9999, problems);
+        check_range("judge.extend_seconds", self.extend_seconds, 0, LONGEST_BAKE, problems);
+    }
+}
+
+impl ApprovalPolicy {
+    fn check(&self, problems: &mut Vec<Problem>) {
+        check_range("approval.quorum", self.quorum, 1, self.approvers.len().max(1), problems);
+        if self.approvers.is_empty() {
+            problems.push(Problem::new("approval.approvers", "found none; expected at least as many as the quorum"));
+        }
+        check_range("approval.expires_seconds", self.expires_seconds, 1, LONGEST_BAKE, problems);
+        for (index, approver) in self.approvers.iter().enumerate() {
+            let path = format!("approval.approvers[{index}]");
+            check_name(&format!("{path}.name"), &approver.name, 64, problems);
+            let earlier = &self.approvers[..index];
+            if earlier.iter().any(|other| other.name == approver.name || other.same_address(&approver.email)) {
+                problems.push(Problem::new(path, "names a person that stands above; expected each person once"));
+            }
+        }
+    }
+}
+
+impl Approver {
+    /// Whether this address is this person's, however it is spelled.
+    #[must_use]
+    pub fn same_address(&self, email: &str) -> bool {
+        canonical_address(&self.email) == canonical_address(email)
+    }
+}
+
+/// Addresses that reach the same mailbox compare equal: case and a `+tag` don't count.
+fn canonical_address(email: &str) -> String {
+    let email = email.trim().to_lowercase();
+    match email.split_once('@') {
+        Some((local, domain)) => format!("{}@{domain}", local.split('+').next().unwrap_or_default()),
+        None => email,
+    }
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;
