@@ -22,7 +22,10 @@ impl Routing {
     /// One version, no extra weight.
     #[must_use]
     pub fn only(version: impl Into<String>) -> Self {
-        Self { version: version.into(), weights: BTreeMap::new() }
+        Self {
+            version: version.into(),
+            weights: BTreeMap::new(),
+        }
     }
 
     /// Whether the alias stands on one version.
@@ -66,7 +69,10 @@ pub fn intent(entry: &Entry, weight: f64) -> Option<Routing> {
     }
     let stable = entry.stable.as_ref()?;
     let weights = BTreeMap::from([(entry.canary.clone(), weight / 100.0)]);
-    Some(Routing { version: stable.clone(), weights })
+    Some(Routing {
+        version: stable.clone(),
+        weights,
+    })
 }
 
 /// What to do on a forward step.
@@ -94,10 +100,14 @@ pub fn forward(entry: &Entry, intent: &Routing, found: Option<&Alias>) -> Forwar
     match found {
         Some(alias) if alias.routing == *intent => Forward::Done,
         Some(alias) if entry.revision.as_deref() == Some(alias.revision.as_str()) => {
-            Forward::Update { revision: alias.revision.clone() }
+            Forward::Update {
+                revision: alias.revision.clone(),
+            }
         }
         None if entry.stable.is_none() && entry.revision.is_none() => Forward::Create,
-        found => Forward::Foreign { found: found.map(|alias| alias.routing.clone()) },
+        found => Forward::Foreign {
+            found: found.map(|alias| alias.routing.clone()),
+        },
     }
 }
 
@@ -127,14 +137,22 @@ pub enum Settle {
 #[must_use]
 pub fn settle(entry: &Entry, found: Option<&Alias>) -> Settle {
     let Some(alias) = found else {
-        return if entry.stable.is_some() { Settle::Missing } else { Settle::Gone };
+        return if entry.stable.is_some() {
+            Settle::Missing
+        } else {
+            Settle::Gone
+        };
     };
     let Some(stable) = &entry.stable else {
         return settle_first(entry, alias);
     };
     let ours = [stable.as_str(), entry.canary.as_str()];
     let foreign_main = !ours.contains(&alias.routing.version.as_str());
-    let version = if foreign_main { alias.routing.version.clone() } else { stable.clone() };
+    let version = if foreign_main {
+        alias.routing.version.clone()
+    } else {
+        stable.clone()
+    };
     let weights: BTreeMap<String, f64> = alias
         .routing
         .weights
@@ -143,7 +161,11 @@ pub fn settle(entry: &Entry, found: Option<&Alias>) -> Settle {
         .map(|(other, weight)| (other.clone(), *weight))
         .collect();
     let foreign = foreign_main || !weights.is_empty();
-    Settle::Update { routing: Routing { version, weights }, revision: alias.revision.clone(), foreign }
+    Settle::Update {
+        routing: Routing { version, weights },
+        revision: alias.revision.clone(),
+        foreign,
+    }
 }
 
 /// The alias did not exist before: take it away again, unless others use it by now.
@@ -154,7 +176,10 @@ fn settle_first(entry: &Entry, alias: &Alias) -> Settle {
         return Settle::Delete;
     }
     Settle::Update {
-        routing: Routing { version: alias.routing.version.clone(), weights },
+        routing: Routing {
+            version: alias.routing.version.clone(),
+            weights,
+        },
         revision: alias.revision.clone(),
         foreign: true,
     }

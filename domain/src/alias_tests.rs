@@ -13,8 +13,17 @@ fn entry(stable: Option<&str>) -> Entry {
 }
 
 fn alias(version: &str, weights: &[(&str, f64)], revision: &str) -> Alias {
-    let weights = weights.iter().map(|(version, weight)| ((*version).to_owned(), *weight)).collect();
-    Alias { routing: Routing { version: version.into(), weights }, revision: revision.into() }
+    let weights = weights
+        .iter()
+        .map(|(version, weight)| ((*version).to_owned(), *weight))
+        .collect();
+    Alias {
+        routing: Routing {
+            version: version.into(),
+            weights,
+        },
+        revision: revision.into(),
+    }
 }
 
 #[test]
@@ -38,20 +47,32 @@ fn a_first_deployment_has_nothing_to_share_before_it_takes_all() {
 fn a_lost_answer_is_recognised_by_what_stands_there() {
     let intent = intent(&entry(Some("1")), 10.0).expect("intent");
     let found = alias("1", &[("2", 0.1)], "somebody-elses");
-    assert_eq!(forward(&entry(Some("1")), &intent, Some(&found)), Forward::Done);
+    assert_eq!(
+        forward(&entry(Some("1")), &intent, Some(&found)),
+        Forward::Done
+    );
 }
 
 #[test]
 fn a_foreign_change_stops_a_forward_step() {
     let intent = intent(&entry(Some("1")), 10.0).expect("intent");
     let found = alias("7", &[], "r9");
-    assert!(matches!(forward(&entry(Some("1")), &intent, Some(&found)), Forward::Foreign { .. }));
-    assert!(matches!(forward(&entry(Some("1")), &intent, None), Forward::Foreign { found: None }));
+    assert!(matches!(
+        forward(&entry(Some("1")), &intent, Some(&found)),
+        Forward::Foreign { .. }
+    ));
+    assert!(matches!(
+        forward(&entry(Some("1")), &intent, None),
+        Forward::Foreign { found: None }
+    ));
 }
 
 #[test]
 fn rolling_back_leaves_a_single_foreign_version_alone() {
-    let Settle::Update { routing, foreign, .. } = settle(&entry(Some("1")), Some(&alias("7", &[("2", 0.1)], "r"))) else {
+    let Settle::Update {
+        routing, foreign, ..
+    } = settle(&entry(Some("1")), Some(&alias("7", &[("2", 0.1)], "r")))
+    else {
         panic!("an update was expected");
     };
     assert!(foreign);
@@ -60,7 +81,10 @@ fn rolling_back_leaves_a_single_foreign_version_alone() {
 
 #[test]
 fn rolling_back_a_first_deployment_takes_its_alias_away() {
-    assert_eq!(settle(&entry(None), Some(&alias("2", &[], "r"))), Settle::Delete);
+    assert_eq!(
+        settle(&entry(None), Some(&alias("2", &[], "r"))),
+        Settle::Delete
+    );
     assert_eq!(settle(&entry(None), None), Settle::Gone);
 }
 

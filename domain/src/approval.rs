@@ -86,7 +86,10 @@ impl Request {
     /// The addresses that must not approve a release: its author and co-authors.
     #[must_use]
     pub fn authors_of(manifest: &Manifest) -> Vec<String> {
-        std::iter::once(&manifest.author).chain(&manifest.co_authors).map(|person| person.email.clone()).collect()
+        std::iter::once(&manifest.author)
+            .chain(&manifest.co_authors)
+            .map(|person| person.email.clone())
+            .collect()
     }
 
     /// The approver of this name, if they may make this choice. Authors may
@@ -101,7 +104,10 @@ impl Request {
             .iter()
             .find(|approver| approver.name == person)
             .ok_or_else(|| Ineligible::Unknown(person.to_owned()))?;
-        let is_author = self.authors.iter().any(|email| approver.same_address(email));
+        let is_author = self
+            .authors
+            .iter()
+            .any(|email| approver.same_address(email));
         if is_author && choice == Choice::Approve {
             return Err(Ineligible::Author(person.to_owned()));
         }
@@ -114,7 +120,9 @@ impl Request {
     pub fn tally(&self, votes: &[Vote], now: Timestamp) -> State {
         let valid: Vec<&Vote> = votes
             .iter()
-            .filter(|vote| vote.at < self.expires_at && self.voter(&vote.person, vote.choice).is_ok())
+            .filter(|vote| {
+                vote.at < self.expires_at && self.voter(&vote.person, vote.choice).is_ok()
+            })
             .collect();
         if valid.iter().any(|vote| vote.choice == Choice::Reject) {
             return State::Rejected;
@@ -162,47 +170,83 @@ mod tests {
 
     fn vote(person: &str, choice: Choice, second: i64) -> Vote {
         let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
-        Vote { person: person.into(), choice, comment: String::new(), at, method: "code".into() }
+        Vote {
+            person: person.into(),
+            choice,
+            comment: String::new(),
+            at,
+            method: "code".into(),
+        }
     }
 
     fn tally(quorum: usize, votes: &[Vote], second: i64) -> State {
-        request(quorum).tally(votes, Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second))
+        request(quorum).tally(
+            votes,
+            Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second),
+        )
     }
 
     #[test]
     fn enough_different_people_approve() {
-        let votes = [vote("ada", Choice::Approve, 1), vote("bob", Choice::Approve, 2)];
+        let votes = [
+            vote("ada", Choice::Approve, 1),
+            vote("bob", Choice::Approve, 2),
+        ];
         assert_eq!(tally(2, &votes[..1], 3), State::Pending);
         assert_eq!(tally(2, &votes, 3), State::Approved);
     }
 
     #[test]
     fn one_person_counts_once() {
-        let votes = [vote("ada", Choice::Approve, 1), vote("ada", Choice::Approve, 2)];
+        let votes = [
+            vote("ada", Choice::Approve, 1),
+            vote("ada", Choice::Approve, 2),
+        ];
         assert_eq!(tally(2, &votes, 3), State::Pending);
     }
 
     #[test]
     fn one_reject_ends_it_whatever_the_others_say() {
-        let votes = [vote("ada", Choice::Approve, 1), vote("bob", Choice::Reject, 2)];
+        let votes = [
+            vote("ada", Choice::Approve, 1),
+            vote("bob", Choice::Reject, 2),
+        ];
         assert_eq!(tally(1, &votes, 3), State::Rejected);
     }
 
     #[test]
     fn authors_cannot_approve_their_own_change_under_any_spelling_but_may_reject_it() {
-        assert_eq!(tally(1, &[vote("eve", Choice::Approve, 1)], 3), State::Pending);
-        assert_eq!(tally(1, &[vote("eve", Choice::Reject, 1)], 3), State::Rejected);
-        assert_eq!(request(1).voter("eve", Choice::Approve), Err(Ineligible::Author("eve".into())));
+        assert_eq!(
+            tally(1, &[vote("eve", Choice::Approve, 1)], 3),
+            State::Pending
+        );
+        assert_eq!(
+            tally(1, &[vote("eve", Choice::Reject, 1)], 3),
+            State::Rejected
+        );
+        assert_eq!(
+            request(1).voter("eve", Choice::Approve),
+            Err(Ineligible::Author("eve".into()))
+        );
     }
 
     #[test]
     fn strangers_do_not_count() {
-        assert_eq!(tally(1, &[vote("mallory", Choice::Reject, 1)], 3), State::Pending);
+        assert_eq!(
+            tally(1, &[vote("mallory", Choice::Reject, 1)], 3),
+            State::Pending
+        );
     }
 
     #[test]
     fn a_vote_after_the_deadline_does_not_count() {
-        assert_eq!(tally(1, &[vote("ada", Choice::Approve, 60)], 61), State::Expired);
-        assert_eq!(tally(1, &[vote("ada", Choice::Approve, 59)], 61), State::Approved);
+        assert_eq!(
+            tally(1, &[vote("ada", Choice::Approve, 60)], 61),
+            State::Expired
+        );
+        assert_eq!(
+            tally(1, &[vote("ada", Choice::Approve, 59)], 61),
+            State::Approved
+        );
     }
 }

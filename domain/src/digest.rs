@@ -80,7 +80,11 @@ impl TryFrom<String> for Digest {
         let valid = text.strip_prefix("sha256:").is_some_and(|hex| {
             hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         });
-        if valid { Ok(Self(text)) } else { Err(InvalidDigest(text)) }
+        if valid {
+            Ok(Self(text))
+        } else {
+            Err(InvalidDigest(text))
+        }
     }
 }
 
@@ -131,7 +135,12 @@ mod tests {
 
     #[test]
     fn upper_case_and_short_digests_are_refused() {
-        for text in ["sha256:ABC", "", "md5:00", &format!("sha256:{}", "A".repeat(64))] {
+        for text in [
+            "sha256:ABC",
+            "",
+            "md5:00",
+            &format!("sha256:{}", "A".repeat(64)),
+        ] {
             let error = text.parse::<Digest>().expect_err("must be refused");
             assert!(error.to_string().contains("64 lower-case hex digits"));
         }
@@ -139,8 +148,10 @@ mod tests {
 
     #[test]
     fn canonical_json_does_not_depend_on_the_order_of_keys() {
-        let one: serde_json::Value = serde_json::from_str(r#"{"a":1,"b":{"d":2,"c":3}}"#).expect("json");
-        let two: serde_json::Value = serde_json::from_str(r#"{"b":{"c":3,"d":2},"a":1}"#).expect("json");
+        let one: serde_json::Value =
+            serde_json::from_str(r#"{"a":1,"b":{"d":2,"c":3}}"#).expect("json");
+        let two: serde_json::Value =
+            serde_json::from_str(r#"{"b":{"c":3,"d":2},"a":1}"#).expect("json");
         assert_eq!(
             Digest::of_canonical(&one).expect("canonical"),
             Digest::of_canonical(&two).expect("canonical")

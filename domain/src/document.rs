@@ -17,7 +17,10 @@ pub struct Problem {
 impl Problem {
     /// A problem at this path.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
     }
 }
 
@@ -42,7 +45,11 @@ pub struct Invalid {
 }
 
 fn list(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// A document that knows its own rules beyond its shape.
@@ -55,25 +62,37 @@ pub trait Document: DeserializeOwned {
     /// # Errors
     /// With every problem found; a document of the wrong shape stops at its first.
     fn parse(name: &str, json: &[u8]) -> Result<Self, Invalid> {
-        let invalid = |problems| Invalid { document: name.to_owned(), problems };
+        let invalid = |problems| Invalid {
+            document: name.to_owned(),
+            problems,
+        };
         let mut reader = serde_json::Deserializer::from_slice(json);
         let document: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
             invalid(vec![Problem::new(path, error.inner().to_string())])
         })?;
-        reader
-            .end()
-            .map_err(|error| invalid(vec![Problem::new("", format!("text after the document's end: {error}"))]))?;
+        reader.end().map_err(|error| {
+            invalid(vec![Problem::new(
+                "",
+                format!("text after the document's end: {error}"),
+            )])
+        })?;
         let mut problems = Vec::new();
         document.check(&mut problems);
-        if problems.is_empty() { Ok(document) } else { Err(invalid(problems)) }
+        if problems.is_empty() {
+            Ok(document)
+        } else {
+            Err(invalid(problems))
+        }
     }
 }
 
 /// Checks a name that becomes part of keys, paths and execution names.
 pub(crate) fn check_name(path: &str, name: &str, longest: usize, problems: &mut Vec<Problem>) {
     let starts_well = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-    let is_plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let is_plain = name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !starts_well || !is_plain || name.len() > longest {
         problems.push(Problem::new(
             path,
@@ -93,6 +112,9 @@ pub(crate) fn check_range<T: PartialOrd + fmt::Display>(
     problems: &mut Vec<Problem>,
 ) {
     if !(found >= least && found <= most) {
-        problems.push(Problem::new(path, format!("found {found}; expected {least} to {most}")));
+        problems.push(Problem::new(
+            path,
+            format!("found {found}; expected {least} to {most}"),
+        ));
     }
 }

@@ -6,13 +6,16 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::settings::Step;
+use crate::settings::{Role, Step};
 
 /// The journal of one promotion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
     /// The functions that shift, by the name that manifests use.
     pub functions: BTreeMap<String, Entry>,
+    /// The role to assume for these functions, if they are in another account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// The steps of the plan.
     pub steps: Vec<Step>,
     /// The last step that was begun, from 0. None: no alias was touched yet.
@@ -46,7 +49,9 @@ impl Journal {
     /// The weight of the step that was last begun, in percent.
     #[must_use]
     pub fn weight(&self) -> f64 {
-        self.step.and_then(|step| self.steps.get(step)).map_or(0.0, |step| step.weight)
+        self.step
+            .and_then(|step| self.steps.get(step))
+            .map_or(0.0, |step| step.weight)
     }
 
     /// The step to take next, if one is left.
@@ -56,3 +61,25 @@ impl Journal {
         self.steps.get(next).map(|step| (next, step))
     }
 }
+
+/// A Lambda version that a promotion published, or found unchanged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// The Lambda function's name or ARN.
+    pub name: String,
+    /// The function's ARN, without a qualifier.
+    pub arn: String,
+    /// The alias.
+    pub alias: String,
+    /// The version that the release wants there.
+    pub version: String,
+    /// The version that the alias had when it was published. None: no alias yet.
+    pub stable: Option<String>,
+    /// The alias's RevisionId at that moment.
+    pub revision: Option<String>,
+    /// Whether the alias has to move at all.
+    pub changed: bool,
+}
+
+/// What a promotion published, by the name that manifests use.
+pub type Versions = BTreeMap<String, Published>;

@@ -89,15 +89,33 @@ pub fn judge(policy: &JudgePolicy, measured: &BTreeMap<String, Measured>, look: 
         fail: normal_quantile(1.0 - alpha / (looks * (looks + 1.0))),
         pass: normal_quantile(policy.confidence),
     };
-    let functions: BTreeMap<String, FunctionVerdict> =
-        measured.iter().map(|(name, counts)| (name.clone(), judge_function(policy, counts, &bounds))).collect();
-    let worst = |outcome| functions.iter().find(|(_, verdict)| verdict.outcome == outcome);
+    let functions: BTreeMap<String, FunctionVerdict> = measured
+        .iter()
+        .map(|(name, counts)| (name.clone(), judge_function(policy, counts, &bounds)))
+        .collect();
+    let worst = |outcome| {
+        functions
+            .iter()
+            .find(|(_, verdict)| verdict.outcome == outcome)
+    };
     let (outcome, rule) = match worst(Outcome::Fail).or_else(|| worst(Outcome::Inconclusive)) {
         Some((name, verdict)) => (verdict.outcome, format!("{name}: {}", verdict.rule)),
         None if functions.is_empty() => (Outcome::Inconclusive, "nothing was measured".to_owned()),
-        None => (Outcome::Pass, functions.values().map(|v| v.rule.clone()).next().unwrap_or_default()),
+        None => (
+            Outcome::Pass,
+            functions
+                .values()
+                .map(|v| v.rule.clone())
+                .next()
+                .unwrap_or_default(),
+        ),
     };
-    Verdict { outcome, rule, functions, look }
+    Verdict {
+        outcome,
+        rule,
+        functions,
+        look,
+    }
 }
 
 /// Standard deviations for the two questions.
@@ -115,32 +133,96 @@ fn judge_function(policy: &JudgePolicy, measured: &Measured, bounds: &Bounds) ->
     let (effect, known, excluded) = match measured.baseline {
         Some(baseline) => {
             let beside = (baseline.errors, baseline.invocations);
-            let beside_share = if baseline.invocations > 0.0 { baseline.errors / baseline.invocations } else { 0.0 };
+            let beside_share = if baseline.invocations > 0.0 {
+                baseline.errors / baseline.invocations
+            } else {
+                0.0
+            };
             let known = difference((bad, all), beside, bounds.fail);
-            (share - beside_share, known, difference((bad, all), beside, bounds.pass).high)
+            (
+                share - beside_share,
+                known,
+                difference((bad, all), beside, bounds.pass).high,
+            )
         }
         None => (share, own, own_pass.high),
     };
-    let limit = if measured.baseline.is_some() { policy.max_error_increase } else { policy.max_error_rate };
-    let beside_silent = measured.baseline.is_some_and(|baseline| baseline.invocations <= 0.0);
+    let limit = if measured.baseline.is_some() {
+        policy.max_error_increase
+    } else {
+        policy.max_error_rate
+    };
+    let beside_silent = measured
+        .baseline
+        .is_some_and(|baseline| baseline.invocations <= 0.0);
 
     let (outcome, rule) = if all <= 0.0 {
-        (Outcome::Inconclusive, "no invocation of the new version was measured: no data is not health".to_owned())
+        (
+            Outcome::Inconclusive,
+            "no invocation of the new version was measured: no data is not health".to_owned(),
+        )
     } else if own.low > policy.max_error_rate {
-        (Outcome::Fail, format!("fails more than {} of its calls, known with bound {}", percent(policy.max_error_rate), percent(own.low)))
-    } else if measured.baseline.is_some() && !beside_silent && known.low > policy.tolerated_error_increase {
+        (
+            Outcome::Fail,
+            format!(
+                "fails more than {} of its calls, known with bound {}",
+                percent(policy.max_error_rate),
+                percent(own.low)
+            ),
+        )
+    } else if measured.baseline.is_some()
+        && !beside_silent
+        && known.low > policy.tolerated_error_increase
+    {
         let tolerated = percent(policy.tolerated_error_increase);
-        (Outcome::Fail, format!("fails more often than the version beside it by at least {}; {tolerated} is tolerated", percent(known.low)))
+        (
+            Outcome::Fail,
+            format!(
+                "fails more often than the version beside it by at least {}; {tolerated} is tolerated",
+                percent(known.low)
+            ),
+        )
     } else if all < policy.min_invocations as f64 {
-        (Outcome::Inconclusive, format!("{all} invocations of the new version; {} are asked for", policy.min_invocations))
+        (
+            Outcome::Inconclusive,
+            format!(
+                "{all} invocations of the new version; {} are asked for",
+                policy.min_invocations
+            ),
+        )
     } else if beside_silent {
-        (Outcome::Inconclusive, "no invocation of the version beside it was measured: nothing to compare with".to_owned())
+        (
+            Outcome::Inconclusive,
+            "no invocation of the version beside it was measured: nothing to compare with"
+                .to_owned(),
+        )
     } else if excluded < limit {
-        (Outcome::Pass, format!("harm of {} or more is excluded (at most {})", percent(limit), percent(excluded)))
+        (
+            Outcome::Pass,
+            format!(
+                "harm of {} or more is excluded (at most {})",
+                percent(limit),
+                percent(excluded)
+            ),
+        )
     } else {
-        (Outcome::Inconclusive, format!("harm up to {} can't be excluded yet; the limit is {}", percent(excluded), percent(limit)))
+        (
+            Outcome::Inconclusive,
+            format!(
+                "harm up to {} can't be excluded yet; the limit is {}",
+                percent(excluded),
+                percent(limit)
+            ),
+        )
     };
-    FunctionVerdict { outcome, rule, canary, baseline: measured.baseline, effect, interval: [known.low, known.high] }
+    FunctionVerdict {
+        outcome,
+        rule,
+        canary,
+        baseline: measured.baseline,
+        effect,
+        interval: [known.low, known.high],
+    }
 }
 
 fn percent(share: f64) -> String {
@@ -161,20 +243,41 @@ pub enum Next {
 /// Which look at the step this is: one per metric period since it began.
 #[must_use]
 pub fn look(policy: &JudgePolicy, shifted_at: Timestamp, now: Timestamp) -> u64 {
-    let seconds = now.duration_since(shifted_at).as_secs().max(0).unsigned_abs();
+    let seconds = now
+        .duration_since(shifted_at)
+        .as_secs()
+        .max(0)
+        .unsigned_abs();
     1 + seconds / policy.period_seconds.max(1)
 }
 
 /// Decides what follows a verdict: fail at once, pass once the bake is over,
 /// hold while inconclusive and then do what the settings say.
 #[must_use]
-pub fn next(policy: &JudgePolicy, step: &Step, shifted_at: Timestamp, now: Timestamp, outcome: Outcome) -> Next {
-    let after = |seconds: u64| shifted_at + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 2));
+pub fn next(
+    policy: &JudgePolicy,
+    step: &Step,
+    shifted_at: Timestamp,
+    now: Timestamp,
+    outcome: Outcome,
+) -> Next {
+    let after = |seconds: u64| {
+        shifted_at + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 2))
+    };
     let baked = after(step.bake_seconds + policy.lag_seconds);
     let limit = after(step.bake_seconds + policy.lag_seconds + policy.extend_seconds);
     let until = |end: Timestamp| {
-        let rest = end.duration_since(now).as_millis().max(1).unsigned_abs().div_ceil(1000);
-        Next::Bake(u64::try_from(rest).unwrap_or(u64::MAX).clamp(1, policy.period_seconds.max(1)))
+        let rest = end
+            .duration_since(now)
+            .as_millis()
+            .max(1)
+            .unsigned_abs()
+            .div_ceil(1000);
+        Next::Bake(
+            u64::try_from(rest)
+                .unwrap_or(u64::MAX)
+                .clamp(1, policy.period_seconds.max(1)),
+        )
     };
     match outcome {
         Outcome::Fail => Next::RollBack,

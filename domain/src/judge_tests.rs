@@ -3,7 +3,10 @@ use proptest::prelude::*;
 use super::*;
 
 fn counts(invocations: f64, errors: f64) -> Counts {
-    Counts { invocations, errors }
+    Counts {
+        invocations,
+        errors,
+    }
 }
 
 fn one(canary: Counts, baseline: Option<Counts>) -> BTreeMap<String, Measured> {
@@ -18,22 +21,35 @@ fn verdict(canary: Counts, baseline: Option<Counts>) -> Verdict {
 fn no_data_is_inconclusive() {
     let verdict = verdict(counts(0.0, 0.0), Some(counts(5000.0, 0.0)));
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
-    assert!(verdict.rule.contains("no data is not health"), "{}", verdict.rule);
+    assert!(
+        verdict.rule.contains("no data is not health"),
+        "{}",
+        verdict.rule
+    );
 }
 
 #[test]
 fn nothing_measured_at_all_is_inconclusive() {
-    assert_eq!(judge(&JudgePolicy::default(), &BTreeMap::new(), 1).outcome, Outcome::Inconclusive);
+    assert_eq!(
+        judge(&JudgePolicy::default(), &BTreeMap::new(), 1).outcome,
+        Outcome::Inconclusive
+    );
 }
 
 #[test]
 fn eight_percent_of_errors_beside_a_clean_version_fail_within_a_hundred_calls() {
-    assert_eq!(verdict(counts(100.0, 8.0), Some(counts(900.0, 0.0))).outcome, Outcome::Fail);
+    assert_eq!(
+        verdict(counts(100.0, 8.0), Some(counts(900.0, 0.0))).outcome,
+        Outcome::Fail
+    );
 }
 
 #[test]
 fn a_single_error_is_no_reason_to_fail() {
-    assert_eq!(verdict(counts(100.0, 1.0), Some(counts(900.0, 0.0))).outcome, Outcome::Inconclusive);
+    assert_eq!(
+        verdict(counts(100.0, 1.0), Some(counts(900.0, 0.0))).outcome,
+        Outcome::Inconclusive
+    );
 }
 
 #[test]
@@ -46,7 +62,11 @@ fn the_same_error_rate_on_both_sides_passes_with_enough_calls() {
 fn too_few_calls_hold() {
     let verdict = verdict(counts(99.0, 0.0), Some(counts(900.0, 0.0)));
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
-    assert!(verdict.rule.contains("100 are asked for"), "{}", verdict.rule);
+    assert!(
+        verdict.rule.contains("100 are asked for"),
+        "{}",
+        verdict.rule
+    );
 }
 
 #[test]
@@ -58,7 +78,13 @@ fn at_one_hundred_percent_only_the_absolute_limit_counts() {
 #[test]
 fn one_failing_function_fails_the_group() {
     let mut group = one(counts(5000.0, 0.0), Some(counts(45_000.0, 0.0)));
-    group.insert("web".into(), Measured { canary: counts(500.0, 100.0), baseline: Some(counts(4500.0, 0.0)) });
+    group.insert(
+        "web".into(),
+        Measured {
+            canary: counts(500.0, 100.0),
+            baseline: Some(counts(4500.0, 0.0)),
+        },
+    );
     let verdict = judge(&JudgePolicy::default(), &group, 1);
     assert_eq!(verdict.outcome, Outcome::Fail);
     assert!(verdict.rule.starts_with("web:"), "{}", verdict.rule);
@@ -67,24 +93,48 @@ fn one_failing_function_fails_the_group() {
 #[test]
 fn a_fail_does_not_wait_for_the_end_of_the_bake() {
     let policy = JudgePolicy::default();
-    let step = Step { weight: 10.0, bake_seconds: 600 };
+    let step = Step {
+        weight: 10.0,
+        bake_seconds: 600,
+    };
     let start = Timestamp::UNIX_EPOCH;
     let soon = start + SignedDuration::from_secs(60);
-    assert_eq!(next(&policy, &step, start, soon, Outcome::Fail), Next::RollBack);
-    assert_eq!(next(&policy, &step, start, soon, Outcome::Pass), Next::Bake(60));
+    assert_eq!(
+        next(&policy, &step, start, soon, Outcome::Fail),
+        Next::RollBack
+    );
+    assert_eq!(
+        next(&policy, &step, start, soon, Outcome::Pass),
+        Next::Bake(60)
+    );
 }
 
 #[test]
 fn an_inconclusive_step_is_extended_and_then_does_what_the_settings_say() {
     let mut policy = JudgePolicy::default();
-    let step = Step { weight: 10.0, bake_seconds: 600 };
+    let step = Step {
+        weight: 10.0,
+        bake_seconds: 600,
+    };
     let start = Timestamp::UNIX_EPOCH;
     let at = |seconds| start + SignedDuration::from_secs(seconds);
-    assert_eq!(next(&policy, &step, start, at(720), Outcome::Pass), Next::Advance);
-    assert_eq!(next(&policy, &step, start, at(720), Outcome::Inconclusive), Next::Bake(60));
-    assert_eq!(next(&policy, &step, start, at(4320), Outcome::Inconclusive), Next::RollBack);
+    assert_eq!(
+        next(&policy, &step, start, at(720), Outcome::Pass),
+        Next::Advance
+    );
+    assert_eq!(
+        next(&policy, &step, start, at(720), Outcome::Inconclusive),
+        Next::Bake(60)
+    );
+    assert_eq!(
+        next(&policy, &step, start, at(4320), Outcome::Inconclusive),
+        Next::RollBack
+    );
     policy.on_inconclusive = OnInconclusive::Advance;
-    assert_eq!(next(&policy, &step, start, at(4320), Outcome::Inconclusive), Next::Advance);
+    assert_eq!(
+        next(&policy, &step, start, at(4320), Outcome::Inconclusive),
+        Next::Advance
+    );
 }
 
 proptest! {

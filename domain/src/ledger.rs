@@ -55,7 +55,10 @@ impl Kind {
     #[must_use]
     pub fn name(self) -> String {
         // A unit variant always serializes to its name.
-        serde_json::to_value(self).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|v| v.as_str().map(str::to_owned))
+            .unwrap_or_default()
     }
 }
 
@@ -105,18 +108,45 @@ impl Entry {
     ///
     /// # Errors
     /// When the facts can't be written as JSON.
-    pub fn seal(event: Event, after: Option<(u64, Digest)>, at: Timestamp) -> Result<Self, serde_json::Error> {
+    pub fn seal(
+        event: Event,
+        after: Option<(u64, Digest)>,
+        at: Timestamp,
+    ) -> Result<Self, serde_json::Error> {
         let (sequence, previous) = match after {
             Some((last, hash)) => (last + 1, hash),
             None => (1, Digest::of(b"")),
         };
-        let hash = Digest::of_canonical(&Sealed { event: &event, sequence, at, previous: &previous })?;
-        Ok(Self { event, sequence, at, previous, hash })
+        let hash = Digest::of_canonical(&Sealed {
+            event: &event,
+            sequence,
+            at,
+            previous: &previous,
+        })?;
+        Ok(Self {
+            event,
+            sequence,
+            at,
+            previous,
+            hash,
+        })
     }
 
     fn is_intact(&self) -> bool {
-        let Self { event, sequence, at, previous, hash } = self;
-        Digest::of_canonical(&Sealed { event, sequence: *sequence, at: *at, previous }).is_ok_and(|found| found == *hash)
+        let Self {
+            event,
+            sequence,
+            at,
+            previous,
+            hash,
+        } = self;
+        Digest::of_canonical(&Sealed {
+            event,
+            sequence: *sequence,
+            at: *at,
+            previous,
+        })
+        .is_ok_and(|found| found == *hash)
     }
 }
 
@@ -147,7 +177,10 @@ pub fn verify(chain: &[Entry]) -> Result<(), Broken> {
     let mut previous = Digest::of(b"");
     for (expected, entry) in (1..).zip(chain) {
         if entry.sequence != expected {
-            return Err(Broken::Gap { expected, found: entry.sequence });
+            return Err(Broken::Gap {
+                expected,
+                found: entry.sequence,
+            });
         }
         if entry.previous != previous {
             return Err(Broken::Unlinked(expected));
@@ -176,7 +209,9 @@ mod tests {
                 actor: "shift".into(),
                 facts: json!({ "weight": n }),
             };
-            let after = entries.last().map(|entry| (entry.sequence, entry.hash.clone()));
+            let after = entries
+                .last()
+                .map(|entry| (entry.sequence, entry.hash.clone()));
             entries.push(Entry::seal(event, after, Timestamp::UNIX_EPOCH).expect("sealed"));
         }
         entries
@@ -199,7 +234,13 @@ mod tests {
     fn a_missing_entry_is_found() {
         let mut entries = chain(5);
         entries.remove(1);
-        assert_eq!(verify(&entries), Err(Broken::Gap { expected: 2, found: 3 }));
+        assert_eq!(
+            verify(&entries),
+            Err(Broken::Gap {
+                expected: 2,
+                found: 3
+            })
+        );
     }
 
     #[test]
@@ -212,7 +253,8 @@ mod tests {
     #[test]
     fn an_entry_survives_being_written_and_read() {
         let entry = chain(1).remove(0);
-        let read: Entry = serde_json::from_str(&serde_json::to_string(&entry).expect("json")).expect("entry");
+        let read: Entry =
+            serde_json::from_str(&serde_json::to_string(&entry).expect("json")).expect("entry");
         assert_eq!(read, entry);
     }
 }

@@ -177,11 +177,14 @@ pub struct Evidence {
 impl Manifest {
     /// All files that the bundle must hold, beside `release.json` itself.
     pub fn artifacts(&self) -> impl Iterator<Item = Artifact> + '_ {
-        let code = self.functions.values().filter_map(|function| function.zip.clone());
-        let evidence = self
-            .evidence
-            .iter()
-            .map(|item| Artifact { key: item.key.clone(), digest: item.digest.clone() });
+        let code = self
+            .functions
+            .values()
+            .filter_map(|function| function.zip.clone());
+        let evidence = self.evidence.iter().map(|item| Artifact {
+            key: item.key.clone(),
+            digest: item.digest.clone(),
+        });
         code.chain(evidence)
     }
 }
@@ -189,13 +192,19 @@ impl Manifest {
 impl Document for Manifest {
     fn check(&self, problems: &mut Vec<Problem>) {
         if self.schema != 1 {
-            problems.push(Problem::new("schema", format!("found {}; expected 1", self.schema)));
+            problems.push(Problem::new(
+                "schema",
+                format!("found {}; expected 1", self.schema),
+            ));
         }
         check_name("application", &self.application, 32, problems);
         check_commit(&self.commit, problems);
         check_link("source", self.source.as_deref(), problems);
         if self.functions.is_empty() {
-            problems.push(Problem::new("functions", "found none; expected at least one function"));
+            problems.push(Problem::new(
+                "functions",
+                "found none; expected at least one function",
+            ));
         }
         for (name, function) in &self.functions {
             let path = format!("functions.{name}");
@@ -216,7 +225,12 @@ impl Manifest {
     fn check_smoke_test(&self, path: &str, test: &SmokeTest, problems: &mut Vec<Problem>) {
         match (&test.function, &test.url) {
             (Some(function), None) if !self.functions.contains_key(function) => {
-                let known = self.functions.keys().cloned().collect::<Vec<_>>().join("`, `");
+                let known = self
+                    .functions
+                    .keys()
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join("`, `");
                 problems.push(Problem::new(
                     format!("{path}.function"),
                     format!("found `{function}`; expected one of `{known}`"),
@@ -224,8 +238,14 @@ impl Manifest {
             }
             (Some(_), None) => {}
             (None, Some(url)) => check_link(&format!("{path}.url"), Some(url), problems),
-            (Some(_), Some(_)) => problems.push(Problem::new(path, "found both `function` and `url`; expected one")),
-            (None, None) => problems.push(Problem::new(path, "found neither `function` nor `url`; expected one")),
+            (Some(_), Some(_)) => problems.push(Problem::new(
+                path,
+                "found both `function` and `url`; expected one",
+            )),
+            (None, None) => problems.push(Problem::new(
+                path,
+                "found neither `function` nor `url`; expected one",
+            )),
         }
     }
 
@@ -237,7 +257,10 @@ impl Manifest {
             {
                 problems.push(Problem::new(
                     "functions",
-                    format!("`{}` is named twice with different digests; expected one digest a file", artifact.key),
+                    format!(
+                        "`{}` is named twice with different digests; expected one digest a file",
+                        artifact.key
+                    ),
                 ));
             }
         }
@@ -251,12 +274,21 @@ impl Function {
             (None, Some(image)) if image.repository.contains('@') || has_tag(&image.repository) => {
                 problems.push(Problem::new(
                     format!("{path}.image.repository"),
-                    format!("found `{}`; expected a repository without tag or digest", image.repository),
+                    format!(
+                        "found `{}`; expected a repository without tag or digest",
+                        image.repository
+                    ),
                 ));
             }
             (None, Some(_)) => {}
-            (Some(_), Some(_)) => problems.push(Problem::new(path, "found both `zip` and `image`; expected one")),
-            (None, None) => problems.push(Problem::new(path, "found neither `zip` nor `image`; expected one")),
+            (Some(_), Some(_)) => problems.push(Problem::new(
+                path,
+                "found both `zip` and `image`; expected one",
+            )),
+            (None, None) => problems.push(Problem::new(
+                path,
+                "found neither `zip` nor `image`; expected one",
+            )),
         }
         if let Some(configuration) = &self.configuration {
             configuration.check(&format!("{path}.configuration"), problems);
@@ -270,13 +302,22 @@ impl Configuration {
             check_range(&format!("{path}.memory_mb"), memory, 128, 10_240, problems);
         }
         if let Some(timeout) = self.timeout_seconds {
-            check_range(&format!("{path}.timeout_seconds"), timeout, 1, 900, problems);
+            check_range(
+                &format!("{path}.timeout_seconds"),
+                timeout,
+                1,
+                900,
+                problems,
+            );
         }
         if let Some(layers) = &self.layers {
             check_range(&format!("{path}.layers"), layers.len(), 0, 5, problems);
         }
         if let Some(environment) = &self.environment {
-            let size: usize = environment.iter().map(|(name, value)| name.len() + value.len()).sum();
+            let size: usize = environment
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum();
             if size > 4096 {
                 problems.push(Problem::new(
                     format!("{path}.environment"),
@@ -288,15 +329,22 @@ impl Configuration {
 }
 
 fn has_tag(repository: &str) -> bool {
-    repository.rsplit('/').next().is_some_and(|last| last.contains(':'))
+    repository
+        .rsplit('/')
+        .next()
+        .is_some_and(|last| last.contains(':'))
 }
 
 fn check_commit(commit: &str, problems: &mut Vec<Problem>) {
-    let is_hex = commit.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let is_hex = commit
+        .bytes()
+        .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if !is_hex || !matches!(commit.len(), 40 | 64) {
         problems.push(Problem::new(
             "commit",
-            format!("found `{commit}`; expected a full commit id of 40 or 64 lower-case hex digits"),
+            format!(
+                "found `{commit}`; expected a full commit id of 40 or 64 lower-case hex digits"
+            ),
         ));
     }
 }
@@ -305,7 +353,10 @@ fn check_link(path: &str, link: Option<&str>, problems: &mut Vec<Problem>) {
     if let Some(link) = link
         && !link.starts_with("https://")
     {
-        problems.push(Problem::new(path, format!("found `{link}`; expected an https:// link")));
+        problems.push(Problem::new(
+            path,
+            format!("found `{link}`; expected an https:// link"),
+        ));
     }
 }
 
@@ -316,7 +367,9 @@ fn check_key(path: &str, key: &str, problems: &mut Vec<Problem>) {
         && !key.starts_with('/')
         && !key.contains('\\')
         && !key.chars().any(char::is_control)
-        && key.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+        && key
+            .split('/')
+            .all(|part| !part.is_empty() && part != "." && part != "..");
     if !is_plain || key == "release.json" {
         problems.push(Problem::new(
             path,

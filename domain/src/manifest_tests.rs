@@ -39,8 +39,12 @@ fn an_unknown_field_is_refused_with_its_path() {
 
 #[test]
 fn a_field_of_the_wrong_type_is_refused_with_what_was_found_and_expected() {
-    let error = problem_of(|m| m["functions"]["api"]["configuration"] = json!({"memory_mb": "lots"}));
-    assert!(error.contains("functions.api.configuration.memory_mb"), "{error}");
+    let error =
+        problem_of(|m| m["functions"]["api"]["configuration"] = json!({"memory_mb": "lots"}));
+    assert!(
+        error.contains("functions.api.configuration.memory_mb"),
+        "{error}"
+    );
     assert!(error.contains("string \"lots\", expected u32"), "{error}");
 }
 
@@ -51,14 +55,26 @@ fn every_problem_is_listed_not_only_the_first() {
         m["commit"] = json!("main");
         m["source"] = json!("javascript:alert(1)");
     });
-    for part in ["application: found `Shop!`", "commit: found `main`", "source: found `javascript"] {
+    for part in [
+        "application: found `Shop!`",
+        "commit: found `main`",
+        "source: found `javascript",
+    ] {
         assert!(error.contains(part), "{part} not in {error}");
     }
 }
 
 #[test]
 fn a_key_that_leaves_the_bundle_is_refused() {
-    for key in ["../secret", "/etc/passwd", "a/../../b", "a//b", "", "release.json", "a\\b"] {
+    for key in [
+        "../secret",
+        "/etc/passwd",
+        "a/../../b",
+        "a//b",
+        "",
+        "release.json",
+        "a\\b",
+    ] {
         let error = problem_of(|m| m["functions"]["api"]["zip"]["key"] = json!(key));
         assert!(error.contains("inside the bundle"), "{key}: {error}");
     }
@@ -69,20 +85,26 @@ fn an_image_is_named_by_digest_and_never_by_tag() {
     let image = |repository: &str| {
         let repository = repository.to_owned();
         move |m: &mut Value| {
-            m["functions"]["api"] = json!({"image": {"repository": repository, "digest": Digest::of(b"i")}});
+            m["functions"]["api"] =
+                json!({"image": {"repository": repository, "digest": Digest::of(b"i")}});
         }
     };
     let mut value = minimal();
     image("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api")(&mut value);
     parse(&value).expect("valid");
-    let error = problem_of(image("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api:latest"));
+    let error = problem_of(image(
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api:latest",
+    ));
     assert!(error.contains("without tag or digest"), "{error}");
 }
 
 #[test]
 fn a_smoke_test_of_an_unknown_function_is_refused() {
     let error = problem_of(|m| m["smoke_tests"] = json!([{"name": "x", "function": "nope"}]));
-    assert!(error.contains("smoke_tests[0].function: found `nope`; expected one of `api`"), "{error}");
+    assert!(
+        error.contains("smoke_tests[0].function: found `nope`; expected one of `api`"),
+        "{error}"
+    );
 }
 
 #[test]

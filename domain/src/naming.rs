@@ -10,21 +10,37 @@ const LONGEST: usize = 80;
 
 /// The name of a `release` execution: application, version, bundle digest, attempt.
 #[must_use]
-pub fn release_execution(application: &str, version: &Version, digest: &Digest, attempt: u32) -> String {
-    name(application, &version.to_string(), &format!("{}-{attempt}", digest.short()))
+pub fn release_execution(
+    application: &str,
+    version: &Version,
+    digest: &Digest,
+    attempt: u32,
+) -> String {
+    name(
+        application,
+        &version.to_string(),
+        &format!("{}-{attempt}", digest.short()),
+    )
 }
 
 /// The name of a `promote` execution, and of its `rollout`.
 #[must_use]
 pub fn promotion_execution(id: &PromotionId, digest: &Digest) -> String {
     let subject = format!("{}-{}", id.application, id.environment);
-    name(&subject, &id.version.to_string(), &format!("{}-{}", digest.short(), id.attempt))
+    name(
+        &subject,
+        &id.version.to_string(),
+        &format!("{}-{}", digest.short(), id.attempt),
+    )
 }
 
 /// `subject-version-tail`, with the version shortened where the whole would be
 /// too long. The digest in the tail keeps such names apart.
 fn name(subject: &str, version: &str, tail: &str) -> String {
-    let version: String = version.chars().map(|c| if c == '+' { '_' } else { c }).collect();
+    let version: String = version
+        .chars()
+        .map(|c| if c == '+' { '_' } else { c })
+        .collect();
     let subject: String = subject.chars().take(48).collect();
     let room = LONGEST - subject.len() - tail.len() - 2;
     let version: String = version.chars().take(room).collect();
@@ -47,11 +63,25 @@ mod tests {
 
     #[test]
     fn long_versions_are_shortened_to_what_step_functions_takes() {
-        let version: Version = format!("1.0.0-{}+b", "x".repeat(200)).parse().expect("valid");
-        let id = PromotionId { application: "a".repeat(32), environment: "e".repeat(32), version: version.clone(), attempt: 999 };
-        for name in [release_execution(&"a".repeat(32), &version, &Digest::of(b""), 1), promotion_execution(&id, &Digest::of(b""))] {
+        let version: Version = format!("1.0.0-{}+b", "x".repeat(200))
+            .parse()
+            .expect("valid");
+        let id = PromotionId {
+            application: "a".repeat(32),
+            environment: "e".repeat(32),
+            version: version.clone(),
+            attempt: 999,
+        };
+        for name in [
+            release_execution(&"a".repeat(32), &version, &Digest::of(b""), 1),
+            promotion_execution(&id, &Digest::of(b"")),
+        ] {
             assert!(name.len() <= 80, "{name}");
-            assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{name}");
+            assert!(
+                name.bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)),
+                "{name}"
+            );
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::manifest::{Configuration, Manifest};
-use crate::settings::{JudgePolicy, Settings, Step};
+use crate::settings::{JudgePolicy, Role, Settings, Step};
 
 /// What a promotion would change. Approval binds to its [`Plan::hash`]; it is
 /// computed again after the wait, and a different hash voids the approval.
@@ -16,6 +16,9 @@ pub struct Plan {
     pub bundle: Digest,
     /// Per function of the manifest, what is there and what would be.
     pub functions: BTreeMap<String, FunctionPlan>,
+    /// The role to assume for these functions, if they are in another account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// The shift.
     pub steps: Vec<Step>,
     /// How it is judged.
@@ -121,12 +124,20 @@ impl Plan {
             let target = settings
                 .functions
                 .get(name)
-                .ok_or_else(|| NoPlan::UnknownFunction { function: name.clone() })?;
-            let found = observed.get(name).ok_or_else(|| NoPlan::NotObserved { function: name.clone() })?;
+                .ok_or_else(|| NoPlan::UnknownFunction {
+                    function: name.clone(),
+                })?;
+            let found = observed.get(name).ok_or_else(|| NoPlan::NotObserved {
+                function: name.clone(),
+            })?;
             let code = match (&built.zip, &built.image) {
                 (Some(zip), _) => zip.digest.clone(),
                 (None, Some(image)) => image.digest.clone(),
-                (None, None) => return Err(NoPlan::NotObserved { function: name.clone() }),
+                (None, None) => {
+                    return Err(NoPlan::NotObserved {
+                        function: name.clone(),
+                    });
+                }
             };
             functions.insert(
                 name.clone(),
@@ -141,7 +152,13 @@ impl Plan {
                 },
             );
         }
-        Ok(Self { bundle, functions, steps: settings.steps.clone(), judge: settings.judge.clone() })
+        Ok(Self {
+            bundle,
+            functions,
+            role: settings.role.clone(),
+            steps: settings.steps.clone(),
+            judge: settings.judge.clone(),
+        })
     }
 
     /// The plan's own digest.
@@ -154,14 +171,18 @@ impl Plan {
 
     /// The functions that change, in order.
     pub fn changes(&self) -> impl Iterator<Item = (&String, &FunctionPlan)> {
-        self.functions.iter().filter(|(_, function)| function.change != Change::Unchanged)
+        self.functions
+            .iter()
+            .filter(|(_, function)| function.change != Change::Unchanged)
     }
 }
 
 fn change(code: &Digest, configuration: Option<&Configuration>, found: &Observed) -> Change {
     match &found.live {
         None => Change::First,
-        Some((current, live)) if current.code == *code && live.satisfies(configuration) => Change::Unchanged,
+        Some((current, live)) if current.code == *code && live.satisfies(configuration) => {
+            Change::Unchanged
+        }
         Some(_) => Change::Update,
     }
 }
@@ -171,10 +192,20 @@ impl LiveConfiguration {
     #[must_use]
     pub fn satisfies(&self, wanted: Option<&Configuration>) -> bool {
         let Some(wanted) = wanted else { return true };
-        wanted.environment.as_ref().is_none_or(|environment| *environment == self.environment)
-            && wanted.memory_mb.is_none_or(|memory| Some(memory) == self.memory_mb)
-            && wanted.timeout_seconds.is_none_or(|timeout| Some(timeout) == self.timeout_seconds)
-            && wanted.layers.as_ref().is_none_or(|layers| *layers == self.layers)
+        wanted
+            .environment
+            .as_ref()
+            .is_none_or(|environment| *environment == self.environment)
+            && wanted
+                .memory_mb
+                .is_none_or(|memory| Some(memory) == self.memory_mb)
+            && wanted
+                .timeout_seconds
+                .is_none_or(|timeout| Some(timeout) == self.timeout_seconds)
+            && wanted
+                .layers
+                .as_ref()
+                .is_none_or(|layers| *layers == self.layers)
     }
 }
 

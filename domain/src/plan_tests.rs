@@ -22,24 +22,48 @@ fn settings() -> Settings {
 }
 
 fn live(code: &[u8], memory: u32) -> BTreeMap<String, Observed> {
-    let version = CurrentVersion { version: "3".into(), code: Digest::of(code) };
-    let configuration = LiveConfiguration { memory_mb: Some(memory), ..Default::default() };
+    let version = CurrentVersion {
+        version: "3".into(),
+        code: Digest::of(code),
+    };
+    let configuration = LiveConfiguration {
+        memory_mb: Some(memory),
+        ..Default::default()
+    };
     let arn = "arn:aws:lambda:eu-west-1:123456789012:function:shop-api".to_owned();
-    BTreeMap::from([("api".to_owned(), Observed { arn, live: Some((version, configuration)) })])
+    BTreeMap::from([(
+        "api".to_owned(),
+        Observed {
+            arn,
+            live: Some((version, configuration)),
+        },
+    )])
 }
 
 fn plan(code: &[u8], observed: &BTreeMap<String, Observed>) -> Plan {
-    Plan::make(Digest::of(b"bundle"), &manifest(code), &settings(), observed).expect("plan")
+    Plan::make(
+        Digest::of(b"bundle"),
+        &manifest(code),
+        &settings(),
+        observed,
+    )
+    .expect("plan")
 }
 
 #[test]
 fn new_code_is_an_update() {
-    assert_eq!(plan(b"new", &live(b"old", 256)).functions["api"].change, Change::Update);
+    assert_eq!(
+        plan(b"new", &live(b"old", 256)).functions["api"].change,
+        Change::Update
+    );
 }
 
 #[test]
 fn new_configuration_alone_is_an_update() {
-    assert_eq!(plan(b"same", &live(b"same", 128)).functions["api"].change, Change::Update);
+    assert_eq!(
+        plan(b"same", &live(b"same", 128)).functions["api"].change,
+        Change::Update
+    );
 }
 
 #[test]
@@ -53,20 +77,30 @@ fn what_already_serves_is_left_out_of_the_shift() {
 fn a_function_without_alias_is_a_first_deployment() {
     let mut observed = live(b"old", 256);
     observed.get_mut("api").expect("api").live = None;
-    assert_eq!(plan(b"new", &observed).functions["api"].change, Change::First);
+    assert_eq!(
+        plan(b"new", &observed).functions["api"].change,
+        Change::First
+    );
 }
 
 #[test]
 fn the_hash_follows_what_is_there_now() {
     let before = plan(b"new", &live(b"old", 256)).hash().expect("hash");
-    assert_eq!(before, plan(b"new", &live(b"old", 256)).hash().expect("hash"));
-    assert_ne!(before, plan(b"new", &live(b"other", 256)).hash().expect("hash"));
+    assert_eq!(
+        before,
+        plan(b"new", &live(b"old", 256)).hash().expect("hash")
+    );
+    assert_ne!(
+        before,
+        plan(b"new", &live(b"other", 256)).hash().expect("hash")
+    );
 }
 
 #[test]
 fn a_function_that_the_settings_lack_is_refused_with_what_to_do() {
     let mut settings = settings();
     settings.functions.clear();
-    let error = Plan::make(Digest::of(b""), &manifest(b"x"), &settings, &live(b"x", 1)).expect_err("refused");
+    let error = Plan::make(Digest::of(b""), &manifest(b"x"), &settings, &live(b"x", 1))
+        .expect_err("refused");
     assert!(error.to_string().contains("sluice env put"), "{error}");
 }

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 
 /// Names a promotion: `storefront/prod/1.1.0/1`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
 pub struct PromotionId {
@@ -40,7 +42,12 @@ impl FromStr for PromotionId {
             let environment = parts.next().filter(|part| !part.is_empty())?.to_owned();
             let version = parts.next()?.parse().ok()?;
             let attempt = parts.next()?.parse().ok().filter(|attempt| *attempt > 0)?;
-            parts.next().is_none().then_some(Self { application, environment, version, attempt })
+            parts.next().is_none().then_some(Self {
+                application,
+                environment,
+                version,
+                attempt,
+            })
         };
         read().ok_or_else(|| InvalidPromotionId(text.to_owned()))
     }
@@ -62,7 +69,11 @@ impl From<PromotionId> for String {
 
 impl fmt::Display for PromotionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}/{}", self.application, self.environment, self.version, self.attempt)
+        write!(
+            f,
+            "{}/{}/{}/{}",
+            self.application, self.environment, self.version, self.attempt
+        )
     }
 }
 
@@ -152,10 +163,12 @@ pub struct Promotion {
     pub closed_at: Option<Timestamp>,
 }
 
-/// The fencing generation of a promotion: raised each time its locks change
-/// hands (acquired, released, taken over by the watchdog). A writer that
-/// carries an older one is a zombie and must not write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+/// The fencing generation of a promotion: raised when it ends and when the
+/// watchdog takes it over. A writer that carries an older one is a zombie and
+/// must not write.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Generation(pub u64);
 
@@ -179,7 +192,14 @@ mod tests {
 
     #[test]
     fn a_promotion_id_with_missing_or_extra_parts_is_refused() {
-        for text in ["", "a/b/1.0.0", "a/b/1.0.0/0", "a/b/1/1", "a//1.0.0/1", "a/b/1.0.0/1/x"] {
+        for text in [
+            "",
+            "a/b/1.0.0",
+            "a/b/1.0.0/0",
+            "a/b/1/1",
+            "a//1.0.0/1",
+            "a/b/1.0.0/1/x",
+        ] {
             assert!(text.parse::<PromotionId>().is_err(), "{text}");
         }
     }

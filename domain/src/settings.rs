@@ -188,9 +188,18 @@ fn default_expiry() -> u64 {
 
 fn default_steps() -> Vec<Step> {
     vec![
-        Step { weight: 10.0, bake_seconds: 10 * 60 },
-        Step { weight: 50.0, bake_seconds: 10 * 60 },
-        Step { weight: 100.0, bake_seconds: 30 * 60 },
+        Step {
+            weight: 10.0,
+            bake_seconds: 10 * 60,
+        },
+        Step {
+            weight: 50.0,
+            bake_seconds: 10 * 60,
+        },
+        Step {
+            weight: 100.0,
+            bake_seconds: 30 * 60,
+        },
     ]
 }
 
@@ -216,10 +225,16 @@ const LONGEST_BAKE: u64 = 7 * 24 * 60 * 60;
 impl Document for Settings {
     fn check(&self, problems: &mut Vec<Problem>) {
         if self.schema != 1 {
-            problems.push(Problem::new("schema", format!("found {}; expected 1", self.schema)));
+            problems.push(Problem::new(
+                "schema",
+                format!("found {}; expected 1", self.schema),
+            ));
         }
         if self.functions.is_empty() {
-            problems.push(Problem::new("functions", "found none; expected at least one function"));
+            problems.push(Problem::new(
+                "functions",
+                "found none; expected at least one function",
+            ));
         }
         // DynamoDB writes at most 100 items in one transaction: the locks of a
         // group are taken together or not at all.
@@ -257,14 +272,26 @@ impl Settings {
             if !(step.weight > before && step.weight <= 100.0) {
                 problems.push(Problem::new(
                     format!("{path}.weight"),
-                    format!("found {}; expected more than {before} and at most 100", step.weight),
+                    format!(
+                        "found {}; expected more than {before} and at most 100",
+                        step.weight
+                    ),
                 ));
             }
             before = step.weight;
-            check_range(&format!("{path}.bake_seconds"), step.bake_seconds, 0, LONGEST_BAKE, problems);
+            check_range(
+                &format!("{path}.bake_seconds"),
+                step.bake_seconds,
+                0,
+                LONGEST_BAKE,
+                problems,
+            );
         }
         if self.steps.last().is_none_or(|last| last.weight < 100.0) {
-            problems.push(Problem::new("steps", "the last step's weight is not 100; expected a shift that ends"));
+            problems.push(Problem::new(
+                "steps",
+                "the last step's weight is not 100; expected a shift that ends",
+            ));
         }
     }
 }
@@ -274,18 +301,26 @@ impl Target {
         let name = self.name.rsplit(':').next().unwrap_or_default();
         let is_plain = !name.is_empty()
             && name.len() <= 64
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if !is_plain {
             problems.push(Problem::new(
                 format!("{path}.name"),
-                format!("found `{}`; expected a function's name or ARN without a qualifier", self.name),
+                format!(
+                    "found `{}`; expected a function's name or ARN without a qualifier",
+                    self.name
+                ),
             ));
         }
         let alias_is_version = self.alias.bytes().all(|b| b.is_ascii_digit());
         if self.alias.starts_with('$') || alias_is_version {
             problems.push(Problem::new(
                 format!("{path}.alias"),
-                format!("found `{}`; expected an alias, neither a version nor $LATEST", self.alias),
+                format!(
+                    "found `{}`; expected an alias, neither a version nor $LATEST",
+                    self.alias
+                ),
             ));
         }
     }
@@ -293,15 +328,32 @@ impl Target {
 
 impl JudgePolicy {
     fn check(&self, problems: &mut Vec<Problem>) {
-        if !matches!(self.period_seconds, 1 | 5 | 10 | 30) && (self.period_seconds == 0 || self.period_seconds % 60 != 0) {
+        if !matches!(self.period_seconds, 1 | 5 | 10 | 30)
+            && (self.period_seconds == 0 || !self.period_seconds.is_multiple_of(60))
+        {
             problems.push(Problem::new(
                 "judge.period_seconds",
-                format!("found {}; CloudWatch knows 1, 5, 10, 30 and multiples of 60", self.period_seconds),
+                format!(
+                    "found {}; CloudWatch knows 1, 5, 10, 30 and multiples of 60",
+                    self.period_seconds
+                ),
             ));
         }
         check_range("judge.lag_seconds", self.lag_seconds, 0, 3600, problems);
-        check_range("judge.max_error_rate", self.max_error_rate, 0.0, 1.0, problems);
-        check_range("judge.max_error_increase", self.max_error_increase, 0.0001, 1.0, problems);
+        check_range(
+            "judge.max_error_rate",
+            self.max_error_rate,
+            0.0,
+            1.0,
+            problems,
+        );
+        check_range(
+            "judge.max_error_increase",
+            self.max_error_increase,
+            0.0001,
+            1.0,
+            problems,
+        );
         check_range(
             "judge.tolerated_error_increase",
             self.tolerated_error_increase,
@@ -310,23 +362,50 @@ impl JudgePolicy {
             problems,
         );
         check_range("judge.confidence", self.confidence, 0.8, 0.9999, problems);
-        check_range("judge.extend_seconds", self.extend_seconds, 0, LONGEST_BAKE, problems);
+        check_range(
+            "judge.extend_seconds",
+            self.extend_seconds,
+            0,
+            LONGEST_BAKE,
+            problems,
+        );
     }
 }
 
 impl ApprovalPolicy {
     fn check(&self, problems: &mut Vec<Problem>) {
-        check_range("approval.quorum", self.quorum, 1, self.approvers.len().max(1), problems);
+        check_range(
+            "approval.quorum",
+            self.quorum,
+            1,
+            self.approvers.len().max(1),
+            problems,
+        );
         if self.approvers.is_empty() {
-            problems.push(Problem::new("approval.approvers", "found none; expected at least as many as the quorum"));
+            problems.push(Problem::new(
+                "approval.approvers",
+                "found none; expected at least as many as the quorum",
+            ));
         }
-        check_range("approval.expires_seconds", self.expires_seconds, 1, LONGEST_BAKE, problems);
+        check_range(
+            "approval.expires_seconds",
+            self.expires_seconds,
+            1,
+            LONGEST_BAKE,
+            problems,
+        );
         for (index, approver) in self.approvers.iter().enumerate() {
             let path = format!("approval.approvers[{index}]");
             check_name(&format!("{path}.name"), &approver.name, 64, problems);
             let earlier = &self.approvers[..index];
-            if earlier.iter().any(|other| other.name == approver.name || other.same_address(&approver.email)) {
-                problems.push(Problem::new(path, "names a person that stands above; expected each person once"));
+            if earlier
+                .iter()
+                .any(|other| other.name == approver.name || other.same_address(&approver.email))
+            {
+                problems.push(Problem::new(
+                    path,
+                    "names a person that stands above; expected each person once",
+                ));
             }
         }
     }
@@ -344,7 +423,9 @@ impl Approver {
 fn canonical_address(email: &str) -> String {
     let email = email.trim().to_lowercase();
     match email.split_once('@') {
-        Some((local, domain)) => format!("{}@{domain}", local.split('+').next().unwrap_or_default()),
+        Some((local, domain)) => {
+            format!("{}@{domain}", local.split('+').next().unwrap_or_default())
+        }
         None => email,
     }
 }

@@ -26,9 +26,17 @@ fn the_shipped_defaults_bake_for_minutes_and_are_valid() {
 
 #[test]
 fn steps_must_rise_and_end_at_one_hundred() {
-    let error = problem_of(|s| s["steps"] = json!([{"weight": 50, "bake_seconds": 1}, {"weight": 20, "bake_seconds": 1}]));
-    assert!(error.contains("steps[1].weight: found 20; expected more than 50"), "{error}");
-    assert!(error.contains("the last step's weight is not 100"), "{error}");
+    let error = problem_of(|s| {
+        s["steps"] = json!([{"weight": 50, "bake_seconds": 1}, {"weight": 20, "bake_seconds": 1}])
+    });
+    assert!(
+        error.contains("steps[1].weight: found 20; expected more than 50"),
+        "{error}"
+    );
+    assert!(
+        error.contains("the last step's weight is not 100"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -45,7 +53,10 @@ fn a_quorum_that_nobody_can_reach_is_refused() {
         s["approval"] = json!({"quorum": 2, "approvers": [
             {"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"}]});
     });
-    assert!(error.contains("approval.quorum: found 2; expected 1 to 1"), "{error}");
+    assert!(
+        error.contains("approval.quorum: found 2; expected 1 to 1"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -55,7 +66,10 @@ fn the_same_person_under_two_addresses_is_refused() {
             {"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"},
             {"name": "lovelace", "email": "Ada+two@Example.com", "code_parameter": "/codes/two"}]});
     });
-    assert!(error.contains("approval.approvers[1]: names a person that stands above"), "{error}");
+    assert!(
+        error.contains("approval.approvers[1]: names a person that stands above"),
+        "{error}"
+    );
 }
 
 #[test]

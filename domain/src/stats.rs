@@ -62,15 +62,26 @@ pub struct Interval {
 #[must_use]
 pub fn wilson(bad: f64, all: f64, z: f64) -> Interval {
     if all <= 0.0 {
-        return Interval { low: 0.0, high: 1.0 };
+        return Interval {
+            low: 0.0,
+            high: 1.0,
+        };
     }
     let share = bad / all;
     let z2 = z * z / all;
     let middle = share + z2 / 2.0;
     let half = z * (share * (1.0 - share) / all + z2 / (4.0 * all)).sqrt();
     Interval {
-        low: if bad <= 0.0 { 0.0 } else { ((middle - half) / (1.0 + z2)).max(0.0) },
-        high: if bad >= all { 1.0 } else { ((middle + half) / (1.0 + z2)).min(1.0) },
+        low: if bad <= 0.0 {
+            0.0
+        } else {
+            ((middle - half) / (1.0 + z2)).max(0.0)
+        },
+        high: if bad >= all {
+            1.0
+        } else {
+            ((middle + half) / (1.0 + z2)).min(1.0)
+        },
     }
 }
 
@@ -94,7 +105,10 @@ mod tests {
     use super::*;
 
     fn close(found: f64, expected: f64, within: f64) {
-        assert!((found - expected).abs() < within, "found {found}, expected {expected}");
+        assert!(
+            (found - expected).abs() < within,
+            "found {found}, expected {expected}"
+        );
     }
 
     #[test]
@@ -123,6 +137,12 @@ mod tests {
 
     #[test]
     fn nothing_seen_excludes_nothing() {
-        assert_eq!(wilson(0.0, 0.0, 2.0), Interval { low: 0.0, high: 1.0 });
+        assert_eq!(
+            wilson(0.0, 0.0, 2.0),
+            Interval {
+                low: 0.0,
+                high: 1.0
+            }
+        );
     }
 }
