@@ -1,0 +1,67 @@
+//! AWS clients: one HTTP client for all of them, built once.
+
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::{Builder, tls};
+use sluice_domain::settings::Role;
+
+/// The configuration that all clients of this process are built from.
+///
+/// The HTTP client is rustls on ring: the SDK's default would link a second
+/// TLS library into every function.
+pub async fn config() -> SdkConfig {
+    let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+    let http = Builder::new().tls_provider(ring).build_https();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .load()
+        .await
+}
+
+/// The configuration for an environment: the base, or one that assumes the
+/// environment's role in another account. The session's name tells that
+/// account's CloudTrail which promotion it was.
+pub async fn config_for(base: &SdkConfig, role: Option<&Role>, session: &str) -> SdkConfig {
+    let Some(role) = role else {
+        return base.clone();
+    };
+    let assume = AssumeRoleProvider::builder(&role.arn)
+        .configure(base)
+        .external_id(&role.external_id)
+        .session_name(session_name(session))
+        .build()
+        .await;
+    let mut config = base.to_builder();
+    config.set_credentials_provider(Some(SharedCredentialsProvider::new(assume)));
+    if let Some(region) = &role.region {
+        config.set_region(Some(Region::new(region.clone())));
+    }
+    config.build()
+}
+
+/// STS takes 2 to 64 of letters, digits and `_=,.@-`.
+fn session_name(text: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "_=,.@-".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    text.chars().map(plain).take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::session_name;
+
+    #[test]
+    fn a_promotions_name_becomes_a_session_name_that_sts_takes() {
+        assert_eq!(
+            session_name("storefront/prod/1.1.0/1"),
+            "storefront-prod-1.1.0-1"
+        );
+        assert_eq!(session_name(&"x".repeat(100)).len(), 64);
+    }
+}

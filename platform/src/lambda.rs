@@ -1,0 +1,89 @@
+//! The Lambda loop: log format, and errors under names that state machines catch.
+
+use std::future::Future;
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracing_subscriber::EnvFilter;
+
+use crate::fault::Fault;
+
+/// An error that a state machine can catch by name.
+pub trait Named: std::error::Error + 'static {
+    /// The name, the same for ever: state machines and their operators know it.
+    fn name(&self) -> &'static str;
+}
+
+/// The name under which a failed AWS call leaves a function: `Throttled` where
+/// waiting helps, `AwsCallFailed` otherwise.
+#[must_use]
+pub fn fault_name(fault: &Fault) -> &'static str {
+    if fault.is_throttling() {
+        "Throttled"
+    } else {
+        "AwsCallFailed"
+    }
+}
+
+/// Serves a handler until the runtime ends the process. An error is logged
+/// here, once, and answered under its name.
+///
+/// # Errors
+/// When the runtime API can't be reached.
+pub async fn serve<I, O, E, F, Fut>(handler: F) -> Result<(), lambda_runtime::Error>
+where
+    I: DeserializeOwned,
+    O: Serialize,
+    E: Named,
+    F: Fn(I) -> Fut,
+    Fut: Future<Output = Result<O, E>>,
+{
+    init_logging();
+    let handler = &handler;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<serde_json::Value>| async move {
+        let request_id = event.context.request_id;
+        let input = serde_json::from_value(event.payload).map_err(|error| {
+            tracing::error!(%request_id, %error, name = "InvalidInput", "the input was not understood");
+            Diagnostic { error_type: "InvalidInput".to_owned(), error_message: format!("the input was not understood: {error}") }
+        })?;
+        Box::pin(handler(input)).await.map_err(|error| {
+            tracing::error!(%request_id, %error, name = error.name(), "failed");
+            Diagnostic { error_type: error.name().to_owned(), error_message: error.to_string() }
+        })
+    }))
+    .await
+}
+
+/// JSON lines for CloudWatch Logs, without times (Lambda adds its own). The
+/// runtime's own lines are off: it would log every error a second time.
+pub fn init_logging() {
+    let filter = EnvFilter::try_from_env("SLUICE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,lambda_runtime=off"));
+    // A second call (tests) leaves the first one in place.
+    let _ = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .without_time()
+        .with_env_filter(filter)
+        .try_init();
+}
+
+/// A required environment variable.
+///
+/// # Errors
+/// When it is not set, with its name.
+pub fn variable(name: &'static str) -> Result<String, MissingVariable> {
+    std::env::var(name)
+        .ok()
+        .filter(|value| !value.is_empty())
+        .ok_or(MissingVariable(name))
+}
+
+/// The function was deployed without a variable that it needs.
+#[derive(Debug, thiserror::Error)]
+#[error("environment variable {0} is not set; template.yaml sets it for this function")]
+pub struct MissingVariable(pub &'static str);

@@ -1,0 +1,133 @@
+//! The way to the ledger: every function records through `record`, the one
+//! function that may write it.
+
+use aws_config::SdkConfig;
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::primitives::Blob;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_domain::ledger::{Event, Kind};
+use sluice_domain::promotion::PromotionId;
+
+use crate::fault::Fault;
+use crate::lambda::{MissingVariable, variable};
+
+/// What `record` takes: events of one chain, in order.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Append {
+    /// The events.
+    pub events: Vec<Event>,
+}
+
+/// What `record` answers: where the last event stands.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Appended {
+    /// The chain.
+    pub chain: String,
+    /// The last event's place in it.
+    pub sequence: u64,
+}
+
+/// Records events as one of Sluice's functions.
+#[derive(Clone)]
+pub struct Ledger {
+    client: Client,
+    function: String,
+    actor: &'static str,
+}
+
+impl Ledger {
+    /// For the function called `actor`, from `SLUICE_RECORD_FUNCTION`.
+    ///
+    /// # Errors
+    /// When the variable is not set.
+    pub fn from_env(config: &SdkConfig, actor: &'static str) -> Result<Self, MissingVariable> {
+        Ok(Self {
+            client: Client::new(config),
+            function: variable("SLUICE_RECORD_FUNCTION")?,
+            actor,
+        })
+    }
+
+    /// Records one fact of a promotion. Idempotent: the same `key` again
+    /// records nothing.
+    ///
+    /// # Errors
+    /// When `record` can't be reached or refuses.
+    pub async fn append(
+        &self,
+        promotion: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> Result<Appended, Fault> {
+        self.append_to(&promotion.to_string(), kind, key, facts)
+            .await
+    }
+
+    /// Records one fact of any chain.
+    ///
+    /// # Errors
+    /// When `record` can't be reached or refuses.
+    pub async fn append_to(
+        &self,
+        chain: &str,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> Result<Appended, Fault> {
+        let event = Event {
+            chain: chain.to_owned(),
+            key: format!("{}/{key}", kind.name()),
+            kind,
+            actor: self.actor.to_owned(),
+            facts,
+        };
+        self.send(event).await
+    }
+
+    /// Records what a person did.
+    ///
+    /// # Errors
+    /// When `record` can't be reached or refuses.
+    pub async fn append_as(
+        &self,
+        person: &str,
+        promotion: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> Result<Appended, Fault> {
+        let event = Event {
+            chain: promotion.to_string(),
+            key: format!("{}/{key}", kind.name()),
+            kind,
+            actor: person.to_owned(),
+            facts,
+        };
+        self.send(event).await
+    }
+
+    async fn send(&self, event: Event) -> Result<Appended, Fault> {
+        let operation = || format!("recording {} of {}", event.kind.name(), event.chain);
+        let append = Append {
+            events: vec![event.clone()],
+        };
+        let payload =
+            serde_json::to_vec(&append).map_err(|error| Fault::other(operation(), error))?;
+        let answer = self
+            .client
+            .invoke()
+            .function_name(&self.function)
+            .payload(Blob::new(payload))
+            .send()
+            .await
+            .map_err(|error| Fault::new(operation(), error))?;
+        let body = answer.payload().map(Blob::as_ref).unwrap_or_default();
+        if answer.function_error().is_some() {
+            return Err(Fault::of_function(operation(), body));
+        }
+        serde_json::from_slice(body).map_err(|error| Fault::other(operation(), error))
+    }
+}

@@ -1,0 +1,22 @@
+//! What every Sluice function shares: AWS clients, the Lambda loop with its
+//! log format and error names, and typed access to the state table, the
+//! ledger, settings and bundles.
+//!
+//! Environment variables: `SLUICE_STATE_TABLE` (feature `store`),
+//! `SLUICE_RECORD_FUNCTION` (feature `ledger`), `SLUICE_LOG` (a
+//! `tracing_subscriber` filter, default `info`); beside these the AWS SDK's own.
+//!
+//! What never lives here: a decision (that is `sluice_domain`), or anything
+//! that one function alone needs.
+
+pub mod aws;
+#[cfg(feature = "bundle")]
+pub mod bundle;
+pub mod fault;
+pub mod lambda;
+#[cfg(feature = "ledger")]
+pub mod ledger;
+#[cfg(feature = "settings")]
+pub mod settings;
+#[cfg(feature = "store")]
+pub mod store;

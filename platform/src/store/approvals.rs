@@ -1,0 +1,231 @@
+//! Approval requests and votes.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
+use serde::{Deserialize, Serialize};
+use sluice_domain::approval::{Request, State, Vote};
+
+use super::{
+    CONDITION_FAILED, Store, StoreError, TRANSACTION_CANCELED, document, item, string, text,
+};
+use crate::fault::Fault;
+
+/// A Step Functions task token: whoever has it can resume the execution. Never
+/// shown, never logged, never in the ledger.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaskToken(pub String);
+
+impl fmt::Debug for TaskToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TaskToken(…)")
+    }
+}
+
+/// A request as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenRequest {
+    /// What was asked.
+    pub request: Request,
+    /// How it stands.
+    pub state: State,
+    /// What resumes the promotion.
+    pub token: TaskToken,
+}
+
+const REQUEST: &str = "request";
+
+fn key(id: &str) -> String {
+    format!("approval#{id}")
+}
+
+fn name(state: State) -> &'static str {
+    match state {
+        State::Pending => "pending",
+        State::Approved => "approved",
+        State::Rejected => "rejected",
+        State::Expired => "expired",
+        State::Superseded => "superseded",
+    }
+}
+
+fn state(name: &str) -> State {
+    match name {
+        "approved" => State::Approved,
+        "rejected" => State::Rejected,
+        "expired" => State::Expired,
+        "superseded" => State::Superseded,
+        _ => State::Pending,
+    }
+}
+
+impl Store {
+    /// Opens a request. Says whether this call did.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn open_request(
+        &self,
+        request: &Request,
+        token: &TaskToken,
+    ) -> Result<bool, StoreError> {
+        let mut new = item(&key(&request.id), REQUEST, request)?;
+        new.insert("status".into(), text(name(State::Pending)));
+        new.insert("token".into(), text(&token.0));
+        Ok(self.put_new(new).await?)
+    }
+
+    /// A request, if there is one of this name.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn request(&self, id: &str) -> Result<Option<OpenRequest>, StoreError> {
+        let Some(found) = self.get(&key(id), REQUEST).await? else {
+            return Ok(None);
+        };
+        Ok(Some(OpenRequest {
+            request: document(&found)?,
+            state: state(string(&found, "status")),
+            token: TaskToken(string(&found, "token").to_owned()),
+        }))
+    }
+
+    /// Replaces the token of a request whose task was tried again.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn renew_token(&self, id: &str, token: &TaskToken) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(key(id)))
+            .key("sk", text(REQUEST))
+            .update_expression("SET #token = :token")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#token", "token")
+            .expression_attribute_values(":token", text(&token.0));
+        request
+            .send()
+            .await
+            .map_err(|error| Fault::new("renewing an approval's token", error))?;
+        Ok(())
+    }
+
+    /// Decides a pending request. Says whether this call did: only the winner signals.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn decide(&self, id: &str, state: State) -> Result<bool, StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(key(id)))
+            .key("sk", text(REQUEST))
+            .update_expression("SET #status = :state")
+            .condition_expression("#status = :pending")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":state", text(name(state)))
+            .expression_attribute_values(":pending", text(name(State::Pending)));
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let fault = Fault::new("deciding an approval", error);
+                if fault.is(CONDITION_FAILED) {
+                    Ok(false)
+                } else {
+                    Err(fault.into())
+                }
+            }
+        }
+    }
+
+    /// Stores a vote on a pending request: one a person. Says whether it was stored.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn cast(&self, id: &str, vote: &Vote) -> Result<bool, StoreError> {
+        let operation = "storing a vote";
+        let new = item(&key(id), &format!("vote#{}", vote.person), vote)?;
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(new))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(|error| Fault::other(operation, error))?;
+        let pending = ConditionCheck::builder()
+            .table_name(&self.table)
+            .key("pk", text(key(id)))
+            .key("sk", text(REQUEST))
+            .condition_expression("#status = :pending")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":pending", text(name(State::Pending)))
+            .build()
+            .map_err(|error| Fault::other(operation, error))?;
+        let request = self
+            .client
+            .transact_write_items()
+            .transact_items(
+                TransactWriteItem::builder()
+                    .condition_check(pending)
+                    .build(),
+            )
+            .transact_items(TransactWriteItem::builder().put(put).build());
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let refused = super::condition_failed(&error);
+                let fault = Fault::new(operation, error);
+                if refused && fault.is(TRANSACTION_CANCELED) {
+                    Ok(false)
+                } else {
+                    Err(fault.into())
+                }
+            }
+        }
+    }
+
+    /// The votes on a request.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn votes(&self, id: &str) -> Result<Vec<Vote>, StoreError> {
+        let items = self.query(&key(id), "vote#").await?;
+        Ok(items.iter().map(document).collect::<Result<_, _>>()?)
+    }
+
+    /// Counts one wrong code of a person on a request, and answers how many there were.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn count_wrong_code(&self, id: &str, person: &str) -> Result<u64, StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(key(id)))
+            .key("sk", text(format!("wrong#{person}")))
+            .update_expression("ADD wrong :one")
+            .expression_attribute_values(":one", super::number(1))
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
+            .send()
+            .await
+            .map_err(|error| Fault::new("counting a wrong code", error))?;
+        Ok(answer
+            .attributes()
+            .map_or(0, |attributes| super::unsigned(attributes, "wrong")))
+    }
+
+    /// How many wrong codes of a person there were on a request.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn wrong_codes(&self, id: &str, person: &str) -> Result<u64, StoreError> {
+        let found = self.get(&key(id), &format!("wrong#{person}")).await?;
+        Ok(found
+            .as_ref()
+            .map_or(0, |item| super::unsigned(item, "wrong")))
+    }
+}

@@ -1,0 +1,231 @@
+//! The state table: Sluice's working memory. One DynamoDB table, typed access.
+//!
+//! | item | pk | sk |
+//! |---|---|---|
+//! | a promotion, with its fencing generation | `promotion#<id>` | `promotion` |
+//! | its plan, pins, versions, journal, … | `promotion#<id>` | `part#<name>` |
+//! | a lock | `lock#<target>` | `lock` |
+//! | a queue ticket | `queue` | `<time>#<promotion>` |
+//! | an approval request | `approval#<id>` | `request` |
+//! | a vote | `approval#<id>` | `vote#<person>` |
+//! | a release's attempt | `release#<application>#<version>` | `<attempt>` |
+//!
+//! Documents are JSON in the attribute `document`; what conditions look at
+//! (`generation`, `status`, `owner`) stands beside it. What happened is in the
+//! ledger; this table only says how things stand.
+
+mod approvals;
+mod locks;
+mod promotions;
+mod releases;
+
+use std::collections::HashMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sluice_domain::promotion::{Generation, PromotionId};
+
+pub use approvals::{OpenRequest, TaskToken};
+pub use locks::Ticket;
+pub use promotions::Part;
+pub use releases::Release;
+
+use crate::fault::Fault;
+use crate::lambda::{MissingVariable, variable};
+
+/// The state table.
+#[derive(Clone)]
+pub struct Store {
+    client: Client,
+    table: String,
+}
+
+/// Why something was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The writer's generation is not the promotion's any more.
+    #[error(
+        "generation {generation} of {promotion} is fenced off: the promotion has ended or was taken over; nothing was written"
+    )]
+    Fenced {
+        /// The promotion.
+        promotion: PromotionId,
+        /// The generation that the writer carried.
+        generation: Generation,
+    },
+    /// A target is held by another promotion.
+    #[error("{target} is held by {holder}")]
+    Held {
+        /// The target.
+        target: String,
+        /// Who holds it.
+        holder: String,
+    },
+    /// There is no such item.
+    #[error("there is no {0} in the state table")]
+    Missing(String),
+    /// DynamoDB failed, or an item can't be read.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl StoreError {
+    /// The name under which it leaves a function.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Fenced { .. } => "Fenced",
+            Self::Held { .. } => "TargetsBusy",
+            Self::Missing(_) => "NotFound",
+            Self::Fault(fault) => crate::lambda::fault_name(fault),
+        }
+    }
+}
+
+type Item = HashMap<String, AttributeValue>;
+
+/// What DynamoDB answers when a condition does not hold.
+const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
+const TRANSACTION_CANCELED: &str = "TransactionCanceledException";
+
+impl Store {
+    /// From `SLUICE_STATE_TABLE`.
+    ///
+    /// # Errors
+    /// When the variable is not set.
+    pub fn from_env(config: &SdkConfig) -> Result<Self, MissingVariable> {
+        Ok(Self::new(config, variable("SLUICE_STATE_TABLE")?))
+    }
+
+    /// The table of this name.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        Self {
+            client: Client::new(config),
+            table,
+        }
+    }
+
+    /// One item, as it stands now.
+    async fn get(&self, pk: &str, sk: &str) -> Result<Option<Item>, Fault> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", text(pk))
+            .key("sk", text(sk))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Fault::new(format!("dynamodb:GetItem of {pk} {sk}"), error))?;
+        Ok(answer.item)
+    }
+
+    /// All items of a partition whose sort key starts so, in order.
+    async fn query(&self, pk: &str, prefix: &str) -> Result<Vec<Item>, Fault> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .expression_attribute_values(":pk", text(pk));
+        // DynamoDB refuses an empty prefix.
+        let request = if prefix.is_empty() {
+            request.key_condition_expression("pk = :pk")
+        } else {
+            request
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":prefix", text(prefix))
+        };
+        let mut pages = request.into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            items.push(item.map_err(|error| Fault::new(format!("dynamodb:Query of {pk}"), error))?);
+        }
+        Ok(items)
+    }
+
+    /// Puts an item if there is none yet. Says whether it did.
+    async fn put_new(&self, item: Item) -> Result<bool, Fault> {
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)");
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let fault = Fault::new("dynamodb:PutItem", error);
+                if fault.is(CONDITION_FAILED) {
+                    Ok(false)
+                } else {
+                    Err(fault)
+                }
+            }
+        }
+    }
+}
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn promotion_key(id: &PromotionId) -> String {
+    format!("promotion#{id}")
+}
+
+/// An item of this key around a document.
+fn item<T: Serialize>(pk: &str, sk: &str, document: &T) -> Result<Item, Fault> {
+    let document = serde_json::to_string(document)
+        .map_err(|error| Fault::other(format!("writing {pk} {sk}"), error))?;
+    Ok(HashMap::from([
+        ("pk".to_owned(), text(pk)),
+        ("sk".to_owned(), text(sk)),
+        ("document".to_owned(), text(document)),
+    ]))
+}
+
+/// The document of an item.
+fn document<T: DeserializeOwned>(item: &Item) -> Result<T, Fault> {
+    let operation = || format!("reading {} {}", string(item, "pk"), string(item, "sk"));
+    serde_json::from_str(string(item, "document")).map_err(|error| Fault::other(operation(), error))
+}
+
+fn string<'a>(item: &'a Item, name: &str) -> &'a str {
+    item.get(name)
+        .and_then(|value| value.as_s().ok())
+        .map_or("", String::as_str)
+}
+
+fn unsigned(item: &Item, name: &str) -> u64 {
+    item.get(name)
+        .and_then(|value| value.as_n().ok())
+        .and_then(|n| n.parse().ok())
+        .unwrap_or_default()
+}
+
+/// Whether a transaction was cancelled because a condition did not hold (and
+/// not because it met another transaction, which is worth another try).
+fn condition_failed<R>(
+    error: &aws_sdk_dynamodb::error::SdkError<
+        aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError,
+        R,
+    >,
+) -> bool {
+    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException;
+    match error.as_service_error() {
+        Some(TransactionCanceledException(canceled)) => canceled
+            .cancellation_reasons()
+            .iter()
+            .any(|reason| reason.code() == Some("ConditionalCheckFailed")),
+        _ => false,
+    }
+}
