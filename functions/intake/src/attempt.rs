@@ -1,0 +1,140 @@
+//! Attempts: which one an event may start, and what its execution is given.
+
+use semver::Version;
+use serde::Serialize;
+use sluice_domain::naming::promotion_execution;
+use sluice_domain::promotion::{BundleRef, PromotionId};
+use sluice_platform::store::Release;
+
+use crate::Error;
+
+/// How the last attempt stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Noted, but its execution was never started: whoever noted it crashed.
+    NeverStarted,
+    /// It runs.
+    Running,
+    /// It promoted everywhere.
+    Promoted,
+    /// It ended before that.
+    Ended,
+}
+
+/// When a further attempt at the same bundle may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Never: an event may arrive twice.
+    Never,
+    /// Where the last one did not promote everywhere: a person asks again.
+    Unreleased,
+    /// Whenever none is running: a person takes an old version back.
+    Ended,
+}
+
+/// What to do about a version that was asked for.
+#[derive(Debug, PartialEq)]
+pub enum Next<'a> {
+    /// Begin this attempt.
+    Begin(u32),
+    /// Start what was noted and never started.
+    Resume(&'a Release),
+    /// Nothing, because of this attempt.
+    Duplicate(&'a Release, String),
+}
+
+/// What to do after a last attempt at the same bundle.
+///
+/// # Errors
+/// When the version is released.
+pub fn next(last: &Release, standing: Standing, repeat: Repeat) -> Result<Next<'_>, Error> {
+    let Release {
+        application,
+        version,
+        attempt,
+        ..
+    } = last;
+    match (standing, repeat) {
+        (Standing::NeverStarted, _) => Ok(Next::Resume(last)),
+        (Standing::Running, _) => {
+            let why = format!(
+                "attempt {attempt} at releasing {application} {version} is running; nothing was started"
+            );
+            Ok(Next::Duplicate(last, why))
+        }
+        (Standing::Promoted | Standing::Ended, Repeat::Ended)
+        | (Standing::Ended, Repeat::Unreleased) => Ok(Next::Begin(attempt + 1)),
+        (Standing::Promoted, _) => Err(Error::AlreadyReleased {
+            application: application.clone(),
+            version: version.clone(),
+            attempt: *attempt,
+        }),
+        (Standing::Ended, Repeat::Never) => {
+            let why = format!(
+                "attempt {attempt} at releasing {application} {version} has ended; nothing was started. \
+                 Ask for a new attempt with `sluice release --again`"
+            );
+            Ok(Next::Duplicate(last, why))
+        }
+    }
+}
+
+/// The input of a `release` execution. The same attempt always has the same.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExecutionInput {
+    /// The application.
+    pub application: String,
+    /// The version.
+    pub version: Version,
+    /// The attempt.
+    pub attempt: u32,
+    /// What is released.
+    pub bundle: BundleRef,
+    /// The promotions, in order.
+    pub promotions: Vec<PromotionInput>,
+}
+
+/// One promotion of a release.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PromotionInput {
+    /// The environment.
+    pub environment: String,
+    /// The promotion.
+    pub promotion: PromotionId,
+    /// The name of its execution.
+    pub execution: String,
+}
+
+impl ExecutionInput {
+    /// The input for this attempt.
+    #[must_use]
+    pub fn of(release: &Release) -> Self {
+        let promotion = |environment: &String| {
+            let promotion = promotion_id(release, environment);
+            let execution = promotion_execution(&promotion, &release.bundle.digest);
+            PromotionInput {
+                environment: environment.clone(),
+                promotion,
+                execution,
+            }
+        };
+        Self {
+            application: release.application.clone(),
+            version: release.version.clone(),
+            attempt: release.attempt,
+            bundle: release.bundle.clone(),
+            promotions: release.environments.iter().map(promotion).collect(),
+        }
+    }
+}
+
+/// The promotion of an attempt into one of its environments.
+#[must_use]
+pub fn promotion_id(release: &Release, environment: &str) -> PromotionId {
+    PromotionId {
+        application: release.application.clone(),
+        environment: environment.to_owned(),
+        version: release.version.clone(),
+        attempt: release.attempt,
+    }
+}

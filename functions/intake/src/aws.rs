@@ -1,0 +1,211 @@
+//! Manifests through S3, the catalogue through Parameter Store, attempts
+//! through the state table, executions through Step Functions, facts through
+//! `record`.
+
+use aws_config::SdkConfig;
+use aws_sdk_sfn::types::ExecutionStatus;
+use semver::Version;
+use serde_json::Value;
+use sluice_domain::ledger::Kind;
+use sluice_domain::manifest::Manifest;
+use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
+use sluice_platform::bundle::{BundleError, BundleReader};
+use sluice_platform::fault::Fault;
+use sluice_platform::ledger::Ledger;
+use sluice_platform::settings::{SettingsError, SettingsReader};
+use sluice_platform::store::{Release, Store, StoreError};
+
+use crate::attempt::ExecutionInput;
+use crate::request::repository_parameter;
+use crate::{Attempts, Bundles, Catalogue, Machine, Record, Status};
+
+impl Bundles for BundleReader {
+    async fn pin(
+        &self,
+        bucket: &str,
+        key: &str,
+        version_id: Option<&str>,
+    ) -> Result<(Manifest, BundleRef), BundleError> {
+        self.pin(bucket, key, version_id).await
+    }
+}
+
+/// Settings and repositories in Parameter Store.
+pub struct Parameters {
+    settings: SettingsReader,
+    client: aws_sdk_ssm::Client,
+}
+
+impl Parameters {
+    /// Builds the client.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            settings: SettingsReader::new(config),
+            client: aws_sdk_ssm::Client::new(config),
+        }
+    }
+}
+
+impl Catalogue for Parameters {
+    async fn environments(&self, application: &str) -> Result<Vec<String>, SettingsError> {
+        let path = self.settings.path(application).await?;
+        Ok(path
+            .into_iter()
+            .map(|(environment, _)| environment)
+            .collect())
+    }
+
+    async fn application_of(&self, repository: &str) -> Result<Option<String>, Fault> {
+        let name = repository_parameter(repository);
+        match self.client.get_parameter().name(&name).send().await {
+            Ok(answer) => Ok(answer
+                .parameter()
+                .and_then(|found| found.value())
+                .map(|value| value.trim().to_owned())),
+            Err(error) => {
+                let fault = Fault::new(format!("ssm:GetParameter of {name}"), error);
+                if fault.is("ParameterNotFound") {
+                    Ok(None)
+                } else {
+                    Err(fault)
+                }
+            }
+        }
+    }
+}
+
+/// Attempts in the state table.
+pub struct Table(pub Store);
+
+impl Attempts for Table {
+    async fn of(&self, application: &str, version: &Version) -> Result<Vec<Release>, StoreError> {
+        self.0.releases(application, version).await
+    }
+
+    async fn begin(&self, release: &Release) -> Result<bool, StoreError> {
+        self.0.begin_release(release).await
+    }
+
+    async fn promotion(&self, id: &PromotionId) -> Result<Option<Promotion>, StoreError> {
+        match self.0.promotion(id).await {
+            Ok((promotion, _)) => Ok(Some(promotion)),
+            Err(StoreError::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The `release` state machine in Step Functions.
+pub struct ReleaseMachine {
+    client: aws_sdk_sfn::Client,
+    arn: String,
+}
+
+impl ReleaseMachine {
+    /// For the machine with this ARN.
+    #[must_use]
+    pub fn new(config: &SdkConfig, arn: String) -> Self {
+        Self {
+            client: aws_sdk_sfn::Client::new(config),
+            arn,
+        }
+    }
+}
+
+impl Machine for ReleaseMachine {
+    fn arn_of(&self, name: &str) -> String {
+        execution_arn(&self.arn, name)
+    }
+
+    async fn status(&self, execution_arn: &str) -> Result<Option<Status>, Fault> {
+        match self
+            .client
+            .describe_execution()
+            .execution_arn(execution_arn)
+            .send()
+            .await
+        {
+            Ok(execution) => Ok(Some(match execution.status() {
+                ExecutionStatus::Succeeded => Status::Succeeded,
+                ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => {
+                    Status::Failed
+                }
+                // Running, or about to be redriven.
+                _ => Status::Running,
+            })),
+            Err(error) => {
+                let fault = Fault::new(
+                    format!("states:DescribeExecution of {execution_arn}"),
+                    error,
+                );
+                if fault.is("ExecutionDoesNotExist") {
+                    Ok(None)
+                } else {
+                    Err(fault)
+                }
+            }
+        }
+    }
+
+    async fn start(&self, name: &str, input: &ExecutionInput) -> Result<bool, Fault> {
+        let operation = || format!("states:StartExecution of {name}");
+        let input =
+            serde_json::to_string(input).map_err(|error| Fault::other(operation(), error))?;
+        let request = self
+            .client
+            .start_execution()
+            .state_machine_arn(&self.arn)
+            .name(name)
+            .input(input);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let fault = Fault::new(operation(), error);
+                if fault.is("ExecutionAlreadyExists") {
+                    Ok(false)
+                } else {
+                    Err(fault)
+                }
+            }
+        }
+    }
+}
+
+/// `arn:aws:states:<region>:<account>:stateMachine:<machine>`, with or without
+/// a version or alias behind it, names executions
+/// `arn:aws:states:<region>:<account>:execution:<machine>:<name>`.
+fn execution_arn(machine: &str, name: &str) -> String {
+    let unqualified: Vec<&str> = machine.split(':').take(7).collect();
+    format!(
+        "{}:{name}",
+        unqualified
+            .join(":")
+            .replacen(":stateMachine:", ":execution:", 1)
+    )
+}
+
+impl Record for Ledger {
+    async fn record(&self, chain: &str, kind: Kind, key: &str, facts: Value) -> Result<(), Fault> {
+        self.append_to(chain, kind, key, facts).await.map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::execution_arn;
+
+    #[test]
+    fn executions_are_named_after_their_machine_whatever_qualifies_it() {
+        let machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:sluice-release";
+        let expected =
+            "arn:aws:states:eu-west-1:123456789012:execution:sluice-release:storefront-1.1.0-0-1";
+        for machine in [
+            machine.to_owned(),
+            format!("{machine}:7"),
+            format!("{machine}:live"),
+        ] {
+            assert_eq!(execution_arn(&machine, "storefront-1.1.0-0-1"), expected);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Why an event or a request starts nothing.
+
+use semver::Version;
+use sluice_domain::digest::Digest;
+use sluice_platform::bundle::BundleError;
+use sluice_platform::fault::Fault;
+use sluice_platform::lambda::{Named, fault_name};
+use sluice_platform::settings::SettingsError;
+use sluice_platform::store::StoreError;
+
+use crate::request::Subject;
+
+/// Why an event or a request starts nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It can't be understood.
+    #[error(
+        "the event was not understood: {0}; expected an S3 `Object Created` event, an `ECR Image Action` event, \
+         or a request with application, version and requested_by"
+    )]
+    InvalidEvent(String),
+    /// Nobody set the application up.
+    #[error(
+        "application `{0}` has no environment: there is no parameter /sluice/{0}/<environment>; write one with `sluice env put`"
+    )]
+    UnknownApplication(String),
+    /// The manifest lies where another one belongs.
+    #[error(
+        "{key} does not fit its folder: found {found}; expected {expected}. Upload it as <application>/<version>/release.json"
+    )]
+    BundlePathMismatch {
+        /// Its key.
+        key: String,
+        /// What it is.
+        found: String,
+        /// What belongs there.
+        expected: String,
+    },
+    /// The bucket keeps no versions, so nothing can be pinned.
+    #[error(
+        "{key} in bucket {bucket} has no S3 version; turn versioning on and upload the bundle again"
+    )]
+    Unversioned {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+    },
+    /// The manifest of the version that was pushed speaks of another image.
+    #[error(
+        "{key} names no image {repository}@{digest}, which was pushed under its version; \
+         push another build under another version"
+    )]
+    ImageNotNamed {
+        /// The manifest's key.
+        key: String,
+        /// The repository.
+        repository: String,
+        /// The digest that was pushed.
+        digest: Digest,
+    },
+    /// The version is everywhere already.
+    #[error(
+        "{application} {version} is released: attempt {attempt} promoted it everywhere. Release a new version instead"
+    )]
+    AlreadyReleased {
+        /// The application.
+        application: String,
+        /// The version.
+        version: Version,
+        /// The attempt that did.
+        attempt: u32,
+    },
+    /// The version is another bundle's.
+    #[error(
+        "{application} {version} is taken: found a bundle with digest {found}; expected {expected}, as in attempt {attempt}. \
+         A version names one bundle for ever: give this build a version of its own"
+    )]
+    VersionTaken {
+        /// The application.
+        application: String,
+        /// The version.
+        version: Version,
+        /// The attempt that took it.
+        attempt: u32,
+        /// The digest of the bundle that came.
+        found: Digest,
+        /// The digest that the version stands for.
+        expected: Digest,
+    },
+    /// Others kept starting attempts meanwhile.
+    #[error("another request began an attempt at releasing {} {} at the same moment; ask again", .0.application, .0.version)]
+    Contended(Subject),
+    /// The manifest is missing or wrong.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// Settings are wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The state table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An AWS call failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl Error {
+    /// Whether it is final: the same event again meets the same answer.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.fault().is_none() && !matches!(self, Self::Store(_) | Self::Contended(_))
+    }
+
+    fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Fault(fault)
+            | Self::Bundle(BundleError::Fault(fault))
+            | Self::Settings(SettingsError::Fault(fault))
+            | Self::Store(StoreError::Fault(fault)) => Some(fault),
+            _ => None,
+        }
+    }
+}
+
+impl Named for Error {
+    fn name(&self) -> &'static str {
+        if let Some(fault) = self.fault() {
+            return fault_name(fault);
+        }
+        match self {
+            Self::InvalidEvent(_) => "InvalidEvent",
+            Self::UnknownApplication(_) | Self::Settings(SettingsError::Missing(_)) => {
+                "UnknownApplication"
+            }
+            Self::Settings(_) => "InvalidSettings",
+            Self::BundlePathMismatch { .. } => "BundlePathMismatch",
+            Self::Bundle(BundleError::Missing { .. }) | Self::Unversioned { .. } => "BundleMissing",
+            Self::Bundle(_) | Self::ImageNotNamed { .. } => "InvalidManifest",
+            Self::AlreadyReleased { .. } => "AlreadyReleased",
+            Self::VersionTaken { .. } => "VersionTaken",
+            Self::Store(error) => error.name(),
+            Self::Fault(fault) => fault_name(fault),
+            // Waiting and asking again is the right reaction.
+            Self::Contended(_) => "Throttled",
+        }
+    }
+}

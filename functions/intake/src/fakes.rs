@@ -1,0 +1,319 @@
+//! The world around the function, in memory.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use sluice_domain::document::Document as _;
+use sluice_domain::promotion::{Promotion, PromotionId};
+use sluice_domain::settings::Settings;
+use sluice_platform::fault::Fault;
+use sluice_platform::settings::SettingsError;
+use sluice_platform::store::StoreError;
+
+use super::*;
+
+pub(super) const BUCKET: &str = "sluice-artifacts";
+const IMAGE: &str = "sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd12345678";
+
+/// What AWS holds. Every operation can be made to fail once.
+#[derive(Default)]
+pub(super) struct World {
+    manifests: RefCell<BTreeMap<String, Value>>,
+    unversioned: Cell<bool>,
+    settings: RefCell<BTreeMap<(String, String), Value>>,
+    releases: RefCell<Vec<Release>>,
+    racing: Cell<bool>,
+    promotions: RefCell<Vec<Promotion>>,
+    executions: RefCell<BTreeMap<String, (Status, ExecutionInput)>>,
+    entries: RefCell<Vec<(String, Kind, String, Value)>>,
+    failing: Cell<&'static str>,
+}
+
+/// A promotion of the first attempt at storefront 1.1.0.
+pub(super) fn promotion(environment: &str, outcome: Option<PromotionOutcome>) -> Promotion {
+    Promotion {
+        id: format!("storefront/{environment}/1.1.0/1")
+            .parse()
+            .expect("an id"),
+        bundle: BundleRef {
+            bucket: BUCKET.into(),
+            key: "k".into(),
+            version_id: "v".into(),
+            digest: Digest::of(b""),
+        },
+        execution_arn: "arn".into(),
+        opened_at: Timestamp::UNIX_EPOCH,
+        outcome,
+        reason: None,
+        closed_at: None,
+    }
+}
+
+impl World {
+    /// One bundle, and the storefront's three environments.
+    pub(super) fn with_bundle(application: &str, version: &str) -> Self {
+        let world = Self::default();
+        world.manifests.borrow_mut().insert(
+            format!("{application}/{version}/release.json"),
+            json!({
+                "schema": 1,
+                "application": application,
+                "version": version,
+                "commit": "0123456789012345678901234567890123456789",
+                "author": {"name": "Ada", "email": "ada@example.com"},
+                "functions": {"checkout": {"zip": {"key": "checkout.zip", "digest": Digest::of(b"zip")}}},
+            }),
+        );
+        // Neither in the order of their names nor of their places.
+        for (environment, order) in [("staging", 2), ("dev", 1), ("prod", 3)] {
+            let functions =
+                json!({"checkout": {"name": format!("storefront-checkout-{environment}")}});
+            world.set(
+                "storefront",
+                environment,
+                &json!({"schema": 1, "order": order, "functions": functions}),
+            );
+        }
+        world
+    }
+
+    /// The same, with a container image instead of a zip file.
+    pub(super) fn with_image(application: &str, version: &str) -> Self {
+        let world = Self::with_bundle(application, version);
+        world.put_changed(application, version, |manifest| {
+            let repository = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/storefront/checkout";
+            manifest["functions"]["checkout"] =
+                json!({"image": {"repository": repository, "digest": IMAGE}});
+        });
+        world
+    }
+
+    pub(super) fn put_changed(
+        &self,
+        application: &str,
+        version: &str,
+        change: impl FnOnce(&mut Value),
+    ) {
+        let key = format!("{application}/{version}/release.json");
+        change(
+            self.manifests
+                .borrow_mut()
+                .get_mut(&key)
+                .expect("the manifest is there"),
+        );
+    }
+
+    pub(super) fn copy(&self, from: &str, to: &str) {
+        let manifest = self.manifests.borrow()[from].clone();
+        self.manifests.borrow_mut().insert(to.into(), manifest);
+    }
+
+    pub(super) fn stop_versioning(&self) {
+        self.unversioned.set(true);
+    }
+
+    pub(super) fn set(&self, application: &str, environment: &str, settings: &Value) {
+        self.settings
+            .borrow_mut()
+            .insert((application.into(), environment.into()), settings.clone());
+    }
+
+    /// The next call of this operation is throttled.
+    pub(super) fn fail_next(&self, operation: &'static str) {
+        self.failing.set(operation);
+    }
+
+    /// Somebody else begins and starts the next attempt first.
+    pub(super) fn race(&self) {
+        self.racing.set(true);
+    }
+
+    /// All executions end so.
+    pub(super) fn end(&self, status: Status) {
+        self.executions
+            .borrow_mut()
+            .values_mut()
+            .for_each(|execution| execution.0 = status);
+    }
+
+    pub(super) fn forget_executions(&self) {
+        self.executions.borrow_mut().clear();
+    }
+
+    pub(super) fn note_promotions(&self, promotions: impl IntoIterator<Item = Promotion>) {
+        *self.promotions.borrow_mut() = promotions.into_iter().collect();
+    }
+
+    pub(super) fn starts(&self) -> usize {
+        self.executions.borrow().len()
+    }
+
+    pub(super) fn releases(&self) -> Vec<Release> {
+        self.releases.borrow().clone()
+    }
+
+    pub(super) fn input_of(&self, output: &Output) -> ExecutionInput {
+        let arn = output.execution_arn.as_ref().expect("an execution");
+        self.executions.borrow()[arn].1.clone()
+    }
+
+    pub(super) fn entries(&self) -> usize {
+        self.entries.borrow().len()
+    }
+
+    pub(super) fn last_entry(&self) -> Option<(String, Kind, Value)> {
+        self.entries
+            .borrow()
+            .last()
+            .map(|(chain, kind, _, facts)| (chain.clone(), *kind, facts.clone()))
+    }
+
+    fn call(&self, operation: &'static str) -> Result<(), Fault> {
+        if self.failing.get() == operation {
+            self.failing.set("");
+            let code = Some("ThrottlingException".to_owned());
+            return Err(Fault {
+                operation: operation.into(),
+                code,
+                message: "Rate exceeded".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Bundles for &World {
+    async fn pin(
+        &self,
+        bucket: &str,
+        key: &str,
+        version_id: Option<&str>,
+    ) -> Result<(Manifest, BundleRef), BundleError> {
+        self.call("pin")?;
+        let manifests = self.manifests.borrow();
+        let missing = || BundleError::Missing {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        };
+        let bytes = manifests
+            .get(key)
+            .ok_or_else(missing)?
+            .to_string()
+            .into_bytes();
+        let version_id = if self.unversioned.get() {
+            ""
+        } else {
+            version_id.unwrap_or("current")
+        };
+        let bundle = BundleRef {
+            bucket: bucket.into(),
+            key: key.into(),
+            version_id: version_id.into(),
+            digest: Digest::of(&bytes),
+        };
+        Ok((Manifest::parse(key, &bytes)?, bundle))
+    }
+}
+
+impl Catalogue for &World {
+    async fn environments(&self, application: &str) -> Result<Vec<String>, SettingsError> {
+        self.call("environments")?;
+        let mut path = Vec::new();
+        for ((owner, environment), settings) in self.settings.borrow().iter() {
+            if owner == application {
+                let name = format!("/sluice/{owner}/{environment}");
+                let settings = Settings::parse(&name, settings.to_string().as_bytes())?;
+                path.push((settings.order, environment.clone()));
+            }
+        }
+        path.sort();
+        Ok(path
+            .into_iter()
+            .map(|(_, environment)| environment)
+            .collect())
+    }
+
+    async fn application_of(&self, repository: &str) -> Result<Option<String>, Fault> {
+        self.call("application_of")?;
+        Ok((repository == "storefront/checkout").then(|| "storefront".to_owned()))
+    }
+}
+
+impl Attempts for &World {
+    async fn of(&self, application: &str, version: &Version) -> Result<Vec<Release>, StoreError> {
+        self.call("of")?;
+        let is_asked_for =
+            |release: &&Release| release.application == application && release.version == *version;
+        Ok(self
+            .releases
+            .borrow()
+            .iter()
+            .filter(is_asked_for)
+            .cloned()
+            .collect())
+    }
+
+    async fn begin(&self, release: &Release) -> Result<bool, StoreError> {
+        self.call("begin")?;
+        let is_same = |other: &Release| other.execution_arn == release.execution_arn;
+        if self.releases.borrow().iter().any(is_same) {
+            return Ok(false);
+        }
+        self.releases.borrow_mut().push(release.clone());
+        if self.racing.take() {
+            let execution = (Status::Running, ExecutionInput::of(release));
+            self.executions
+                .borrow_mut()
+                .insert(release.execution_arn.clone(), execution);
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    async fn promotion(&self, id: &PromotionId) -> Result<Option<Promotion>, StoreError> {
+        Ok(self
+            .promotions
+            .borrow()
+            .iter()
+            .find(|promotion| promotion.id == *id)
+            .cloned())
+    }
+}
+
+impl Machine for &World {
+    fn arn_of(&self, name: &str) -> String {
+        format!("arn:aws:states:eu-west-1:123456789012:execution:release:{name}")
+    }
+
+    async fn status(&self, execution_arn: &str) -> Result<Option<Status>, Fault> {
+        Ok(self
+            .executions
+            .borrow()
+            .get(execution_arn)
+            .map(|(status, _)| *status))
+    }
+
+    async fn start(&self, name: &str, input: &ExecutionInput) -> Result<bool, Fault> {
+        self.call("start")?;
+        let execution = (Status::Running, input.clone());
+        Ok(self
+            .executions
+            .borrow_mut()
+            .insert(self.arn_of(name), execution)
+            .is_none())
+    }
+}
+
+impl Record for &World {
+    async fn record(&self, chain: &str, kind: Kind, key: &str, facts: Value) -> Result<(), Fault> {
+        self.call("record")?;
+        let mut entries = self.entries.borrow_mut();
+        if !entries
+            .iter()
+            .any(|entry| entry.0 == chain && entry.1 == kind && entry.2 == key)
+        {
+            entries.push((chain.to_owned(), kind, key.to_owned(), facts));
+        }
+        Ok(())
+    }
+}

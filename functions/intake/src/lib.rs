@@ -1,0 +1,423 @@
+//! Turns events and requests into releases.
+//!
+//! Decides: what an event asks for, whether its bundle is what its place says,
+//! and whether that starts an attempt, is a repetition, or is refused. What
+//! starts does so once, however often its event arrives.
+//!
+//! Environment: `SLUICE_RELEASE_MACHINE`, `SLUICE_ARTIFACTS_BUCKET`,
+//! `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
+//!
+//! Never: looks into artifacts (`verify` does), or starts anything for a bundle
+//! that it has not pinned.
+
+pub mod attempt;
+pub mod aws;
+mod error;
+mod ports;
+pub mod request;
+
+use jiff::Timestamp;
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sluice_domain::digest::Digest;
+use sluice_domain::ledger::Kind;
+use sluice_domain::manifest::Manifest;
+use sluice_domain::naming::release_execution;
+use sluice_domain::promotion::{BundleRef, Outcome as PromotionOutcome};
+use sluice_platform::bundle::BundleError;
+use sluice_platform::lambda::Named as _;
+use sluice_platform::store::Release;
+
+use attempt::{ExecutionInput, Next, Repeat, Standing, next};
+pub use error::Error;
+pub use ports::{Attempts, Bundles, Catalogue, Machine, Record, Status};
+use request::{Input, Push, Subject, Upload, Wanted};
+
+/// What came of an event or a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    /// What came of it, in a word.
+    pub outcome: Outcome,
+    /// The `release` execution that it is about.
+    pub execution_arn: Option<String>,
+    /// The application.
+    pub application: Option<String>,
+    /// The version.
+    pub version: Option<Version>,
+    /// The attempt.
+    pub attempt: Option<u32>,
+    /// What came of it, for people.
+    pub message: String,
+}
+
+/// What came of an event or a request, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// An attempt started.
+    Started,
+    /// The same was asked for before; nothing started.
+    Duplicate,
+    /// It asks for no release.
+    Ignored,
+}
+
+impl Output {
+    fn ignored(message: String) -> Self {
+        let outcome = Outcome::Ignored;
+        Self {
+            outcome,
+            execution_arn: None,
+            application: None,
+            version: None,
+            attempt: None,
+            message,
+        }
+    }
+
+    fn of(outcome: Outcome, release: &Release, message: String) -> Self {
+        Self {
+            outcome,
+            execution_arn: Some(release.execution_arn.clone()),
+            application: Some(release.application.clone()),
+            version: Some(release.version.clone()),
+            attempt: Some(release.attempt),
+            message,
+        }
+    }
+}
+
+/// The function.
+pub struct Intake<B, C, A, M, L> {
+    /// The bucket that bundles are uploaded to.
+    pub bucket: String,
+    /// Where manifests are.
+    pub bundles: B,
+    /// Where applications are set up.
+    pub catalogue: C,
+    /// Where attempts are noted.
+    pub attempts: A,
+    /// What runs a release.
+    pub machine: M,
+    /// The way to the ledger.
+    pub ledger: L,
+}
+
+/// What an event asks for.
+enum Understood {
+    Release(Box<Wanted>),
+    Nothing(String),
+}
+
+impl From<Wanted> for Understood {
+    fn from(wanted: Wanted) -> Self {
+        Self::Release(Box::new(wanted))
+    }
+}
+
+impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, A, M, L> {
+    /// Handles one event or request that arrived at this time.
+    ///
+    /// # Errors
+    /// With why it was refused, once that is in the ledger; or with the AWS call
+    /// that failed, in which case the same event may simply come again.
+    pub async fn handle(&self, event: Value, now: Timestamp) -> Result<Output, Error> {
+        let wanted = match self.understand(&event).await {
+            Ok(Understood::Release(wanted)) => wanted,
+            Ok(Understood::Nothing(why)) => {
+                tracing::info!(why, "ignored");
+                return Ok(Output::ignored(why));
+            }
+            Err(error) => return Err(self.refuse(None, &event, error).await),
+        };
+        match self.release(&wanted, now).await {
+            Ok(output) => {
+                let execution = &output.execution_arn;
+                tracing::info!(outcome = ?output.outcome, execution, "{}", output.message);
+                Ok(output)
+            }
+            Err(error) => Err(self.refuse(Some(&wanted), &event, error).await),
+        }
+    }
+
+    async fn understand(&self, event: &Value) -> Result<Understood, Error> {
+        match Input::read(event)? {
+            Input::Upload(upload) => self.understand_upload(upload),
+            Input::Push(push) => self.understand_push(push).await,
+            Input::Manual(manual) => Wanted::by_hand(manual).map(Understood::from),
+        }
+    }
+
+    fn understand_upload(&self, upload: Upload) -> Result<Understood, Error> {
+        let Upload { bucket, key, .. } = &upload;
+        if *bucket != self.bucket {
+            return Ok(Understood::Nothing(format!(
+                "{key} is in bucket {bucket}; bundles are in {}",
+                self.bucket
+            )));
+        }
+        if !key.ends_with("/release.json") {
+            return Ok(Understood::Nothing(format!(
+                "{key} is no manifest; a release starts with its release.json"
+            )));
+        }
+        Wanted::uploaded(upload).map(Understood::from)
+    }
+
+    /// The rule that brings pushes here sees every repository of the account:
+    /// what isn't meant for Sluice is no mistake.
+    async fn understand_push(&self, push: Push) -> Result<Understood, Error> {
+        let version = match push.version() {
+            Ok(version) => version,
+            Err(why) => return Ok(Understood::Nothing(why)),
+        };
+        match self.catalogue.application_of(&push.repository).await? {
+            Some(application) => Wanted::pushed(push, &application, version).map(Understood::from),
+            None => {
+                let repository = &push.repository;
+                let parameter = request::repository_parameter(repository);
+                Ok(Understood::Nothing(format!(
+                    "repository {repository} belongs to no application; \
+                     to change that, write its name to parameter {parameter}"
+                )))
+            }
+        }
+    }
+
+    async fn release(&self, wanted: &Wanted, now: Timestamp) -> Result<Output, Error> {
+        let pinned = self
+            .bundles
+            .pin(&self.bucket, &wanted.key, wanted.version_id.as_deref())
+            .await;
+        let (manifest, bundle) = match pinned {
+            // An image is pushed before the manifest that names its digest.
+            Err(BundleError::Missing { key, .. }) if wanted.image.is_some() => {
+                return Ok(Output::ignored(format!(
+                    "there is no {key} yet; the release starts when it is uploaded"
+                )));
+            }
+            pinned => pinned?,
+        };
+        check_bundle(wanted, &manifest, &bundle)?;
+        let environments = self.catalogue.environments(&manifest.application).await?;
+        if environments.is_empty() {
+            return Err(Error::UnknownApplication(manifest.application));
+        }
+        self.attempt(wanted, &manifest, bundle, environments, now)
+            .await
+    }
+
+    async fn attempt(
+        &self,
+        wanted: &Wanted,
+        manifest: &Manifest,
+        bundle: BundleRef,
+        environments: Vec<String>,
+        now: Timestamp,
+    ) -> Result<Output, Error> {
+        let Manifest {
+            application,
+            version,
+            ..
+        } = manifest;
+        // Twice: whoever loses the race for an attempt finds the winner's.
+        for _ in 0..2 {
+            let earlier = self.attempts.of(application, version).await?;
+            let attempt = match self.next(&earlier, &bundle.digest, wanted.repeat).await? {
+                Next::Begin(attempt) => attempt,
+                Next::Resume(release) => return self.start(release, manifest).await,
+                Next::Duplicate(release, why) => {
+                    return Ok(Output::of(Outcome::Duplicate, release, why));
+                }
+            };
+            let name = release_execution(application, version, &bundle.digest, attempt);
+            let release = Release {
+                application: application.clone(),
+                version: version.clone(),
+                bundle: bundle.clone(),
+                attempt,
+                environments: environments.clone(),
+                rollback: wanted.repeat == Repeat::Ended,
+                execution_arn: self.machine.arn_of(&name),
+                requested_by: wanted.by.clone(),
+                requested_at: now,
+            };
+            if self.attempts.begin(&release).await? {
+                return self.start(&release, manifest).await;
+            }
+        }
+        Err(Error::Contended(wanted.subject.clone()))
+    }
+
+    async fn next<'a>(
+        &self,
+        earlier: &'a [Release],
+        digest: &Digest,
+        repeat: Repeat,
+    ) -> Result<Next<'a>, Error> {
+        let Some(last) = earlier.last() else {
+            return Ok(Next::Begin(1));
+        };
+        if let Some(other) = earlier
+            .iter()
+            .find(|release| release.bundle.digest != *digest)
+        {
+            return Err(Error::VersionTaken {
+                application: other.application.clone(),
+                version: other.version.clone(),
+                attempt: other.attempt,
+                found: digest.clone(),
+                expected: other.bundle.digest.clone(),
+            });
+        }
+        next(last, self.standing(last).await?, repeat)
+    }
+
+    async fn standing(&self, release: &Release) -> Result<Standing, Error> {
+        Ok(match self.machine.status(&release.execution_arn).await? {
+            Some(Status::Running) => Standing::Running,
+            Some(Status::Succeeded) => Standing::Promoted,
+            Some(Status::Failed) => Standing::Ended,
+            None => self.standing_by_record(release).await?,
+        })
+    }
+
+    /// No execution: it was never started, or ended so long ago that Step
+    /// Functions has forgotten it. The promotions' records are kept and tell.
+    async fn standing_by_record(&self, release: &Release) -> Result<Standing, Error> {
+        let mut standing = Standing::NeverStarted;
+        for environment in &release.environments {
+            let id = attempt::promotion_id(release, environment);
+            standing = match self.attempts.promotion(&id).await? {
+                Some(promotion) if promotion.outcome == Some(PromotionOutcome::Promoted) => {
+                    Standing::Promoted
+                }
+                Some(_) => Standing::Ended,
+                None if standing == Standing::NeverStarted => Standing::NeverStarted,
+                None => Standing::Ended,
+            };
+        }
+        Ok(standing)
+    }
+
+    async fn start(&self, release: &Release, manifest: &Manifest) -> Result<Output, Error> {
+        let Release {
+            application,
+            version,
+            attempt,
+            ..
+        } = release;
+        let chain = Subject {
+            application: application.clone(),
+            version: version.clone(),
+        }
+        .chain();
+        let facts = json!({
+            "application": application,
+            "version": version,
+            "attempt": attempt,
+            "digest": release.bundle.digest,
+            "bundle": release.bundle,
+            "commit": manifest.commit,
+            "author": manifest.author,
+            "environments": release.environments,
+            "rollback": release.rollback,
+            "requested_by": release.requested_by,
+            "execution_arn": release.execution_arn,
+        });
+        self.ledger
+            .record(&chain, Kind::ReleaseStarted, &attempt.to_string(), facts)
+            .await?;
+        let name = release_execution(application, version, &release.bundle.digest, *attempt);
+        let path = release.environments.join(", ");
+        if self
+            .machine
+            .start(&name, &ExecutionInput::of(release))
+            .await?
+        {
+            let message =
+                format!("attempt {attempt} at releasing {application} {version} started: {path}");
+            Ok(Output::of(Outcome::Started, release, message))
+        } else {
+            let message = format!(
+                "attempt {attempt} at releasing {application} {version} had started already"
+            );
+            Ok(Output::of(Outcome::Duplicate, release, message))
+        }
+    }
+
+    /// Records why something was refused. The same event again is the same
+    /// refusal. A failed AWS call is none: the event comes again.
+    async fn refuse(&self, wanted: Option<&Wanted>, event: &Value, error: Error) -> Error {
+        if !error.is_refusal() {
+            return error;
+        }
+        let chain = wanted.map_or_else(
+            || "release/unknown".to_owned(),
+            |wanted| wanted.subject.chain(),
+        );
+        let facts = json!({
+            "error": error.name(),
+            "reason": error.to_string(),
+            "application": wanted.map(|wanted| &wanted.subject.application),
+            "version": wanted.map(|wanted| &wanted.subject.version),
+            "key": wanted.map(|wanted| &wanted.key),
+            "requested_by": wanted.map(|wanted| &wanted.by),
+        });
+        let key = format!(
+            "{}/{}",
+            error.name(),
+            Digest::of(event.to_string().as_bytes()).short()
+        );
+        if let Err(fault) = self
+            .ledger
+            .record(&chain, Kind::ReleaseRefused, &key, facts)
+            .await
+        {
+            // The caller learns of the refusal all the same.
+            tracing::error!(%fault, refusal = error.name(), "the refusal was not recorded");
+        }
+        error
+    }
+}
+
+/// Is the bundle what its place, and what was pushed, say?
+fn check_bundle(wanted: &Wanted, manifest: &Manifest, bundle: &BundleRef) -> Result<(), Error> {
+    let Wanted { subject, key, .. } = wanted;
+    if manifest.application != subject.application || manifest.version != subject.version {
+        return Err(Error::BundlePathMismatch {
+            key: key.clone(),
+            found: format!(
+                "a manifest of {} {}",
+                manifest.application, manifest.version
+            ),
+            expected: format!("one of {} {}", subject.application, subject.version),
+        });
+    }
+    if matches!(bundle.version_id.as_str(), "" | "null") {
+        return Err(Error::Unversioned {
+            bucket: bundle.bucket.clone(),
+            key: key.clone(),
+        });
+    }
+    let Some(push) = &wanted.image else {
+        return Ok(());
+    };
+    let mut images = manifest
+        .functions
+        .values()
+        .filter_map(|function| function.image.as_ref());
+    if images.any(|image| push.is(image)) {
+        return Ok(());
+    }
+    Err(Error::ImageNotNamed {
+        key: key.clone(),
+        repository: push.repository.clone(),
+        digest: push.digest.clone(),
+    })
+}
+
+#[cfg(test)]
+#[path = "lib_tests.rs"]
+mod tests;

@@ -1,0 +1,24 @@
+//! Wiring of the `intake` function.
+
+use intake::Intake;
+use intake::aws::{Parameters, ReleaseMachine, Table};
+use jiff::Timestamp;
+use sluice_platform::bundle::BundleReader;
+use sluice_platform::lambda::variable;
+use sluice_platform::ledger::Ledger;
+use sluice_platform::store::Store;
+use sluice_platform::{aws, lambda};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let config = aws::config().await;
+    let intake = Intake {
+        bucket: variable("SLUICE_ARTIFACTS_BUCKET")?,
+        bundles: BundleReader::new(&config),
+        catalogue: Parameters::new(&config),
+        attempts: Table(Store::from_env(&config)?),
+        machine: ReleaseMachine::new(&config, variable("SLUICE_RELEASE_MACHINE")?),
+        ledger: Ledger::from_env(&config, "intake")?,
+    };
+    lambda::serve(|event| intake.handle(event, Timestamp::now())).await
+}

@@ -1,0 +1,103 @@
+//! What the function needs of the world.
+
+use std::future::Future;
+
+use semver::Version;
+use serde_json::Value;
+use sluice_domain::ledger::Kind;
+use sluice_domain::manifest::Manifest;
+use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
+use sluice_platform::bundle::BundleError;
+use sluice_platform::fault::Fault;
+use sluice_platform::settings::SettingsError;
+use sluice_platform::store::{Release, StoreError};
+
+use crate::attempt::ExecutionInput;
+
+/// Manifests in S3.
+pub trait Bundles {
+    /// The manifest at this key, with the reference that pins it. None takes
+    /// the current version. Reads only.
+    fn pin(
+        &self,
+        bucket: &str,
+        key: &str,
+        version_id: Option<&str>,
+    ) -> impl Future<Output = Result<(Manifest, BundleRef), BundleError>>;
+}
+
+/// What Sluice was told about applications.
+pub trait Catalogue {
+    /// The environments of an application, in the order of its path; none if
+    /// nobody set it up. Reads only.
+    fn environments(
+        &self,
+        application: &str,
+    ) -> impl Future<Output = Result<Vec<String>, SettingsError>>;
+
+    /// The application that an ECR repository belongs to. Reads only.
+    fn application_of(
+        &self,
+        repository: &str,
+    ) -> impl Future<Output = Result<Option<String>, Fault>>;
+}
+
+/// Attempts at releasing a version.
+pub trait Attempts {
+    /// All there were, in order. Reads only.
+    fn of(
+        &self,
+        application: &str,
+        version: &Version,
+    ) -> impl Future<Output = Result<Vec<Release>, StoreError>>;
+
+    /// Notes an attempt; false if it was noted before. Safe to repeat.
+    fn begin(&self, release: &Release) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// A promotion of an attempt, if it got that far. Reads only.
+    fn promotion(
+        &self,
+        id: &PromotionId,
+    ) -> impl Future<Output = Result<Option<Promotion>, StoreError>>;
+}
+
+/// The `release` state machine.
+pub trait Machine {
+    /// The ARN that an execution of this name has or will have.
+    fn arn_of(&self, name: &str) -> String;
+
+    /// How an execution stands; None if there is none. Reads only.
+    fn status(&self, execution_arn: &str) -> impl Future<Output = Result<Option<Status>, Fault>>;
+
+    /// Starts an execution; false if it was there already. Safe to repeat: a
+    /// name runs once.
+    fn start(
+        &self,
+        name: &str,
+        input: &ExecutionInput,
+    ) -> impl Future<Output = Result<bool, Fault>>;
+}
+
+/// How a `release` execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It has not ended.
+    Running,
+    /// It promoted everywhere.
+    Succeeded,
+    /// It ended before that.
+    Failed,
+}
+
+/// What is written down of requests.
+pub trait Record {
+    /// Records a fact under a key that makes it recognisable within its chain
+    /// when it is recorded again.
+    fn record(
+        &self,
+        chain: &str,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> impl Future<Output = Result<(), Fault>>;
+}

@@ -1,0 +1,340 @@
+//! What events and requests say, and the release they ask for.
+//!
+//! Events are AWS's: they may grow fields, so only what is read is checked.
+//! Requests are ours: an unknown field is refused.
+
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use semver::Version;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_domain::digest::Digest;
+use sluice_domain::manifest::Image;
+
+use crate::Error;
+use crate::attempt::Repeat;
+
+/// What came in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// An object was put into a bucket.
+    Upload(Upload),
+    /// Something happened to an image.
+    Push(Push),
+    /// Somebody asks.
+    Manual(Manual),
+}
+
+/// A request for a release, as the command line sends it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manual {
+    /// The application.
+    pub application: String,
+    /// The version.
+    pub version: Version,
+    /// Whether to begin a new attempt where an earlier one ended without
+    /// promoting everywhere.
+    #[serde(default)]
+    pub again: bool,
+    /// Whether it deliberately takes an older version back, though it was
+    /// released before.
+    #[serde(default)]
+    pub rollback: bool,
+    /// Who asks.
+    pub requested_by: String,
+    /// The key of `release.json`. Left out: `<application>/<version>/release.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// An object that was put into a bucket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Upload {
+    /// The bucket.
+    pub bucket: String,
+    /// The key, as it is: EventBridge does not encode it.
+    pub key: String,
+    /// Its version. Not every sender tells.
+    pub version_id: Option<String>,
+    /// The account that put it there.
+    pub requester: Option<String>,
+}
+
+/// What happened to an image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Push {
+    /// `PUSH` or `DELETE`.
+    pub action_type: String,
+    /// `SUCCESS` or `FAILURE`.
+    pub result: String,
+    /// The repository's name.
+    #[serde(rename = "repository-name")]
+    pub repository: String,
+    /// The image's digest.
+    #[serde(rename = "image-digest")]
+    pub digest: Digest,
+    /// The tag. The parts of a multi-platform image have none.
+    #[serde(rename = "image-tag", default)]
+    pub tag: Option<String>,
+}
+
+/// The part of an `Object Created` event that is read.
+#[derive(Debug, Serialize, Deserialize)]
+struct ObjectCreated {
+    bucket: Bucket,
+    object: Object,
+    #[serde(default)]
+    requester: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Bucket {
+    name: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Object {
+    key: String,
+    #[serde(default)]
+    version_id: Option<String>,
+}
+
+impl Input {
+    /// Reads an event or a request.
+    ///
+    /// # Errors
+    /// `InvalidEvent`, with the field that is wrong.
+    pub fn read(event: &Value) -> Result<Self, Error> {
+        let text = |name| event.get(name).and_then(Value::as_str);
+        match (text("source"), text("detail-type")) {
+            (Some("aws.s3"), Some("Object Created")) => {
+                let ObjectCreated {
+                    bucket,
+                    object,
+                    requester,
+                } = detail(event)?;
+                Ok(Self::Upload(Upload {
+                    bucket: bucket.name,
+                    key: object.key,
+                    version_id: object.version_id,
+                    requester,
+                }))
+            }
+            (Some("aws.ecr"), Some("ECR Image Action")) => Ok(Self::Push(detail(event)?)),
+            (None, None) => Ok(Self::Manual(read(event)?)),
+            (source, kind) => {
+                let (source, kind) = (source.unwrap_or("nobody"), kind.unwrap_or("event"));
+                Err(Error::InvalidEvent(format!(
+                    "found a `{kind}` of `{source}`"
+                )))
+            }
+        }
+    }
+}
+
+fn detail<T: Serialize + DeserializeOwned>(event: &Value) -> Result<T, Error> {
+    read::<EventBridgeEvent<T>>(event).map(|event| event.detail)
+}
+
+fn read<T: DeserializeOwned>(event: &Value) -> Result<T, Error> {
+    serde_path_to_error::deserialize(event).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        Error::InvalidEvent(if path == "." {
+            inner.to_string()
+        } else {
+            format!("{path}: {inner}")
+        })
+    })
+}
+
+impl Push {
+    /// The version that was pushed, or why it is none.
+    ///
+    /// # Errors
+    /// With a sentence for people: this is no mistake, only no release.
+    pub fn version(&self) -> Result<Version, String> {
+        let Self {
+            action_type,
+            result,
+            repository,
+            ..
+        } = self;
+        if action_type != "PUSH" || result != "SUCCESS" {
+            return Err(format!(
+                "{action_type} in {repository} ended in {result}; \
+                 a release starts with a PUSH that is a SUCCESS"
+            ));
+        }
+        let tag = self.tag.as_deref().filter(|tag| !tag.is_empty());
+        let tag =
+            tag.ok_or_else(|| format!("an image was pushed to {repository} without a tag"))?;
+        tag.strip_prefix('v').unwrap_or(tag).parse().map_err(|_| {
+            format!("{repository}:{tag} is no version; a release starts with a tag such as v1.2.3")
+        })
+    }
+
+    /// Whether this is the image that was pushed.
+    #[must_use]
+    pub fn is(&self, image: &Image) -> bool {
+        let name = image.repository.split_once('/').map(|(_, name)| name);
+        image.digest == self.digest && name == Some(self.repository.as_str())
+    }
+}
+
+/// The parameter that names the application of an ECR repository.
+#[must_use]
+pub fn repository_parameter(repository: &str) -> String {
+    format!("/sluice-repositories/{repository}")
+}
+
+/// An application's version, as folders and requests name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The application.
+    pub application: String,
+    /// The version.
+    pub version: Version,
+}
+
+impl Subject {
+    /// From `<application>/<version>/release.json`.
+    fn of_key(key: &str) -> Result<Self, Error> {
+        let mut parts = key.split('/');
+        let mut read = || {
+            let application = parts.next().filter(|name| is_plain(name))?.to_owned();
+            let version = parts.next()?.parse().ok()?;
+            (parts.next() == Some("release.json") && parts.next().is_none()).then_some(Self {
+                application,
+                version,
+            })
+        };
+        read().ok_or_else(|| Error::BundlePathMismatch {
+            key: key.to_owned(),
+            found: "a folder that names no application and version".to_owned(),
+            expected: "one such as storefront/1.2.3".to_owned(),
+        })
+    }
+
+    /// The key of its manifest.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}/{}/release.json", self.application, self.version)
+    }
+
+    /// Its chain in the ledger.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        format!("release/{}/{}", self.application, self.version)
+    }
+}
+
+/// Whether it can be an application's name at all: it becomes part of keys.
+fn is_plain(name: &str) -> bool {
+    (1..=32).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// The release that is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    /// What.
+    pub subject: Subject,
+    /// The key of its manifest.
+    pub key: String,
+    /// The manifest's S3 version; None: the current one.
+    pub version_id: Option<String>,
+    /// The push that asks for it.
+    pub image: Option<Push>,
+    /// Whether a further attempt may begin.
+    pub repeat: Repeat,
+    /// Who or what asks.
+    pub by: String,
+}
+
+impl Wanted {
+    pub(crate) fn uploaded(upload: Upload) -> Result<Self, Error> {
+        Ok(Self {
+            subject: Subject::of_key(&upload.key)?,
+            key: upload.key,
+            version_id: upload.version_id.filter(|version| !version.is_empty()),
+            image: None,
+            repeat: Repeat::Never,
+            by: format!("s3:{}", upload.requester.as_deref().unwrap_or("unknown")),
+        })
+    }
+
+    pub(crate) fn pushed(push: Push, application: &str, version: Version) -> Result<Self, Error> {
+        if !is_plain(application) {
+            let parameter = repository_parameter(&push.repository);
+            return Err(Error::InvalidEvent(format!(
+                "{parameter} holds `{application}`, which names no application"
+            )));
+        }
+        let subject = Subject {
+            application: application.to_owned(),
+            version,
+        };
+        let by = format!("ecr:{}@{}", push.repository, push.digest);
+        Ok(Self {
+            key: subject.key(),
+            subject,
+            version_id: None,
+            image: Some(push),
+            repeat: Repeat::Never,
+            by,
+        })
+    }
+
+    pub(crate) fn by_hand(manual: Manual) -> Result<Self, Error> {
+        let Manual {
+            application,
+            version,
+            again,
+            rollback,
+            requested_by,
+            key,
+        } = manual;
+        if !is_plain(&application) {
+            return Err(Error::InvalidEvent(format!(
+                "application: found `{application}`; expected a-z, 0-9 and `-`"
+            )));
+        }
+        if requested_by.trim().is_empty() {
+            return Err(Error::InvalidEvent(
+                "requested_by: found nothing; expected a person's name".to_owned(),
+            ));
+        }
+        let subject = Subject {
+            application,
+            version,
+        };
+        let key = key.unwrap_or_else(|| subject.key());
+        let there = Subject::of_key(&key)?;
+        if there != subject {
+            return Err(Error::BundlePathMismatch {
+                key,
+                found: format!("the folder of {} {}", there.application, there.version),
+                expected: format!("that of {} {}", subject.application, subject.version),
+            });
+        }
+        let repeat = match (rollback, again) {
+            (true, _) => Repeat::Ended,
+            (false, true) => Repeat::Unreleased,
+            (false, false) => Repeat::Never,
+        };
+        Ok(Self {
+            subject,
+            key,
+            version_id: None,
+            image: None,
+            repeat,
+            by: requested_by,
+        })
+    }
+}
