@@ -1,0 +1,172 @@
+//! Why a bundle is not used.
+
+use std::fmt;
+
+use sluice_domain::digest::Digest;
+use sluice_domain::promotion::PromotionId;
+use sluice_platform::bundle::BundleError;
+use sluice_platform::fault::Fault;
+use sluice_platform::lambda::{Named, fault_name};
+use sluice_platform::store::StoreError;
+
+/// Why a bundle is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The promotion is another execution's, or has ended.
+    #[error(
+        "promotion {promotion} is not {execution_arn}'s: another execution owns it, or it has ended. \
+         Ask for a new attempt with `sluice release --again`"
+    )]
+    PromotionTaken {
+        /// The promotion.
+        promotion: PromotionId,
+        /// The execution that wanted it.
+        execution_arn: String,
+    },
+    /// The manifest is another release's.
+    #[error(
+        "{key} is a manifest of {found}; expected one of {expected}. Nothing was changed; release the bundle again"
+    )]
+    OtherRelease {
+        /// Its key.
+        key: String,
+        /// Whose it is.
+        found: String,
+        /// Whose it should be.
+        expected: String,
+    },
+    /// Artifacts are missing or not what they should be.
+    #[error("the bundle is not what its manifest says: {}", list(.0))]
+    Artifacts(Vec<Problem>),
+    /// The manifest is missing, changed or wrong.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The state table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An AWS call failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// What is wrong with one artifact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// It isn't there.
+    Missing {
+        /// The bucket.
+        bucket: String,
+        /// Its key.
+        key: String,
+    },
+    /// It can't be pinned.
+    Unversioned {
+        /// The bucket.
+        bucket: String,
+        /// Its key.
+        key: String,
+    },
+    /// It is something else.
+    Different {
+        /// Its key.
+        key: String,
+        /// The digest that it has.
+        found: Digest,
+        /// The digest that the manifest names.
+        expected: Digest,
+    },
+    /// The image isn't there.
+    NoImage {
+        /// The repository.
+        repository: String,
+        /// The image's digest.
+        digest: Digest,
+    },
+    /// Lambda takes images from ECR only.
+    NotEcr {
+        /// The repository.
+        repository: String,
+    },
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { bucket, key } => {
+                write!(
+                    f,
+                    "{key} is not in bucket {bucket}; upload all artifacts before release.json"
+                )
+            }
+            Self::Unversioned { bucket, key } => {
+                write!(
+                    f,
+                    "{key} in bucket {bucket} has no S3 version; turn versioning on and upload it again"
+                )
+            }
+            Self::Different {
+                key,
+                found,
+                expected,
+            } => {
+                write!(
+                    f,
+                    "{key} has digest {found}; expected {expected}: build and upload the bundle again"
+                )
+            }
+            Self::NoImage { repository, digest } => {
+                write!(
+                    f,
+                    "there is no image {repository}@{digest}; push it before release.json is uploaded"
+                )
+            }
+            Self::NotEcr { repository } => write!(
+                f,
+                "found image repository `{repository}`; expected <account>.dkr.ecr.<region>.amazonaws.com/<repository>"
+            ),
+        }
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// The name for several problems is that of the gravest: something was
+/// changed, something is written wrong, something is missing.
+fn gravest(problems: &[Problem]) -> &'static str {
+    let any = |is: fn(&Problem) -> bool| problems.iter().any(is);
+    if any(|problem| matches!(problem, Problem::Different { .. })) {
+        "DigestMismatch"
+    } else if any(|problem| {
+        matches!(
+            problem,
+            Problem::NotEcr { .. } | Problem::Unversioned { .. }
+        )
+    }) {
+        "BundleInvalid"
+    } else {
+        "ArtifactMissing"
+    }
+}
+
+impl Named for Error {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::PromotionTaken { .. } => "PromotionTaken",
+            Self::OtherRelease { .. }
+            | Self::Bundle(BundleError::Invalid(_) | BundleError::TooLarge { .. }) => {
+                "BundleInvalid"
+            }
+            Self::Artifacts(problems) => gravest(problems),
+            Self::Bundle(BundleError::DigestMismatch { .. }) => "DigestMismatch",
+            Self::Bundle(BundleError::Missing { .. }) => "ArtifactMissing",
+            Self::Store(error) => error.name(),
+            Self::Bundle(BundleError::Fault(fault)) | Self::Fault(fault) => fault_name(fault),
+        }
+    }
+}
