@@ -1,0 +1,428 @@
+//! Functions through Lambda, secrets and parameters through their stores,
+//! records through the state table.
+
+use aws_config::SdkConfig;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use aws_sdk_lambda::types::{Environment, LastUpdateStatus, PackageType, State};
+use aws_sdk_secretsmanager as secretsmanager;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::json;
+use sluice_domain::alias::{Alias, Routing};
+use sluice_domain::digest::Digest;
+use sluice_domain::journal::Versions;
+use sluice_domain::ledger::Kind;
+use sluice_domain::manifest::{Configuration, Requires};
+use sluice_domain::plan::LiveConfiguration;
+use sluice_domain::promotion::{Generation, PromotionId};
+use sluice_domain::settings::Role;
+use sluice_platform::aws::config_for;
+use sluice_platform::bundle::BundleReader;
+use sluice_platform::fault::Fault;
+use sluice_platform::ledger::Ledger;
+use sluice_platform::store::{Part, Store, StoreError};
+
+use crate::{
+    Change, ChangeError, Code, Deployed, Error, Inspect, Open, Record, Records, Status, Work,
+};
+
+/// `GetParameters` takes this many names.
+const PARAMETERS_AT_ONCE: usize = 10;
+
+/// Opens this account, or another one through a role.
+pub struct Accounts {
+    config: SdkConfig,
+    own: Account,
+}
+
+impl Accounts {
+    /// Builds the clients for this account once.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            config: config.clone(),
+            own: Account::new(config),
+        }
+    }
+}
+
+impl Open for Accounts {
+    type Account = Account;
+
+    async fn open(&self, role: Option<&Role>, promotion: &PromotionId) -> Account {
+        match role {
+            None => self.own.clone(),
+            Some(_) => Account::new(&config_for(&self.config, role, &promotion.to_string()).await),
+        }
+    }
+}
+
+/// The functions of one account, and what their code reads.
+#[derive(Clone)]
+pub struct Account {
+    lambda: aws_sdk_lambda::Client,
+    secrets: secretsmanager::Client,
+    parameters: aws_sdk_ssm::Client,
+}
+
+impl Account {
+    fn new(config: &SdkConfig) -> Self {
+        Self {
+            lambda: aws_sdk_lambda::Client::new(config),
+            secrets: secretsmanager::Client::new(config),
+            parameters: aws_sdk_ssm::Client::new(config),
+        }
+    }
+
+    /// The digest of a function's image. `GetFunctionConfiguration` has none.
+    async fn image(&self, function: &str, version: Option<&str>) -> Result<Option<Digest>, Fault> {
+        let request = self
+            .lambda
+            .get_function()
+            .function_name(function)
+            .set_qualifier(version.map(str::to_owned));
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| Fault::new(format!("lambda:GetFunction of {function}"), error))?;
+        let uri = answer
+            .code()
+            .and_then(|code| code.resolved_image_uri())
+            .unwrap_or_default();
+        Ok(uri
+            .split_once('@')
+            .and_then(|(_, digest)| digest.parse().ok()))
+    }
+
+    async fn lacks_secret(&self, secret: &str) -> Result<bool, Fault> {
+        match self
+            .secrets
+            .describe_secret()
+            .secret_id(secret)
+            .send()
+            .await
+        {
+            Ok(found) => Ok(found.deleted_date().is_some()),
+            Err(error) => {
+                let fault = Fault::new(format!("secretsmanager:DescribeSecret of {secret}"), error);
+                if fault.is("ResourceNotFoundException") {
+                    Ok(true)
+                } else {
+                    Err(fault)
+                }
+            }
+        }
+    }
+}
+
+impl Inspect for Account {
+    async fn deployed(
+        &self,
+        function: &str,
+        version: Option<&str>,
+    ) -> Result<Option<Deployed>, Fault> {
+        let request = self
+            .lambda
+            .get_function_configuration()
+            .function_name(function)
+            .set_qualifier(version.map(str::to_owned));
+        let found = match request.send().await {
+            Ok(found) => found,
+            Err(error) => {
+                let fault = Fault::new(
+                    format!("lambda:GetFunctionConfiguration of {function}"),
+                    error,
+                );
+                return if fault.is("ResourceNotFoundException") {
+                    Ok(None)
+                } else {
+                    Err(fault)
+                };
+            }
+        };
+        let code = match found.package_type() {
+            Some(PackageType::Image) => self.image(function, version).await?,
+            _ => zip_digest(found.code_sha256().unwrap_or_default()),
+        };
+        Ok(Some(Deployed {
+            revision: found.revision_id().unwrap_or_default().to_owned(),
+            code,
+            code_sha256: found.code_sha256().unwrap_or_default().to_owned(),
+            configuration: configuration(&found),
+            status: status(&found),
+        }))
+    }
+
+    async fn alias(&self, function: &str, alias: &str) -> Result<Option<Alias>, Fault> {
+        match self
+            .lambda
+            .get_alias()
+            .function_name(function)
+            .name(alias)
+            .send()
+            .await
+        {
+            Ok(found) => {
+                let weights = found
+                    .routing_config()
+                    .and_then(|routing| routing.additional_version_weights());
+                Ok(Some(Alias {
+                    routing: Routing {
+                        version: found.function_version().unwrap_or_default().to_owned(),
+                        weights: weights
+                            .into_iter()
+                            .flatten()
+                            .map(|(v, w)| (v.clone(), *w))
+                            .collect(),
+                    },
+                    revision: found.revision_id().unwrap_or_default().to_owned(),
+                }))
+            }
+            Err(error) => {
+                let fault = Fault::new(format!("lambda:GetAlias of {function}:{alias}"), error);
+                if fault.is("ResourceNotFoundException") {
+                    Ok(None)
+                } else {
+                    Err(fault)
+                }
+            }
+        }
+    }
+
+    async fn missing(&self, requires: &Requires) -> Result<Vec<String>, Fault> {
+        let mut missing = Vec::new();
+        for secret in &requires.secrets {
+            if self.lacks_secret(secret).await? {
+                missing.push(format!("secret {secret}"));
+            }
+        }
+        for names in requires.parameters.chunks(PARAMETERS_AT_ONCE) {
+            // Without decryption: only whether they exist is of interest.
+            let request = self
+                .parameters
+                .get_parameters()
+                .set_names(Some(names.to_vec()));
+            let answer = request.send().await.map_err(|error| {
+                Fault::new(format!("ssm:GetParameters of {}", names.join(", ")), error)
+            })?;
+            missing.extend(
+                answer
+                    .invalid_parameters()
+                    .iter()
+                    .map(|name| format!("parameter {name}")),
+            );
+        }
+        Ok(missing)
+    }
+}
+
+impl Change for Account {
+    async fn configure(
+        &self,
+        function: &str,
+        configuration: &Configuration,
+        revision: &str,
+    ) -> Result<(), ChangeError> {
+        let environment = configuration.environment.clone().map(|variables| {
+            Environment::builder()
+                .set_variables(Some(variables.into_iter().collect()))
+                .build()
+        });
+        let request = self
+            .lambda
+            .update_function_configuration()
+            .function_name(function)
+            .set_environment(environment)
+            .set_memory_size(
+                configuration
+                    .memory_mb
+                    .and_then(|memory| memory.try_into().ok()),
+            )
+            .set_timeout(
+                configuration
+                    .timeout_seconds
+                    .and_then(|timeout| timeout.try_into().ok()),
+            )
+            .set_layers(configuration.layers.clone())
+            .revision_id(revision);
+        let operation = || format!("lambda:UpdateFunctionConfiguration of {function}");
+        request
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| change_error(Fault::new(operation(), error)))
+    }
+
+    async fn update_code(
+        &self,
+        function: &str,
+        code: &Code,
+        revision: &str,
+    ) -> Result<(), ChangeError> {
+        let request = self
+            .lambda
+            .update_function_code()
+            .function_name(function)
+            .revision_id(revision);
+        let request = match code {
+            Code::Zip {
+                bucket,
+                key,
+                version_id,
+                ..
+            } => request
+                .s3_bucket(bucket)
+                .s3_key(key)
+                .s3_object_version(version_id),
+            Code::Image { repository, digest } => {
+                request.image_uri(format!("{repository}@{digest}"))
+            }
+        };
+        let operation = || format!("lambda:UpdateFunctionCode of {function}");
+        request
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| change_error(Fault::new(operation(), error)))
+    }
+
+    async fn publish(
+        &self,
+        function: &str,
+        latest: &Deployed,
+        description: &str,
+    ) -> Result<String, ChangeError> {
+        let code_sha256 = Some(latest.code_sha256.clone()).filter(|hash| !hash.is_empty());
+        let request = self
+            .lambda
+            .publish_version()
+            .function_name(function)
+            .set_code_sha256(code_sha256)
+            .revision_id(&latest.revision)
+            .description(description);
+        let operation = || format!("lambda:PublishVersion of {function}");
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| change_error(Fault::new(operation(), error)))?;
+        let version = answer.version.filter(|version| version != "$LATEST");
+        Ok(version.ok_or_else(|| Fault::other(operation(), "the answer names no version"))?)
+    }
+}
+
+/// Sorts what Lambda said of a change by how to react.
+fn change_error(fault: Fault) -> ChangeError {
+    const REFUSALS: [&str; 8] = [
+        "InvalidParameterValueException",
+        "InvalidRequestContentException",
+        "InvalidCodeSignatureException",
+        "CodeVerificationFailedException",
+        "CodeSigningConfigNotFoundException",
+        "CodeStorageExceededException",
+        "FunctionVersionsPerCapacityProviderLimitExceededException",
+        "RequestTooLargeException",
+    ];
+    match fault.code.as_deref() {
+        Some("ResourceConflictException" | "PreconditionFailedException") => ChangeError::Conflict,
+        Some(code) if REFUSALS.contains(&code) => ChangeError::Refused(fault.message),
+        _ => ChangeError::Fault(fault),
+    }
+}
+
+/// Lambda writes the SHA-256 of a zip file in base64.
+fn zip_digest(code_sha256: &str) -> Option<Digest> {
+    let hash: [u8; 32] = BASE64_STANDARD.decode(code_sha256).ok()?.try_into().ok()?;
+    Some(Digest::from_hash(&hash))
+}
+
+fn configuration(found: &GetFunctionConfigurationOutput) -> LiveConfiguration {
+    let variables = found
+        .environment()
+        .and_then(|environment| environment.variables());
+    LiveConfiguration {
+        environment: variables
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+        memory_mb: found
+            .memory_size()
+            .and_then(|memory| memory.try_into().ok()),
+        timeout_seconds: found.timeout().and_then(|timeout| timeout.try_into().ok()),
+        layers: found
+            .layers()
+            .iter()
+            .filter_map(|layer| layer.arn())
+            .map(str::to_owned)
+            .collect(),
+    }
+}
+
+/// `Inactive` is ready too: Lambda wakes such a function at its next use.
+fn status(found: &GetFunctionConfigurationOutput) -> Status {
+    let failed = |reason: Option<&str>| {
+        Status::Failed(reason.unwrap_or("Lambda names no reason").to_owned())
+    };
+    match (found.state(), found.last_update_status()) {
+        (Some(State::Failed), _) => failed(found.state_reason()),
+        (Some(State::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Status::Pending,
+        (_, Some(LastUpdateStatus::Failed)) => failed(found.last_update_status_reason()),
+        _ => Status::Ready,
+    }
+}
+
+/// The promotion's record in the state table, and its bundle.
+pub struct Table {
+    /// The state table.
+    pub store: Store,
+    /// Reads the manifest.
+    pub bundles: BundleReader,
+}
+
+impl Records for Table {
+    async fn work(&self, id: &PromotionId) -> Result<Work, Error> {
+        let (promotion, _) = self.store.promotion(id).await?;
+        Ok(Work {
+            plan: self.store.required_part(id, Part::Plan).await?,
+            pins: self.store.required_part(id, Part::Pins).await?,
+            manifest: self.bundles.manifest(&promotion.bundle).await?,
+            bundle: promotion.bundle,
+        })
+    }
+
+    async fn check_fence(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+    ) -> Result<(), StoreError> {
+        self.store.check_fence(id, generation).await
+    }
+
+    async fn save(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        versions: &Versions,
+    ) -> Result<(), StoreError> {
+        self.store
+            .put_part_fenced(id, generation, Part::Versions, versions)
+            .await
+    }
+}
+
+impl Record for Ledger {
+    async fn published(&self, id: &PromotionId, versions: &Versions) -> Result<(), Fault> {
+        self.append(
+            id,
+            Kind::VersionsPublished,
+            "versions",
+            json!({ "functions": versions }),
+        )
+        .await
+        .map(|_| ())
+    }
+}
+
+#[cfg(test)]
+#[path = "aws_tests.rs"]
+mod tests;

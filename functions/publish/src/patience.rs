@@ -1,0 +1,79 @@
+//! How long to wait for Lambda, and how often to look.
+
+use std::time::{Duration, Instant};
+
+/// How long the whole request may wait for Lambda.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// The first pause between two looks. Each pause is twice the one before.
+    pub first: Duration,
+    /// The longest pause.
+    pub longest: Duration,
+    /// All of the request's waiting together. Must end before the function's
+    /// own time-out does, so that what was waited for is named in the error.
+    pub total: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(50),
+            longest: Duration::from_secs(2),
+            total: Duration::from_secs(10 * 60),
+        }
+    }
+}
+
+impl Patience {
+    /// Starts the clock that all waits of one request share.
+    pub(crate) fn start(self) -> Waiting {
+        Waiting {
+            patience: self,
+            until: Instant::now() + self.total,
+        }
+    }
+}
+
+/// One request's patience, running.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waiting {
+    patience: Patience,
+    until: Instant,
+}
+
+impl Waiting {
+    /// A fresh series of pauses, for one thing that is waited for.
+    pub(crate) fn pauses(&self) -> Pauses {
+        Pauses {
+            next: self.patience.first,
+            longest: self.patience.longest,
+            until: self.until,
+        }
+    }
+
+    /// How long the request waits at most, in seconds: for error messages.
+    pub(crate) fn seconds(&self) -> u64 {
+        self.patience.total.as_secs()
+    }
+}
+
+/// Pauses that grow, up to the request's end.
+#[derive(Debug)]
+pub(crate) struct Pauses {
+    next: Duration,
+    longest: Duration,
+    until: Instant,
+}
+
+impl Pauses {
+    /// Waits before the next look. False, without waiting: patience is at its end.
+    pub(crate) async fn pause(&mut self) -> bool {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        tokio::time::sleep(self.next.min(left)).await;
+        self.next = self.longest.min(self.next * 2);
+        true
+    }
+}
