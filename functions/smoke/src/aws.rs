@@ -1,0 +1,232 @@
+//! Functions through Lambda, URLs through HTTPS, records through the state table.
+
+use std::time::{Duration, Instant};
+
+use aws_config::SdkConfig;
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::invoke::InvokeOutput;
+use aws_sdk_lambda::primitives::Blob;
+use serde_json::{Value, json};
+use sluice_domain::ledger::Kind;
+use sluice_domain::plan::Plan;
+use sluice_domain::promotion::PromotionId;
+use sluice_domain::settings::Role;
+use sluice_platform::aws::config_for;
+use sluice_platform::bundle::BundleReader;
+use sluice_platform::fault::Fault;
+use sluice_platform::ledger::Ledger;
+use sluice_platform::store::{Part, Store};
+use ureq::Agent;
+use ureq::config::RedirectAuthHeaders;
+
+use crate::{Answer, Call, Error, Fetch, Open, Record, Records, Source, TestResult, Work};
+
+/// The answer of a URL is read up to this many bytes.
+const LARGEST_BODY: u64 = 1024 * 1024;
+
+/// How long a function that Lambda put to sleep may take to wake.
+const LONGEST_WAKING: Duration = Duration::from_secs(60);
+
+/// Opens this account, or another one through a role.
+pub struct Accounts {
+    config: SdkConfig,
+    own: Client,
+}
+
+impl Accounts {
+    /// Builds the client for this account once.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            config: config.clone(),
+            own: Client::new(config),
+        }
+    }
+}
+
+impl Open for Accounts {
+    type Functions = Functions;
+
+    async fn open(&self, role: Option<&Role>, promotion: &PromotionId) -> Functions {
+        match role {
+            None => Functions(self.own.clone()),
+            Some(_) => Functions(Client::new(
+                &config_for(&self.config, role, &promotion.to_string()).await,
+            )),
+        }
+    }
+}
+
+/// The functions of one account.
+pub struct Functions(Client);
+
+impl Functions {
+    /// Invokes a function, once it is awake: Lambda refuses a call to a
+    /// function that was not used for weeks, and wakes it meanwhile.
+    async fn invoke_awake(
+        &self,
+        function: &str,
+        qualifier: &str,
+        payload: Vec<u8>,
+    ) -> Result<(InvokeOutput, Duration), Fault> {
+        let until = Instant::now() + LONGEST_WAKING;
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let request = self
+                .0
+                .invoke()
+                .function_name(function)
+                .qualifier(qualifier)
+                .payload(Blob::new(payload.clone()));
+            let started = Instant::now();
+            match request.send().await {
+                Ok(answer) => return Ok((answer, started.elapsed())),
+                Err(error) => {
+                    let fault =
+                        Fault::new(format!("lambda:Invoke of {function}:{qualifier}"), error);
+                    let is_asleep = fault.is("ResourceNotReadyException")
+                        || fault.is("ResourceConflictException");
+                    if !is_asleep || Instant::now() >= until {
+                        return Err(fault);
+                    }
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = Duration::from_secs(2).min(pause * 2);
+        }
+    }
+}
+
+impl Call for Functions {
+    async fn invoke(
+        &self,
+        function: &str,
+        qualifier: &str,
+        payload: &Value,
+    ) -> Result<Answer, Fault> {
+        let (answer, latency) = self
+            .invoke_awake(function, qualifier, payload.to_string().into_bytes())
+            .await?;
+        Ok(Answer {
+            body: answer.payload.map(Blob::into_inner).unwrap_or_default(),
+            latency,
+            source: Source::Function {
+                version: answer.executed_version,
+                error: answer.function_error,
+            },
+        })
+    }
+}
+
+/// Fetches https URLs.
+pub struct Https(Agent);
+
+impl Https {
+    /// Builds the client once.
+    #[must_use]
+    pub fn new() -> Self {
+        let config = Agent::config_builder()
+            .https_only(true)
+            .http_status_as_error(false)
+            .max_redirects(5)
+            .redirect_auth_headers(RedirectAuthHeaders::Never)
+            .user_agent("sluice-smoke")
+            .build();
+        Self(config.into())
+    }
+}
+
+impl Default for Https {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Fetch for Https {
+    async fn fetch(&self, url: &str, within: Duration) -> Result<Answer, String> {
+        let (agent, address) = (self.0.clone(), url.to_owned());
+        let fetched = tokio::task::spawn_blocking(move || get(&agent, &address, within)).await;
+        match fetched {
+            Ok(answer) => answer
+                .map_err(|error| format!("found no answer ({error}), expected one over https")),
+            Err(error) => Err(format!(
+                "found no answer ({error}), expected one over https"
+            )),
+        }
+    }
+}
+
+/// Latency counts to the end of the body, as a caller sees it.
+fn get(agent: &Agent, url: &str, within: Duration) -> Result<Answer, ureq::Error> {
+    let started = Instant::now();
+    let mut answer = agent
+        .get(url)
+        .config()
+        .timeout_global(Some(within))
+        .build()
+        .call()?;
+    let body = answer
+        .body_mut()
+        .with_config()
+        .limit(LARGEST_BODY)
+        .read_to_vec()?;
+    let status = answer.status().as_u16();
+    Ok(Answer {
+        body,
+        latency: started.elapsed(),
+        source: Source::Url { status },
+    })
+}
+
+/// The promotion's record in the state table, and its bundle.
+pub struct Table {
+    /// The state table.
+    pub store: Store,
+    /// Reads the manifest.
+    pub bundles: BundleReader,
+}
+
+impl Records for Table {
+    async fn work(&self, id: &PromotionId) -> Result<Work, Error> {
+        let (promotion, _) = self.store.promotion(id).await?;
+        let plan: Plan = self.store.required_part(id, Part::Plan).await?;
+        Ok(Work {
+            versions: self.store.required_part(id, Part::Versions).await?,
+            manifest: self.bundles.manifest(&promotion.bundle).await?,
+            role: plan.role,
+        })
+    }
+}
+
+impl Record for Ledger {
+    async fn tested(
+        &self,
+        id: &PromotionId,
+        stage: &'static str,
+        results: &[TestResult],
+    ) -> Result<(), Fault> {
+        let failed = results
+            .iter()
+            .filter(|result| !result.problems.is_empty())
+            .count();
+        let facts = json!({ "stage": stage, "passed": results.len() - failed, "failed": failed, "tests": results });
+        self.append(id, Kind::SmokeTested, stage, facts)
+            .await
+            .map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_url_without_tls_is_not_fetched() {
+        let error = Https::new()
+            .fetch("http://127.0.0.1:9/", Duration::from_secs(5))
+            .await
+            .expect_err("must be refused");
+        assert!(error.contains("https"), "{error}");
+        assert!(!error.contains("onnect"), "{error}");
+    }
+}

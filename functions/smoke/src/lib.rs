@@ -1,0 +1,269 @@
+//! Runs a release's smoke tests: before any caller reaches the new versions,
+//! and again through the door that callers use.
+//!
+//! Decides: which tests run (URLs can't be pinned to a version, so they wait
+//! for the live stage), what they call, and ([`expect`]) whether the answers
+//! are right, that of the version that answered included.
+//!
+//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
+//!
+//! Never: stops at the first failed test, calls anything but what the bundle's
+//! manifest names, or changes anything itself. What the called functions do is
+//! theirs.
+
+pub mod aws;
+mod error;
+pub mod expect;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_domain::journal::{Published, Versions};
+use sluice_domain::manifest::{Manifest, SmokeTest};
+use sluice_domain::promotion::PromotionId;
+use sluice_domain::settings::Role;
+use sluice_platform::fault::Fault;
+use sluice_platform::store::StoreError;
+
+pub use error::Error;
+pub use expect::{Answer, Source};
+
+/// How long all tests of a stage may take together. Ends before the function's
+/// own time-out does, so that the tests that were too slow are named.
+pub const LIMIT: Duration = Duration::from_secs(240);
+
+/// What the state machine asks for.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Whose tests.
+    pub promotion: PromotionId,
+    /// Which door to use.
+    pub stage: Stage,
+}
+
+/// Which door the tests use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The exact versions, before callers reach them. No URLs.
+    New,
+    /// The aliases that callers use, and the URLs.
+    Live,
+}
+
+impl Stage {
+    fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// What came of it, if all tests passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Output {
+    /// How many.
+    pub passed: usize,
+}
+
+/// What earlier steps wrote down.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// Holds the tests.
+    pub manifest: Manifest,
+    /// What was published, and what was there.
+    pub versions: Versions,
+    /// The role to assume for the functions, if they are in another account.
+    pub role: Option<Role>,
+}
+
+/// What one test found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TestResult {
+    /// The test's name.
+    pub test: String,
+    /// What was called: a function at a qualifier, or a URL.
+    pub target: String,
+    /// How long the answer took. None: there was none.
+    pub latency_ms: Option<u128>,
+    /// What was not as expected. Empty: passed.
+    pub problems: Vec<String>,
+}
+
+/// Calls Lambda functions.
+pub trait Call {
+    /// Invokes a function at a version or an alias and waits for its answer.
+    /// Not idempotent: the function runs again each time.
+    fn invoke(
+        &self,
+        function: &str,
+        qualifier: &str,
+        payload: &Value,
+    ) -> impl Future<Output = Result<Answer, Fault>>;
+}
+
+/// Opens an environment's account.
+pub trait Open {
+    /// What it opens.
+    type Functions: Call;
+
+    /// With the role that the environment's settings name, if any. Changes nothing.
+    fn open(
+        &self,
+        role: Option<&Role>,
+        promotion: &PromotionId,
+    ) -> impl Future<Output = Self::Functions>;
+}
+
+/// Fetches URLs.
+pub trait Fetch {
+    /// GETs an https URL within this time. Err says why there is no answer.
+    /// Safe to repeat as far as GET is.
+    fn fetch(&self, url: &str, within: Duration) -> impl Future<Output = Result<Answer, String>>;
+}
+
+/// The promotion's record.
+pub trait Records {
+    /// What earlier steps wrote down. Reads only.
+    fn work(&self, id: &PromotionId) -> impl Future<Output = Result<Work, Error>>;
+}
+
+/// The way to the ledger.
+pub trait Record {
+    /// Records what the tests of a stage found. Recorded once, however often it
+    /// is repeated.
+    fn tested(
+        &self,
+        id: &PromotionId,
+        stage: &'static str,
+        results: &[TestResult],
+    ) -> impl Future<Output = Result<(), Fault>>;
+}
+
+/// The function.
+pub struct Smoke<A, W, R, L> {
+    /// Where functions are.
+    pub accounts: A,
+    /// The way to URLs.
+    pub web: W,
+    /// Where the promotion's record is.
+    pub records: R,
+    /// The way to the ledger.
+    pub ledger: L,
+    /// How long all tests may take together.
+    pub limit: Duration,
+}
+
+impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
+    /// Runs the tests of a stage in the manifest's order, one after the other:
+    /// a later one may look at what an earlier one did.
+    ///
+    /// # Errors
+    /// `SmokeTestFailed` with every test that failed; others when a test could
+    /// not be made.
+    pub async fn handle(&self, input: Input) -> Result<Output, Error> {
+        let Input { promotion, stage } = input;
+        let work = self.records.work(&promotion).await?;
+        let functions = self.accounts.open(work.role.as_ref(), &promotion).await;
+        let until = Instant::now() + self.limit;
+        let mut results = Vec::new();
+        for test in &work.manifest.smoke_tests {
+            let left = until.saturating_duration_since(Instant::now());
+            match (&test.function, &test.url) {
+                (Some(name), _) => {
+                    let version = work.versions.get(name);
+                    let missing = || {
+                        StoreError::Missing(format!("version of function {name} of {promotion}"))
+                    };
+                    let version = version.ok_or_else(missing)?;
+                    results.push(self.call(&functions, test, version, stage, left).await?);
+                }
+                (None, Some(url)) if stage == Stage::Live => {
+                    results.push(self.fetch(test, url, left).await)
+                }
+                (None, _) => {}
+            }
+        }
+        self.ledger
+            .tested(&promotion, stage.name(), &results)
+            .await?;
+        let ran = results.len();
+        let failed: Vec<_> = results
+            .into_iter()
+            .filter(|result| !result.problems.is_empty())
+            .collect();
+        if failed.is_empty() {
+            Ok(Output { passed: ran })
+        } else {
+            Err(Error::SmokeTestFailed { failed, ran })
+        }
+    }
+
+    async fn call(
+        &self,
+        functions: &A::Functions,
+        test: &SmokeTest,
+        published: &Published,
+        stage: Stage,
+        left: Duration,
+    ) -> Result<TestResult, Error> {
+        let qualifier = match stage {
+            Stage::New => &published.version,
+            Stage::Live => &published.alias,
+        };
+        let target = format!("{}:{qualifier}", published.name);
+        let call = functions.invoke(&published.arn, qualifier, &test.payload);
+        match tokio::time::timeout(left, call).await {
+            Ok(answer) => Ok(result(test, target, Ok(answer?), Some(&published.version))),
+            Err(_) => Ok(result(test, target, Err(self.no_time()), None)),
+        }
+    }
+
+    async fn fetch(&self, test: &SmokeTest, url: &str, left: Duration) -> TestResult {
+        let answer = if left.is_zero() {
+            Err(self.no_time())
+        } else {
+            self.web.fetch(url, left).await
+        };
+        result(test, url.to_owned(), answer, None)
+    }
+
+    fn no_time(&self) -> String {
+        format!(
+            "found no answer, expected one within the {} s that all tests share",
+            self.limit.as_secs()
+        )
+    }
+}
+
+fn result(
+    test: &SmokeTest,
+    target: String,
+    answer: Result<Answer, String>,
+    version: Option<&str>,
+) -> TestResult {
+    let (latency_ms, problems) = match answer {
+        Ok(answer) => {
+            let found = expect::mismatches(&test.expect, &answer, version);
+            (
+                Some(answer.latency.as_millis()),
+                found.iter().map(ToString::to_string).collect(),
+            )
+        }
+        Err(reason) => (None, vec![reason]),
+    };
+    TestResult {
+        test: test.name.clone(),
+        target,
+        latency_ms,
+        problems,
+    }
+}
+
+#[cfg(test)]
+#[path = "lib_tests.rs"]
+mod tests;

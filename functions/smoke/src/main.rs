@@ -1,0 +1,24 @@
+//! Wiring of the `smoke` function.
+
+use sluice_platform::bundle::BundleReader;
+use sluice_platform::ledger::Ledger;
+use sluice_platform::store::Store;
+use sluice_platform::{aws, lambda};
+use smoke::aws::{Accounts, Https, Table};
+use smoke::{LIMIT, Smoke};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let config = aws::config().await;
+    let smoke = Smoke {
+        accounts: Accounts::new(&config),
+        web: Https::new(),
+        records: Table {
+            store: Store::from_env(&config)?,
+            bundles: BundleReader::new(&config),
+        },
+        ledger: Ledger::from_env(&config, "smoke")?,
+        limit: LIMIT,
+    };
+    lambda::serve(|input| smoke.handle(input)).await
+}
