@@ -1,0 +1,205 @@
+//! The ports on AWS: state table, bundles and settings through the platform;
+//! SNS and Step Functions here.
+
+use aws_config::SdkConfig;
+use serde_json::Value;
+use sluice_domain::approval::{Request, State, Vote};
+use sluice_domain::ledger::Kind;
+use sluice_domain::manifest::Manifest;
+use sluice_domain::plan::Plan;
+use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
+use sluice_domain::settings::Settings;
+use sluice_platform::bundle::BundleReader;
+use sluice_platform::fault::Fault;
+use sluice_platform::lambda::{MissingVariable, variable};
+use sluice_platform::ledger::Ledger;
+use sluice_platform::settings::SettingsReader;
+use sluice_platform::store::{OpenRequest, Part, Store, TaskToken};
+
+use crate::{
+    Ballot, Environments, Error, Ids, Machine, Message, People, Record, Requests, Resumed, Subjects,
+};
+
+/// All ports on AWS.
+pub struct Aws {
+    store: Store,
+    bundles: BundleReader,
+    settings: SettingsReader,
+    ledger: Ledger,
+    sns: aws_sdk_sns::Client,
+    sfn: aws_sdk_sfn::Client,
+    topic: String,
+}
+
+impl Aws {
+    /// Builds the clients, once.
+    ///
+    /// # Errors
+    /// When a variable is not set.
+    pub fn from_env(config: &SdkConfig) -> Result<Self, MissingVariable> {
+        Ok(Self {
+            store: Store::from_env(config)?,
+            bundles: BundleReader::new(config),
+            settings: SettingsReader::new(config),
+            ledger: Ledger::from_env(config, "approval")?,
+            sns: aws_sdk_sns::Client::new(config),
+            sfn: aws_sdk_sfn::Client::new(config),
+            topic: variable("SLUICE_TOPIC")?,
+        })
+    }
+}
+
+impl Subjects for Aws {
+    async fn promotion(&self, id: &PromotionId) -> Result<Promotion, Error> {
+        Ok(self.store.promotion(id).await?.0)
+    }
+
+    async fn plan(&self, id: &PromotionId) -> Result<Plan, Error> {
+        Ok(self.store.required_part(id, Part::Plan).await?)
+    }
+
+    async fn manifest(&self, bundle: &BundleRef) -> Result<Manifest, Error> {
+        Ok(self.bundles.manifest(bundle).await?)
+    }
+}
+
+impl Environments for Aws {
+    async fn settings(&self, id: &PromotionId) -> Result<Settings, Error> {
+        Ok(self.settings.read(&id.application, &id.environment).await?)
+    }
+}
+
+impl Ids for Aws {
+    fn fresh(&self) -> Result<String, Error> {
+        let mut bytes = [0; 20];
+        getrandom::getrandom(&mut bytes).map_err(Error::NoRandomness)?;
+        Ok(base32(&bytes))
+    }
+
+    async fn known(&self, id: &PromotionId) -> Result<Option<String>, Error> {
+        Ok(self.store.part(id, Part::Approval).await?)
+    }
+
+    async fn note(&self, id: &PromotionId, request: &str) -> Result<String, Error> {
+        self.store.put_part(id, Part::Approval, &request).await?;
+        Ok(self.store.required_part(id, Part::Approval).await?)
+    }
+}
+
+/// RFC 4648 base32 in lower case: 20 bytes are 32 letters and digits, without padding.
+fn base32(bytes: &[u8; 20]) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let (groups, _) = bytes.as_chunks::<5>();
+    let mut text = String::with_capacity(32);
+    for group in groups {
+        let bits = group
+            .iter()
+            .fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
+        for place in (0..8).rev() {
+            let index = (bits >> (5 * place)) & 31;
+            text.push(char::from(ALPHABET[index as usize]));
+        }
+    }
+    text
+}
+
+impl Requests for Aws {
+    async fn open(&self, request: &Request, token: &TaskToken) -> Result<bool, Error> {
+        Ok(self.store.open_request(request, token).await?)
+    }
+
+    async fn renew(&self, id: &str, token: &TaskToken) -> Result<(), Error> {
+        Ok(self.store.renew_token(id, token).await?)
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<OpenRequest>, Error> {
+        Ok(self.store.request(id).await?)
+    }
+}
+
+impl Ballot for Aws {
+    async fn votes(&self, id: &str) -> Result<Vec<Vote>, Error> {
+        Ok(self.store.votes(id).await?)
+    }
+
+    async fn decide(&self, id: &str, state: State) -> Result<bool, Error> {
+        Ok(self.store.decide(id, state).await?)
+    }
+}
+
+impl People for Aws {
+    async fn tell(&self, topic: Option<&str>, message: &Message) -> Result<(), Fault> {
+        let topic = topic.unwrap_or(&self.topic);
+        let operation = || format!("sns:Publish to {topic}");
+        let mut request = self
+            .sns
+            .publish()
+            .topic_arn(topic)
+            .subject(&message.subject)
+            .message(&message.body);
+        for (name, value) in &message.attributes {
+            let attribute = aws_sdk_sns::types::MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(value)
+                .build()
+                .map_err(|error| Fault::other(operation(), error))?;
+            request = request.message_attributes(*name, attribute);
+        }
+        request
+            .send()
+            .await
+            .map_err(|error| Fault::new(operation(), error))?;
+        Ok(())
+    }
+}
+
+impl Machine for Aws {
+    async fn resume(&self, token: &TaskToken) -> Result<Resumed, Fault> {
+        // What was decided is read from the record, not from here.
+        let output = r#"{"approval":"decided"}"#;
+        match self
+            .sfn
+            .send_task_success()
+            .task_token(&token.0)
+            .output(output)
+            .send()
+            .await
+        {
+            Ok(_) => Ok(Resumed::Resumed),
+            Err(error) => {
+                let fault = Fault::new("states:SendTaskSuccess of an approval", error);
+                let nobody = ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"];
+                if nobody.iter().any(|code| fault.is(code)) {
+                    Ok(Resumed::NobodyWaits)
+                } else {
+                    Err(fault)
+                }
+            }
+        }
+    }
+}
+
+impl Record for Aws {
+    async fn record(
+        &self,
+        id: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> Result<(), Fault> {
+        self.ledger.append(id, kind, key, facts).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base32;
+
+    #[test]
+    fn base32_is_that_of_the_rfc_in_lower_case() {
+        // RFC 4648 section 10: "fooba" is MZXW6YTB.
+        assert_eq!(base32(b"foobafoobafoobafooba"), "mzxw6ytb".repeat(4));
+        assert_eq!(base32(&[0; 20]), "a".repeat(32));
+        assert_eq!(base32(&[255; 20]), "7".repeat(32));
+    }
+}

@@ -1,0 +1,67 @@
+//! What can stop an approval, by how its callers react.
+
+use sluice_domain::promotion::PromotionId;
+use sluice_platform::bundle::BundleError;
+use sluice_platform::fault::Fault;
+use sluice_platform::lambda::{Named, fault_name};
+use sluice_platform::settings::SettingsError;
+use sluice_platform::store::StoreError;
+
+/// What stopped an approval.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The settings changed since the plan was made.
+    #[error(
+        "the settings of {0} name no approvers any more, but its plan asks for approval; \
+         put them back with `sluice env put`, or release again without them"
+    )]
+    NobodyToAsk(PromotionId),
+    /// Authors can't approve their own change, and there are not enough others.
+    #[error(
+        "{promotion} could never be approved: {eligible} of its approvers did not write the change, \
+         and {quorum} must approve; add approvers with `sluice env put`, then release again"
+    )]
+    OutOfReach {
+        /// The promotion.
+        promotion: PromotionId,
+        /// How many could approve.
+        eligible: usize,
+        /// How many must.
+        quorum: usize,
+    },
+    /// The settings can't be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The manifest can't be used.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The plan can't be written as JSON.
+    #[error("the plan of {0} has no hash: {1}; plan it again with a new attempt")]
+    Plan(PromotionId, serde_json::Error),
+    /// The system gave no random bytes.
+    #[error("no random bytes for a request's id: {0}; try again")]
+    NoRandomness(getrandom::Error),
+    /// The state table refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An AWS call failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl Named for Error {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::NobodyToAsk(_) | Self::OutOfReach { .. } => "InvalidSettings",
+            Self::Settings(SettingsError::Missing(_) | SettingsError::Invalid(_)) => {
+                "InvalidSettings"
+            }
+            Self::Settings(SettingsError::Fault(fault))
+            | Self::Bundle(BundleError::Fault(fault))
+            | Self::Fault(fault) => fault_name(fault),
+            Self::Bundle(_) => "BundleInvalid",
+            Self::Plan(..) | Self::NoRandomness(_) => "AwsCallFailed",
+            Self::Store(error) => error.name(),
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! Asks people whether a promotion may go ahead, and reads their decision.
+//!
+//! Decides: nothing about a vote itself (that is
+//! [`sluice_domain::approval`]); only when people are asked, and when a request
+//! has become a decision.
+//!
+//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`, `SLUICE_TOPIC`
+//! (told where the environment names no topic of its own), `SLUICE_DESK_URL`
+//! (the page's address; may be empty until the first deployment is complete).
+//!
+//! Never: takes a vote (`desk` does), lets what it sends to the state machine
+//! decide anything, or writes a task token or a request's id into the ledger.
+
+pub mod aws;
+mod error;
+mod message;
+
+use std::future::Future;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sluice_domain::approval::{Choice, Request, State, Vote};
+use sluice_domain::ledger::Kind;
+use sluice_domain::manifest::Manifest;
+use sluice_domain::plan::Plan;
+use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
+use sluice_domain::settings::{ApprovalPolicy, Settings};
+use sluice_platform::fault::Fault;
+use sluice_platform::store::{OpenRequest, StoreError, TaskToken};
+
+pub use error::Error;
+pub use message::Message;
+
+/// What is asked of this function.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Input {
+    /// Ask people. From the state machine, which waits.
+    Request {
+        /// What would be promoted.
+        promotion: PromotionId,
+        /// What resumes the state machine.
+        task_token: TaskToken,
+    },
+    /// Count the votes. From `desk`, after each of them.
+    Tally {
+        /// The request.
+        approval: String,
+    },
+    /// Say what was decided. From the state machine, after the wait.
+    Conclude {
+        /// Whose request.
+        promotion: PromotionId,
+    },
+}
+
+/// What was reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Output {
+    /// People were asked, or everything is decided already.
+    Requested {
+        /// How the request stands.
+        state: State,
+    },
+    /// The votes were counted.
+    Tallied {
+        /// How the request stands.
+        state: State,
+    },
+    /// The wait is over.
+    Concluded {
+        /// How it ended. Never [`State::Pending`].
+        decision: State,
+    },
+}
+
+/// What resuming a state machine met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resumed {
+    /// It goes on.
+    Resumed,
+    /// Nobody waits under this token any more: it was resumed before, timed out
+    /// or was stopped. The record says what was decided.
+    NobodyWaits,
+}
+
+/// What a request is about. Reads only.
+pub trait Subjects {
+    /// The promotion.
+    fn promotion(&self, id: &PromotionId) -> impl Future<Output = Result<Promotion, Error>>;
+
+    /// The plan that people see.
+    fn plan(&self, id: &PromotionId) -> impl Future<Output = Result<Plan, Error>>;
+
+    /// The manifest, at its pinned version.
+    fn manifest(&self, bundle: &BundleRef) -> impl Future<Output = Result<Manifest, Error>>;
+}
+
+/// The settings of environments. Reads only.
+pub trait Environments {
+    /// One environment's settings.
+    fn settings(&self, id: &PromotionId) -> impl Future<Output = Result<Settings, Error>>;
+}
+
+/// Under which id a promotion's request stands.
+pub trait Ids {
+    /// A new id that nobody can guess.
+    fn fresh(&self) -> Result<String, Error>;
+
+    /// The id of this promotion's request, if it has one. Reads only.
+    fn known(&self, id: &PromotionId) -> impl Future<Output = Result<Option<String>, Error>>;
+
+    /// Notes an id and answers the one that holds. Safe to repeat.
+    fn note(&self, id: &PromotionId, request: &str) -> impl Future<Output = Result<String, Error>>;
+}
+
+/// Requests.
+pub trait Requests {
+    /// Opens a request; false if it was open already. Safe to repeat.
+    fn open(
+        &self,
+        request: &Request,
+        token: &TaskToken,
+    ) -> impl Future<Output = Result<bool, Error>>;
+
+    /// Replaces the token of a request whose task was tried again. Safe to repeat.
+    fn renew(&self, id: &str, token: &TaskToken) -> impl Future<Output = Result<(), Error>>;
+
+    /// A request as it stands now. Reads only.
+    fn find(&self, id: &str) -> impl Future<Output = Result<Option<OpenRequest>, Error>>;
+}
+
+/// Votes and what comes of them.
+pub trait Ballot {
+    /// The votes on a request. Reads only.
+    fn votes(&self, id: &str) -> impl Future<Output = Result<Vec<Vote>, Error>>;
+
+    /// Decides a pending request; false if it was decided already. Safe to
+    /// repeat: the first decision stays.
+    fn decide(&self, id: &str, state: State) -> impl Future<Output = Result<bool, Error>>;
+}
+
+/// The way to people.
+pub trait People {
+    /// Tells whoever subscribed to the environment's topic (None: to Sluice's
+    /// own). Repeating it tells them twice.
+    fn tell(
+        &self,
+        topic: Option<&str>,
+        message: &Message,
+    ) -> impl Future<Output = Result<(), Fault>>;
+}
+
+/// The state machine that waits.
+pub trait Machine {
+    /// Lets it go on. It learns nothing but that something was decided. Safe to repeat.
+    fn resume(&self, token: &TaskToken) -> impl Future<Output = Result<Resumed, Fault>>;
+}
+
+/// The ledger.
+pub trait Record {
+    /// Records a fact of the promotion. The same key again records nothing.
+    fn record(
+        &self,
+        id: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> impl Future<Output = Result<(), Fault>>;
+}
+
+/// Everything that the function needs: [`aws::Aws`], or one fake in tests.
+pub trait Ports:
+    Subjects + Environments + Ids + Requests + Ballot + People + Machine + Record
+{
+}
+
+impl<P: Subjects + Environments + Ids + Requests + Ballot + People + Machine + Record> Ports for P {}
+
+/// The function.
+pub struct Approval<P> {
+    /// Its ports.
+    pub ports: P,
+    /// Where the page is, if that is known yet.
+    pub desk_url: Option<String>,
+}
+
+impl<P: Ports> Approval<P> {
+    /// Handles one request at this time.
+    ///
+    /// # Errors
+    /// With what stopped it. Every operation may be tried again.
+    pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
+        match input {
+            Input::Request {
+                promotion,
+                task_token,
+            } => self
+                .request(&promotion, &task_token, now)
+                .await
+                .map(|state| Output::Requested { state }),
+            Input::Tally { approval } => self
+                .tally(&approval, now)
+                .await
+                .map(|state| Output::Tallied { state }),
+            Input::Conclude { promotion } => self
+                .conclude(&promotion, now)
+                .await
+                .map(|decision| Output::Concluded { decision }),
+        }
+    }
+
+    async fn request(
+        &self,
+        id: &PromotionId,
+        token: &TaskToken,
+        now: Timestamp,
+    ) -> Result<State, Error> {
+        let promotion = self.ports.promotion(id).await?;
+        let plan = self.ports.plan(id).await?;
+        let manifest = self.ports.manifest(&promotion.bundle).await?;
+        let settings = self.ports.settings(id).await?;
+        let policy = settings
+            .approval
+            .ok_or_else(|| Error::NobodyToAsk(id.clone()))?;
+        let name = match self.ports.known(id).await? {
+            Some(name) => name,
+            None => self.ports.note(id, &self.ports.fresh()?).await?,
+        };
+        let asked = Request {
+            id: name.clone(),
+            promotion: id.clone(),
+            bundle: promotion.bundle.digest,
+            plan: plan
+                .hash()
+                .map_err(|error| Error::Plan(id.clone(), error))?,
+            expires_at: deadline(&policy, now),
+            authors: Request::authors_of(&manifest),
+            policy,
+            opened_at: now,
+        };
+        check_reachable(&asked)?;
+        let mut request = asked;
+        if !self.ports.open(&request, token).await? {
+            // The task was tried again: what was asked stays, the new token counts.
+            self.ports.renew(&name, token).await?;
+            let open = self.find(&name).await?;
+            if open.state != State::Pending {
+                self.ports.resume(token).await?;
+                return Ok(open.state);
+            }
+            request = open.request;
+        }
+        let message = message::ask(&request, &plan, &manifest, self.desk_url.as_deref());
+        self.tell(&request, settings.channels.topic_arn.as_deref(), &message)
+            .await?;
+        Ok(State::Pending)
+    }
+
+    /// People who can't be reached don't void the request: the page and the
+    /// command line still take votes. The ledger says whether they were told.
+    async fn tell(
+        &self,
+        request: &Request,
+        topic: Option<&str>,
+        message: &Message,
+    ) -> Result<(), Error> {
+        let told = self.ports.tell(topic, message).await;
+        if let Err(fault) = &told {
+            tracing::warn!(promotion = %request.promotion, %fault, "people were not told; the request stays open");
+        }
+        let approvers: Vec<&str> = request
+            .policy
+            .approvers
+            .iter()
+            .map(|approver| approver.name.as_str())
+            .collect();
+        let facts = json!({
+            "bundle": request.bundle,
+            "plan": request.plan,
+            "approvers": approvers,
+            "quorum": request.policy.quorum,
+            "expires_at": request.expires_at,
+            "notified": told.is_ok(),
+            "problem": told.err().map(|fault| fault.to_string()),
+        });
+        Ok(self
+            .ports
+            .record(
+                &request.promotion,
+                Kind::ApprovalRequested,
+                "request",
+                facts,
+            )
+            .await?)
+    }
+
+    async fn tally(&self, name: &str, now: Timestamp) -> Result<State, Error> {
+        let state = self.settle(self.find(name).await?, false, now).await?;
+        if state != State::Pending {
+            // Read again: the task may have been tried again meanwhile.
+            let token = self.find(name).await?.token;
+            if self.ports.resume(&token).await? == Resumed::NobodyWaits {
+                tracing::info!(
+                    "the promotion does not wait any more; the record says what was decided"
+                );
+            }
+        }
+        Ok(state)
+    }
+
+    async fn conclude(&self, id: &PromotionId, now: Timestamp) -> Result<State, Error> {
+        let name = self.ports.known(id).await?;
+        let name = name.ok_or_else(|| StoreError::Missing(format!("approval request of {id}")))?;
+        self.settle(self.find(&name).await?, true, now).await
+    }
+
+    /// Counts the votes and writes down what they decide. `is_over`: the wait
+    /// has ended, so that a request still pending has expired.
+    async fn settle(
+        &self,
+        mut open: OpenRequest,
+        is_over: bool,
+        now: Timestamp,
+    ) -> Result<State, Error> {
+        let mut votes = self.ports.votes(&open.request.id).await?;
+        if open.state == State::Pending {
+            let counted = match open.request.tally(&votes, now) {
+                State::Pending if is_over => State::Expired,
+                counted => counted,
+            };
+            if counted == State::Pending {
+                return Ok(State::Pending);
+            }
+            if self.ports.decide(&open.request.id, counted).await? {
+                open.state = counted;
+            } else {
+                // Somebody else's decision came first: theirs holds.
+                open = self.find(&open.request.id).await?;
+                votes = self.ports.votes(&open.request.id).await?;
+            }
+        }
+        let facts = json!({
+            "state": open.state,
+            "bundle": open.request.bundle,
+            "plan": open.request.plan,
+            "quorum": open.request.policy.quorum,
+            "votes": votes,
+        });
+        self.ports
+            .record(
+                &open.request.promotion,
+                Kind::ApprovalDecided,
+                "decision",
+                facts,
+            )
+            .await?;
+        Ok(open.state)
+    }
+
+    async fn find(&self, name: &str) -> Result<OpenRequest, Error> {
+        let found = self.ports.find(name).await?;
+        // The id is a capability: it does not go into a message.
+        Ok(found.ok_or_else(|| StoreError::Missing("approval request of this id".to_owned()))?)
+    }
+}
+
+fn deadline(policy: &ApprovalPolicy, now: Timestamp) -> Timestamp {
+    let seconds = i64::try_from(policy.expires_seconds).unwrap_or(i64::MAX);
+    now.checked_add(SignedDuration::from_secs(seconds))
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// A request that its authors alone could decide would only expire.
+fn check_reachable(request: &Request) -> Result<(), Error> {
+    let may_approve = |name: &str| request.voter(name, Choice::Approve).is_ok();
+    let eligible = request
+        .policy
+        .approvers
+        .iter()
+        .filter(|approver| may_approve(&approver.name))
+        .count();
+    if eligible >= request.policy.quorum {
+        return Ok(());
+    }
+    Err(Error::OutOfReach {
+        promotion: request.promotion.clone(),
+        eligible,
+        quorum: request.policy.quorum,
+    })
+}
+
+#[cfg(test)]
+mod tests;

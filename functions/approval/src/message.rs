@@ -1,0 +1,106 @@
+//! The message that asks people: plain text, the same for all subscribers.
+
+use std::fmt::Write as _;
+
+use sluice_domain::approval::Request;
+use sluice_domain::manifest::Manifest;
+use sluice_domain::plan::{Change, Plan};
+
+/// SNS takes subjects of fewer than 100 characters, in ASCII, on one line.
+const LONGEST_SUBJECT: usize = 99;
+
+/// A message to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// One line of ASCII.
+    pub subject: String,
+    /// The text.
+    pub body: String,
+    /// What subscribers can filter by: name and value.
+    pub attributes: Vec<(&'static str, String)>,
+}
+
+/// Asks for a vote. The link shows the request; it takes a code to vote.
+pub(crate) fn ask(
+    request: &Request,
+    plan: &Plan,
+    manifest: &Manifest,
+    desk_url: Option<&str>,
+) -> Message {
+    let id = &request.promotion;
+    let subject = format!(
+        "Approval needed: {} {} into {}",
+        id.application, id.version, id.environment
+    );
+    Message {
+        subject: subject
+            .chars()
+            .filter(|c| c.is_ascii() && !c.is_ascii_control())
+            .take(LONGEST_SUBJECT)
+            .collect(),
+        body: body(request, plan, manifest, desk_url),
+        attributes: vec![
+            ("application", id.application.clone()),
+            ("environment", id.environment.clone()),
+            ("kind", "ApprovalRequested".to_owned()),
+        ],
+    }
+}
+
+fn body(request: &Request, plan: &Plan, manifest: &Manifest, desk_url: Option<&str>) -> String {
+    let id = &request.promotion;
+    let people: Vec<&str> = request
+        .policy
+        .approvers
+        .iter()
+        .map(|approver| approver.name.as_str())
+        .collect();
+    let mut text = format!(
+        "Release {} of {} is ready for {}.\n\n\
+         Until {} UTC, {} of these must approve: {}. One reject ends it, and nobody approves their own change.\n\n\
+         Author: {}\nCommit: {}\nBundle: {}\nPlan: {}\n\nChanges\n",
+        id.version,
+        id.application,
+        id.environment,
+        request.expires_at.strftime("%Y-%m-%d %H:%M:%S"),
+        request.policy.quorum,
+        people.join(", "),
+        one_line(&manifest.author.name),
+        manifest.commit,
+        request.bundle.short(),
+        request.plan.short(),
+    );
+    for (name, function) in &plan.functions {
+        let now = function
+            .current
+            .as_ref()
+            .map_or("nothing yet".to_owned(), |current| {
+                format!("version {}", current.version)
+            });
+        let then = match function.change {
+            Change::Unchanged => "unchanged".to_owned(),
+            Change::Update | Change::First => format!("code {}", function.code.short()),
+        };
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "- {name}: {now} -> {then}");
+    }
+    text.push_str(&how_to_vote(request, desk_url));
+    text
+}
+
+fn how_to_vote(request: &Request, desk_url: Option<&str>) -> String {
+    let command = format!("sluice approve {0}\n  sluice reject {0}", request.promotion);
+    match desk_url {
+        Some(url) => format!(
+            "\nLook at it and vote with your approval code:\n  {}/r/{}\nor with\n  {command}\n",
+            url.trim_end_matches('/'),
+            request.id
+        ),
+        None => format!("\nThe page has no address yet. Vote with\n  {command}\n"),
+    }
+}
+
+/// What others wrote stays on its line.
+fn one_line(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}

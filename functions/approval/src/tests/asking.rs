@@ -1,0 +1,183 @@
+//! Opening a request and telling people.
+
+use super::*;
+
+#[test]
+fn a_request_is_bound_to_bundle_and_plan_and_people_get_the_link() {
+    let approval = world(1, &["ada", "bob"]);
+    let output = run(&approval, input(REQUEST), 10).expect("asked");
+    assert_eq!(
+        serde_json::to_value(output).expect("json"),
+        json!({"state": "pending"})
+    );
+
+    let open = approval.ports.open.borrow().clone().expect("open");
+    assert_eq!(open.request.bundle, Digest::of(b"bundle"));
+    assert_eq!(open.request.plan, plan().hash().expect("hash"));
+    assert_eq!(open.request.authors, ["eve@example.com"]);
+    assert_eq!(open.request.expires_at, at(3610));
+
+    let told = approval.ports.told.borrow();
+    let (topic, message) = &told[0];
+    assert_eq!(*topic, None);
+    assert_eq!(
+        message.subject,
+        "Approval needed: storefront 1.1.0 into prod"
+    );
+    for part in [
+        "https://desk.example.com/r/mzxw6ytb",
+        "sluice approve storefront/prod/1.1.0/1",
+        "1970-01-01 01:00:10 UTC",
+        "- checkout: version 7 -> code ",
+    ] {
+        assert!(message.body.contains(part), "{part} in {}", message.body);
+    }
+}
+
+#[test]
+fn neither_token_nor_id_reach_the_ledger_and_the_token_stays_out_of_the_message() {
+    let approval = world(1, &["ada"]);
+    run(&approval, input(REQUEST), 0).expect("asked");
+    approval
+        .ports
+        .votes
+        .borrow_mut()
+        .push(vote("ada", Choice::Approve, 1));
+    run(&approval, input(TALLY), 2).expect("counted");
+    let ledger = serde_json::to_string(&*approval.ports.facts.borrow()).expect("json");
+    assert!(
+        !ledger.contains("AQB8AAAAKg") && !ledger.contains(NAME),
+        "{ledger}"
+    );
+    assert!(
+        !approval.ports.told.borrow()[0]
+            .1
+            .body
+            .contains("AQB8AAAAKg")
+    );
+    assert!(!format!("{:?}", input(REQUEST)).contains("AQB8AAAAKg"));
+}
+
+#[test]
+fn without_a_page_address_the_message_names_the_command() {
+    let approval = Approval {
+        desk_url: None,
+        ..world(1, &["ada"])
+    };
+    run(&approval, input(REQUEST), 0).expect("asked");
+    let told = approval.ports.told.borrow();
+    assert!(
+        told[0]
+            .1
+            .body
+            .contains("Vote with\n  sluice approve storefront/prod/1.1.0/1"),
+        "{}",
+        told[0].1.body
+    );
+    assert!(!told[0].1.body.contains("/r/"));
+}
+
+#[test]
+fn a_request_asked_again_keeps_its_deadline_and_takes_the_new_token() {
+    let approval = world(1, &["ada"]);
+    run(&approval, request_with("first"), 0).expect("asked");
+    run(&approval, request_with("second"), 100).expect("asked again");
+    let open = approval.ports.open.borrow().clone().expect("open");
+    assert_eq!(
+        (open.token.0.as_str(), open.request.expires_at),
+        ("second", at(3600))
+    );
+    assert!(approval.ports.resumed.borrow().is_empty());
+}
+
+#[test]
+fn a_request_asked_again_after_its_decision_resumes_the_new_task_at_once() {
+    let approval = world(1, &["ada"]);
+    run(&approval, request_with("first"), 0).expect("asked");
+    approval
+        .ports
+        .votes
+        .borrow_mut()
+        .push(vote("ada", Choice::Approve, 1));
+    run(&approval, input(TALLY), 2).expect("counted");
+    let output = run(&approval, request_with("second"), 3).expect("asked again");
+    assert_eq!(
+        output,
+        Output::Requested {
+            state: State::Approved
+        }
+    );
+    assert_eq!(*approval.ports.resumed.borrow(), ["first", "second"]);
+}
+
+#[test]
+fn a_request_whose_first_try_died_after_noting_its_id_opens_under_that_id() {
+    let approval = world(1, &["ada"]);
+    approval.ports.known.replace(Some("noted-before".into()));
+    run(&approval, input(REQUEST), 0).expect("asked");
+    assert_eq!(
+        approval
+            .ports
+            .open
+            .borrow()
+            .as_ref()
+            .expect("open")
+            .request
+            .id,
+        "noted-before"
+    );
+}
+
+#[test]
+fn a_message_that_nobody_gets_leaves_the_request_open_and_the_ledger_says_so() {
+    let approval = world(1, &["ada"]);
+    approval.ports.deaf.set(true);
+    run(&approval, input(REQUEST), 0).expect("asked all the same");
+    let facts = approval.ports.facts.borrow();
+    let asked = &facts["ApprovalRequested/request"];
+    assert_eq!(asked["notified"], json!(false));
+    assert_eq!(asked["problem"], json!("sns:Publish failed: no such topic"));
+}
+
+#[test]
+fn the_environments_own_topic_comes_first() {
+    let mut approval = world(1, &["ada"]);
+    approval.ports.settings.channels.topic_arn = Some("arn:topic".into());
+    run(&approval, input(REQUEST), 0).expect("asked");
+    assert_eq!(
+        approval.ports.told.borrow()[0].0.as_deref(),
+        Some("arn:topic")
+    );
+}
+
+#[test]
+fn settings_that_lost_their_approvers_are_refused() {
+    let mut approval = world(1, &["ada"]);
+    approval.ports.settings.approval = None;
+    let error = run(&approval, input(REQUEST), 0).expect_err("refused");
+    assert_eq!(error.name(), "InvalidSettings");
+    assert!(approval.ports.open.borrow().is_none());
+}
+
+#[test]
+fn a_quorum_that_only_authors_could_reach_is_refused_at_once() {
+    let error = run(&world(2, &["ada", "eve"]), input(REQUEST), 0).expect_err("refused");
+    assert_eq!(error.name(), "InvalidSettings");
+    assert!(
+        error
+            .to_string()
+            .contains("1 of its approvers did not write the change, and 2 must approve"),
+        "{error}"
+    );
+}
+
+#[test]
+fn unknown_fields_and_operations_are_refused() {
+    for text in [
+        r#"{"op":"tally","approval":"x","extra":1}"#,
+        r#"{"op":"open","promotion":"a/b/1.0.0/1"}"#,
+        r#"{"op":"conclude","promotion":"nonsense"}"#,
+    ] {
+        assert!(serde_json::from_str::<Input>(text).is_err(), "{text}");
+    }
+}

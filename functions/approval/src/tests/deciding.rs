@@ -1,0 +1,169 @@
+//! Counting votes and concluding.
+
+use super::*;
+
+#[test]
+fn a_quorum_decides_resumes_and_is_recorded() {
+    let approval = world(2, &["ada", "bob"]);
+    run(&approval, input(REQUEST), 0).expect("asked");
+    approval
+        .ports
+        .votes
+        .borrow_mut()
+        .push(vote("ada", Choice::Approve, 1));
+    assert_eq!(
+        run(&approval, input(TALLY), 2).expect("counted"),
+        Output::Tallied {
+            state: State::Pending
+        }
+    );
+    assert!(approval.ports.resumed.borrow().is_empty());
+
+    approval
+        .ports
+        .votes
+        .borrow_mut()
+        .push(vote("bob", Choice::Approve, 3));
+    let output = run(&approval, input(TALLY), 4).expect("counted");
+    assert_eq!(
+        serde_json::to_value(output).expect("json"),
+        json!({"state": "approved"})
+    );
+    assert_eq!(approval.ports.resumed.borrow().len(), 1);
+    let facts = approval.ports.facts.borrow();
+    assert_eq!(
+        facts["ApprovalDecided/decision"]["votes"][1]["person"],
+        json!("bob")
+    );
+}
+
+#[test]
+fn one_reject_ends_it() {
+    let approval = world(2, &["ada", "bob"]);
+    run(&approval, input(REQUEST), 0).expect("asked");
+    approval
+        .ports
+        .votes
+        .borrow_mut()
+        .push(vote("ada", Choice::Reject, 1));
+    assert_eq!(
+        run(&approval, input(TALLY), 2).expect("counted"),
+        Output::Tallied {
+            state: State::Rejected
+        }
+    );
+    let output = run(&approval, input(CONCLUDE), 3).expect("concluded");
+    assert_eq!(
+        serde_json::to_value(output).expect("json"),
+        json!({"decision": "rejected"})
+    );
+}
+
+#[test]
+fn a_decision_that_came_first_holds() {
+    let approval = world(1, &["ada"]);
+    run(&approval, input(REQUEST), 0).expect("asked");
+    approval
+        .ports
+        .votes
+        .borrow_mut()
+        .push(vote("ada", Choice::Approve, 1));
+    approval.ports.overtaken_by.set(Some(State::Superseded));
+    let output = run(&approval, input(TALLY), 2).expect("counted");
+    assert_eq!(
+        output,
+        Output::Tallied {
+            state: State::Superseded
+        }
+    );
+    assert_eq!(
+        approval.ports.facts.borrow()["ApprovalDecided/decision"]["state"],
+        json!("superseded")
+    );
+}
+
+#[test]
+fn a_signal_that_was_lost_is_sent_again_by_the_next_tally() {
+    let approval = world(1, &["ada"]);
+    run(&approval, input(REQUEST), 0).expect("asked");
+    approval
+        .ports
+        .open
+        .borrow_mut()
+        .as_mut()
+        .expect("open")
+        .state = State::Approved;
+    run(&approval, input(TALLY), 2).expect("counted");
+    assert_eq!(approval.ports.resumed.borrow().len(), 1);
+}
+
+#[test]
+fn a_promotion_that_does_not_wait_any_more_is_no_failure() {
+    let approval = world(1, &["ada"]);
+    run(&approval, input(REQUEST), 0).expect("asked");
+    approval
+        .ports
+        .votes
+        .borrow_mut()
+        .push(vote("ada", Choice::Approve, 1));
+    approval.ports.nobody_waits.set(true);
+    assert_eq!(
+        run(&approval, input(TALLY), 2).expect("counted"),
+        Output::Tallied {
+            state: State::Approved
+        }
+    );
+}
+
+#[test]
+fn a_request_that_nobody_decided_has_expired_when_the_wait_is_over() {
+    let approval = world(2, &["ada", "bob"]);
+    run(&approval, input(REQUEST), 0).expect("asked");
+    approval
+        .ports
+        .votes
+        .borrow_mut()
+        .push(vote("ada", Choice::Approve, 1));
+    // A moment before the deadline of the request: the state's own was first.
+    assert_eq!(
+        run(&approval, input(CONCLUDE), 3599).expect("concluded"),
+        Output::Concluded {
+            decision: State::Expired
+        }
+    );
+    assert!(
+        approval.ports.resumed.borrow().is_empty(),
+        "nobody waits for a conclusion"
+    );
+}
+
+#[test]
+fn votes_that_were_never_counted_still_decide_when_the_wait_is_over() {
+    let approval = world(1, &["ada"]);
+    run(&approval, input(REQUEST), 0).expect("asked");
+    approval
+        .ports
+        .votes
+        .borrow_mut()
+        .push(vote("ada", Choice::Approve, 3000));
+    let decision = run(&approval, input(CONCLUDE), 3700).expect("concluded");
+    assert_eq!(
+        decision,
+        Output::Concluded {
+            decision: State::Approved
+        }
+    );
+}
+
+#[test]
+fn an_unknown_request_is_not_found_and_its_id_is_not_repeated() {
+    let error = run(&world(1, &["ada"]), input(TALLY), 0).expect_err("not found");
+    assert_eq!(error.name(), "NotFound");
+    assert!(!error.to_string().contains(NAME), "{error}");
+    assert_eq!(
+        run(&world(1, &["ada"]), input(CONCLUDE), 0)
+            .expect_err("not found")
+            .name(),
+        "NotFound"
+    );
+}

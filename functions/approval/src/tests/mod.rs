@@ -1,0 +1,258 @@
+//! The function with hand-written ports: how it asks, and how it reads the answer.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use sluice_domain::digest::Digest;
+use sluice_domain::document::Document as _;
+use sluice_domain::settings::Approver;
+use sluice_platform::lambda::Named as _;
+
+use super::*;
+
+const TALLY: &str = include_str!("../../../../events/approval/tally.json");
+const REQUEST: &str = include_str!("../../../../events/approval/request.json");
+const CONCLUDE: &str = include_str!("../../../../events/approval/conclude.json");
+const NAME: &str = "mzxw6ytbmzxw6ytbmzxw6ytbmzxw6ytb";
+const COMMIT: &str = "1111111111111111111111111111111111111111";
+
+/// All ports in memory.
+struct World {
+    settings: Settings,
+    known: RefCell<Option<String>>,
+    open: RefCell<Option<OpenRequest>>,
+    votes: RefCell<Vec<Vote>>,
+    told: RefCell<Vec<(Option<String>, Message)>>,
+    resumed: RefCell<Vec<String>>,
+    facts: RefCell<BTreeMap<String, Value>>,
+    deaf: Cell<bool>,
+    nobody_waits: Cell<bool>,
+    /// Decides this just before the function does.
+    overtaken_by: Cell<Option<State>>,
+}
+
+fn manifest() -> Manifest {
+    let text = json!({
+        "schema": 1, "application": "storefront", "version": "1.1.0", "commit": COMMIT,
+        "author": {"name": "Eve", "email": "eve@example.com"},
+        "functions": {"checkout": {"zip": {"key": "checkout.zip", "digest": Digest::of(b"new")}}},
+    });
+    Manifest::parse("release.json", text.to_string().as_bytes()).expect("manifest")
+}
+
+fn plan() -> Plan {
+    let plan = json!({
+        "bundle": Digest::of(b"bundle"),
+        "functions": {"checkout": {
+            "name": "storefront-checkout-prod", "arn": "arn:checkout", "alias": "live",
+            "current": {"version": "7", "code": Digest::of(b"old")},
+            "code": Digest::of(b"new"), "configuration": null, "change": "update",
+        }},
+        "steps": [{"weight": 100.0, "bake_seconds": 60}],
+        "judge": sluice_domain::settings::JudgePolicy::default(),
+    });
+    serde_json::from_value(plan).expect("plan")
+}
+
+fn world(quorum: usize, approvers: &[&str]) -> Approval<World> {
+    let approver = |name: &&str| Approver {
+        name: (*name).to_owned(),
+        email: format!("{name}@example.com"),
+        code_parameter: format!("/codes/{name}"),
+    };
+    let mut settings = json!({"schema": 1, "order": 3, "functions": {"checkout": {"name": "storefront-checkout-prod"}}});
+    settings["approval"] = json!({
+        "approvers": approvers.iter().map(approver).collect::<Vec<_>>(), "quorum": quorum, "expires_seconds": 3600,
+    });
+    let ports = World {
+        settings: serde_json::from_value(settings).expect("settings"),
+        known: RefCell::default(),
+        open: RefCell::default(),
+        votes: RefCell::default(),
+        told: RefCell::default(),
+        resumed: RefCell::default(),
+        facts: RefCell::default(),
+        deaf: Cell::default(),
+        nobody_waits: Cell::default(),
+        overtaken_by: Cell::default(),
+    };
+    Approval {
+        ports,
+        desk_url: Some("https://desk.example.com/".into()),
+    }
+}
+
+impl Subjects for World {
+    async fn promotion(&self, id: &PromotionId) -> Result<Promotion, Error> {
+        let bundle = BundleRef {
+            bucket: "artifacts".into(),
+            key: "storefront/1.1.0/release.json".into(),
+            version_id: "v1".into(),
+            digest: Digest::of(b"bundle"),
+        };
+        let execution_arn = "arn:execution".to_owned();
+        Ok(Promotion {
+            id: id.clone(),
+            bundle,
+            execution_arn,
+            opened_at: at(0),
+            outcome: None,
+            reason: None,
+            closed_at: None,
+        })
+    }
+
+    async fn plan(&self, _: &PromotionId) -> Result<Plan, Error> {
+        Ok(plan())
+    }
+
+    async fn manifest(&self, _: &BundleRef) -> Result<Manifest, Error> {
+        Ok(manifest())
+    }
+}
+
+impl Environments for World {
+    async fn settings(&self, _: &PromotionId) -> Result<Settings, Error> {
+        Ok(self.settings.clone())
+    }
+}
+
+impl Ids for World {
+    fn fresh(&self) -> Result<String, Error> {
+        Ok(NAME.to_owned())
+    }
+
+    async fn known(&self, _: &PromotionId) -> Result<Option<String>, Error> {
+        Ok(self.known.borrow().clone())
+    }
+
+    async fn note(&self, _: &PromotionId, request: &str) -> Result<String, Error> {
+        Ok(self
+            .known
+            .borrow_mut()
+            .get_or_insert_with(|| request.to_owned())
+            .clone())
+    }
+}
+
+impl Requests for World {
+    async fn open(&self, request: &Request, token: &TaskToken) -> Result<bool, Error> {
+        let mut open = self.open.borrow_mut();
+        if open.is_some() {
+            return Ok(false);
+        }
+        *open = Some(OpenRequest {
+            request: request.clone(),
+            state: State::Pending,
+            token: token.clone(),
+        });
+        Ok(true)
+    }
+
+    async fn renew(&self, _: &str, token: &TaskToken) -> Result<(), Error> {
+        self.open.borrow_mut().as_mut().expect("open").token = token.clone();
+        Ok(())
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<OpenRequest>, Error> {
+        Ok(self
+            .open
+            .borrow()
+            .clone()
+            .filter(|open| open.request.id == id))
+    }
+}
+
+impl Ballot for World {
+    async fn votes(&self, _: &str) -> Result<Vec<Vote>, Error> {
+        Ok(self.votes.borrow().clone())
+    }
+
+    async fn decide(&self, _: &str, state: State) -> Result<bool, Error> {
+        let mut open = self.open.borrow_mut();
+        let open = open.as_mut().expect("open");
+        if let Some(first) = self.overtaken_by.take() {
+            open.state = first;
+        }
+        if open.state != State::Pending {
+            return Ok(false);
+        }
+        open.state = state;
+        Ok(true)
+    }
+}
+
+impl People for World {
+    async fn tell(&self, topic: Option<&str>, message: &Message) -> Result<(), Fault> {
+        if self.deaf.get() {
+            return Err(Fault::other("sns:Publish", "no such topic"));
+        }
+        self.told
+            .borrow_mut()
+            .push((topic.map(str::to_owned), message.clone()));
+        Ok(())
+    }
+}
+
+impl Machine for World {
+    async fn resume(&self, token: &TaskToken) -> Result<Resumed, Fault> {
+        self.resumed.borrow_mut().push(token.0.clone());
+        Ok(if self.nobody_waits.get() {
+            Resumed::NobodyWaits
+        } else {
+            Resumed::Resumed
+        })
+    }
+}
+
+impl Record for World {
+    async fn record(
+        &self,
+        _: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> Result<(), Fault> {
+        self.facts
+            .borrow_mut()
+            .entry(format!("{}/{key}", kind.name()))
+            .or_insert(facts);
+        Ok(())
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
+}
+
+fn vote(person: &str, choice: Choice, second: i64) -> Vote {
+    Vote {
+        person: person.into(),
+        choice,
+        comment: String::new(),
+        at: at(second),
+        method: "code".into(),
+    }
+}
+
+fn input(event: &str) -> Input {
+    serde_json::from_str(event).expect("the event is understood")
+}
+
+fn request_with(token: &str) -> Input {
+    Input::Request {
+        promotion: "storefront/prod/1.1.0/1".parse().expect("id"),
+        task_token: TaskToken(token.into()),
+    }
+}
+
+/// Runs one operation at this second.
+fn run(approval: &Approval<World>, input: Input, second: i64) -> Result<Output, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("runtime");
+    runtime.block_on(approval.handle(input, at(second)))
+}
+
+mod asking;
+mod deciding;
