@@ -1,0 +1,361 @@
+//! A request as the template places it.
+
+use askama::Template;
+use jiff::Timestamp;
+use sluice_domain::approval::{Choice, Request, State, Vote};
+use sluice_domain::manifest::{Configuration, Manifest, SmokeTest};
+use sluice_domain::plan::{Change, FunctionPlan, Plan};
+use sluice_domain::settings::Step;
+
+use super::{Notice, Shown};
+use crate::Subject;
+use crate::form::LONGEST_COMMENT;
+
+/// The page of a request.
+#[derive(Template)]
+#[template(path = "request.html")]
+pub(super) struct RequestPage<'a> {
+    root: String,
+    notice: Option<&'a Notice>,
+    application: &'a str,
+    version: String,
+    environment: &'a str,
+    attempt: u32,
+    state: &'static str,
+    state_class: &'static str,
+    is_open: bool,
+    deadline: String,
+    deadline_iso: String,
+    time_left: String,
+    quorum: usize,
+    approvals: usize,
+    people: Vec<Person<'a>>,
+    functions: Vec<Function<'a>>,
+    steps: Vec<String>,
+    bundle: &'a str,
+    plan: &'a str,
+    /// Why what is shown may not be what people were asked about.
+    doubt: Option<&'static str>,
+    origin: Option<Origin>,
+    /// Where the form goes. None: no vote can be taken.
+    form: Option<&'a str>,
+    longest_comment: usize,
+}
+
+/// One approver, and what they said.
+struct Person<'a> {
+    name: &'a str,
+    is_author: bool,
+    has_voted: bool,
+    status: String,
+    comment: String,
+}
+
+/// One function of the release group.
+struct Function<'a> {
+    name: &'a str,
+    target: String,
+    now: String,
+    then: String,
+    configuration: Vec<String>,
+}
+
+/// What the manifest tells about the change.
+struct Origin {
+    authors: String,
+    commit: String,
+    source: Option<String>,
+    notes: String,
+    evidence: Vec<String>,
+    smoke_tests: Vec<String>,
+}
+
+impl<'a> RequestPage<'a> {
+    pub(super) fn of(shown: &'a Shown, root: String) -> Self {
+        let Shown {
+            request,
+            state,
+            subject,
+            votes,
+            notice,
+            now,
+        } = shown;
+        let is_late = *state == State::Pending && *now >= request.expires_at;
+        let state = if is_late { State::Expired } else { *state };
+        let doubt = doubt(request, subject);
+        let (label, state_class) = badge(state);
+        Self {
+            root,
+            notice: notice.as_ref(),
+            application: &request.promotion.application,
+            version: request.promotion.version.to_string(),
+            environment: &request.promotion.environment,
+            attempt: request.promotion.attempt,
+            state: label,
+            state_class,
+            is_open: state == State::Pending,
+            deadline: moment(request.expires_at),
+            deadline_iso: request
+                .expires_at
+                .strftime("%Y-%m-%dT%H:%M:%SZ")
+                .to_string(),
+            time_left: time_left(request.expires_at, *now),
+            quorum: request.policy.quorum,
+            approvals: votes
+                .iter()
+                .filter(|vote| vote.choice == Choice::Approve)
+                .count(),
+            people: people(request, votes),
+            functions: subject
+                .plan
+                .functions
+                .iter()
+                .map(|(name, function)| row(name, function))
+                .collect(),
+            steps: steps(&subject.plan),
+            bundle: request.bundle.short(),
+            plan: request.plan.short(),
+            origin: subject.manifest.as_ref().map(origin),
+            form: (state == State::Pending && doubt.is_none()).then_some(request.id.as_str()),
+            doubt,
+            longest_comment: LONGEST_COMMENT,
+        }
+    }
+}
+
+/// Nobody should approve what they can't see.
+fn doubt(request: &Request, subject: &Subject) -> Option<&'static str> {
+    if subject.manifest.is_none() {
+        return Some(
+            "release.json can't be read, or is not the one that people were asked about. No vote is taken here.",
+        );
+    }
+    let is_same_plan = subject.plan.hash().is_ok_and(|hash| hash == request.plan);
+    if !is_same_plan || subject.bundle != request.bundle {
+        return Some(
+            "What is stored now is not what people were asked about. No vote is taken here.",
+        );
+    }
+    None
+}
+
+fn badge(state: State) -> (&'static str, &'static str) {
+    match state {
+        State::Pending => ("Waiting for approval", "pending"),
+        State::Approved => ("✓ Approved", "approved"),
+        State::Rejected => ("✗ Rejected", "rejected"),
+        State::Expired => ("Expired: nobody decided in time", "expired"),
+        State::Superseded => ("Superseded by a newer release", "expired"),
+    }
+}
+
+fn moment(at: Timestamp) -> String {
+    format!("{} UTC", at.strftime("%Y-%m-%d %H:%M:%S"))
+}
+
+fn time_left(deadline: Timestamp, now: Timestamp) -> String {
+    let minutes = (deadline.as_second() - now.as_second()).max(0) / 60;
+    match (minutes / 60, minutes % 60) {
+        _ if now >= deadline => "over".to_owned(),
+        (0, 0) => "less than a minute left".to_owned(),
+        (0, minutes) => format!("{minutes} min left"),
+        (hours, minutes) => format!("{hours} h {minutes} min left"),
+    }
+}
+
+fn people<'a>(request: &'a Request, votes: &[Vote]) -> Vec<Person<'a>> {
+    let person = |name: &'a str| {
+        let vote = votes.iter().find(|vote| vote.person == name);
+        let is_author = request.voter(name, Choice::Approve).is_err();
+        let status = match vote {
+            Some(vote) if vote.choice == Choice::Approve => {
+                format!("✓ approved, {}", moment(vote.at))
+            }
+            Some(vote) => format!("✗ rejected, {}", moment(vote.at)),
+            None if is_author => "wrote this change: may reject it, not approve it".to_owned(),
+            None => "has not voted".to_owned(),
+        };
+        let comment = vote.map(|vote| plain(&vote.comment)).unwrap_or_default();
+        Person {
+            name,
+            is_author,
+            has_voted: vote.is_some(),
+            status,
+            comment,
+        }
+    };
+    request
+        .policy
+        .approvers
+        .iter()
+        .map(|approver| person(&approver.name))
+        .collect()
+}
+
+fn row<'a>(name: &'a str, function: &FunctionPlan) -> Function<'a> {
+    let now = match &function.current {
+        Some(current) => format!("version {} ({})", current.version, current.code.short()),
+        None => "nothing: the alias does not exist yet".to_owned(),
+    };
+    let then = match function.change {
+        Change::Update => format!("new version ({})", function.code.short()),
+        Change::First => format!("first version ({})", function.code.short()),
+        Change::Unchanged => "unchanged".to_owned(),
+    };
+    let configuration = function
+        .configuration
+        .as_ref()
+        .map(configuration)
+        .unwrap_or_default();
+    Function {
+        name,
+        target: plain(&format!("{}:{}", function.name, function.alias)),
+        now,
+        then,
+        configuration,
+    }
+}
+
+/// Names of variables, never their values.
+fn configuration(configuration: &Configuration) -> Vec<String> {
+    let list = |names: &mut dyn Iterator<Item = &String>| {
+        names.map(|name| plain(name)).collect::<Vec<_>>().join(", ")
+    };
+    let mut lines = Vec::new();
+    lines.extend(
+        configuration
+            .memory_mb
+            .map(|memory| format!("memory: {memory} MB")),
+    );
+    lines.extend(
+        configuration
+            .timeout_seconds
+            .map(|timeout| format!("time-out: {timeout} s")),
+    );
+    if let Some(environment) = &configuration.environment {
+        lines.push(format!(
+            "environment variables: {}",
+            or_none(list(&mut environment.keys()))
+        ));
+    }
+    if let Some(layers) = &configuration.layers {
+        lines.push(format!("layers: {}", or_none(list(&mut layers.iter()))));
+    }
+    if let Some(requires) = &configuration.requires {
+        lines.push(format!(
+            "needs secrets: {}",
+            or_none(list(&mut requires.secrets.iter()))
+        ));
+        lines.push(format!(
+            "needs parameters: {}",
+            or_none(list(&mut requires.parameters.iter()))
+        ));
+    }
+    lines
+}
+
+fn or_none(list: String) -> String {
+    if list.is_empty() {
+        "none".to_owned()
+    } else {
+        list
+    }
+}
+
+fn steps(plan: &Plan) -> Vec<String> {
+    let step = |step: &Step| match step.bake_seconds {
+        0 => format!("{} % of the traffic, not watched", step.weight),
+        seconds => format!(
+            "{} % of the traffic, watched for {}",
+            step.weight,
+            duration(seconds)
+        ),
+    };
+    plan.steps.iter().map(step).collect()
+}
+
+fn duration(seconds: u64) -> String {
+    match (seconds / 3600, seconds % 3600 / 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, 0) => format!("{minutes} min"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, 0, 0) => format!("{hours} h"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+fn origin(manifest: &Manifest) -> Origin {
+    let people: Vec<String> = std::iter::once(&manifest.author)
+        .chain(&manifest.co_authors)
+        .map(|person| plain(&person.name))
+        .collect();
+    let smoke_test = |test: &SmokeTest| {
+        let target = test
+            .function
+            .as_deref()
+            .or(test.url.as_deref())
+            .unwrap_or_default();
+        plain(&format!("{} ({target})", test.name))
+    };
+    Origin {
+        authors: people.join(", "),
+        commit: manifest.commit.clone(),
+        // Manifests take https:// links alone; a link is never made of anything else.
+        source: manifest
+            .source
+            .as_deref()
+            .filter(|link| link.starts_with("https://"))
+            .map(plain),
+        notes: plain(&manifest.notes),
+        evidence: manifest
+            .evidence
+            .iter()
+            .map(|item| plain(&format!("{}: {}", item.kind, item.key)))
+            .collect(),
+        smoke_tests: manifest.smoke_tests.iter().map(smoke_test).collect(),
+    }
+}
+
+/// Text that others wrote, without what could reorder or hide the text around it.
+fn plain(text: &str) -> String {
+    let reorders = |c: char| matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    text.chars()
+        .filter(|c| *c == '\n' || !(c.is_control() || reorders(*c)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_others_loses_controls_that_reorder_or_hide() {
+        assert_eq!(plain("a\u{202e}b\u{200b}c\u{7}d\ne"), "abcd\ne");
+    }
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        let said = [0, 30, 600, 90, 3600, 5400].map(duration);
+        assert_eq!(
+            said,
+            ["0 s", "30 s", "10 min", "1 min 30 s", "1 h", "1 h 30 min"]
+        );
+    }
+
+    #[test]
+    fn time_left_is_counted_down_to_the_minute() {
+        let at = |second| Timestamp::from_second(second).expect("time");
+        let left =
+            [0, 60 * 61, 86_340, 86_399, 86_400].map(|second| time_left(at(86_400), at(second)));
+        assert_eq!(
+            left,
+            [
+                "24 h 0 min left",
+                "22 h 59 min left",
+                "1 min left",
+                "less than a minute left",
+                "over"
+            ]
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! What GET and HEAD show.
+
+use super::*;
+
+#[test]
+fn the_page_shows_what_would_be_released_and_who_decides() {
+    let page = run(&desk(), event(SHOW, as_sent), 0);
+    assert_eq!(page.status, 200);
+    for part in [
+        "<bdi>storefront</bdi> <bdi>1.1.0</bdi>",
+        "Waiting for approval",
+        "2026-11-22 10:00:00 UTC",
+        "24 h 0 min left",
+        "0 of 2 approvals",
+        &format!("version 7 ({})", Digest::of(b"old checkout").short()),
+        &format!("new version ({})", Digest::of(b"new checkout").short()),
+        "unchanged",
+        "memory: 512 MB",
+        "environment variables: PRICES_TABLE",
+        "10 % of the traffic, watched for 10 min",
+        "100 % of the traffic, not watched",
+        Digest::of(b"bundle").short(),
+        plan().hash().expect("hash").short(),
+        "0123456789abcdef0123456789abcdef01234567",
+        "href=\"https://git.example.com/storefront/pull/17\"",
+        "junit: evidence/tests.xml",
+        "an order goes through (checkout)",
+        "wrote this change: may reject it, not approve it",
+        "href=\"../style.css\"",
+    ] {
+        assert!(page.body.contains(part), "{part} in {}", page.body);
+    }
+}
+
+#[test]
+fn what_others_wrote_cannot_become_markup_or_reorder_the_page() {
+    let page = run(&desk(), event(SHOW, as_sent), 0);
+    assert!(!page.body.contains("<script") && !page.body.contains('\u{202e}'));
+    assert!(page.body.contains("Mallory gpj.exe"));
+    assert!(
+        !page.body.contains("secret-value"),
+        "values of variables are not shown"
+    );
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let desk = desk();
+    let mut bare = manifest();
+    for field in ["source", "smoke_tests", "evidence", "notes"] {
+        bare.as_object_mut().expect("object").remove(field);
+    }
+    desk.ports.subject.borrow_mut().manifest = Some(parse(&bare));
+    let page = run(&desk, event(SHOW, as_sent), 0);
+    for part in [
+        "no link given",
+        "none given",
+        "brings no test report",
+        "nothing will be tried before traffic moves",
+    ] {
+        assert!(page.body.contains(part), "{part} in {}", page.body);
+    }
+}
+
+#[test]
+fn get_and_head_change_nothing_and_head_has_no_body() {
+    let desk = desk();
+    run(&desk, event(SHOW, as_sent), 0);
+    let head = run(
+        &desk,
+        event(SHOW, |event| {
+            event["requestContext"]["http"]["method"] = json!("HEAD")
+        }),
+        0,
+    );
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert!(desk.ports.votes.borrow().is_empty() && desk.ports.recorded.borrow().is_empty());
+    assert_eq!(
+        (desk.ports.tries.get(), desk.ports.state.get()),
+        (0, State::Pending)
+    );
+}
+
+#[test]
+fn every_answer_has_the_same_protective_headers() {
+    let path = |path: &'static str| move |event: &mut Value| event["rawPath"] = json!(path);
+    let delete = |event: &mut Value| event["requestContext"]["http"]["method"] = json!("DELETE");
+    let answers = [
+        run(&desk(), event(SHOW, as_sent), 0),
+        run(&desk(), event(NOT_FOUND, as_sent), 0),
+        run(&desk(), event(SHOW, delete), 0),
+        run(&desk(), event(SHOW, path("/")), 0),
+        run(&desk(), event(SHOW, path("/style.css")), 0),
+        run(&desk(), event(VOTE, as_sent), 0),
+        run(&desk(), event(PROGRAM, as_sent), 0),
+        run(&desk(), event(OTHER_SITE, as_sent), 0),
+    ];
+    assert_eq!(
+        answers.each_ref().map(|answer| answer.status),
+        [200, 404, 405, 200, 200, 303, 200, 403]
+    );
+    for answer in answers {
+        let policy = answer.header(header::CONTENT_SECURITY_POLICY);
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'self'")
+                && policy.contains("frame-ancestors 'none'")
+        );
+        assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
+        assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+        assert_eq!(answer.header(header::REFERRER_POLICY), "same-origin");
+        assert!(
+            answer
+                .header(header::STRICT_TRANSPORT_SECURITY)
+                .contains("max-age")
+        );
+        assert_eq!(answer.headers["cross-origin-opener-policy"], "same-origin");
+        assert_eq!(answer.headers["x-robots-tag"], "noindex, nofollow");
+        assert!(answer.headers.contains_key(header::CONTENT_TYPE));
+    }
+}
+
+#[test]
+fn the_start_page_shows_no_data() {
+    let page = run(
+        &desk(),
+        event(SHOW, |event| event["rawPath"] = json!("/")),
+        0,
+    );
+    assert!(page.body.contains("the approvals desk") && page.body.contains("href=\"style.css\""));
+    assert!(!page.body.contains("storefront"));
+}
+
+#[test]
+fn an_unknown_link_looks_like_any_other_missing_page() {
+    let unknown = run(
+        &desk(),
+        event(SHOW, |event| {
+            event["rawPath"] = json!(format!("/r/{}", "a".repeat(32)))
+        }),
+        0,
+    );
+    let nonsense = run(
+        &desk(),
+        event(SHOW, |event| event["rawPath"] = json!("/r/../../etc")),
+        0,
+    );
+    assert_eq!((unknown.status, nonsense.status), (404, 404));
+    assert!(unknown.body.contains("Nothing stands under this address"));
+}
+
+#[test]
+fn a_wrong_method_is_told_the_right_ones() {
+    let answer = run(
+        &desk(),
+        event(SHOW, |event| {
+            event["requestContext"]["http"]["method"] = json!("PUT")
+        }),
+        0,
+    );
+    assert_eq!(
+        (answer.status, answer.header(header::ALLOW)),
+        (405, "GET, HEAD, POST")
+    );
+}
+
+#[test]
+fn a_manifest_that_cannot_be_shown_takes_the_form_away() {
+    let desk = desk();
+    desk.ports.subject.borrow_mut().manifest = None;
+    let page = run(&desk, event(SHOW, as_sent), 0);
+    assert!(
+        page.body.contains("release.json can&#39;t be read"),
+        "{}",
+        page.body
+    );
+    assert!(!page.body.contains("<form"));
+}
+
+#[test]
+fn a_plan_that_is_not_the_one_asked_about_takes_the_form_away() {
+    let desk = desk();
+    desk.ports.subject.borrow_mut().plan.steps.clear();
+    let page = run(&desk, event(SHOW, as_sent), 0);
+    assert!(page.body.contains("not what people were asked about"));
+    assert!(!page.body.contains("<form"));
+}
+
+#[test]
+fn a_request_past_its_deadline_shows_as_expired_even_before_it_is_decided() {
+    let page = run(&desk(), event(SHOW, as_sent), 86_400);
+    assert!(page.body.contains("Expired: nobody decided in time") && !page.body.contains("<form"));
+}
+
+#[test]
+fn the_page_after_a_vote_says_what_is_still_missing() {
+    let desk = desk();
+    run(&desk, event(VOTE, as_sent), 60);
+    let page = run(
+        &desk,
+        event(SHOW, |event| event["rawQueryString"] = json!("done")),
+        61,
+    );
+    assert!(
+        page.body
+            .contains("role=\"status\">Recorded: 1 of 2 approvals. Waiting for others."),
+        "{}",
+        page.body
+    );
+    assert!(
+        page.body.contains("✓ approved, 2026-11-21 10:01:00 UTC")
+            && page.body.contains("Looks good")
+    );
+    assert!(
+        !page.body.contains("<option value=\"ada\""),
+        "who has voted is not offered again"
+    );
+}
+
+/// Writes the pages to `target/desk/`, to be looked at in a browser.
+#[test]
+fn the_pages_can_be_looked_at() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/desk");
+    std::fs::create_dir_all(folder.join("r")).expect("folder");
+    let write = |name: &str, answer: Answered| {
+        assert!(!answer.body.is_empty());
+        std::fs::write(folder.join(name), answer.body).expect("written");
+    };
+    let desk = desk();
+    write(
+        "style.css",
+        run(
+            &desk,
+            event(SHOW, |event| event["rawPath"] = json!("/style.css")),
+            0,
+        ),
+    );
+    write(
+        "index.html",
+        run(&desk, event(SHOW, |event| event["rawPath"] = json!("/")), 0),
+    );
+    write("not-found.html", run(&desk, event(NOT_FOUND, as_sent), 0));
+    write("r/open.html", run(&desk, event(SHOW, as_sent), 0));
+    let wrong = "person=ada&code=wrong&choice=approve";
+    write("r/refused.html", run(&desk, event(VOTE, form(wrong)), 30));
+    run(&desk, event(VOTE, as_sent), 60);
+    write(
+        "r/voted.html",
+        run(
+            &desk,
+            event(SHOW, |event| event["rawQueryString"] = json!("done")),
+            61,
+        ),
+    );
+    run(
+        &desk,
+        event(VOTE, form("person=bob&code=b&choice=approve")),
+        90,
+    );
+    write("r/approved.html", run(&desk, event(SHOW, as_sent), 91));
+}
