@@ -1,0 +1,183 @@
+//! The words: one message per event that people hear of.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use sluice_domain::ledger::{Entry, Kind};
+use sluice_domain::promotion::{Outcome, PromotionId};
+
+/// SNS takes subjects of fewer than 100 characters, in ASCII, on one line.
+const LONGEST_SUBJECT: usize = 99;
+/// SNS takes 256 KiB; nobody reads that much. Of each fact, this many characters.
+const LONGEST_FACT: usize = 2_000;
+
+/// A message to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// One line of ASCII.
+    pub subject: String,
+    /// The text.
+    pub body: String,
+    /// What subscribers can filter by: name and value.
+    pub attributes: Vec<(&'static str, String)>,
+}
+
+/// The message about an entry, if people hear of its kind.
+pub(crate) fn about(entry: &Entry) -> Option<Message> {
+    let (what, meaning) = words(entry)?;
+    let chain = Chain::of(&entry.event.chain);
+    let subject = format!("{}: {what}", chain.title);
+    let mut body = format!("{}\n{what}. {meaning}\n\n", chain.title);
+    // Writing to a String can't fail.
+    let _ = writeln!(body, "at: {} UTC", entry.at.strftime("%Y-%m-%d %H:%M:%S"));
+    let _ = writeln!(body, "by: {}", line(&entry.event.actor));
+    for (name, value) in entry.event.facts.as_object().into_iter().flatten() {
+        let _ = writeln!(body, "{}: {}", line(name), fact(value));
+    }
+    let _ = writeln!(
+        body,
+        "ledger: {} entry {}",
+        line(&entry.event.chain),
+        entry.sequence
+    );
+    let mut attributes = vec![("kind", entry.event.kind.name())];
+    attributes.extend(
+        chain
+            .application
+            .map(|application| ("application", application)),
+    );
+    attributes.extend(
+        chain
+            .environment
+            .map(|environment| ("environment", environment)),
+    );
+    let subject = subject
+        .chars()
+        .filter(|c| c.is_ascii() && !c.is_ascii_control())
+        .take(LONGEST_SUBJECT)
+        .collect();
+    Some(Message {
+        subject,
+        body,
+        attributes,
+    })
+}
+
+/// What happened, and what it means for whoever reads it.
+fn words(entry: &Entry) -> Option<(String, &'static str)> {
+    let plain = |what: &str, meaning| Some((what.to_owned(), meaning));
+    match entry.event.kind {
+        Kind::ReleaseStarted => plain(
+            "release started",
+            "It goes through its environments in order.",
+        ),
+        Kind::ReleaseRefused => plain(
+            "release refused",
+            "Nothing was started. The reason is below.",
+        ),
+        Kind::TrafficRolledBack => plain(
+            "traffic rolled back",
+            "The versions that served before serve again.",
+        ),
+        Kind::TakenOver => plain(
+            "taken over by the watchdog",
+            "No live execution owned this promotion any more; it is being put right.",
+        ),
+        Kind::Stranded => plain(
+            "STRANDED",
+            "Rolling back failed: a person must look. The locks stay and the watchdog keeps trying.",
+        ),
+        Kind::PromotionClosed => Some(closed(&entry.event.facts["outcome"])),
+        Kind::BundleVerified
+        | Kind::ChangesPlanned
+        | Kind::ApprovalRequested
+        | Kind::VoteCast
+        | Kind::ApprovalDecided
+        | Kind::TargetsQueued
+        | Kind::TargetsAcquired
+        | Kind::VersionsPublished
+        | Kind::SmokeTested
+        | Kind::TrafficJournaled
+        | Kind::TrafficShifted
+        | Kind::VerdictReached
+        | Kind::Committed => None,
+    }
+}
+
+fn closed(outcome: &Value) -> (String, &'static str) {
+    let Ok(outcome) = serde_json::from_value::<Outcome>(outcome.clone()) else {
+        return (
+            format!("ended, {}", fact(outcome)),
+            "The promotion has ended.",
+        );
+    };
+    let meaning = match outcome {
+        Outcome::Promoted => "The new versions serve all traffic.",
+        Outcome::RolledBack => {
+            "The new versions were taken out; the ones before serve all traffic."
+        }
+        Outcome::Rejected => "An approver said no. No traffic moved.",
+        Outcome::Expired => "Nobody decided in time. No traffic moved.",
+        Outcome::Superseded => "A newer promotion took its place. No traffic moved.",
+        Outcome::Refused => "A check said no before anything moved.",
+        Outcome::Aborted => "A person stopped it before traffic moved.",
+        Outcome::Stranded => "Rolling back failed: a person must look.",
+    };
+    (outcome.title().to_owned(), meaning)
+}
+
+/// What a chain's name tells about its subject.
+struct Chain {
+    title: String,
+    application: Option<String>,
+    environment: Option<String>,
+}
+
+impl Chain {
+    /// A promotion's name, `release/<application>/<version>` or `release/unknown`.
+    fn of(name: &str) -> Self {
+        if let Ok(id) = name.parse::<PromotionId>() {
+            let title = format!("[{}] {} {}", id.environment, id.application, id.version);
+            return Self {
+                title,
+                application: Some(id.application),
+                environment: Some(id.environment),
+            };
+        }
+        let parts: Vec<&str> = name.split('/').collect();
+        match parts.as_slice() {
+            ["release", application, version] => Self {
+                title: line(&format!("{application} {version}")),
+                application: Some(line(application)),
+                environment: None,
+            },
+            _ => Self {
+                title: "Sluice".to_owned(),
+                application: None,
+                environment: None,
+            },
+        }
+    }
+}
+
+/// A fact on one line.
+fn fact(value: &Value) -> String {
+    match value {
+        Value::String(text) => line(text),
+        Value::Array(items) => line(&items.iter().map(fact).collect::<Vec<_>>().join(", ")),
+        other => line(&other.to_string()),
+    }
+}
+
+/// What others wrote stays on its line.
+fn line(text: &str) -> String {
+    let mut short: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(LONGEST_FACT)
+        .collect();
+    if text.chars().nth(LONGEST_FACT).is_some() {
+        short.push('…');
+    }
+    short
+}
