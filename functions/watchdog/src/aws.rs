@@ -1,0 +1,386 @@
+//! Promotions in the state table, executions in Step Functions, and the
+//! functions that do the mending.
+
+use aws_config::SdkConfig;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_sfn::types::ExecutionStatus;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_domain::ledger::Kind;
+use sluice_domain::naming::promotion_execution;
+use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
+use sluice_platform::fault::Fault;
+use sluice_platform::lambda::{MissingVariable, variable};
+use sluice_platform::ledger::Ledger;
+use sluice_platform::store::{Store, StoreError};
+
+use crate::{CallError, Executions, Facts, Promotions, Settled, Status};
+
+/// Promotions in the state table.
+pub struct Table(pub Store);
+
+impl Promotions for Table {
+    async fn open(&self) -> Result<Vec<Promotion>, StoreError> {
+        let open = self.0.open_promotions().await?;
+        Ok(open.into_iter().map(|(promotion, _)| promotion).collect())
+    }
+
+    async fn current(&self, id: &PromotionId) -> Result<Promotion, StoreError> {
+        self.0.promotion(id).await.map(|(promotion, _)| promotion)
+    }
+
+    async fn take_over(&self, id: &PromotionId) -> Result<Generation, StoreError> {
+        self.0.raise_generation(id).await
+    }
+}
+
+/// Executions in Step Functions.
+pub struct StateMachines {
+    client: aws_sdk_sfn::Client,
+    rollout: String,
+}
+
+impl StateMachines {
+    /// From `SLUICE_ROLLOUT_MACHINE`.
+    ///
+    /// # Errors
+    /// When the variable is not set.
+    pub fn from_env(config: &SdkConfig) -> Result<Self, MissingVariable> {
+        Ok(Self {
+            client: aws_sdk_sfn::Client::new(config),
+            rollout: variable("SLUICE_ROLLOUT_MACHINE")?,
+        })
+    }
+}
+
+const NO_SUCH_EXECUTION: &str = "ExecutionDoesNotExist";
+
+impl Executions for StateMachines {
+    async fn status(&self, arn: &str) -> Result<Status, Fault> {
+        match self
+            .client
+            .describe_execution()
+            .execution_arn(arn)
+            .send()
+            .await
+        {
+            Ok(execution) => Ok(match execution.status() {
+                ExecutionStatus::Running | ExecutionStatus::PendingRedrive => Status::Running,
+                status => Status::Ended(status.as_str().to_owned()),
+            }),
+            Err(error) => {
+                let fault = Fault::new(format!("states:DescribeExecution of {arn}"), error);
+                if fault.is(NO_SUCH_EXECUTION) {
+                    Ok(Status::Unknown)
+                } else {
+                    Err(fault)
+                }
+            }
+        }
+    }
+
+    async fn stop_rollout(&self, promotion: &Promotion) -> Result<(), Fault> {
+        let name = promotion_execution(&promotion.id, &promotion.bundle.digest);
+        let arn = execution_arn(&self.rollout, &name)?;
+        if self.status(&arn).await? != Status::Running {
+            return Ok(());
+        }
+        let request = self
+            .client
+            .stop_execution()
+            .execution_arn(&arn)
+            .error("TakenOver")
+            .cause("no live execution owned it: the watchdog took over");
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let fault = Fault::new(format!("states:StopExecution of {arn}"), error);
+                if fault.is(NO_SUCH_EXECUTION) {
+                    Ok(())
+                } else {
+                    Err(fault)
+                }
+            }
+        }
+    }
+}
+
+/// The ARN of an execution: its machine's, with another kind, and its name
+/// in place of the machine's version, if that is there.
+fn execution_arn(machine: &str, name: &str) -> Result<String, Fault> {
+    let parts: Vec<&str> = machine.split(':').collect();
+    match parts[..] {
+        [
+            "arn",
+            partition,
+            "states",
+            region,
+            account,
+            "stateMachine",
+            machine,
+            ..,
+        ] => Ok(format!(
+            "arn:{partition}:states:{region}:{account}:execution:{machine}:{name}"
+        )),
+        _ => Err(Fault::other(
+            "reading SLUICE_ROLLOUT_MACHINE",
+            format!("found `{machine}`; expected the ARN of a state machine"),
+        )),
+    }
+}
+
+/// `shift` and `guard` through Lambda.
+pub struct Functions {
+    client: aws_sdk_lambda::Client,
+    shift: String,
+    guard: String,
+}
+
+impl Functions {
+    /// From `SLUICE_SHIFT_FUNCTION` and `SLUICE_GUARD_FUNCTION`.
+    ///
+    /// # Errors
+    /// When a variable is not set.
+    pub fn from_env(config: &SdkConfig) -> Result<Self, MissingVariable> {
+        Ok(Self {
+            client: aws_sdk_lambda::Client::new(config),
+            shift: variable("SLUICE_SHIFT_FUNCTION")?,
+            guard: variable("SLUICE_GUARD_FUNCTION")?,
+        })
+    }
+
+    /// Calls a function and waits for its answer.
+    async fn call<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T, CallError> {
+        let what = request.what();
+        let function = match request {
+            Request::Shift { .. } => &self.shift,
+            Request::Guard(_) => &self.guard,
+        };
+        let payload = serde_json::to_vec(request).map_err(|error| Fault::other(what, error))?;
+        let call = self
+            .client
+            .invoke()
+            .function_name(function)
+            .payload(Blob::new(payload));
+        let answer = call
+            .send()
+            .await
+            .map_err(|error| Fault::new(format!("lambda:Invoke for {what}"), error))?;
+        let body = answer.payload().map(Blob::as_ref).unwrap_or_default();
+        if answer.function_error().is_some() {
+            return Err(failure(what, body));
+        }
+        Ok(serde_json::from_slice(body)
+            .map_err(|error| Fault::other(format!("reading the answer of {what}"), error))?)
+    }
+}
+
+/// What a function is asked.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Request<'a> {
+    Shift {
+        goal: &'static str,
+        promotion: &'a PromotionId,
+        generation: Generation,
+    },
+    Guard(GuardRequest<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+enum GuardRequest<'a> {
+    Close {
+        promotion: &'a PromotionId,
+        outcome: Outcome,
+        error: &'static str,
+        cause: &'a str,
+    },
+    Handover {},
+}
+
+impl Request<'_> {
+    fn what(&self) -> &'static str {
+        match self {
+            Self::Shift { goal: "verify", .. } => "shift (goal verify)",
+            Self::Shift { .. } => "shift (goal stable)",
+            Self::Guard(GuardRequest::Close { .. }) => "guard (close)",
+            Self::Guard(GuardRequest::Handover {}) => "guard (handover)",
+        }
+    }
+}
+
+/// A function's error, as the Lambda runtime writes it. A function that was
+/// killed has no error name.
+fn failure(function: &'static str, body: &[u8]) -> CallError {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Failure {
+        error_type: Option<String>,
+        error_message: String,
+    }
+    match serde_json::from_slice::<Failure>(body) {
+        Ok(failure) => CallError::Failed {
+            function,
+            name: failure
+                .error_type
+                .unwrap_or_else(|| "an unnamed error".to_owned()),
+            message: failure.error_message,
+        },
+        Err(_) => CallError::Failed {
+            function,
+            name: "an unreadable error".to_owned(),
+            message: String::from_utf8_lossy(body).into_owned(),
+        },
+    }
+}
+
+/// An answer of which nothing is needed.
+#[derive(Deserialize)]
+struct Done {}
+
+#[derive(Deserialize)]
+struct HandedOver {
+    resumed: u64,
+}
+
+impl crate::Functions for Functions {
+    async fn settle(&self, id: &PromotionId, generation: Generation) -> Result<Settled, CallError> {
+        self.call(&Request::Shift {
+            goal: "stable",
+            promotion: id,
+            generation,
+        })
+        .await
+    }
+
+    async fn verify(&self, id: &PromotionId, generation: Generation) -> Result<(), CallError> {
+        let Done {} = self
+            .call(&Request::Shift {
+                goal: "verify",
+                promotion: id,
+                generation,
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn close(
+        &self,
+        id: &PromotionId,
+        outcome: Outcome,
+        reason: &str,
+    ) -> Result<(), CallError> {
+        let close = GuardRequest::Close {
+            promotion: id,
+            outcome,
+            error: "Abandoned",
+            cause: reason,
+        };
+        let Done {} = self.call(&Request::Guard(close)).await?;
+        Ok(())
+    }
+
+    async fn hand_over(&self) -> Result<u64, CallError> {
+        let answer: HandedOver = self
+            .call(&Request::Guard(GuardRequest::Handover {}))
+            .await?;
+        Ok(answer.resumed)
+    }
+}
+
+impl Facts for Ledger {
+    async fn record(
+        &self,
+        id: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> Result<(), Fault> {
+        self.append(id, kind, key, facts).await.map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_executions_arn_is_made_from_its_machines() {
+        let expected = "arn:aws:states:eu-west-1:123456789012:execution:rollout:shop-1";
+        for machine in ["rollout", "rollout:7", "rollout:live"] {
+            let machine = format!("arn:aws:states:eu-west-1:123456789012:stateMachine:{machine}");
+            assert_eq!(execution_arn(&machine, "shop-1").expect("an ARN"), expected);
+        }
+        let error = execution_arn("rollout", "shop-1").expect_err("refused");
+        assert!(
+            error
+                .to_string()
+                .contains("expected the ARN of a state machine"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn requests_are_what_shift_and_guard_take() {
+        let id: PromotionId = "storefront/prod/1.1.0/1".parse().expect("valid");
+        let json = |request: &Request<'_>| serde_json::to_value(request).expect("JSON");
+        let stable = Request::Shift {
+            goal: "stable",
+            promotion: &id,
+            generation: Generation(4),
+        };
+        assert_eq!(
+            json(&stable),
+            json!({"goal": "stable", "promotion": "storefront/prod/1.1.0/1", "generation": 4})
+        );
+        let close = GuardRequest::Close {
+            promotion: &id,
+            outcome: Outcome::RolledBack,
+            error: "Abandoned",
+            cause: "c",
+        };
+        assert_eq!(
+            json(&Request::Guard(close)),
+            json!({
+                "op": "close", "promotion": "storefront/prod/1.1.0/1", "outcome": "rolled_back",
+                "error": "Abandoned", "cause": "c",
+            })
+        );
+        assert_eq!(
+            json(&Request::Guard(GuardRequest::Handover {})),
+            json!({"op": "handover"})
+        );
+    }
+
+    #[test]
+    fn a_functions_error_keeps_its_name_and_its_text() {
+        let error = failure(
+            "shift (goal stable)",
+            br#"{"errorType":"Fenced","errorMessage":"generation 3"}"#,
+        );
+        assert!(error.is_fence());
+        assert_eq!(
+            error.to_string(),
+            "shift (goal stable) failed with Fenced: generation 3"
+        );
+        let killed = failure(
+            "guard (close)",
+            br#"{"errorMessage":"Task timed out after 3.00 seconds"}"#,
+        );
+        assert!(
+            killed
+                .to_string()
+                .ends_with("an unnamed error: Task timed out after 3.00 seconds"),
+            "{killed}"
+        );
+        assert!(
+            failure("guard (close)", b"gone")
+                .to_string()
+                .ends_with("gone")
+        );
+    }
+}

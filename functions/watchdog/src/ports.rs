@@ -1,0 +1,131 @@
+//! What the watchdog needs of others.
+
+use std::fmt;
+use std::future::Future;
+
+use serde::Deserialize;
+use serde_json::Value;
+use sluice_domain::ledger::Kind;
+use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
+use sluice_platform::fault::Fault;
+use sluice_platform::store::StoreError;
+
+/// Promotions in the state table.
+pub trait Promotions {
+    /// Those that have not ended, stranded ones included. May lag. Reads only.
+    fn open(&self) -> impl Future<Output = Result<Vec<Promotion>, StoreError>>;
+
+    /// One, as it stands now. Reads only.
+    fn current(&self, id: &PromotionId) -> impl Future<Output = Result<Promotion, StoreError>>;
+
+    /// Raises its generation, which fences off everybody else. Safe to repeat:
+    /// the newest generation is the one that counts.
+    fn take_over(&self, id: &PromotionId) -> impl Future<Output = Result<Generation, StoreError>>;
+}
+
+/// How an execution stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// It runs.
+    Running,
+    /// It ended, under this status of Step Functions'.
+    Ended(String),
+    /// Step Functions knows no such execution.
+    Unknown,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running => f.write_str("runs"),
+            Self::Ended(status) => write!(f, "ended {status}"),
+            Self::Unknown => f.write_str("is not known to Step Functions; it ended"),
+        }
+    }
+}
+
+/// Executions of the state machines.
+pub trait Executions {
+    /// How an execution stands. Reads only.
+    fn status(&self, arn: &str) -> impl Future<Output = Result<Status, Fault>>;
+
+    /// Stops the promotion's `rollout`, if one runs. Safe to repeat.
+    fn stop_rollout(&self, promotion: &Promotion) -> impl Future<Output = Result<(), Fault>>;
+}
+
+/// How a promotion's aliases stand after putting them back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Settled {
+    /// `rolled_back`, or `promoted` where it had passed the point of no return.
+    #[serde(rename = "settled")]
+    pub outcome: Outcome,
+    /// Whether an alias had been touched at all.
+    pub touched: bool,
+}
+
+/// Why a call of another function came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The function answered with an error.
+    #[error("{function} failed with {name}: {message}")]
+    Failed {
+        /// Which function, and what it was asked.
+        function: &'static str,
+        /// The error's name.
+        name: String,
+        /// What it said.
+        message: String,
+    },
+    /// The function could not be called, or its answer makes no sense.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl CallError {
+    /// Whether the function found that somebody else has taken over since.
+    #[must_use]
+    pub fn is_fence(&self) -> bool {
+        matches!(self, Self::Failed { name, .. } if name == "Fenced")
+    }
+}
+
+/// `shift` and `guard`, which do the mending.
+pub trait Functions {
+    /// Puts every alias back (or finds that the promotion had committed). Safe to repeat.
+    fn settle(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+    ) -> impl Future<Output = Result<Settled, CallError>>;
+
+    /// Reads the aliases back. Reads only.
+    fn verify(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+    ) -> impl Future<Output = Result<(), CallError>>;
+
+    /// Gives the locks back and writes down the outcome. Safe to repeat: the
+    /// first outcome stays.
+    fn close(
+        &self,
+        id: &PromotionId,
+        outcome: Outcome,
+        reason: &str,
+    ) -> impl Future<Output = Result<(), CallError>>;
+
+    /// Resumes who waits in line for locks that are free. Safe to repeat.
+    fn hand_over(&self) -> impl Future<Output = Result<u64, CallError>>;
+}
+
+/// The ledger.
+pub trait Facts {
+    /// Records a fact. Safe to repeat: the same kind and key again record nothing.
+    fn record(
+        &self,
+        id: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> impl Future<Output = Result<(), Fault>>;
+}
