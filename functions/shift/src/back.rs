@@ -1,0 +1,151 @@
+//! Back: take the new versions out of every alias, from the journal alone.
+
+use serde_json::json;
+use sluice_domain::alias::{Settle, serves_canary, settle};
+use sluice_domain::journal::Entry;
+use sluice_domain::ledger::Kind;
+use sluice_domain::promotion::Outcome;
+
+use crate::error::describe;
+use crate::pace::Pace;
+use crate::{Account, Aliases, Error, Fact, Input, Output, Record, Records, Shift, WriteError};
+
+/// How often an alias that somebody else keeps writing is read again.
+const TRIES: usize = 5;
+
+impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
+    /// Puts every alias back, in reverse order. One that can't be put back does
+    /// not keep the others from it. Safe to repeat.
+    pub(crate) async fn back(&self, input: &Input) -> Result<Output, Error> {
+        let id = &input.promotion;
+        let Some(mut journal) = self.records.journal(id).await? else {
+            return Ok(settled(Outcome::RolledBack, false));
+        };
+        if journal.committed {
+            return Ok(settled(Outcome::Promoted, true));
+        }
+        // From here on the step counts as unfinished: nothing that is being rolled
+        // back can be committed.
+        journal.shifted_at = None;
+        // The fence: whoever took over since then has saved under a newer generation.
+        self.records.save(id, input.generation, &journal).await?;
+        let aliases = self.account.open(journal.role.as_ref(), id).await;
+        let why = format!("sluice {id} rolled back generation {}", input.generation);
+        let (mut problems, mut notes) = (Vec::new(), Vec::new());
+        let mut pace = Pace::new();
+        for entry in journal.functions.values().rev() {
+            pace.turn().await;
+            match put_back(&aliases, entry, &why).await {
+                Ok(None) => {}
+                Ok(Some(note)) => notes.push(note),
+                Err(problem) => problems.push(format!("{}:{}: {problem}", entry.name, entry.alias)),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Error::RollbackIncomplete {
+                problems,
+                all: journal.functions.len(),
+            });
+        }
+        let facts =
+            json!({ "functions": journal.functions, "weight": journal.weight(), "notes": notes });
+        let key = input.generation.to_string();
+        self.ledger
+            .record(
+                id,
+                Fact {
+                    kind: Kind::TrafficRolledBack,
+                    key,
+                    facts,
+                },
+            )
+            .await?;
+        Ok(settled(Outcome::RolledBack, journal.step.is_some()))
+    }
+
+    /// Reads the aliases back.
+    pub(crate) async fn verify(&self, input: &Input) -> Result<Output, Error> {
+        let id = &input.promotion;
+        let Some(journal) = self.records.journal(id).await? else {
+            return Ok(settled(Outcome::RolledBack, false));
+        };
+        if journal.committed {
+            return Ok(settled(Outcome::Promoted, true));
+        }
+        let aliases = self.account.open(journal.role.as_ref(), id).await;
+        let mut problems = Vec::new();
+        for entry in journal.functions.values() {
+            let found = aliases.read(entry).await?;
+            if serves_canary(entry, found.as_ref()) {
+                let stands = found.map_or_else(String::new, |alias| describe(&alias.routing));
+                problems.push(format!(
+                    "{}:{} still serves the new version: {stands}",
+                    entry.name, entry.alias
+                ));
+            }
+        }
+        if problems.is_empty() {
+            Ok(settled(Outcome::RolledBack, journal.step.is_some()))
+        } else {
+            Err(Error::NotSettled(problems))
+        }
+    }
+}
+
+fn settled(outcome: Outcome, touched: bool) -> Output {
+    Output {
+        settled: Some(outcome),
+        touched: Some(touched),
+        ..Output::default()
+    }
+}
+
+/// Puts one alias back. Answers what a person should know about it.
+async fn put_back<A: Aliases>(
+    aliases: &A,
+    entry: &Entry,
+    why: &str,
+) -> Result<Option<String>, String> {
+    for _ in 0..TRIES {
+        let found = aliases
+            .read(entry)
+            .await
+            .map_err(|fault| fault.to_string())?;
+        match settle(entry, found.as_ref()) {
+            Settle::Update {
+                routing,
+                revision,
+                foreign,
+            } => match aliases.write(entry, &routing, Some(&revision), why).await {
+                Ok(_) => {
+                    let note = format!(
+                        "{}:{} was moved by somebody else and stays on {}",
+                        entry.name,
+                        entry.alias,
+                        describe(&routing)
+                    );
+                    return Ok(foreign.then_some(note));
+                }
+                Err(WriteError::Changed) => {}
+                Err(WriteError::Fault(fault)) => return Err(fault.to_string()),
+            },
+            Settle::Delete => {
+                return aliases
+                    .delete(entry)
+                    .await
+                    .map(|()| None)
+                    .map_err(|fault| fault.to_string());
+            }
+            Settle::Gone => return Ok(None),
+            Settle::Missing => {
+                return Ok(Some(format!(
+                    "{}:{} was deleted by somebody else",
+                    entry.name, entry.alias
+                )));
+            }
+        }
+    }
+    Err(format!(
+        "somebody else keeps writing it; tried {TRIES} times"
+    ))
+}

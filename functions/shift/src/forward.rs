@@ -1,0 +1,231 @@
+//! Forward: one step for the whole group, journal first.
+
+use jiff::Timestamp;
+use serde_json::json;
+use sluice_domain::alias::{Forward, Routing, forward, intent};
+use sluice_domain::journal::{Entry, Journal};
+use sluice_domain::ledger::Kind;
+use sluice_domain::plan::Plan;
+use sluice_domain::settings::Step;
+
+use crate::pace::Pace;
+use crate::{
+    Account, Aliases, Error, Fact, Input, Next, Output, Record, Records, Shift, WriteError,
+};
+
+impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
+    /// Takes the step that the input names, or answers again for one that was taken.
+    pub(crate) async fn step(&self, input: &Input, now: Timestamp) -> Result<Output, Error> {
+        let id = &input.promotion;
+        let (plan, mut journal) = self.begin(input).await?;
+        let out_of_step = |next: Option<usize>| Error::OutOfStep {
+            asked: input
+                .step
+                .map_or("none".to_owned(), |step| step.to_string()),
+            next: next.map_or("none".to_owned(), |step| step.to_string()),
+        };
+        let asked = input.step.ok_or_else(|| out_of_step(None))?;
+        if journal.step == Some(asked) && journal.shifted_at.is_some() {
+            // An earlier try may have failed to record what it did.
+            self.record_shift(input, asked, &journal).await?;
+            return answer(&plan, asked).ok_or_else(|| out_of_step(None));
+        }
+        let due = due(&journal);
+        let Some(step) = journal
+            .steps
+            .get(asked)
+            .cloned()
+            .filter(|_| due == Some(asked))
+        else {
+            return Err(out_of_step(due));
+        };
+        journal.step = Some(asked);
+        journal.shifted_at = None;
+        // Also the fence: a zombie can't save, so it never gets to write an alias.
+        self.records.save(id, input.generation, &journal).await?;
+        self.move_group(input, &mut journal, &step).await?;
+        journal.shifted_at = Some(now);
+        self.records.save(id, input.generation, &journal).await?;
+        self.record_shift(input, asked, &journal).await?;
+        answer(&plan, asked).ok_or_else(|| out_of_step(None))
+    }
+
+    async fn record_shift(
+        &self,
+        input: &Input,
+        taken: usize,
+        journal: &Journal,
+    ) -> Result<(), Error> {
+        let facts =
+            json!({ "step": taken, "weight": journal.weight(), "functions": journal.functions });
+        let fact = Fact {
+            kind: Kind::TrafficShifted,
+            key: taken.to_string(),
+            facts,
+        };
+        Ok(self.ledger.record(&input.promotion, fact).await?)
+    }
+
+    async fn record_journal(&self, input: &Input, journal: &Journal) -> Result<(), Error> {
+        let facts = json!({ "functions": journal.functions });
+        let fact = Fact {
+            kind: Kind::TrafficJournaled,
+            key: "journal".to_owned(),
+            facts,
+        };
+        Ok(self.ledger.record(&input.promotion, fact).await?)
+    }
+
+    /// The journal, written before anything moves.
+    async fn begin(&self, input: &Input) -> Result<(Plan, Journal), Error> {
+        let id = &input.promotion;
+        let (plan, versions) = self.records.begun(id).await?;
+        if let Some(journal) = self.records.journal(id).await? {
+            if journal.step.is_none() {
+                // An earlier try may have failed to record it.
+                self.record_journal(input, &journal).await?;
+            }
+            return Ok((plan, journal));
+        }
+        let functions = versions
+            .into_iter()
+            .filter(|(_, published)| published.changed)
+            .map(|(name, published)| {
+                let entry = Entry {
+                    name: published.name,
+                    alias: published.alias,
+                    stable: published.stable,
+                    canary: published.version,
+                    revision: published.revision,
+                };
+                (name, entry)
+            })
+            .collect();
+        let journal = Journal {
+            functions,
+            role: plan.role.clone(),
+            steps: plan.steps.clone(),
+            step: None,
+            shifted_at: None,
+            committed: false,
+        };
+        self.records.save(id, input.generation, &journal).await?;
+        self.record_journal(input, &journal).await?;
+        Ok((plan, journal))
+    }
+
+    /// Writes every alias of the group with the RevisionId that the journal
+    /// carries: one call each. The first foreign change stops it.
+    async fn move_group(
+        &self,
+        input: &Input,
+        journal: &mut Journal,
+        step: &Step,
+    ) -> Result<(), Error> {
+        let aliases = self
+            .account
+            .open(journal.role.as_ref(), &input.promotion)
+            .await;
+        let why = format!(
+            "sluice {} step {} generation {}",
+            input.promotion, step.weight, input.generation
+        );
+        let mut pace = Pace::new();
+        for entry in journal.functions.values_mut() {
+            let Some(intent) = intent(entry, step.weight) else {
+                continue;
+            };
+            pace.turn().await;
+            entry.revision = Some(move_alias(&aliases, entry, &intent, &why).await?);
+        }
+        Ok(())
+    }
+
+    /// Past the point of no return.
+    pub(crate) async fn commit(&self, input: &Input) -> Result<Output, Error> {
+        let id = &input.promotion;
+        let (_, mut journal) = self.begin(input).await?;
+        let due = due(&journal);
+        if due.is_some() || journal.shifted_at.is_none() {
+            let next = due.map_or("none".to_owned(), |step| step.to_string());
+            return Err(Error::OutOfStep {
+                asked: "commit".to_owned(),
+                next,
+            });
+        }
+        journal.committed = true;
+        self.records.save(id, input.generation, &journal).await?;
+        let facts = json!({ "functions": journal.functions });
+        self.ledger
+            .record(
+                id,
+                Fact {
+                    kind: Kind::Committed,
+                    key: "commit".to_owned(),
+                    facts,
+                },
+            )
+            .await?;
+        Ok(Output::default())
+    }
+}
+
+async fn move_alias<A: Aliases>(
+    aliases: &A,
+    entry: &Entry,
+    intent: &Routing,
+    why: &str,
+) -> Result<String, Error> {
+    match aliases
+        .write(entry, intent, entry.revision.as_deref(), why)
+        .await
+    {
+        Ok(revision) => Ok(revision),
+        Err(WriteError::Fault(fault)) => Err(fault.into()),
+        Err(WriteError::Changed) => {
+            let found = aliases.read(entry).await?;
+            match (forward(entry, intent, found.as_ref()), found) {
+                (Forward::Done, Some(alias)) => Ok(alias.revision),
+                (_, found) => Err(Error::AliasChanged {
+                    function: entry.name.clone(),
+                    alias: entry.alias.clone(),
+                    found: found.map(|alias| alias.routing),
+                    expected: entry
+                        .revision
+                        .clone()
+                        .unwrap_or_else(|| "of no alias".to_owned()),
+                }),
+            }
+        }
+    }
+}
+
+/// The step to take: the one that was begun and not finished, else the one after.
+fn due(journal: &Journal) -> Option<usize> {
+    match journal.step {
+        Some(unfinished) if journal.shifted_at.is_none() => Some(unfinished),
+        _ => journal.next_step().map(|(next, _)| next),
+    }
+}
+
+/// What follows a step that was taken.
+fn answer(plan: &Plan, taken: usize) -> Option<Output> {
+    let step = plan.steps.get(taken)?;
+    let is_last = taken + 1 == plan.steps.len();
+    let next = match (is_last, step.bake_seconds) {
+        (true, _) => Next::Live,
+        (false, 0) => Next::Advance,
+        (false, _) => Next::Bake,
+    };
+    let whole = if step.bake_seconds == 0 {
+        0
+    } else {
+        step.bake_seconds + plan.judge.lag_seconds
+    };
+    Some(Output {
+        next: Some(next),
+        wait_seconds: Some(whole.min(plan.judge.period_seconds)),
+        next_step: Some(taken + 1),
+        ..Output::default()
+    })
+}
