@@ -1,0 +1,324 @@
+//! `guard`'s ports on AWS.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sluice_domain::approval::Vote;
+use sluice_domain::digest::Digest;
+use sluice_domain::ledger::Kind;
+use sluice_domain::manifest::Manifest;
+use sluice_domain::plan::{CurrentVersion, LiveConfiguration, Observed, Plan};
+use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
+use sluice_domain::settings::{Role, Settings, Target};
+use sluice_platform::aws::config_for;
+use sluice_platform::bundle::BundleReader;
+use sluice_platform::fault::Fault;
+use sluice_platform::lambda::MissingVariable;
+use sluice_platform::ledger::Ledger;
+use sluice_platform::settings::SettingsReader;
+use sluice_platform::store::{OpenRequest, Part, Store, StoreError, TaskToken, Ticket};
+
+use crate::Error;
+use crate::ports::{
+    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Promotions, Record, Resumed,
+};
+
+/// Everything `guard` works on.
+pub struct Aws {
+    config: SdkConfig,
+    store: Store,
+    ledger: Ledger,
+    bundles: BundleReader,
+    settings: SettingsReader,
+    lambda: aws_sdk_lambda::Client,
+    executions: aws_sdk_sfn::Client,
+}
+
+impl Aws {
+    /// Builds all clients once.
+    ///
+    /// # Errors
+    /// When an environment variable is missing.
+    pub fn from_env(config: &SdkConfig) -> Result<Self, MissingVariable> {
+        Ok(Self {
+            config: config.clone(),
+            store: Store::from_env(config)?,
+            ledger: Ledger::from_env(config, "guard")?,
+            bundles: BundleReader::new(config),
+            settings: SettingsReader::new(config),
+            lambda: aws_sdk_lambda::Client::new(config),
+            executions: aws_sdk_sfn::Client::new(config),
+        })
+    }
+
+    async fn lambda_for(&self, role: Option<&Role>, id: &PromotionId) -> aws_sdk_lambda::Client {
+        match role {
+            None => self.lambda.clone(),
+            Some(_) => {
+                aws_sdk_lambda::Client::new(&config_for(&self.config, role, &id.to_string()).await)
+            }
+        }
+    }
+}
+
+impl Promotions for Aws {
+    async fn promotion(&self, id: &PromotionId) -> Result<(Promotion, Generation), StoreError> {
+        self.store.promotion(id).await
+    }
+
+    async fn promotions_of(&self, application: &str) -> Result<Vec<Promotion>, StoreError> {
+        let found = self.store.promotions_of(application).await?;
+        Ok(found.into_iter().map(|(promotion, _)| promotion).collect())
+    }
+
+    async fn plan_of(&self, id: &PromotionId) -> Result<Plan, StoreError> {
+        self.store.required_part(id, Part::Plan).await
+    }
+
+    async fn keep_plan(&self, id: &PromotionId, plan: &Plan) -> Result<(), StoreError> {
+        self.store.put_part(id, Part::Plan, plan).await
+    }
+
+    async fn is_rollback(&self, id: &PromotionId) -> Result<bool, StoreError> {
+        let releases = self.store.releases(&id.application, &id.version).await?;
+        Ok(releases
+            .iter()
+            .any(|release| release.attempt == id.attempt && release.rollback))
+    }
+
+    async fn end(
+        &self,
+        id: &PromotionId,
+        outcome: Outcome,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Outcome, StoreError> {
+        self.store
+            .close_promotion(id, outcome, reason, now)
+            .await
+            .map(|(outcome, _)| outcome)
+    }
+}
+
+impl Bundles for Aws {
+    async fn manifest(&self, bundle: &BundleRef) -> Result<Manifest, Error> {
+        Ok(self.bundles.manifest(bundle).await?)
+    }
+}
+
+impl Environments for Aws {
+    async fn settings(&self, id: &PromotionId) -> Result<Settings, Error> {
+        Ok(self.settings.read(&id.application, &id.environment).await?)
+    }
+}
+
+impl Lookup for Aws {
+    async fn look(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        target: &Target,
+    ) -> Result<Option<Observed>, Fault> {
+        let lambda = self.lambda_for(role, id).await;
+        for qualifier in [Some(&target.alias), None] {
+            let request = lambda
+                .get_function_configuration()
+                .function_name(&target.name)
+                .set_qualifier(qualifier.cloned());
+            let found = match request.send().await {
+                Ok(found) => found,
+                Err(error) => {
+                    let fault = Fault::new(
+                        format!("lambda:GetFunctionConfiguration of {}", target.name),
+                        error,
+                    );
+                    if fault.is("ResourceNotFoundException") {
+                        continue;
+                    } else {
+                        return Err(fault);
+                    }
+                }
+            };
+            let arn = unqualified(found.function_arn().unwrap_or_default());
+            let live = match qualifier {
+                Some(_) => Some((current(&found)?, configuration(&found))),
+                None => None,
+            };
+            return Ok(Some(Observed { arn, live }));
+        }
+        Ok(None)
+    }
+}
+
+type Found = aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+
+/// The ARN without the qualifier that was asked for.
+fn unqualified(arn: &str) -> String {
+    arn.split(':').take(7).collect::<Vec<_>>().join(":")
+}
+
+fn current(found: &Found) -> Result<CurrentVersion, Fault> {
+    let version = found.version().unwrap_or_default().to_owned();
+    let code = found.code_sha256().unwrap_or_default();
+    let operation = || {
+        format!(
+            "reading the code's digest of {}",
+            found.function_name().unwrap_or_default()
+        )
+    };
+    let code = code_digest(code)
+        .ok_or_else(|| Fault::other(operation(), format!("`{code}` is no SHA-256")))?;
+    Ok(CurrentVersion { version, code })
+}
+
+/// Lambda says Base64 for zip files and hex for images.
+fn code_digest(text: &str) -> Option<Digest> {
+    if let Ok(digest) = format!("sha256:{text}").parse() {
+        return Some(digest);
+    }
+    let bytes: [u8; 32] = aws_smithy_types::base64::decode(text)
+        .ok()?
+        .try_into()
+        .ok()?;
+    Some(Digest::from_hash(&bytes))
+}
+
+fn configuration(found: &Found) -> LiveConfiguration {
+    let environment = found
+        .environment()
+        .and_then(|environment| environment.variables());
+    LiveConfiguration {
+        environment: environment
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<BTreeMap<_, _>>(),
+        memory_mb: found
+            .memory_size()
+            .and_then(|size| u32::try_from(size).ok()),
+        timeout_seconds: found
+            .timeout()
+            .and_then(|seconds| u32::try_from(seconds).ok()),
+        layers: found
+            .layers()
+            .iter()
+            .filter_map(|layer| layer.arn())
+            .map(str::to_owned)
+            .collect(),
+    }
+}
+
+impl Approvals for Aws {
+    async fn approval(
+        &self,
+        id: &PromotionId,
+    ) -> Result<Option<(OpenRequest, Vec<Vote>)>, StoreError> {
+        let Some(name) = self.store.part::<String>(id, Part::Approval).await? else {
+            return Ok(None);
+        };
+        let Some(open) = self.store.request(&name).await? else {
+            return Ok(None);
+        };
+        let votes = self.store.votes(&name).await?;
+        Ok((open.request.promotion == *id).then_some((open, votes)))
+    }
+}
+
+impl Locks for Aws {
+    async fn lock(&self, id: &PromotionId, targets: &[String]) -> Result<(), StoreError> {
+        self.store.acquire(id, targets).await
+    }
+
+    async fn unlock(&self, id: &PromotionId) -> Result<(), StoreError> {
+        self.store.release(id).await.map(|_| ())
+    }
+}
+
+impl Line for Aws {
+    async fn join(&self, ticket: &Ticket) -> Result<(), StoreError> {
+        self.store.enqueue(ticket).await
+    }
+
+    async fn waiting(&self) -> Result<Vec<Ticket>, StoreError> {
+        self.store.tickets().await
+    }
+
+    async fn leave(&self, ticket: &Ticket) -> Result<(), StoreError> {
+        self.store.take_ticket(ticket).await.map(|_| ())
+    }
+}
+
+/// What Step Functions answers when nobody waits under a token.
+fn nobody_waits(fault: Fault) -> Result<Resumed, Fault> {
+    let gone = ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"]
+        .iter()
+        .any(|code| fault.is(code));
+    if gone {
+        Ok(Resumed::NobodyWaits)
+    } else {
+        Err(fault)
+    }
+}
+
+impl Executions for Aws {
+    async fn resume(&self, token: &TaskToken, generation: Generation) -> Result<Resumed, Fault> {
+        let output = json!({ "generation": generation }).to_string();
+        let request = self
+            .executions
+            .send_task_success()
+            .task_token(&token.0)
+            .output(output);
+        match request.send().await {
+            Ok(_) => Ok(Resumed::Resumed),
+            Err(error) => nobody_waits(Fault::new("states:SendTaskSuccess", error)),
+        }
+    }
+
+    async fn supersede(&self, token: &TaskToken, by: &PromotionId) -> Result<Resumed, Fault> {
+        let request = self
+            .executions
+            .send_task_failure()
+            .task_token(&token.0)
+            .error("Superseded")
+            .cause(by.to_string());
+        match request.send().await {
+            Ok(_) => Ok(Resumed::Resumed),
+            Err(error) => nobody_waits(Fault::new("states:SendTaskFailure", error)),
+        }
+    }
+}
+
+impl Record for Aws {
+    async fn record(
+        &self,
+        id: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> Result<(), Fault> {
+        self.ledger.append(id, kind, key, facts).await.map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_digests_are_read_in_both_of_lambdas_spellings() {
+        let digest = Digest::of(b"code");
+        let base64 = aws_smithy_types::base64::encode(digest.bytes());
+        assert_eq!(code_digest(&base64), Some(digest.clone()));
+        assert_eq!(code_digest(digest.hex()), Some(digest));
+        assert_eq!(code_digest("nonsense"), None);
+    }
+
+    #[test]
+    fn a_qualifier_is_taken_off_an_arn() {
+        let arn = "arn:aws:lambda:eu-west-1:123456789012:function:shop-api";
+        assert_eq!(unqualified(&format!("{arn}:live")), arn);
+        assert_eq!(unqualified(arn), arn);
+    }
+}

@@ -1,0 +1,192 @@
+//! Is it still what was approved, and may it go on now?
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::json;
+use sluice_domain::approval::State;
+use sluice_domain::digest::Digest;
+use sluice_domain::ledger::Kind;
+use sluice_domain::plan::Plan;
+use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
+use sluice_domain::settings::Settings;
+use sluice_platform::fault::Fault;
+use sluice_platform::store::StoreError;
+
+use crate::{Error, Guard, Output, Ports};
+
+impl<P: Ports> Guard<P> {
+    /// Makes the plan and keeps it.
+    pub(crate) async fn plan(&self, id: &PromotionId) -> Result<Output, Error> {
+        let (promotion, _) = self.ports.promotion(id).await?;
+        let settings = self.ports.settings(id).await?;
+        refuse_if_frozen(id, &settings)?;
+        self.refuse_if_newer_is_there(&promotion).await?;
+        let (plan, hash) = self.make_plan(&promotion, &settings).await?;
+        self.ports.keep_plan(id, &plan).await?;
+        let facts = json!({ "plan": plan, "hash": hash });
+        self.ports
+            .record(id, Kind::ChangesPlanned, "plan", facts)
+            .await?;
+        Ok(Output::Planned {
+            plan_hash: hash,
+            changes: plan.changes().count(),
+            approval_required: settings.approval.is_some(),
+            approval_seconds: settings
+                .approval
+                .map_or(0, |approval| approval.expires_seconds),
+        })
+    }
+
+    /// Reads everything again: hours may have passed.
+    pub(crate) async fn recheck(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        now: Timestamp,
+    ) -> Result<Output, Error> {
+        let (promotion, current) = self.ports.promotion(id).await?;
+        refuse_if_fenced(&promotion, generation, current)?;
+        let settings = self.ports.settings(id).await?;
+        refuse_if_frozen(id, &settings)?;
+        self.refuse_if_newer_is_there(&promotion).await?;
+        let (plan, hash) = self.make_plan(&promotion, &settings).await?;
+        if settings.approval.is_some() {
+            self.refuse_unless_approved(&promotion, &hash, now).await?;
+        }
+        // Without an approval to bind to, a promotion that waited in line goes
+        // on from what the one before it left.
+        self.ports.keep_plan(id, &plan).await?;
+        let facts = json!({ "generation": generation, "plan": hash });
+        self.ports
+            .record(id, Kind::TargetsAcquired, "targets", facts)
+            .await?;
+        Ok(Output::Clear { clear: true })
+    }
+
+    /// Before each step.
+    pub(crate) async fn check(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+    ) -> Result<Output, Error> {
+        let (promotion, current) = self.ports.promotion(id).await?;
+        refuse_if_fenced(&promotion, generation, current)?;
+        refuse_if_frozen(id, &self.ports.settings(id).await?)?;
+        Ok(Output::Clear { clear: true })
+    }
+
+    async fn make_plan(
+        &self,
+        promotion: &Promotion,
+        settings: &Settings,
+    ) -> Result<(Plan, Digest), Error> {
+        let manifest = self.ports.manifest(&promotion.bundle).await?;
+        let mut observed = BTreeMap::new();
+        for name in manifest.functions.keys() {
+            // A function that the settings lack is the plan's to refuse.
+            let Some(target) = settings.functions.get(name) else {
+                continue;
+            };
+            let found = self
+                .ports
+                .look(settings.role.as_ref(), &promotion.id, target)
+                .await?;
+            let missing = || Error::FunctionMissing {
+                function: name.clone(),
+                name: target.name.clone(),
+            };
+            observed.insert(name.clone(), found.ok_or_else(missing)?);
+        }
+        let plan = Plan::make(
+            promotion.bundle.digest.clone(),
+            &manifest,
+            settings,
+            &observed,
+        )?;
+        let hash = plan
+            .hash()
+            .map_err(|error| Fault::other("hashing the plan", error))?;
+        Ok((plan, hash))
+    }
+
+    async fn refuse_unless_approved(
+        &self,
+        promotion: &Promotion,
+        hash: &Digest,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let nobody = || Error::NotApproved("nobody was asked".to_owned());
+        let (open, votes) = self
+            .ports
+            .approval(&promotion.id)
+            .await?
+            .ok_or_else(nobody)?;
+        if open.request.bundle != promotion.bundle.digest {
+            let problem = format!(
+                "the one there is was given for bundle {}",
+                open.request.bundle
+            );
+            return Err(Error::NotApproved(problem));
+        }
+        if open.request.plan != *hash {
+            return Err(Error::PlanChanged {
+                found: hash.to_string(),
+                approved: open.request.plan.to_string(),
+            });
+        }
+        // The votes decide, not what resumed the execution.
+        let tally = open.request.tally(&votes, now.min(open.request.expires_at));
+        if open.state != State::Approved || tally != State::Approved {
+            return Err(Error::NotApproved(format!(
+                "its request is {:?}, its votes say {tally:?}",
+                open.state
+            )));
+        }
+        Ok(())
+    }
+
+    async fn refuse_if_newer_is_there(&self, promotion: &Promotion) -> Result<(), Error> {
+        let id = &promotion.id;
+        let promoted = self.ports.promotions_of(&id.application).await?;
+        let newer = promoted
+            .into_iter()
+            .filter(|other| {
+                other.outcome == Some(Outcome::Promoted) && other.id.environment == id.environment
+            })
+            .max_by(|one, two| one.closed_at.cmp(&two.closed_at))
+            .filter(|last| last.id.version > id.version);
+        match newer {
+            Some(newer) if !self.ports.is_rollback(id).await? => {
+                Err(Error::OutOfOrder { newer: newer.id })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn refuse_if_frozen(id: &PromotionId, settings: &Settings) -> Result<(), Error> {
+    match &settings.frozen {
+        None => Ok(()),
+        Some(freeze) => Err(Error::Frozen {
+            environment: id.environment.clone(),
+            by: freeze.by.clone(),
+            reason: freeze.reason.clone(),
+        }),
+    }
+}
+
+fn refuse_if_fenced(
+    promotion: &Promotion,
+    generation: Generation,
+    current: Generation,
+) -> Result<(), Error> {
+    if generation == current {
+        return Ok(());
+    }
+    Err(StoreError::Fenced {
+        promotion: promotion.id.clone(),
+        generation,
+    }
+    .into())
+}

@@ -1,0 +1,118 @@
+//! What says no, by how its callers react.
+
+use sluice_domain::plan::NoPlan;
+use sluice_domain::promotion::PromotionId;
+use sluice_platform::bundle::BundleError;
+use sluice_platform::fault::Fault;
+use sluice_platform::lambda::{Named, fault_name};
+use sluice_platform::settings::SettingsError;
+use sluice_platform::store::StoreError;
+
+/// What says no.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The settings lack a function of the bundle.
+    #[error(transparent)]
+    NoPlan(#[from] NoPlan),
+    /// A Lambda function of the settings does not exist.
+    #[error(
+        "there is no Lambda function {name} (`{function}` in release.json); create it with your stack, then release again"
+    )]
+    FunctionMissing {
+        /// The name in the manifest.
+        function: String,
+        /// The name in the settings.
+        name: String,
+    },
+    /// What the approval was bound to is not what is there now.
+    #[error(
+        "the plan changed since it was approved: found {found}, approved was {approved}; nothing was touched. Release again to ask for a new approval"
+    )]
+    PlanChanged {
+        /// The plan's hash now.
+        found: String,
+        /// The hash that was approved.
+        approved: String,
+    },
+    /// An approval is required and there is none that holds.
+    #[error("this environment asks for an approval; {0}")]
+    NotApproved(String),
+    /// The line is stopped.
+    #[error(
+        "{environment} is frozen by {by}: {reason}; release again when `frozen` is gone from its settings"
+    )]
+    Frozen {
+        /// The environment.
+        environment: String,
+        /// Who froze it.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// A newer version is already there.
+    #[error(
+        "{newer} was promoted already, which is newer; to go back to an older version use `sluice rollback`"
+    )]
+    OutOfOrder {
+        /// The newer promotion.
+        newer: PromotionId,
+    },
+    /// Somebody else holds a target, and the settings say not to wait.
+    #[error(
+        "{target} is held by {holder}, and this environment's queue policy is `refuse`; release again when it has ended"
+    )]
+    TargetsBusy {
+        /// The target.
+        target: String,
+        /// Who holds it.
+        holder: String,
+    },
+    /// The bundle can't be read as it was released.
+    #[error(transparent)]
+    Bundle(BundleError),
+    /// The settings can't be used.
+    #[error(transparent)]
+    Settings(SettingsError),
+    /// The state table refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An AWS call failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<BundleError> for Error {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Fault(fault) => fault.into(),
+            other => Self::Bundle(other),
+        }
+    }
+}
+
+impl From<SettingsError> for Error {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::Fault(fault) => fault.into(),
+            other => Self::Settings(other),
+        }
+    }
+}
+
+impl Named for Error {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::NoPlan(_) => "UnknownFunction",
+            Self::FunctionMissing { .. } => "FunctionMissing",
+            Self::PlanChanged { .. } => "PlanChanged",
+            Self::NotApproved(_) => "NotApproved",
+            Self::Frozen { .. } => "Frozen",
+            Self::OutOfOrder { .. } => "OutOfOrder",
+            Self::TargetsBusy { .. } => "TargetsBusy",
+            Self::Bundle(_) => "BundleInvalid",
+            Self::Settings(_) => "InvalidSettings",
+            Self::Store(error) => error.name(),
+            Self::Fault(fault) => fault_name(fault),
+        }
+    }
+}

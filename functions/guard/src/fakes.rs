@@ -1,0 +1,489 @@
+//! The world around the function, in memory. Every read or write of the real
+//! one is a turn: a future that is polled by hand stops there, so that tests
+//! can let others act in between.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sluice_domain::approval::{Choice, Request, State as Standing, Vote};
+use sluice_domain::digest::Digest;
+use sluice_domain::document::Document as _;
+use sluice_domain::ledger::Kind;
+use sluice_domain::manifest::Manifest;
+use sluice_domain::plan::{CurrentVersion, LiveConfiguration, Observed, Plan};
+use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
+use sluice_domain::settings::{Role, Settings, Target};
+use sluice_platform::bundle::BundleError;
+use sluice_platform::fault::Fault;
+use sluice_platform::settings::SettingsError;
+use sluice_platform::store::{OpenRequest, StoreError, TaskToken, Ticket};
+
+use crate::ports::{
+    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Promotions, Record, Resumed,
+};
+use crate::{Error, Guard};
+
+/// What there is.
+#[derive(Clone, Default)]
+pub(crate) struct State {
+    pub(crate) promotions: BTreeMap<PromotionId, (Promotion, Generation)>,
+    pub(crate) plans: BTreeMap<PromotionId, Plan>,
+    pub(crate) rollbacks: BTreeSet<PromotionId>,
+    /// `release.json` by its S3 version.
+    pub(crate) bundles: BTreeMap<String, Vec<u8>>,
+    pub(crate) settings: Value,
+    /// By name of the Lambda function.
+    pub(crate) functions: BTreeMap<String, Observed>,
+    pub(crate) approvals: BTreeMap<PromotionId, (OpenRequest, Vec<Vote>)>,
+    /// Who holds which target.
+    pub(crate) locks: BTreeMap<String, PromotionId>,
+    targets: BTreeMap<PromotionId, Vec<String>>,
+    pub(crate) line: Vec<Ticket>,
+    /// The tokens under which somebody waits.
+    pub(crate) waits: BTreeSet<String>,
+    /// What was said to those who waited, in order.
+    pub(crate) signals: Vec<String>,
+    pub(crate) entries: Vec<(PromotionId, Kind, String, Value)>,
+    /// What does not work.
+    pub(crate) broken: Option<&'static str>,
+}
+
+/// Everything `guard` works on, in memory.
+#[derive(Default)]
+pub(crate) struct World(pub(crate) RefCell<State>);
+
+pub(crate) fn id(version: &str) -> PromotionId {
+    format!("storefront/prod/{version}/1").parse().unwrap()
+}
+
+pub(crate) fn token(version: &str) -> TaskToken {
+    TaskToken(format!("token of {version}"))
+}
+
+pub(crate) fn arn(name: &str) -> String {
+    format!("arn:aws:lambda:eu-west-1:123456789012:function:storefront-{name}-prod")
+}
+
+pub(crate) fn execution(version: &str) -> String {
+    format!("arn:aws:states:eu-west-1:123456789012:execution:promote:{version}")
+}
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_900_000_000 + second).unwrap()
+}
+
+fn code(function: &str, version: &str) -> Digest {
+    Digest::of(format!("{function} {version}").as_bytes())
+}
+
+/// A function whose alias serves the code of this version.
+pub(crate) fn serving(function: &str, version: &str) -> Observed {
+    let current = CurrentVersion {
+        version: "3".to_owned(),
+        code: code(function, version),
+    };
+    Observed {
+        arn: arn(function),
+        live: Some((current, LiveConfiguration::default())),
+    }
+}
+
+/// `release.json` of a version: code of its own for `checkout`, and the code
+/// of 1.0.0 for `orders`.
+pub(crate) fn release(version: &str) -> Value {
+    let zip = |function: &str, version: &str| {
+        json!({"zip": {"key": format!("{function}.zip"), "digest": code(function, version)}})
+    };
+    json!({
+        "schema": 1, "application": "storefront", "version": version,
+        "commit": "0123456789012345678901234567890123456789",
+        "author": {"name": "Ada", "email": "ada@example.com"},
+        "functions": {"checkout": zip("checkout", version), "orders": zip("orders", "1.0.0")},
+    })
+}
+
+/// 1.0.0 serves; 1.1.0 is being promoted.
+pub(crate) fn guard() -> Guard<World> {
+    let world = World::default();
+    {
+        let mut state = world.0.borrow_mut();
+        state.settings = json!({"schema": 1, "order": 1, "functions": {
+            "checkout": {"name": "storefront-checkout-prod"},
+            "orders": {"name": "storefront-orders-prod"},
+        }});
+        for function in ["checkout", "orders"] {
+            let name = format!("storefront-{function}-prod");
+            state.functions.insert(name, serving(function, "1.0.0"));
+        }
+    }
+    world.open("1.1.0");
+    Guard { ports: world }
+}
+
+/// Polls a future to its end; nobody acts in between.
+pub(crate) fn run<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+}
+
+impl World {
+    /// Opens the promotion of a version.
+    pub(crate) fn open(&self, version: &str) {
+        let bytes = release(version).to_string().into_bytes();
+        let promotion = Promotion {
+            id: id(version),
+            bundle: BundleRef {
+                bucket: "artifacts".to_owned(),
+                key: format!("storefront/{version}/release.json"),
+                version_id: version.to_owned(),
+                digest: Digest::of(&bytes),
+            },
+            execution_arn: execution(version),
+            opened_at: at(0),
+            outcome: None,
+            reason: None,
+            closed_at: None,
+        };
+        let mut state = self.0.borrow_mut();
+        state.bundles.insert(version.to_owned(), bytes);
+        let opened = (promotion, Generation(0));
+        state.promotions.insert(id(version), opened);
+    }
+
+    /// Has a version been promoted at this second.
+    pub(crate) fn promoted(&self, version: &str, second: i64) {
+        self.open(version);
+        let mut state = self.0.borrow_mut();
+        let (promotion, generation) = state.promotions.get_mut(&id(version)).unwrap();
+        promotion.outcome = Some(Outcome::Promoted);
+        promotion.closed_at = Some(at(second));
+        *generation = Generation(1);
+    }
+
+    /// Lets a person vote on the request of 1.1.0 for its plan as it is kept now.
+    pub(crate) fn asked(&self, votes: &[(&str, Choice)], state: Standing) {
+        let settings = {
+            let mut here = self.0.borrow_mut();
+            here.settings["approval"] = json!({"quorum": 1, "approvers": [
+                {"name": "bob", "email": "bob@example.com", "code_parameter": "/codes/bob"},
+                {"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"},
+            ]});
+            read_settings(&here.settings).unwrap()
+        };
+        let mut here = self.0.borrow_mut();
+        let request = Request {
+            id: "request".to_owned(),
+            promotion: id("1.1.0"),
+            bundle: here.promotions[&id("1.1.0")].0.bundle.digest.clone(),
+            plan: here.plans[&id("1.1.0")].hash().unwrap(),
+            policy: settings.approval.unwrap(),
+            authors: vec!["ada@example.com".to_owned()],
+            opened_at: at(0),
+            expires_at: at(3600),
+        };
+        let votes = votes.iter().map(|(person, choice)| Vote {
+            person: (*person).to_owned(),
+            choice: *choice,
+            comment: String::new(),
+            at: at(60),
+            method: "code".to_owned(),
+        });
+        let open = OpenRequest {
+            request,
+            state,
+            token: TaskToken("asked".to_owned()),
+        };
+        let votes = votes.collect();
+        here.approvals.insert(id("1.1.0"), (open, votes));
+    }
+
+    pub(crate) fn freeze(&self) {
+        self.0.borrow_mut().settings["frozen"] = json!({"by": "bob", "reason": "sale"});
+    }
+
+    pub(crate) fn outcome(&self, version: &str) -> Option<Outcome> {
+        self.0.borrow().promotions[&id(version)].0.outcome
+    }
+
+    /// The version that holds `checkout`, if one does.
+    pub(crate) fn holder(&self) -> Option<String> {
+        let state = self.0.borrow();
+        let holder = state.locks.get(&arn("checkout"));
+        holder.map(|holder| holder.version.to_string())
+    }
+
+    /// The versions in line.
+    pub(crate) fn line(&self) -> Vec<String> {
+        let state = self.0.borrow();
+        let versions = state.line.iter().map(|t| t.promotion.version.to_string());
+        versions.collect()
+    }
+
+    pub(crate) fn signals(&self) -> Vec<String> {
+        self.0.borrow().signals.clone()
+    }
+
+    pub(crate) fn recorded(&self, version: &str, kind: Kind) -> Vec<Value> {
+        let state = self.0.borrow();
+        let entries = state.entries.iter();
+        entries
+            .filter(|entry| entry.0 == id(version) && entry.1 == kind)
+            .map(|entry| entry.3.clone())
+            .collect()
+    }
+
+    /// Others may act here.
+    async fn turn(&self, operation: &str) -> Result<(), Fault> {
+        let mut waited = false;
+        poll_fn(|_| {
+            if waited {
+                Poll::Ready(())
+            } else {
+                waited = true;
+                Poll::Pending
+            }
+        })
+        .await;
+        if self.0.borrow().broken == Some(operation) {
+            return Err(Fault::other(operation, "broken"));
+        }
+        Ok(())
+    }
+
+    fn found(&self, id: &PromotionId) -> Result<(Promotion, Generation), StoreError> {
+        let state = self.0.borrow();
+        let found = state.promotions.get(id).cloned();
+        found.ok_or_else(|| StoreError::Missing(format!("promotion {id}")))
+    }
+
+    /// Signals who waits under a token, if somebody does.
+    fn signal(&self, token: &TaskToken, said: String) -> Resumed {
+        let mut state = self.0.borrow_mut();
+        if state.waits.remove(&token.0) {
+            state.signals.push(said);
+            Resumed::Resumed
+        } else {
+            Resumed::NobodyWaits
+        }
+    }
+}
+
+fn read_settings(json: &Value) -> Result<Settings, SettingsError> {
+    if json.is_null() {
+        return Err(SettingsError::Missing("/sluice/storefront/prod".to_owned()));
+    }
+    Ok(Settings::parse("settings", json.to_string().as_bytes())?)
+}
+
+impl Promotions for World {
+    async fn promotion(&self, id: &PromotionId) -> Result<(Promotion, Generation), StoreError> {
+        self.turn("promotion").await?;
+        self.found(id)
+    }
+
+    async fn promotions_of(&self, application: &str) -> Result<Vec<Promotion>, StoreError> {
+        self.turn("promotions_of").await?;
+        let state = self.0.borrow();
+        let all = state.promotions.values().map(|found| found.0.clone());
+        Ok(all.filter(|one| one.id.application == application).collect())
+    }
+
+    async fn plan_of(&self, id: &PromotionId) -> Result<Plan, StoreError> {
+        self.turn("plan_of").await?;
+        let found = self.0.borrow().plans.get(id).cloned();
+        found.ok_or_else(|| StoreError::Missing(format!("part#plan of {id}")))
+    }
+
+    async fn keep_plan(&self, id: &PromotionId, plan: &Plan) -> Result<(), StoreError> {
+        self.turn("keep_plan").await?;
+        self.0.borrow_mut().plans.insert(id.clone(), plan.clone());
+        Ok(())
+    }
+
+    async fn is_rollback(&self, id: &PromotionId) -> Result<bool, StoreError> {
+        self.turn("is_rollback").await?;
+        Ok(self.0.borrow().rollbacks.contains(id))
+    }
+
+    async fn end(
+        &self,
+        id: &PromotionId,
+        outcome: Outcome,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Outcome, StoreError> {
+        self.turn("end").await?;
+        let (mut promotion, generation) = self.found(id)?;
+        match promotion.outcome {
+            Some(there) if there != Outcome::Stranded || outcome == Outcome::Stranded => {
+                return Ok(there);
+            }
+            _ => {}
+        }
+        promotion.outcome = Some(outcome);
+        promotion.reason = Some(reason.to_owned());
+        promotion.closed_at = Some(now);
+        self.turn("end").await?;
+        if self.found(id)?.1 != generation {
+            let promotion = id.clone();
+            return Err(StoreError::Fenced {
+                promotion,
+                generation,
+            });
+        }
+        let closed = (promotion, Generation(generation.0 + 1));
+        self.0.borrow_mut().promotions.insert(id.clone(), closed);
+        Ok(outcome)
+    }
+}
+
+impl Bundles for World {
+    async fn manifest(&self, bundle: &BundleRef) -> Result<Manifest, Error> {
+        self.turn("manifest").await?;
+        let bytes = self.0.borrow().bundles[&bundle.version_id].clone();
+        let found = Digest::of(&bytes);
+        if found != bundle.digest {
+            let (key, expected) = (bundle.key.clone(), bundle.digest.clone());
+            return Err(BundleError::DigestMismatch {
+                key,
+                found,
+                expected,
+            }
+            .into());
+        }
+        Ok(Manifest::parse(&bundle.key, &bytes).map_err(BundleError::from)?)
+    }
+}
+
+impl Environments for World {
+    async fn settings(&self, _: &PromotionId) -> Result<Settings, Error> {
+        self.turn("settings").await?;
+        Ok(read_settings(&self.0.borrow().settings)?)
+    }
+}
+
+impl Lookup for World {
+    async fn look(
+        &self,
+        _: Option<&Role>,
+        _: &PromotionId,
+        target: &Target,
+    ) -> Result<Option<Observed>, Fault> {
+        self.turn("look").await?;
+        Ok(self.0.borrow().functions.get(&target.name).cloned())
+    }
+}
+
+impl Approvals for World {
+    async fn approval(
+        &self,
+        id: &PromotionId,
+    ) -> Result<Option<(OpenRequest, Vec<Vote>)>, StoreError> {
+        self.turn("approval").await?;
+        Ok(self.0.borrow().approvals.get(id).cloned())
+    }
+}
+
+impl Locks for World {
+    async fn lock(&self, id: &PromotionId, targets: &[String]) -> Result<(), StoreError> {
+        self.turn("lock").await?;
+        let all = targets.to_vec();
+        self.0.borrow_mut().targets.insert(id.clone(), all);
+        self.turn("lock").await?;
+        let mut state = self.0.borrow_mut();
+        for target in targets {
+            if let Some(holder) = state.locks.get(target).filter(|holder| *holder != id) {
+                return Err(StoreError::Held {
+                    target: target.clone(),
+                    holder: holder.to_string(),
+                });
+            }
+        }
+        let mine = targets.iter().map(|target| (target.clone(), id.clone()));
+        state.locks.extend(mine);
+        Ok(())
+    }
+
+    async fn unlock(&self, id: &PromotionId) -> Result<(), StoreError> {
+        self.turn("unlock").await?;
+        let targets = self.0.borrow().targets.get(id).cloned().unwrap_or_default();
+        for target in targets {
+            self.turn("unlock").await?;
+            let mut state = self.0.borrow_mut();
+            if state.locks.get(&target) == Some(id) {
+                state.locks.remove(&target);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Line for World {
+    async fn join(&self, ticket: &Ticket) -> Result<(), StoreError> {
+        self.turn("join").await?;
+        let line = &mut self.0.borrow_mut().line;
+        line.retain(|other| {
+            (&other.promotion, other.queued_at) != (&ticket.promotion, ticket.queued_at)
+        });
+        line.push(ticket.clone());
+        line.sort_by_key(|ticket| (ticket.queued_at, ticket.promotion.to_string()));
+        Ok(())
+    }
+
+    async fn waiting(&self) -> Result<Vec<Ticket>, StoreError> {
+        self.turn("waiting").await?;
+        Ok(self.0.borrow().line.clone())
+    }
+
+    async fn leave(&self, ticket: &Ticket) -> Result<(), StoreError> {
+        self.turn("leave").await?;
+        self.0.borrow_mut().line.retain(|other| {
+            (&other.promotion, other.queued_at) != (&ticket.promotion, ticket.queued_at)
+        });
+        Ok(())
+    }
+}
+
+impl Executions for World {
+    async fn resume(&self, token: &TaskToken, generation: Generation) -> Result<Resumed, Fault> {
+        self.turn("resume").await?;
+        self.turn(&format!("resume {}", token.0)).await?;
+        Ok(self.signal(token, format!("{} goes on at {generation}", token.0)))
+    }
+
+    async fn supersede(&self, token: &TaskToken, by: &PromotionId) -> Result<Resumed, Fault> {
+        self.turn("supersede").await?;
+        let said = format!("{} is superseded by {}", token.0, by.version);
+        Ok(self.signal(token, said))
+    }
+}
+
+impl Record for World {
+    async fn record(
+        &self,
+        id: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> Result<(), Fault> {
+        self.turn("record").await?;
+        let entries = &mut self.0.borrow_mut().entries;
+        let same = |entry: &(PromotionId, Kind, String, Value)| {
+            entry.0 == *id && entry.1 == kind && entry.2 == key
+        };
+        if !entries.iter().any(same) {
+            entries.push((id.clone(), kind, key.to_owned(), facts));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,193 @@
+//! Plans, queues, locks, rechecks and closes promotions.
+//!
+//! Decides: whether a promotion may go on: is the plan still what was
+//! approved, is the line stopped, is it this promotion's turn.
+//!
+//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
+//!
+//! Never: moves traffic, publishes, or lets what resumed a task decide
+//! anything: every check reads the record again.
+
+pub mod aws;
+mod check;
+mod close;
+mod error;
+mod line;
+mod ports;
+mod reason;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sluice_domain::digest::Digest;
+use sluice_domain::promotion::{Generation, Outcome, PromotionId};
+use sluice_platform::store::TaskToken;
+
+pub(crate) use close::Ending;
+pub use error::Error;
+pub use ports::{
+    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Promotions, Record, Resumed,
+};
+
+/// What is asked of this function.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Input {
+    /// What would this promotion change?
+    Plan {
+        /// Whose plan.
+        promotion: PromotionId,
+    },
+    /// Lock what it changes, or wait in line.
+    Acquire {
+        /// Whose turn.
+        promotion: PromotionId,
+        /// What resumes its state machine.
+        task_token: TaskToken,
+    },
+    /// After all waits: does everything that was approved still hold?
+    Recheck {
+        /// Whose.
+        promotion: PromotionId,
+        /// The caller's fencing generation.
+        generation: Generation,
+    },
+    /// Before each step: may it go on?
+    Check {
+        /// Whose.
+        promotion: PromotionId,
+        /// The caller's fencing generation.
+        generation: Generation,
+    },
+    /// The promotion ended.
+    Close {
+        /// Which.
+        promotion: PromotionId,
+        /// How.
+        outcome: Outcome,
+        /// The error that ended it, if one did.
+        #[serde(default)]
+        error: Option<String>,
+        /// That error's cause.
+        #[serde(default)]
+        cause: Option<String>,
+        /// The execution that says so. One that does not own the promotion (a
+        /// second start under the same name) closes nothing. The watchdog
+        /// leaves it out: it took the promotion over.
+        #[serde(default)]
+        execution_arn: Option<String>,
+    },
+    /// Resume whoever waits for what is free. From the watchdog, in case the
+    /// one that gave it back could not.
+    Handover {},
+}
+
+/// What was reached.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Output {
+    /// The plan is made.
+    Planned {
+        /// What approval binds to.
+        plan_hash: Digest,
+        /// How many functions change.
+        changes: usize,
+        /// Whether people must be asked.
+        approval_required: bool,
+        /// How long they have, in seconds.
+        approval_seconds: u64,
+    },
+    /// The promotion has its locks, or waits in line.
+    Queued {
+        /// Whether it has them.
+        acquired: bool,
+    },
+    /// It may go on.
+    Clear {
+        /// Always true: what says no is an error.
+        clear: bool,
+    },
+    /// It is closed.
+    Closed {
+        /// The outcome that holds, whoever set it.
+        outcome: Outcome,
+    },
+    /// The line was looked at.
+    HandedOver {
+        /// How many promotions were resumed.
+        resumed: u64,
+    },
+}
+
+/// The function.
+pub struct Guard<P> {
+    /// Everything it works on.
+    pub ports: P,
+}
+
+/// Everything that `guard` works on.
+pub trait Ports:
+    Promotions + Bundles + Environments + Lookup + Approvals + Locks + Line + Executions + Record
+{
+}
+
+impl<T> Ports for T where
+    T: Promotions
+        + Bundles
+        + Environments
+        + Lookup
+        + Approvals
+        + Locks
+        + Line
+        + Executions
+        + Record
+{
+}
+
+impl<P: Ports> Guard<P> {
+    /// Handles one request at this time.
+    ///
+    /// # Errors
+    /// With what says no, or what failed.
+    pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
+        match input {
+            Input::Plan { promotion } => self.plan(&promotion).await,
+            Input::Acquire {
+                promotion,
+                task_token,
+            } => self.acquire(&promotion, task_token, now).await,
+            Input::Recheck {
+                promotion,
+                generation,
+            } => self.recheck(&promotion, generation, now).await,
+            Input::Check {
+                promotion,
+                generation,
+            } => self.check(&promotion, generation).await,
+            Input::Close {
+                promotion,
+                outcome,
+                error,
+                cause,
+                execution_arn,
+            } => {
+                let reason = reason::sentence(error.as_deref(), cause.as_deref());
+                let ending = Ending {
+                    outcome,
+                    reason,
+                    execution_arn,
+                };
+                self.close(&promotion, ending, now).await
+            }
+            Input::Handover {} => {
+                let resumed = self.hand_over().await?;
+                Ok(Output::HandedOver { resumed })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod fakes;
+#[cfg(test)]
+#[path = "lib_tests.rs"]
+mod tests;

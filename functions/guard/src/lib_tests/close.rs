@@ -1,0 +1,131 @@
+//! How promotions end.
+
+use sluice_domain::ledger::Kind;
+
+use super::*;
+use crate::fakes::guard;
+
+#[test]
+fn a_close_ends_fences_unlocks_and_records_in_a_sentence() {
+    let guard = guard();
+    assert!(enter(&guard, "1.1.0", 1));
+    assert_eq!(send(&guard, CLOSE), Ok(json!({"outcome": "rolled_back"})));
+    assert_eq!(guard.ports.holder(), None);
+    assert_eq!(send(&guard, CHECK), Err("Fenced"));
+    let reason = "Unhealthy: checkout fails more often than before";
+    assert_eq!(
+        guard.ports.recorded("1.1.0", Kind::PromotionClosed),
+        [json!({"outcome": "rolled_back", "reason": reason})]
+    );
+    let state = guard.ports.0.borrow();
+    let (closed, generation) = &state.promotions[&id("1.1.0")];
+    assert_eq!(closed.reason.as_deref(), Some(reason));
+    assert_eq!(*generation, Generation(1));
+}
+
+#[test]
+fn closing_again_changes_nothing_and_the_first_outcome_stays() {
+    let guard = guard();
+    assert!(enter(&guard, "1.1.0", 1));
+    assert_eq!(end(&guard, "1.1.0", Outcome::Promoted), Outcome::Promoted);
+    let before = guard.ports.0.borrow().promotions.clone();
+    for later in [Outcome::Promoted, Outcome::RolledBack, Outcome::Stranded] {
+        assert_eq!(end(&guard, "1.1.0", later), Outcome::Promoted);
+    }
+    assert_eq!(guard.ports.0.borrow().promotions, before);
+    assert_eq!(guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(), 1);
+    assert!(guard.ports.recorded("1.1.0", Kind::Stranded).is_empty());
+}
+
+#[test]
+fn a_close_that_broke_off_is_completed_by_the_next() {
+    for broken in ["end", "unlock", "record"] {
+        let guard = guard();
+        assert!(enter(&guard, "1.1.0", 1));
+        guard.ports.0.borrow_mut().broken = Some(broken);
+        assert!(send(&guard, CLOSE).is_err(), "{broken}");
+        guard.ports.0.borrow_mut().broken = None;
+        assert!(send(&guard, CLOSE).is_ok(), "{broken}");
+        assert_eq!(guard.ports.holder(), None);
+        assert_eq!(guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(), 1);
+    }
+}
+
+#[test]
+fn a_stranded_promotion_keeps_its_locks_until_it_is_mended() {
+    let guard = guard();
+    assert!(enter(&guard, "1.1.0", 1));
+    assert!(!enter(&guard, "1.2.0", 2));
+    assert_eq!(end(&guard, "1.1.0", Outcome::Stranded), Outcome::Stranded);
+    assert_eq!(guard.ports.holder().as_deref(), Some("1.1.0"));
+    assert_eq!(guard.ports.line(), ["1.2.0"]);
+    assert_eq!(guard.ports.recorded("1.1.0", Kind::Stranded).len(), 1);
+    assert!(guard.ports.recorded("1.1.0", Kind::PromotionClosed).is_empty());
+
+    assert_eq!(end(&guard, "1.1.0", Outcome::RolledBack), Outcome::RolledBack);
+    assert_eq!(guard.ports.outcome("1.1.0"), Some(Outcome::RolledBack));
+    assert_eq!(guard.ports.holder().as_deref(), Some("1.2.0"));
+    assert_eq!(guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(), 1);
+}
+
+#[test]
+fn an_execution_that_does_not_own_the_promotion_closes_nothing() {
+    let guard = guard();
+    assert!(enter(&guard, "1.1.0", 1));
+    let mut event: Value = serde_json::from_str(CLOSE).unwrap();
+    event["execution_arn"] = json!(execution("another"));
+    for outcome in ["refused", "stranded"] {
+        event["outcome"] = json!(outcome);
+        let answer = send(&guard, &event.to_string());
+        assert_eq!(answer, Ok(json!({"outcome": outcome})));
+        assert_eq!(guard.ports.outcome("1.1.0"), None);
+        assert_eq!(guard.ports.holder().as_deref(), Some("1.1.0"));
+    }
+    assert!(guard.ports.recorded("1.1.0", Kind::PromotionClosed).is_empty());
+    assert!(guard.ports.recorded("1.1.0", Kind::Stranded).is_empty());
+    assert!(send(&guard, CHECK).is_ok());
+}
+
+#[test]
+fn the_watchdog_closes_without_saying_who_it_is() {
+    let guard = guard();
+    assert!(enter(&guard, "1.1.0", 1));
+    let mut event: Value = serde_json::from_str(CLOSE).unwrap();
+    event.as_object_mut().unwrap().remove("execution_arn");
+    assert!(send(&guard, &event.to_string()).is_ok());
+    assert_eq!(guard.ports.outcome("1.1.0"), Some(Outcome::RolledBack));
+}
+
+#[test]
+fn a_promotion_that_was_never_opened_is_closed_and_recorded() {
+    let guard = guard();
+    guard.ports.0.borrow_mut().promotions.clear();
+    assert_eq!(end(&guard, "1.1.0", Outcome::Refused), Outcome::Refused);
+    assert_eq!(guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(), 1);
+}
+
+#[test]
+fn a_close_hands_over_to_the_next_in_line() {
+    let guard = guard();
+    assert!(enter(&guard, "1.1.0", 1));
+    assert!(!enter(&guard, "1.2.0", 2));
+    end(&guard, "1.1.0", Outcome::Promoted);
+    assert_eq!(guard.ports.holder().as_deref(), Some("1.2.0"));
+    assert_eq!(
+        guard.ports.signals(),
+        ["token of 1.1.0 goes on at 0", "token of 1.2.0 goes on at 0"]
+    );
+}
+
+#[test]
+fn a_close_succeeds_although_it_could_not_hand_over_and_the_watchdog_does() {
+    let guard = guard();
+    assert!(enter(&guard, "1.1.0", 1));
+    assert!(!enter(&guard, "1.2.0", 2));
+    guard.ports.0.borrow_mut().broken = Some("resume");
+    assert_eq!(end(&guard, "1.1.0", Outcome::Promoted), Outcome::Promoted);
+    guard.ports.0.borrow_mut().broken = None;
+    assert_eq!(send(&guard, HANDOVER), Ok(json!({"resumed": 1})));
+    assert_eq!(send(&guard, HANDOVER), Ok(json!({"resumed": 0})));
+    assert_eq!(guard.ports.holder().as_deref(), Some("1.2.0"));
+}

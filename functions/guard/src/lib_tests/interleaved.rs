@@ -1,0 +1,250 @@
+//! The line when several act at once: every order of their reads and writes
+//! with a bounded number of switches between them is gone through.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+use crate::fakes::guard;
+
+type Act<'a> = Pin<Box<dyn Future<Output = Result<Output, Error>> + 'a>>;
+
+/// The choices of one run, with how many there were, to be stepped through
+/// like the digits of a number.
+#[derive(Default)]
+struct Choices {
+    made: Vec<(usize, usize)>,
+    next: usize,
+}
+
+impl Choices {
+    fn choose(&mut self, among: usize) -> usize {
+        if self.next == self.made.len() {
+            self.made.push((0, among));
+        }
+        self.next += 1;
+        self.made[self.next - 1].0
+    }
+
+    /// Goes on to the next run. Says whether there is one.
+    fn advance(&mut self) -> bool {
+        self.next = 0;
+        while let Some((chosen, among)) = self.made.pop() {
+            if chosen + 1 < among {
+                self.made.push((chosen + 1, among));
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Runs all to their ends, switching between them at most this often before one ends.
+fn schedule(mut acts: Vec<Act<'_>>, mut switches: usize, choices: &mut Choices) {
+    let mut context = Context::from_waker(Waker::noop());
+    let mut current = choices.choose(acts.len());
+    while !acts.is_empty() {
+        if let Poll::Ready(done) = acts[current].as_mut().poll(&mut context) {
+            if let Err(error) = done {
+                assert_eq!(error.name(), "TargetsBusy", "{error}");
+            }
+            drop(acts.remove(current));
+            if !acts.is_empty() {
+                current = choices.choose(acts.len());
+            }
+        } else if switches > 0 {
+            let other = choices.choose(acts.len());
+            if other > 0 {
+                switches -= 1;
+                current = (current + other) % acts.len();
+            }
+        }
+    }
+}
+
+/// Goes through all runs of what several do at once.
+fn in_any_order<'a>(
+    start: &Guard<World>,
+    switches: usize,
+    acts: impl for<'g> Fn(&'g Guard<World>) -> Vec<Act<'g>> + 'a,
+    must_hold: impl Fn(&World) + 'a,
+) {
+    let mut choices = Choices::default();
+    let mut runs = 0;
+    loop {
+        let state = start.ports.0.borrow().clone();
+        let guard = Guard {
+            ports: World(state.into()),
+        };
+        schedule(acts(&guard), switches, &mut choices);
+        no_closed_one_holds_or_waits(&guard.ports);
+        must_hold(&guard.ports);
+        runs += 1;
+        if !choices.advance() {
+            break;
+        }
+    }
+    assert!(runs > 100, "found {runs} runs; expected the acts to overlap");
+}
+
+fn no_closed_one_holds_or_waits(world: &World) {
+    let state = world.0.borrow();
+    for (target, holder) in &state.locks {
+        let outcome = state.promotions[holder].0.outcome;
+        assert_eq!(outcome, None, "{holder} has ended and holds {target}");
+    }
+}
+
+fn closes<'g>(guard: &'g Guard<World>, version: &str) -> Act<'g> {
+    Box::pin(guard.handle(ending(version, Outcome::RolledBack), at(5)))
+}
+
+fn acquires<'g>(guard: &'g Guard<World>, version: &'static str, second: i64) -> Act<'g> {
+    Box::pin(acquire(guard, version, second))
+}
+
+/// 1.1.0 holds the targets; these are planned.
+fn held_with(versions: &[&str]) -> Guard<World> {
+    let guard = guard();
+    assert!(enter(&guard, "1.1.0", 1));
+    for version in versions {
+        prepare(&guard, version);
+    }
+    guard
+}
+
+fn went_on(world: &World, version: &str) -> usize {
+    let said = format!("token of {version} goes on at 0");
+    world.signals().iter().filter(|one| **one == said).count()
+}
+
+#[test]
+fn whoever_joins_while_the_targets_are_given_back_is_resumed_once() {
+    in_any_order(
+        &held_with(&["1.2.0"]),
+        4,
+        |guard| vec![closes(guard, "1.1.0"), acquires(guard, "1.2.0", 2)],
+        |world| {
+            assert_eq!(world.holder().as_deref(), Some("1.2.0"));
+            assert_eq!(went_on(world, "1.2.0"), 1);
+            assert!(world.line().is_empty());
+        },
+    );
+}
+
+#[test]
+fn of_two_that_join_while_the_targets_are_given_back_one_goes_on_and_one_waits() {
+    in_any_order(
+        &held_with(&["1.2.0", "1.3.0"]),
+        3,
+        |guard| {
+            vec![
+                closes(guard, "1.1.0"),
+                acquires(guard, "1.2.0", 2),
+                acquires(guard, "1.3.0", 3),
+            ]
+        },
+        |world| {
+            let holder = world.holder().expect("somebody has its turn");
+            let other = if holder == "1.2.0" { "1.3.0" } else { "1.2.0" };
+            assert_eq!((went_on(world, &holder), went_on(world, other)), (1, 0));
+            assert_eq!(world.line(), [other]);
+        },
+    );
+}
+
+#[test]
+fn whoever_waits_is_not_overtaken_by_one_that_joins_while_the_targets_are_given_back() {
+    let start = held_with(&["1.3.0"]);
+    assert!(!enter(&start, "1.2.0", 2));
+    in_any_order(
+        &start,
+        4,
+        |guard| vec![closes(guard, "1.1.0"), acquires(guard, "1.3.0", 3)],
+        |world| {
+            assert_eq!(world.holder().as_deref(), Some("1.2.0"));
+            assert_eq!((went_on(world, "1.2.0"), went_on(world, "1.3.0")), (1, 0));
+            assert_eq!(world.line(), ["1.3.0"]);
+        },
+    );
+}
+
+#[test]
+fn a_promotion_that_ends_while_it_gets_its_turn_keeps_no_lock() {
+    let start = held_with(&[]);
+    assert!(!enter(&start, "1.2.0", 2));
+    in_any_order(
+        &start,
+        4,
+        |guard| vec![closes(guard, "1.1.0"), closes(guard, "1.2.0")],
+        |world| {
+            assert_eq!(world.holder(), None);
+            assert!(world.line().is_empty());
+        },
+    );
+}
+
+#[test]
+fn the_one_behind_a_promotion_that_ends_while_it_gets_its_turn_is_resumed() {
+    let start = held_with(&[]);
+    assert!(!enter(&start, "1.2.0", 2));
+    assert!(!enter(&start, "1.3.0", 3));
+    in_any_order(
+        &start,
+        4,
+        |guard| vec![closes(guard, "1.1.0"), closes(guard, "1.2.0")],
+        |world| {
+            assert_eq!(world.holder().as_deref(), Some("1.3.0"));
+            assert_eq!(went_on(world, "1.3.0"), 1);
+            assert!(world.line().is_empty());
+        },
+    );
+}
+
+#[test]
+fn two_that_hand_over_at_once_resume_the_next_once() {
+    let start = held_with(&[]);
+    assert!(!enter(&start, "1.2.0", 2));
+    assert!(!enter(&start, "1.3.0", 3));
+    in_any_order(
+        &start,
+        4,
+        |guard| {
+            let watchdog: Act<'_> = Box::pin(guard.handle(Input::Handover {}, at(6)));
+            vec![closes(guard, "1.1.0"), watchdog]
+        },
+        |world| {
+            assert_eq!(world.holder().as_deref(), Some("1.2.0"));
+            assert_eq!((went_on(world, "1.2.0"), went_on(world, "1.3.0")), (1, 0));
+            assert_eq!(world.line(), ["1.3.0"]);
+        },
+    );
+}
+
+#[test]
+fn a_policy_to_refuse_leaves_nothing_behind_while_the_targets_are_given_back() {
+    let start = held_with(&["1.2.0"]);
+    start.ports.0.borrow_mut().settings["queue"] = json!("refuse");
+    in_any_order(
+        &start,
+        4,
+        |guard| {
+            let refused_or_not = async move {
+                let turn = acquire(guard, "1.2.0", 2).await;
+                // Refused: its state machine closes it.
+                if turn.is_err() && went_on(&guard.ports, "1.2.0") == 0 {
+                    guard.ports.0.borrow_mut().waits.clear();
+                    guard.handle(ending("1.2.0", Outcome::Refused), at(6)).await?;
+                }
+                turn
+            };
+            vec![closes(guard, "1.1.0"), Box::pin(refused_or_not)]
+        },
+        |world| {
+            let goes_on = went_on(world, "1.2.0") == 1;
+            assert_eq!(goes_on, world.outcome("1.2.0").is_none());
+            assert_eq!(goes_on, world.holder().is_some());
+            assert!(world.line().is_empty());
+        },
+    );
+}

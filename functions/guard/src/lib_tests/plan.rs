@@ -1,0 +1,111 @@
+//! Making the plan.
+
+use super::*;
+use crate::fakes::guard;
+use sluice_domain::ledger::Kind;
+
+#[test]
+fn a_plan_is_made_kept_and_recorded() {
+    let guard = guard();
+    let answer = send(&guard, PLAN).unwrap();
+    let kept = guard.ports.0.borrow().plans[&id("1.1.0")].clone();
+    let hash = kept.hash().unwrap();
+    assert_eq!(
+        answer,
+        json!({"plan_hash": hash, "changes": 1, "approval_required": false, "approval_seconds": 0})
+    );
+    let entries = guard.ports.recorded("1.1.0", Kind::ChangesPlanned);
+    assert_eq!(entries, [json!({"plan": kept, "hash": hash})]);
+}
+
+#[test]
+fn a_plan_says_whether_and_how_long_people_are_asked() {
+    let guard = guard();
+    send(&guard, PLAN).unwrap();
+    guard.ports.asked(&[], sluice_domain::approval::State::Pending);
+    let answer = send(&guard, PLAN).unwrap();
+    assert_eq!(answer["approval_required"], true);
+    assert_eq!(answer["approval_seconds"], 86_400);
+}
+
+#[test]
+fn planning_again_finds_the_same_plan_and_records_it_once() {
+    let guard = guard();
+    assert_eq!(send(&guard, PLAN), send(&guard, PLAN));
+    assert_eq!(guard.ports.recorded("1.1.0", Kind::ChangesPlanned).len(), 1);
+}
+
+#[test]
+fn a_frozen_environment_makes_no_plan() {
+    let guard = guard();
+    guard.ports.freeze();
+    assert_eq!(send(&guard, PLAN), Err("Frozen"));
+    assert!(guard.ports.0.borrow().plans.is_empty());
+}
+
+#[test]
+fn a_function_that_the_settings_lack_is_refused() {
+    let guard = guard();
+    guard.ports.0.borrow_mut().settings["functions"] =
+        json!({"checkout": {"name": "storefront-checkout-prod"}});
+    assert_eq!(send(&guard, PLAN), Err("UnknownFunction"));
+}
+
+#[test]
+fn a_lambda_function_that_does_not_exist_is_refused_with_its_name() {
+    let guard = guard();
+    let missing = "storefront-orders-prod";
+    guard.ports.0.borrow_mut().functions.remove(missing);
+    let error = run(guard.handle(input(PLAN), at(0))).unwrap_err();
+    assert_eq!(error.name(), "FunctionMissing");
+    assert!(error.to_string().contains(missing), "{error}");
+}
+
+#[test]
+fn settings_that_nobody_wrote_are_refused() {
+    let guard = guard();
+    guard.ports.0.borrow_mut().settings = Value::Null;
+    assert_eq!(send(&guard, PLAN), Err("InvalidSettings"));
+}
+
+#[test]
+fn a_version_older_than_the_last_promoted_one_is_refused() {
+    let guard = guard();
+    guard.ports.promoted("1.2.0", 10);
+    let error = run(guard.handle(input(PLAN), at(20))).unwrap_err();
+    assert_eq!(error.name(), "OutOfOrder");
+    assert!(error.to_string().contains("storefront/prod/1.2.0/1"), "{error}");
+}
+
+#[test]
+fn an_older_version_is_allowed_for_a_rollback() {
+    let guard = guard();
+    guard.ports.promoted("1.2.0", 10);
+    guard.ports.0.borrow_mut().rollbacks.insert(id("1.1.0"));
+    assert!(send(&guard, PLAN).is_ok());
+}
+
+#[test]
+fn after_a_rollback_the_version_that_serves_counts_not_the_highest_ever() {
+    let guard = guard();
+    guard.ports.promoted("1.2.0", 10);
+    guard.ports.promoted("1.0.0", 20);
+    assert!(send(&guard, PLAN).is_ok());
+}
+
+#[test]
+fn newer_versions_of_other_environments_and_failed_ones_do_not_count() {
+    let guard = guard();
+    guard.ports.promoted("1.2.0", 10);
+    guard.ports.promoted("1.3.0", 11);
+    {
+        let mut state = guard.ports.0.borrow_mut();
+        let (mut staging, generation) = state.promotions.remove(&id("1.2.0")).unwrap();
+        staging.id.environment = "staging".to_owned();
+        let moved = (staging.id.clone(), (staging, generation));
+        state.promotions.extend([moved]);
+        let failed = state.promotions.get_mut(&id("1.3.0")).unwrap();
+        failed.0.outcome = Some(Outcome::RolledBack);
+    }
+    assert!(send(&guard, PLAN).is_ok());
+}

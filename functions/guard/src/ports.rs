@@ -1,0 +1,148 @@
+//! What `guard` works on.
+
+use std::future::Future;
+
+use sluice_domain::approval::Vote;
+use sluice_domain::ledger::Kind;
+use sluice_domain::manifest::Manifest;
+use sluice_domain::plan::{Observed, Plan};
+use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
+use sluice_domain::settings::{Role, Settings, Target};
+use sluice_platform::fault::Fault;
+use sluice_platform::store::{OpenRequest, StoreError, TaskToken, Ticket};
+
+use crate::Error;
+
+/// Promotions and their plans.
+pub trait Promotions {
+    /// A promotion with its generation. Reads only.
+    fn promotion(
+        &self,
+        id: &PromotionId,
+    ) -> impl Future<Output = Result<(Promotion, Generation), StoreError>>;
+
+    /// All promotions of an application. Reads only.
+    fn promotions_of(
+        &self,
+        application: &str,
+    ) -> impl Future<Output = Result<Vec<Promotion>, StoreError>>;
+
+    /// The plan that was made. Reads only.
+    fn plan_of(&self, id: &PromotionId) -> impl Future<Output = Result<Plan, StoreError>>;
+
+    /// Keeps a plan. Safe to repeat.
+    fn keep_plan(
+        &self,
+        id: &PromotionId,
+        plan: &Plan,
+    ) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Whether this attempt takes an older version back on purpose. Reads only.
+    fn is_rollback(&self, id: &PromotionId) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Ends a promotion and fences off who still works on it. Answers the
+    /// outcome that holds: the first one stays. Safe to repeat.
+    fn end(
+        &self,
+        id: &PromotionId,
+        outcome: Outcome,
+        reason: &str,
+        now: jiff::Timestamp,
+    ) -> impl Future<Output = Result<Outcome, StoreError>>;
+}
+
+/// Bundles.
+pub trait Bundles {
+    /// The manifest, at its pinned version, checked against its digest. Reads only.
+    fn manifest(&self, bundle: &BundleRef) -> impl Future<Output = Result<Manifest, Error>>;
+}
+
+/// Settings.
+pub trait Environments {
+    /// An environment's settings as they are now. Reads only.
+    fn settings(&self, id: &PromotionId) -> impl Future<Output = Result<Settings, Error>>;
+}
+
+/// What is there.
+pub trait Lookup {
+    /// A function and what its alias serves, or None if there is no such
+    /// function. Reads only.
+    fn look(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        target: &Target,
+    ) -> impl Future<Output = Result<Option<Observed>, Fault>>;
+}
+
+/// Approvals.
+pub trait Approvals {
+    /// The request of a promotion with its votes, if people were asked. Reads only.
+    fn approval(
+        &self,
+        id: &PromotionId,
+    ) -> impl Future<Output = Result<Option<(OpenRequest, Vec<Vote>)>, StoreError>>;
+}
+
+/// Locks.
+pub trait Locks {
+    /// Takes all of these targets or none. Safe to repeat.
+    fn lock(
+        &self,
+        id: &PromotionId,
+        targets: &[String],
+    ) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Gives back all that a promotion holds. Safe to repeat.
+    fn unlock(&self, id: &PromotionId) -> impl Future<Output = Result<(), StoreError>>;
+}
+
+/// The line in front of the locks.
+pub trait Line {
+    /// Puts a promotion in line. Safe to repeat.
+    fn join(&self, ticket: &Ticket) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Everybody who waits, first come first. Reads only.
+    fn waiting(&self) -> impl Future<Output = Result<Vec<Ticket>, StoreError>>;
+
+    /// Takes a promotion out of the line. Safe to repeat.
+    fn leave(&self, ticket: &Ticket) -> impl Future<Output = Result<(), StoreError>>;
+}
+
+/// What resuming an execution met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resumed {
+    /// It goes on.
+    Resumed,
+    /// Nobody waits under this token any more.
+    NobodyWaits,
+}
+
+/// Executions that wait for their turn.
+pub trait Executions {
+    /// Lets one go on with its fencing generation. Safe to repeat.
+    fn resume(
+        &self,
+        token: &TaskToken,
+        generation: Generation,
+    ) -> impl Future<Output = Result<Resumed, Fault>>;
+
+    /// Ends one's wait because a newer one took its place. Safe to repeat.
+    fn supersede(
+        &self,
+        token: &TaskToken,
+        by: &PromotionId,
+    ) -> impl Future<Output = Result<Resumed, Fault>>;
+}
+
+/// The ledger.
+pub trait Record {
+    /// Records a fact under a key. Safe to repeat.
+    fn record(
+        &self,
+        id: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: serde_json::Value,
+    ) -> impl Future<Output = Result<(), Fault>>;
+}
