@@ -1,0 +1,331 @@
+//! `sluice env`: environments' settings in Parameter Store.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use sluice_domain::document::Document as _;
+use sluice_domain::settings::Settings;
+use sluice_platform::settings::parameter;
+
+use crate::context::Global;
+use crate::error::{Error, Exit, Result};
+use crate::paint::{Output, Style, Table, Tone};
+use crate::parameters::{self, Stored};
+use crate::settings_check::{self, Finding, check, gather, has_problem};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Check a file and write it
+    Put {
+        /// The application
+        application: String,
+        /// The environment
+        environment: String,
+        /// The settings document; `-` reads standard input
+        file: PathBuf,
+        /// Write even if what the settings name is not there yet
+        #[arg(long)]
+        unchecked: bool,
+    },
+    /// Print an environment's settings
+    Get {
+        /// The application
+        application: String,
+        /// The environment
+        environment: String,
+    },
+    /// Check settings, and what they name
+    Check {
+        /// The application
+        application: String,
+        /// The environment
+        environment: String,
+        /// A file that is not written yet, instead of what is stored; `-` reads standard input
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// List environments
+    List {
+        /// Only this application
+        application: Option<String>,
+    },
+}
+
+impl Args {
+    pub(super) async fn run(self, _: &Global, output: &Output) -> Result<Exit> {
+        // Settings live outside the stack: they can be read before it is there.
+        let config = sluice_platform::aws::config().await;
+        match self.action {
+            Action::Put {
+                application,
+                environment,
+                file,
+                unchecked,
+            } => {
+                put(
+                    &config,
+                    output,
+                    &application,
+                    &environment,
+                    &file,
+                    unchecked,
+                )
+                .await
+            }
+            Action::Get {
+                application,
+                environment,
+            } => {
+                let stored = parameters::get(&config, &application, &environment).await?;
+                output.raw(&format!("{}\n", stored.text.trim_end()))?;
+                Ok(Exit::Ok)
+            }
+            Action::Check {
+                application,
+                environment,
+                file,
+            } => {
+                let text = match file {
+                    Some(file) => read(&file)?,
+                    None => {
+                        parameters::get(&config, &application, &environment)
+                            .await?
+                            .text
+                    }
+                };
+                let findings = findings(&config, &application, &environment, &text).await?;
+                tell(output, &application, &environment, &findings)
+            }
+            Action::List { application } => list(&config, output, application.as_deref()).await,
+        }
+    }
+}
+
+async fn put(
+    config: &aws_config::SdkConfig,
+    output: &Output,
+    application: &str,
+    environment: &str,
+    file: &Path,
+    unchecked: bool,
+) -> Result<Exit> {
+    let name = parameter(application, environment);
+    let text = read(file)?;
+    check_names(application, environment)?;
+    if unchecked {
+        Settings::parse(&name, text.as_bytes())?;
+    } else {
+        let findings = findings(config, application, environment, &text).await?;
+        if has_problem(&findings) {
+            // The answer is the refusal; this is why.
+            let style = output.style();
+            let lines = findings.iter().flat_map(|finding| finding.lines(style));
+            output.lines(&lines.collect::<Vec<_>>())?;
+            let message = format!(
+                "{name} was not written; mend the problems, or write it all the same with --unchecked"
+            );
+            return Err(Error::Refused {
+                name: "InvalidSettings".to_owned(),
+                message,
+            });
+        }
+    }
+    let version = parameters::put(config, application, environment, text.trim_end()).await?;
+    output.answer(&json!({"parameter": name, "version": version}), |_| {
+        vec![format!("{name} written, version {version}")]
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn read(file: &Path) -> Result<String> {
+    if file == Path::new("-") {
+        return std::io::read_to_string(std::io::stdin()).map_err(Error::file("read", file));
+    }
+    std::fs::read_to_string(file).map_err(Error::file("read", file))
+}
+
+/// Names become paths and execution names: the same rule as in the documents.
+fn check_names(application: &str, environment: &str) -> Result<()> {
+    for (what, name) in [("application", application), ("environment", environment)] {
+        let plain = name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !plain || !name.starts_with(|c: char| c.is_ascii_lowercase()) || name.len() > 32 {
+            return Err(Error::Usage(format!(
+                "found the {what} `{name}`; expected 1 to 32 of a-z, 0-9 and `-`, starting with a letter"
+            )));
+        }
+    }
+    Ok(())
+}
+
+async fn findings(
+    config: &aws_config::SdkConfig,
+    application: &str,
+    environment: &str,
+    text: &str,
+) -> Result<Vec<Finding>> {
+    let name = parameter(application, environment);
+    let settings = Settings::parse(&name, text.as_bytes())?;
+    let mut findings = vec![Finding::ok(name, "the document is valid")];
+    let others = parameters::list(config, Some(application)).await?;
+    findings.extend(
+        others
+            .iter()
+            .filter(|other| other.environment != environment)
+            .filter_map(|other| {
+                let there = Settings::parse(&other.environment, other.text.as_bytes()).ok()?;
+                (there.order == settings.order).then(|| {
+                    let message = format!(
+                        "found {}, which {} has too",
+                        settings.order, other.environment
+                    );
+                    Finding::problem(
+                        "order",
+                        message,
+                        "give each environment of an application a place of its own",
+                    )
+                })
+            }),
+    );
+    findings.extend(check(&settings, &gather(config, &settings).await));
+    Ok(findings)
+}
+
+fn tell(
+    output: &Output,
+    application: &str,
+    environment: &str,
+    findings: &[settings_check::Finding],
+) -> Result<Exit> {
+    let document =
+        json!({"application": application, "environment": environment, "findings": findings});
+    output.answer(&document, |style| {
+        findings
+            .iter()
+            .flat_map(|finding| finding.lines(style))
+            .collect()
+    })?;
+    Ok(if has_problem(findings) {
+        Exit::Failed
+    } else {
+        Exit::Ok
+    })
+}
+
+async fn list(
+    config: &aws_config::SdkConfig,
+    output: &Output,
+    application: Option<&str>,
+) -> Result<Exit> {
+    let mut found: Vec<_> = parameters::list(config, application)
+        .await?
+        .into_iter()
+        .map(|stored| {
+            (
+                Settings::parse(&stored.environment, stored.text.as_bytes()).ok(),
+                stored,
+            )
+        })
+        .collect();
+    let place = |settings: &Option<Settings>| settings.as_ref().map_or(u32::MAX, |it| it.order);
+    found.sort_by(|(one, first), (two, second)| {
+        (&first.application, place(one)).cmp(&(&second.application, place(two)))
+    });
+    let documents: Vec<_> = found
+        .iter()
+        .map(|(settings, stored)| {
+            let functions = settings.as_ref().map(|settings| settings.functions.keys().collect::<Vec<_>>());
+            json!({
+                "application": stored.application, "environment": stored.environment, "version": stored.version,
+                "valid": settings.is_some(), "order": settings.as_ref().map(|settings| settings.order), "functions": functions,
+            })
+        })
+        .collect();
+    output.answer(&documents, |style| listed(&found, style))?;
+    Ok(Exit::Ok)
+}
+
+fn listed(found: &[(Option<Settings>, Stored)], style: Style) -> Vec<String> {
+    if found.is_empty() {
+        return vec!["no environment has settings; write them with `sluice env put`".to_owned()];
+    }
+    let headings = [
+        "application",
+        "environment",
+        "order",
+        "functions",
+        "approval",
+        "state",
+    ];
+    let mut table = Table::new(&headings);
+    for (settings, stored) in found {
+        let mut row = vec![
+            (Tone::Plain, stored.application.clone()),
+            (Tone::Plain, stored.environment.clone()),
+        ];
+        match settings {
+            Some(settings) => row.extend(cells(settings)),
+            None => row.push((
+                Tone::Bad,
+                "not valid: `sluice env check` says why".to_owned(),
+            )),
+        }
+        table.row(row);
+    }
+    table.lines(style)
+}
+
+fn cells(settings: &Settings) -> Vec<(Tone, String)> {
+    let approval = settings.approval.as_ref().map_or_else(
+        || "nobody".to_owned(),
+        |policy| format!("{} of {}", policy.quorum, policy.approvers.len()),
+    );
+    let (tone, state) = match &settings.frozen {
+        Some(freeze) => (
+            Tone::Doubt,
+            format!("frozen by {}: {}", freeze.by, freeze.reason),
+        ),
+        None => (Tone::Plain, String::new()),
+    };
+    let functions: Vec<&str> = settings.functions.keys().map(String::as_str).collect();
+    vec![
+        (Tone::Plain, settings.order.to_string()),
+        (Tone::Plain, functions.join(", ")),
+        (Tone::Plain, approval),
+        (tone, state),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_can_not_become_paths_are_wrong_usage() {
+        check_names("storefront", "prod-2").expect("fine");
+        for (application, environment) in [
+            ("Shop", "prod"),
+            ("shop", "../x"),
+            ("shop", ""),
+            ("shop", "9"),
+        ] {
+            let error = check_names(application, environment).expect_err("refused");
+            assert_eq!(error.exit(), Exit::Usage);
+        }
+    }
+
+    #[test]
+    fn a_frozen_environment_says_by_whom_and_why() {
+        let document = json!({"schema": 1, "order": 3, "functions": {"api": {"name": "x"}}, "frozen": {"by": "ada", "reason": "fair"}});
+        let settings = Settings::parse("/x", document.to_string().as_bytes()).expect("valid");
+        let cells: Vec<String> = cells(&settings).into_iter().map(|(_, cell)| cell).collect();
+        assert_eq!(cells, ["3", "api", "nobody", "frozen by ada: fair"]);
+    }
+}

@@ -1,0 +1,117 @@
+//! One file per command: its arguments, and what it does with them.
+
+mod abort;
+mod approve;
+mod doctor;
+mod env;
+mod history;
+mod pack;
+mod reject;
+mod release;
+mod rollback;
+mod schema;
+mod status;
+mod vote;
+mod watch;
+
+use clap::Subcommand;
+
+use crate::context::Global;
+use crate::error::{Exit, Result};
+use crate::paint::Output;
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build a bundle from a folder
+    Pack(pack::Args),
+    /// Upload a bundle and follow its release
+    Release(release::Args),
+    /// Watch a release or a promotion until it is over
+    Watch(watch::Args),
+    /// Show what is open, what waits, and how it last ended
+    Status(status::Args),
+    /// Approve a promotion
+    Approve(approve::Args),
+    /// Reject a promotion
+    Reject(reject::Args),
+    /// Stop a promotion; traffic that has moved goes back
+    Abort(abort::Args),
+    /// Release the version that an environment had before
+    Rollback(rollback::Args),
+    /// List promotions, or what happened in one
+    History(history::Args),
+    /// Read, write and check environments' settings
+    Env(env::Args),
+    /// Print the JSON Schema of a document that people write
+    Schema(schema::Args),
+    /// Check credentials, stack, settings and permissions
+    Doctor(doctor::Args),
+}
+
+impl Command {
+    pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
+        match self {
+            Self::Pack(args) => args.run(output),
+            Self::Release(args) => args.run(global, output).await,
+            Self::Watch(args) => args.run(global, output).await,
+            Self::Status(args) => args.run(global, output).await,
+            Self::Approve(args) => args.run(global, output).await,
+            Self::Reject(args) => args.run(global, output).await,
+            Self::Abort(args) => args.run(global, output).await,
+            Self::Rollback(args) => args.run(global, output).await,
+            Self::History(args) => args.run(global, output).await,
+            Self::Env(args) => args.run(global, output).await,
+            Self::Schema(args) => args.run(output),
+            Self::Doctor(args) => args.run(global, output).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use crate::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_takes_an_approval_code_as_an_argument() {
+        for line in ["approve", "reject"] {
+            let error = Cli::try_parse_from([
+                "sluice",
+                line,
+                "shop/prod",
+                "--person",
+                "ada",
+                "--code",
+                "secret",
+            ]);
+            assert!(
+                error
+                    .expect_err("refused")
+                    .to_string()
+                    .contains("unexpected argument '--code'")
+            );
+        }
+    }
+
+    #[test]
+    fn wrong_usage_ends_with_status_2() {
+        for line in [
+            &["sluice", "nonsense"][..],
+            &["sluice", "watch"],
+            &["sluice", "watch", "a/b/c"],
+        ] {
+            assert_eq!(
+                Cli::try_parse_from(line).expect_err("refused").exit_code(),
+                2,
+                "{line:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! `sluice release`: uploads a bundle, which starts its release, and follows it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+use sluice_domain::ledger::{Entry, Kind};
+use sluice_platform::store::Release;
+
+use super::pack::FactArgs;
+use crate::context::{Context, Global};
+use crate::error::{Error, Exit, Result};
+use crate::intake::{self, Request};
+use crate::ledger::{UNKNOWN_RELEASE, release_chain};
+use crate::pack::Bundle;
+use crate::paint::Output;
+use crate::reader::Reader;
+use crate::render;
+use crate::upload::Uploader;
+use crate::{follow, view::ReleaseView};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A folder that `sluice pack` wrote, or one that it would take
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    #[command(flatten)]
+    facts: FactArgs,
+    /// Ask for a new attempt at a version that was rejected, expired or rolled back
+    #[arg(long)]
+    again: bool,
+    /// Return once the bundle is uploaded
+    #[arg(long)]
+    no_follow: bool,
+}
+
+/// How long a release may take to start after its upload.
+const STARTS_WITHIN: Duration = Duration::from_secs(120);
+/// How long between two looks.
+const EVERY: Duration = Duration::from_millis(500);
+
+impl Args {
+    pub(super) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
+        let bundle = Bundle::open(&self.folder, &self.facts.into())?;
+        for note in &bundle.notes {
+            output.line(&format!("note: {note}"))?;
+        }
+        let context = Context::load(global).await?;
+        let reader = context.reader()?;
+        let attempts = reader
+            .store
+            .releases(&bundle.manifest.application, &bundle.manifest.version)
+            .await?;
+        check_digest(&bundle, &attempts)?;
+        let release = match (attempts.last(), self.again) {
+            (Some(last), false) => {
+                output.line(&format!(
+                    "attempt {} was made already; ask for another one with --again",
+                    last.attempt
+                ))?;
+                Some(last.clone())
+            }
+            (Some(_), true) => Some(again(&context, &reader, output, &bundle).await?),
+            (None, _) => upload(&context, &reader, output, &bundle, !self.no_follow).await?,
+        };
+        match release {
+            Some(release) if !self.no_follow => {
+                let view = follow::release(&reader, output, &release).await?;
+                report(&reader, output, &view).await
+            }
+            release => {
+                let (application, version) =
+                    (&bundle.manifest.application, &bundle.manifest.version);
+                let attempt = release.map(|release| release.attempt);
+                let document = json!({"application": application, "version": version, "digest": bundle.digest(), "attempt": attempt});
+                output.answer(&document, |_| {
+                    vec![format!(
+                        "follow it with `sluice watch {application}/{version}`"
+                    )]
+                })?;
+                Ok(Exit::Ok)
+            }
+        }
+    }
+}
+
+/// A version names one bundle for ever.
+fn check_digest(bundle: &Bundle, attempts: &[Release]) -> Result<()> {
+    match attempts
+        .iter()
+        .find(|release| release.bundle.digest != bundle.digest())
+    {
+        None => Ok(()),
+        Some(other) => Err(Error::Refused {
+            name: "VersionTaken".to_owned(),
+            message: format!(
+                "{} {} names bundle {} already, this one is {}; nothing was uploaded: release it under a new version",
+                other.application,
+                other.version,
+                other.bundle.digest.short(),
+                bundle.digest().short()
+            ),
+        }),
+    }
+}
+
+/// Uploads the bundle; with `wait`, also finds the release that it started.
+async fn upload(
+    context: &Context,
+    reader: &Reader,
+    output: &Output,
+    bundle: &Bundle,
+    wait: bool,
+) -> Result<Option<Release>> {
+    let arrival = Arrival::expect(reader, bundle).await?;
+    let bucket = context.resources.artifacts_bucket()?;
+    let uploaded = Uploader::new(&context.config, bucket).send(bundle).await?;
+    output.line(&format!(
+        "uploaded {} files to s3://{bucket}/{}/, {} were there",
+        uploaded.sent, arrival.folder, uploaded.kept
+    ))?;
+    if wait {
+        arrival.wait(reader, bundle).await.map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+/// What tells that an upload has arrived: the ledger's chains, and how far
+/// they went before it.
+struct Arrival {
+    folder: String,
+    chains: Vec<(String, u64)>,
+}
+
+impl Arrival {
+    async fn expect(reader: &Reader, bundle: &Bundle) -> Result<Self> {
+        let own = release_chain(&bundle.manifest.application, &bundle.manifest.version);
+        let mut chains = Vec::new();
+        for chain in [own, UNKNOWN_RELEASE.to_owned()] {
+            let entries = reader.ledger.entries(&chain, 0).await?;
+            chains.push((chain, entries.last().map_or(0, |entry| entry.sequence)));
+        }
+        Ok(Self {
+            folder: Uploader::folder(bundle),
+            chains,
+        })
+    }
+
+    /// The release that the upload started, or its refusal.
+    async fn wait(&self, reader: &Reader, bundle: &Bundle) -> Result<Release> {
+        let deadline = tokio::time::Instant::now() + STARTS_WITHIN;
+        let (application, version) = (&bundle.manifest.application, &bundle.manifest.version);
+        while tokio::time::Instant::now() < deadline {
+            let attempts = reader.store.releases(application, version).await?;
+            if let Some(release) = attempts.into_iter().next_back() {
+                return Ok(release);
+            }
+            for (chain, before) in &self.chains {
+                let entries = reader.ledger.entries(chain, *before).await?;
+                let must_name_it = chain == UNKNOWN_RELEASE;
+                let refusal = |entry| refusal(entry, &self.folder, must_name_it);
+                if let Some(refused) = entries.iter().find_map(refusal) {
+                    return Err(refused);
+                }
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+        Err(Error::TooLate(format!(
+            "no release began within {} s of the upload; `sluice doctor` checks the way there",
+            STARTS_WITHIN.as_secs()
+        )))
+    }
+}
+
+/// The refusal that an entry tells of, if it is about this folder.
+fn refusal(entry: &Entry, folder: &str, must_name_it: bool) -> Option<Error> {
+    let facts = &entry.event.facts;
+    if entry.event.kind != Kind::ReleaseRefused
+        || (must_name_it && !facts.to_string().contains(folder))
+    {
+        return None;
+    }
+    let text = |names: &[&str]| {
+        names
+            .iter()
+            .find_map(|name| facts.get(name)?.as_str())
+            .map(str::to_owned)
+    };
+    Some(Error::Refused {
+        name: text(&["error", "name"]).unwrap_or_else(|| entry.event.kind.name()),
+        message: text(&["message", "cause", "reason"]).unwrap_or_else(|| facts.to_string()),
+    })
+}
+
+async fn again(
+    context: &Context,
+    reader: &Reader,
+    output: &Output,
+    bundle: &Bundle,
+) -> Result<Release> {
+    let request = Request {
+        application: bundle.manifest.application.clone(),
+        version: bundle.manifest.version.clone(),
+        again: true,
+        requested_by: context.caller().await,
+        environments: None,
+        rollback: false,
+    };
+    ask(context, reader, output, &request).await
+}
+
+/// Asks `intake`, and finds the release that it speaks of.
+pub(super) async fn ask(
+    context: &Context,
+    reader: &Reader,
+    output: &Output,
+    request: &Request,
+) -> Result<Release> {
+    let answer = intake::ask(
+        &context.config,
+        context.resources.intake_function()?,
+        request,
+    )
+    .await?;
+    output.line(&answer.message)?;
+    let attempts = reader
+        .store
+        .releases(&request.application, &request.version)
+        .await?;
+    let meant = match answer.attempt {
+        Some(attempt) => attempts
+            .into_iter()
+            .find(|release| release.attempt == attempt),
+        None => attempts.into_iter().next_back(),
+    };
+    meant.ok_or_else(|| {
+        Error::Absent(format!(
+            "intake answered `{}`, and no attempt is on record",
+            answer.outcome
+        ))
+    })
+}
+
+/// Tells what a release came to, and answers the exit status that says so.
+pub(super) async fn report(reader: &Reader, output: &Output, view: &ReleaseView) -> Result<Exit> {
+    let timeline = reader.release_timeline(view, Timestamp::now()).await?;
+    output.line("")?;
+    output.answer(&timeline, |style| {
+        render::release_timeline(&timeline, style)
+    })?;
+    match timeline.outcome {
+        Some(outcome) => Ok(Exit::of(outcome)),
+        None => {
+            let cause = view
+                .standing
+                .as_ref()
+                .and_then(|standing| standing.cause.clone());
+            let cause = cause.unwrap_or_else(|| "its execution left no cause".to_owned());
+            Err(Error::Absent(format!(
+                "the release ended before a promotion did: {cause}"
+            )))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::samples::{entry, release_view};
+
+    #[test]
+    fn a_refusal_is_told_in_intakes_own_words() {
+        let refused = entry(
+            1,
+            Kind::ReleaseRefused,
+            json!({"error": "UnknownApplication", "message": "shop has no environment"}),
+        );
+        let error = refusal(&refused, "shop/1.1.0", false).expect("a refusal");
+        assert_eq!(
+            error.to_string(),
+            "refused: shop has no environment (UnknownApplication)"
+        );
+        assert!(
+            refusal(&refused, "shop/1.1.0", true).is_none(),
+            "it may be about another bundle"
+        );
+        assert!(
+            refusal(
+                &entry(1, Kind::ReleaseStarted, json!({})),
+                "shop/1.1.0",
+                false
+            )
+            .is_none()
+        );
+    }
+
+    #[test]
+    fn a_version_that_names_another_bundle_is_refused_before_anything_is_uploaded() {
+        let folder = std::env::temp_dir().join(format!("sluice-release-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("api")).expect("a folder");
+        std::fs::write(folder.join("api/app.py"), "x").expect("a file");
+        let template = json!({"application": "shop", "version": "1.1.0", "commit": "a".repeat(40),
+            "author": {"name": "Ada", "email": "ada@example.com"}, "functions": {"api": {"zip": "api"}}});
+        std::fs::write(folder.join("release.json"), template.to_string()).expect("a file");
+        let bundle = Bundle::open(&folder, &crate::pack::Given::default()).expect("packed");
+        std::fs::remove_dir_all(&folder).expect("removed");
+
+        let mut attempt = release_view(&["prod"]).release;
+        let error = check_digest(&bundle, std::slice::from_ref(&attempt)).expect_err("refused");
+        assert_eq!(error.exit(), Exit::Refused);
+        attempt.bundle.digest = bundle.digest();
+        check_digest(&bundle, &[attempt]).expect("the same bundle again");
+    }
+}

@@ -1,0 +1,176 @@
+//! `sluice rollback`: releases the version that an environment had before. A
+//! committed promotion is never undone behind the record's back: this is a
+//! release like any other, verified, approved, shifted and judged.
+
+use semver::Version;
+use sluice_domain::promotion::{Outcome, Promotion};
+
+use super::release::{ask, report};
+use crate::context::{Context, Global};
+use crate::error::{Error, Exit, Result};
+use crate::follow;
+use crate::intake::Request;
+use crate::paint::Output;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The application
+    application: String,
+    /// The environment
+    environment: String,
+    /// The version to go back to, instead of the one before
+    #[arg(long, value_name = "SEMVER")]
+    to: Option<Version>,
+    /// Return once the release has started
+    #[arg(long)]
+    no_follow: bool,
+}
+
+impl Args {
+    pub(super) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
+        let context = Context::load(global).await?;
+        let reader = context.reader()?;
+        let promotions = reader.store.promotions_of(&self.application).await?;
+        let promotions: Vec<Promotion> = promotions
+            .into_iter()
+            .map(|(promotion, _)| promotion)
+            .collect();
+        let (now, before) = versions(
+            &promotions,
+            &self.application,
+            &self.environment,
+            self.to.as_ref(),
+        )?;
+        output.line(&format!(
+            "{} {}: {now} → {before}",
+            self.application, self.environment
+        ))?;
+        let request = Request {
+            application: self.application,
+            version: before,
+            again: true,
+            requested_by: context.caller().await,
+            environments: Some(vec![self.environment]),
+            rollback: true,
+        };
+        let release = ask(&context, &reader, output, &request).await?;
+        if self.no_follow {
+            output.answer(&release, |_| {
+                vec![format!(
+                    "follow it with `sluice watch {}/{}`",
+                    release.application, release.version
+                )]
+            })?;
+            return Ok(Exit::Ok);
+        }
+        let view = follow::release(&reader, output, &release).await?;
+        report(&reader, output, &view).await
+    }
+}
+
+/// The version that was promoted last, and the one to go back to.
+fn versions(
+    promotions: &[Promotion],
+    application: &str,
+    environment: &str,
+    to: Option<&Version>,
+) -> Result<(Version, Version)> {
+    let mut promoted: Vec<&Promotion> = promotions
+        .iter()
+        .filter(|promotion| {
+            promotion.id.environment == environment && promotion.outcome == Some(Outcome::Promoted)
+        })
+        .collect();
+    promoted.sort_by_key(|promotion| promotion.closed_at);
+    let place = format!("{application}/{environment}");
+    let none = || {
+        Error::Absent(format!(
+            "nothing was promoted into {place} yet: there is nothing to roll back"
+        ))
+    };
+    let now = &promoted.last().ok_or_else(none)?.id.version;
+    let mut before = promoted
+        .iter()
+        .rev()
+        .map(|promotion| &promotion.id.version)
+        .filter(|version| *version != now);
+    let found = match to {
+        Some(to) => before.find(|version| *version == to).ok_or_else(|| {
+            Error::Absent(format!("{to} was never promoted into {place}, or serves there now; `sluice history {application}` lists what was"))
+        })?,
+        None => before.next().ok_or_else(|| {
+            Error::Absent(format!("{now} is the only version that was ever promoted into {place}; what was there before is not Sluice's to release"))
+        })?,
+    };
+    Ok((now.clone(), found.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::samples::{at, record};
+
+    fn promotion(version: &str, outcome: Outcome, closed: i64) -> Promotion {
+        let mut promotion = record("prod", Some(outcome), vec![]).promotion;
+        promotion.id.version = version.parse().expect("a version");
+        promotion.closed_at = Some(at(closed));
+        promotion
+    }
+
+    fn before(promotions: &[Promotion], to: Option<&str>) -> Result<(String, String)> {
+        let to = to.map(|to| to.parse().expect("a version"));
+        versions(promotions, "shop", "prod", to.as_ref())
+            .map(|(now, before)| (now.to_string(), before.to_string()))
+    }
+
+    #[test]
+    fn the_version_before_is_the_last_other_one_that_was_promoted() {
+        let history = [
+            promotion("1.2.0", Outcome::Promoted, 30),
+            promotion("1.0.0", Outcome::Promoted, 10),
+            promotion("1.3.0", Outcome::RolledBack, 40),
+            promotion("1.1.0", Outcome::Promoted, 20),
+        ];
+        assert_eq!(
+            before(&history, None).expect("found"),
+            ("1.2.0".into(), "1.1.0".into())
+        );
+        assert_eq!(
+            before(&history, Some("1.0.0")).expect("found"),
+            ("1.2.0".into(), "1.0.0".into())
+        );
+    }
+
+    #[test]
+    fn a_version_that_was_never_promoted_there_is_refused() {
+        let history = [
+            promotion("1.0.0", Outcome::Promoted, 10),
+            promotion("1.1.0", Outcome::Promoted, 20),
+        ];
+        for to in ["0.9.0", "1.1.0"] {
+            assert!(
+                before(&history, Some(to))
+                    .expect_err("refused")
+                    .to_string()
+                    .contains("never promoted")
+            );
+        }
+    }
+
+    #[test]
+    fn an_environment_without_an_earlier_version_says_so() {
+        assert!(
+            before(&[], None)
+                .expect_err("refused")
+                .to_string()
+                .contains("nothing to roll back")
+        );
+        let one = [promotion("1.0.0", Outcome::Promoted, 10)];
+        assert!(
+            before(&one, None)
+                .expect_err("refused")
+                .to_string()
+                .contains("1.0.0 is the only version")
+        );
+    }
+}

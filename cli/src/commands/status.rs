@@ -1,0 +1,291 @@
+//! `sluice status`: what is open, what waits, what is locked, how it last ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use sluice_domain::promotion::{Outcome, Promotion};
+use sluice_platform::store::{Part, Ticket};
+
+use super::history::document;
+use crate::context::{Context, Global};
+use crate::error::{Exit, Result};
+use crate::paint::{Output, Style, Table, Tone};
+use crate::parameters;
+use crate::reader::Reader;
+use crate::render;
+use crate::view::{Record, seconds_between};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only this application
+    application: Option<String>,
+}
+
+/// How things stand.
+struct Status {
+    open: Vec<Record>,
+    waiting: Vec<Ticket>,
+    locks: BTreeMap<String, String>,
+    environments: Vec<Environment>,
+}
+
+/// How an environment last ended.
+struct Environment {
+    application: String,
+    name: String,
+    last: Option<Promotion>,
+    serving: Option<String>,
+}
+
+impl Args {
+    pub(super) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
+        let context = Context::load(global).await?;
+        let reader = context.reader()?;
+        let application = self.application.as_deref();
+        let mut status = Status {
+            open: open(&reader, application).await?,
+            waiting: reader.store.tickets().await?,
+            locks: BTreeMap::new(),
+            environments: environments(&context, &reader, application).await?,
+        };
+        status.waiting.retain(|ticket| {
+            application.is_none_or(|wanted| ticket.promotion.application == wanted)
+        });
+        for record in &status.open {
+            let targets: Option<Vec<String>> = reader
+                .store
+                .part(&record.promotion.id, Part::Targets)
+                .await?;
+            for target in targets.unwrap_or_default() {
+                if let Some(holder) = reader.store.holder(&target).await? {
+                    status.locks.insert(target, holder);
+                }
+            }
+        }
+        let now = Timestamp::now();
+        output.answer(&answer(&status, now), |style| lines(&status, now, style))?;
+        Ok(Exit::Ok)
+    }
+}
+
+async fn open(reader: &Reader, application: Option<&str>) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for (promotion, _) in reader.store.open_promotions().await? {
+        if application.is_none_or(|wanted| promotion.id.application == wanted) {
+            records.extend(reader.record(&promotion.id).await?);
+        }
+    }
+    Ok(records)
+}
+
+async fn environments(
+    context: &Context,
+    reader: &Reader,
+    application: Option<&str>,
+) -> Result<Vec<Environment>> {
+    let stored = parameters::list(&context.config, application).await?;
+    let applications: BTreeSet<&str> = stored
+        .iter()
+        .map(|stored| stored.application.as_str())
+        .collect();
+    let mut found = Vec::new();
+    for application in applications {
+        let promotions = reader.store.promotions_of(application).await?;
+        let promotions: Vec<Promotion> = promotions
+            .into_iter()
+            .map(|(promotion, _)| promotion)
+            .collect();
+        let names = stored
+            .iter()
+            .filter(|stored| stored.application == application)
+            .map(|stored| stored.environment.as_str());
+        found.extend(names.map(|name| environment(application, name, &promotions)));
+    }
+    Ok(found)
+}
+
+fn environment(application: &str, name: &str, promotions: &[Promotion]) -> Environment {
+    let ended = || {
+        promotions
+            .iter()
+            .filter(|promotion| promotion.id.environment == name && promotion.closed_at.is_some())
+    };
+    let last = |outcome: Option<Outcome>| {
+        ended()
+            .filter(|promotion| outcome.is_none() || promotion.outcome == outcome)
+            .max_by_key(|promotion| promotion.closed_at)
+    };
+    Environment {
+        application: application.to_owned(),
+        name: name.to_owned(),
+        last: last(None).cloned(),
+        serving: last(Some(Outcome::Promoted)).map(|promotion| promotion.id.version.to_string()),
+    }
+}
+
+#[derive(Serialize)]
+struct Answer {
+    open: Vec<Value>,
+    waiting: Vec<Value>,
+    locks: Vec<Value>,
+    environments: Vec<Value>,
+}
+
+fn answer(status: &Status, now: Timestamp) -> Answer {
+    let open = |record: &Record| {
+        let mut value = document(&record.promotion, now);
+        value["state"] = record.state.clone().into();
+        value["weight"] = record.shift().map(|shift| shift.weight).into();
+        value
+    };
+    // A ticket holds the token that resumes its promotion: never shown.
+    let waiting = |ticket: &Ticket| serde_json::json!({"promotion": ticket.promotion, "targets": ticket.targets, "queued_at": ticket.queued_at});
+    let environment = |environment: &Environment| {
+        let Environment {
+            application,
+            name,
+            last,
+            serving,
+        } = environment;
+        let last = last.as_ref().map(|last| document(last, now));
+        serde_json::json!({"application": application, "environment": name, "promoted_version": serving, "last": last})
+    };
+    Answer {
+        open: status.open.iter().map(open).collect(),
+        waiting: status.waiting.iter().map(waiting).collect(),
+        locks: status
+            .locks
+            .iter()
+            .map(|(target, holder)| serde_json::json!({"target": target, "holder": holder}))
+            .collect(),
+        environments: status.environments.iter().map(environment).collect(),
+    }
+}
+
+fn lines(status: &Status, now: Timestamp, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    if status.open.is_empty() {
+        lines.push("no promotion is open".to_owned());
+    }
+    for record in &status.open {
+        lines.extend(render::promotion(record, now, style));
+    }
+    for (place, ticket) in (1..).zip(&status.waiting) {
+        let since = render::duration(seconds_between(ticket.queued_at, now));
+        lines.push(format!(
+            "{place} in line: {}, for {since}",
+            ticket.promotion
+        ));
+    }
+    lines.extend(
+        status
+            .locks
+            .iter()
+            .map(|(target, holder)| format!("locked: {target} by {holder}")),
+    );
+    if !status.environments.is_empty() {
+        lines.push(String::new());
+        lines.extend(table(&status.environments, now).lines(style));
+    }
+    lines
+}
+
+fn table(environments: &[Environment], now: Timestamp) -> Table {
+    let mut table = Table::new(&[
+        "application",
+        "environment",
+        "promoted",
+        "last",
+        "outcome",
+        "ago",
+    ]);
+    for Environment {
+        application,
+        name,
+        last,
+        serving,
+    } in environments
+    {
+        let mut row = vec![
+            (Tone::Plain, application.clone()),
+            (Tone::Plain, name.clone()),
+            (
+                Tone::Strong,
+                serving.clone().unwrap_or_else(|| "nothing".to_owned()),
+            ),
+        ];
+        if let Some(last) = last {
+            row.push((Tone::Plain, last.id.version.to_string()));
+            row.push(render::outcome_cell(last.outcome));
+            let ago = last
+                .closed_at
+                .map(|closed| render::duration(seconds_between(closed, now)));
+            row.push((Tone::Faint, ago.unwrap_or_default()));
+        }
+        table.row(row);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_platform::store::TaskToken;
+
+    use super::*;
+    use crate::timeline::samples::{at, id, record};
+
+    fn status() -> Status {
+        let ended = |outcome, second| {
+            let mut promotion = record("prod", Some(outcome), vec![]).promotion;
+            promotion.closed_at = Some(at(second));
+            promotion
+        };
+        let mut promoted = ended(Outcome::Promoted, 10);
+        promoted.id.version = semver::Version::new(1, 0, 0);
+        let ticket = Ticket {
+            promotion: id(),
+            targets: vec!["arn:x".into()],
+            token: TaskToken("secret".into()),
+            queued_at: at(30),
+        };
+        Status {
+            open: vec![record("prod", None, vec![])],
+            waiting: vec![ticket],
+            locks: BTreeMap::from([("arn:x".to_owned(), "shop/prod/1.1.0/1".to_owned())]),
+            environments: vec![
+                environment("shop", "prod", &[promoted, ended(Outcome::RolledBack, 20)]),
+                environment("shop", "dev", &[]),
+            ],
+        }
+    }
+
+    #[test]
+    fn status_shows_what_is_open_waits_is_locked_and_how_it_ended() {
+        let expected = "\
+shop/prod/1.1.0/1  open  50 s
+1 in line: shop/prod/1.1.0/1, for 20 s
+locked: arn:x by shop/prod/1.1.0/1
+
+application  environment  promoted  last   outcome     ago
+shop         prod         1.0.0     1.1.0  RolledBack  30 s
+shop         dev          nothing";
+        assert_eq!(lines(&status(), at(50), Style::PLAIN).join("\n"), expected);
+    }
+
+    #[test]
+    fn nothing_open_is_said_and_no_token_is_ever_shown() {
+        let mut status = status();
+        let text = serde_json::to_string(&answer(&status, at(50))).expect("json");
+        assert!(
+            !text.contains("secret") && text.contains("queued_at"),
+            "{text}"
+        );
+        status.open.clear();
+        assert_eq!(
+            lines(&status, at(50), Style::PLAIN)[0],
+            "no promotion is open"
+        );
+    }
+}

@@ -1,0 +1,202 @@
+//! What ledger entries say: the facts that views and timelines are made of,
+//! and one line for people.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use sluice_domain::judge::{FunctionVerdict, Outcome};
+use sluice_domain::ledger::{Entry, Kind};
+
+use crate::paint::{Style, Tone};
+
+/// Alias weights moved.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Shifted {
+    /// The step, from 0.
+    pub step: usize,
+    /// The new version's weight, in percent.
+    pub weight: f64,
+    /// When the step had reached every alias of the group.
+    pub shifted_at: Timestamp,
+}
+
+/// The judge spoke.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Reached {
+    /// The step, from 0.
+    pub step: usize,
+    /// The new version's weight, in percent.
+    pub weight: f64,
+    /// Which look at the step this is, from 1. A step that is not watched has
+    /// none, and no verdict either.
+    pub look: u64,
+    /// What was said of the whole group.
+    pub outcome: Outcome,
+    /// Why.
+    pub rule: String,
+    /// Per function.
+    pub functions: BTreeMap<String, FunctionVerdict>,
+    /// The metrics that were asked for.
+    #[serde(default)]
+    pub queries: Vec<Value>,
+}
+
+/// The shift that an entry tells of, if it does.
+#[must_use]
+pub fn shifted(entry: &Entry) -> Option<Shifted> {
+    if entry.event.kind != Kind::TrafficShifted {
+        return None;
+    }
+    let mut facts = entry.event.facts.clone();
+    let object = facts.as_object_mut()?;
+    // An entry without its own time was recorded right after the shift.
+    object
+        .entry("shifted_at")
+        .or_insert_with(|| Value::String(entry.at.to_string()));
+    serde_json::from_value(facts).ok()
+}
+
+/// The verdict that an entry tells of, if it does.
+#[must_use]
+pub fn reached(entry: &Entry) -> Option<Reached> {
+    let is_verdict = entry.event.kind == Kind::VerdictReached;
+    is_verdict
+        .then(|| serde_json::from_value(entry.event.facts.clone()).ok())
+        .flatten()
+}
+
+/// What a verdict's outcome looks like.
+#[must_use]
+pub fn verdict_tone(outcome: Outcome) -> (Tone, &'static str) {
+    match outcome {
+        Outcome::Pass => (Tone::Good, "pass"),
+        Outcome::Fail => (Tone::Bad, "fail"),
+        Outcome::Inconclusive => (Tone::Doubt, "inconclusive"),
+    }
+}
+
+/// One line about an entry: when, what, and the facts that matter.
+#[must_use]
+pub fn line(entry: &Entry, style: Style) -> String {
+    let time = entry.at.strftime("%H:%M:%S").to_string();
+    let (tone, words) = words(entry);
+    let kind = style.paint(tone, &format!("{:<18}", entry.event.kind.name()));
+    format!("{}  {kind} {words}", style.paint(Tone::Faint, &time))
+        .trim_end()
+        .to_owned()
+}
+
+fn words(entry: &Entry) -> (Tone, String) {
+    let facts = &entry.event.facts;
+    if let Some(shift) = shifted(entry) {
+        return (
+            Tone::Strong,
+            format!(
+                "step {}: {} % on the new versions",
+                shift.step + 1,
+                shift.weight
+            ),
+        );
+    }
+    if let Some(reached) = reached(entry) {
+        let (tone, outcome) = verdict_tone(reached.outcome);
+        return (
+            tone,
+            format!(
+                "{outcome} at {} %, look {}: {}",
+                reached.weight, reached.look, reached.rule
+            ),
+        );
+    }
+    let tone = match entry.event.kind {
+        Kind::ReleaseRefused | Kind::Stranded | Kind::TrafficRolledBack => Tone::Bad,
+        Kind::ApprovalRequested | Kind::TargetsQueued | Kind::TakenOver => Tone::Doubt,
+        Kind::Committed => Tone::Good,
+        Kind::PromotionClosed
+            if facts.get("outcome").and_then(Value::as_str) == Some("promoted") =>
+        {
+            Tone::Good
+        }
+        Kind::PromotionClosed => Tone::Bad,
+        _ => Tone::Plain,
+    };
+    let by = if entry.event.kind == Kind::VoteCast {
+        format!("{}: ", entry.event.actor)
+    } else {
+        String::new()
+    };
+    (tone, format!("{by}{}", plain_facts(facts)))
+}
+
+/// The facts that fit into a line: names with short values.
+fn plain_facts(facts: &Value) -> String {
+    const LONGEST: usize = 120;
+    let Some(facts) = facts.as_object() else {
+        return String::new();
+    };
+    let words = facts.iter().filter_map(|(name, value)| {
+        let value = match value {
+            Value::String(text) if text.is_empty() => return None,
+            Value::String(text) => text.clone(),
+            Value::Number(_) | Value::Bool(_) => value.to_string(),
+            Value::Array(items) if !items.is_empty() => {
+                let items: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+                items?.join(" ")
+            }
+            _ => return None,
+        };
+        (value.chars().count() <= LONGEST).then(|| format!("{} {value}", name.replace('_', " ")))
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::timeline::samples::{entry, verdict};
+
+    #[test]
+    fn a_shift_is_told_in_percent_and_counts_steps_from_one() {
+        let entry = entry(
+            7,
+            Kind::TrafficShifted,
+            json!({"step": 0, "weight": 10.0, "shifted_at": "2026-01-01T00:00:06Z"}),
+        );
+        assert_eq!(
+            line(&entry, Style::PLAIN),
+            "00:00:07  TrafficShifted     step 1: 10 % on the new versions"
+        );
+    }
+
+    #[test]
+    fn a_shift_without_its_own_time_happened_when_it_was_recorded() {
+        let entry = entry(7, Kind::TrafficShifted, json!({"step": 0, "weight": 10.0}));
+        assert_eq!(shifted(&entry).expect("a shift").shifted_at, entry.at);
+    }
+
+    #[test]
+    fn a_verdict_is_told_with_its_rule_and_a_step_that_is_not_watched_has_none() {
+        let facts = verdict(0, 10.0, 3, "fail", (60.0, 9.0), Some((540.0, 2.0)));
+        let expected = "00:00:09  VerdictReached     fail at 10 %, look 3: harm of 2.00 % or more is excluded (at most 1.20 %)";
+        assert_eq!(
+            line(&entry(9, Kind::VerdictReached, facts), Style::PLAIN),
+            expected
+        );
+        let unwatched = json!({"step": 0, "weight": 10.0, "outcome": "pass", "rule": "not watched: this step has no bake"});
+        assert_eq!(reached(&entry(9, Kind::VerdictReached, unwatched)), None);
+    }
+
+    #[test]
+    fn unknown_facts_are_told_as_they_are_and_long_ones_left_out() {
+        let facts = json!({"outcome": "promoted", "lines": ["a", "b"], "deep": {"x": 1}, "long": "x".repeat(200), "none": null});
+        let entry = entry(1, Kind::PromotionClosed, facts);
+        assert_eq!(
+            line(&entry, Style::PLAIN),
+            "00:00:01  PromotionClosed    lines a b, outcome promoted"
+        );
+    }
+}

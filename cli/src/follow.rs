@@ -1,0 +1,142 @@
+//! Follows a release or a promotion until it is over: redrawn in place on a
+//! terminal, one line for each change elsewhere.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sluice_domain::promotion::{Outcome, PromotionId};
+use sluice_platform::store::Release;
+
+use crate::entries;
+use crate::error::{Error, Result};
+use crate::paint::{Output, Screen, Style};
+use crate::reader::Reader;
+use crate::render;
+use crate::view::{Record, ReleaseView};
+
+/// How long between two looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// How many looks in a row may fail before following ends.
+const PATIENCE: usize = 10;
+
+/// Follows a release until it is over.
+///
+/// # Errors
+/// When AWS keeps failing, or the output can't be written.
+pub async fn release(reader: &Reader, output: &Output, release: &Release) -> Result<ReleaseView> {
+    let mut view = reader.release_view(release).await?;
+    let mut follower = Follower::new(output);
+    loop {
+        for (environment, record) in &view.stages {
+            follower.tell(environment, record.as_ref())?;
+        }
+        follower.draw(|now, style| render::release(&view, now, style))?;
+        if view.is_over() {
+            return Ok(view);
+        }
+        tokio::time::sleep(EVERY).await;
+        match reader.refreshed_view(view.clone()).await {
+            Ok(next) => {
+                view = next;
+                follower.failures = 0;
+            }
+            Err(error) => follower.forgive(error)?,
+        }
+    }
+}
+
+/// Follows one promotion until it is over.
+///
+/// # Errors
+/// When AWS keeps failing, or the output can't be written.
+pub async fn promotion(reader: &Reader, output: &Output, id: &PromotionId) -> Result<Record> {
+    let absent = || {
+        Error::Absent(format!(
+            "there is no promotion {id}; `sluice history {}` lists those there are",
+            id.application
+        ))
+    };
+    let mut record = reader.record(id).await?.ok_or_else(absent)?;
+    let mut follower = Follower::new(output);
+    loop {
+        follower.tell(&id.environment, Some(&record))?;
+        follower.draw(|now, style| render::promotion(&record, now, style))?;
+        if record.is_over() {
+            return Ok(record);
+        }
+        tokio::time::sleep(EVERY).await;
+        match reader.refreshed(id, Some(record.clone())).await {
+            Ok(next) => {
+                record = next.ok_or_else(absent)?;
+                follower.failures = 0;
+            }
+            Err(error) => follower.forgive(error)?,
+        }
+    }
+}
+
+/// What was told already.
+struct Follower<'a> {
+    output: &'a Output,
+    screen: Screen,
+    told: std::collections::BTreeMap<String, u64>,
+    ended: std::collections::BTreeMap<String, Outcome>,
+    failures: usize,
+}
+
+impl<'a> Follower<'a> {
+    fn new(output: &'a Output) -> Self {
+        Self {
+            output,
+            screen: Screen::default(),
+            told: Default::default(),
+            ended: Default::default(),
+            failures: 0,
+        }
+    }
+
+    /// Where nothing is redrawn: a line for each thing that happened since.
+    fn tell(&mut self, environment: &str, record: Option<&Record>) -> Result<()> {
+        let Some(record) = record.filter(|_| !self.output.redraws()) else {
+            return Ok(());
+        };
+        let told = self.told.entry(environment.to_owned()).or_default();
+        for entry in record.entries.iter().filter(|entry| entry.sequence > *told) {
+            self.output.line(&format!(
+                "{environment}  {}",
+                entries::line(entry, self.output.style())
+            ))?;
+        }
+        *told = record.entries.last().map_or(*told, |entry| entry.sequence);
+        if let Some(outcome) = record.promotion.outcome
+            && self.ended.insert(environment.to_owned(), outcome) != Some(outcome)
+        {
+            let reason = record.promotion.reason.as_deref().unwrap_or_default();
+            let outcome = render::outcome(Some(outcome), self.output.style());
+            self.output
+                .line(format!("{environment}  {outcome}  {reason}").trim_end())?;
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self, lines: impl FnOnce(Timestamp, Style) -> Vec<String>) -> Result<()> {
+        if !self.output.redraws() {
+            return Ok(());
+        }
+        let lines = lines(Timestamp::now(), self.output.style());
+        self.output
+            .raw(&self.screen.frame(&lines, self.output.width()))
+    }
+
+    /// A look that failed is taken again, a few times: a release takes long,
+    /// and connections break.
+    fn forgive(&mut self, error: Error) -> Result<()> {
+        let passing = matches!(&error, Error::Fault(_) | Error::Store(_));
+        self.failures += 1;
+        if passing && self.failures < PATIENCE {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Reading the ledger. Only `record` writes it.
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use semver::Version;
+use sluice_domain::ledger::Entry;
+use sluice_platform::fault::Fault;
+
+/// Reads chains of the ledger table.
+#[derive(Clone)]
+pub struct LedgerReader {
+    client: Client,
+    table: String,
+}
+
+/// The chain of a release: what was asked for, and what was refused.
+#[must_use]
+pub fn release_chain(application: &str, version: &Version) -> String {
+    format!("release/{application}/{version}")
+}
+
+/// The chain of requests that name no release.
+pub const UNKNOWN_RELEASE: &str = "release/unknown";
+
+impl LedgerReader {
+    /// The table of this name.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
+        Self {
+            client: Client::new(config),
+            table: table.into(),
+        }
+    }
+
+    /// The entries of a chain after this sequence, in order. 0: all of them.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or an entry can't be read.
+    pub async fn entries(&self, chain: &str, after: u64) -> Result<Vec<Entry>, Fault> {
+        let operation = || format!("reading the ledger's chain {chain}");
+        let mut items = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :chain AND sk > :after")
+            .expression_attribute_values(":chain", AttributeValue::S(chain.to_owned()))
+            .expression_attribute_values(":after", AttributeValue::N(after.to_string()))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut entries = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|error| Fault::new(operation(), error))?;
+            let text = item
+                .get("entry")
+                .and_then(|entry| entry.as_s().ok())
+                .map_or("", String::as_str);
+            entries.push(
+                serde_json::from_str(text).map_err(|error| Fault::other(operation(), error))?,
+            );
+        }
+        Ok(entries)
+    }
+}

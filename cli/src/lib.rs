@@ -1,0 +1,76 @@
+//! The command `sluice`, and what it shares with whoever else shows releases:
+//! reading how things stand ([`reader`], [`view`]), what happened ([`timeline`],
+//! [`cost`]), and rendering it ([`paint`], [`render`]).
+//!
+//! Environment variables: `SLUICE_STACK` (the stack whose outputs name
+//! everything, default `sluice`), `SLUICE_DESK_URL` (instead of the stack's),
+//! `SLUICE_PERSON` and `SLUICE_APPROVAL_CODE` (for votes), `NO_COLOR`; beside
+//! these the AWS SDK's own, `AWS_ENDPOINT_URL` among them.
+//!
+//! What never happens here: a decision about a release. The command uploads,
+//! asks, votes, stops and reads; state machines and functions decide. It never
+//! writes the state table, the ledger or an alias.
+
+pub mod code;
+pub mod commands;
+pub mod context;
+pub mod cost;
+pub mod desk;
+pub mod entries;
+pub mod error;
+pub mod execution;
+pub mod follow;
+pub mod intake;
+pub mod ledger;
+pub mod pack;
+pub mod paint;
+pub mod parameters;
+pub mod reader;
+pub mod render;
+pub mod resources;
+pub mod settings_check;
+pub mod target;
+pub mod timeline;
+pub mod upload;
+pub mod view;
+
+use clap::Parser;
+
+use crate::context::Global;
+use crate::error::Exit;
+
+/// Releases Lambda applications step by step, and takes them back by itself.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit status:
+  0  promoted, or done
+  1  failed in another way
+  2  wrong usage
+  3  rolled back
+  4  rejected, expired or superseded
+  5  stranded: a person must look
+  6  refused";
+
+/// Runs the command line and answers its exit status.
+pub async fn run(cli: Cli) -> Exit {
+    let Cli { global, command } = cli;
+    let output = paint::Output::detect(global.json);
+    match command.run(&global, &output).await {
+        Ok(exit) => exit,
+        Err(error) => {
+            // Whoever reads the output has gone: nobody is left to tell.
+            if !error.is_closed_pipe() {
+                output.failure(&error);
+            }
+            error.exit()
+        }
+    }
+}

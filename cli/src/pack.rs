@@ -1,0 +1,323 @@
+//! Builds bundles: a folder with a template of `release.json` becomes one with
+//! the manifest and its artifacts.
+//!
+//! The template is `release.json` as the manifest describes it, with less in
+//! it: a function's `zip` names a directory or a `.zip` file, relative to the
+//! folder; evidence names its files by `key` without a digest; `schema`,
+//! `version`, `commit`, `author` and `co_authors` may be left out. They come
+//! from the command line or from git. The same input gives the same bytes.
+
+mod archive;
+mod git;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use semver::Version;
+use serde_json::{Map, Value, json};
+use sluice_domain::digest::Digest;
+use sluice_domain::document::Document as _;
+use sluice_domain::manifest::{Manifest, Person};
+
+pub use git::Facts;
+pub(crate) use git::person;
+
+use crate::error::{Error, Result};
+
+/// The manifest's name in a bundle, and the template's in a folder.
+pub const RELEASE_JSON: &str = "release.json";
+
+/// What the command line says of a release.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// The version.
+    pub version: Option<Version>,
+    /// The commit.
+    pub commit: Option<String>,
+    /// Who wrote the change.
+    pub author: Option<Person>,
+}
+
+/// A bundle in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bundle {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The manifest's bytes: their digest is the bundle's.
+    pub release_json: Vec<u8>,
+    /// The other files, by key.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// What a person should know of how it was made.
+    pub notes: Vec<String>,
+}
+
+impl Bundle {
+    /// The bundle digest.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.release_json)
+    }
+
+    /// The bundle in this folder: as it is if it was packed already, else packed.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn open(folder: &Path, given: &Given) -> Result<Self> {
+        let text = read(&folder.join(RELEASE_JSON))?;
+        if is_template(&text)? {
+            Self::pack(folder, given, git::Facts::read(folder))
+        } else {
+            Self::packed(folder, text)
+        }
+    }
+
+    /// Packs the folder. `facts` is what git knows of it.
+    ///
+    /// # Errors
+    /// When something is missing, or the result is no valid manifest.
+    pub fn pack(folder: &Path, given: &Given, facts: Option<git::Facts>) -> Result<Self> {
+        let text = read(&folder.join(RELEASE_JSON))?;
+        let mut template = object(&text)?;
+        let mut notes = Vec::new();
+        fill(&mut template, given, facts, &mut notes)?;
+        let mut files = BTreeMap::new();
+        pack_functions(folder, &mut template, &mut files)?;
+        pack_evidence(folder, &mut template, &mut files)?;
+        let draft = Value::Object(template).to_string();
+        let manifest = Manifest::parse(RELEASE_JSON, draft.as_bytes())?;
+        let mut release_json =
+            serde_json::to_vec_pretty(&manifest).map_err(|error| Error::Pack(error.to_string()))?;
+        release_json.push(b'\n');
+        Ok(Self {
+            manifest,
+            release_json,
+            files,
+            notes,
+        })
+    }
+
+    /// A folder that was packed already: every file is checked against its digest.
+    fn packed(folder: &Path, release_json: Vec<u8>) -> Result<Self> {
+        let manifest = Manifest::parse(RELEASE_JSON, &release_json)?;
+        let mut files = BTreeMap::new();
+        for artifact in manifest.artifacts() {
+            let bytes = read(&folder.join(&artifact.key))?;
+            check_digest(&artifact.key, &bytes, &artifact.digest)?;
+            files.insert(artifact.key, bytes);
+        }
+        Ok(Self {
+            manifest,
+            release_json,
+            files,
+            notes: Vec::new(),
+        })
+    }
+
+    /// Writes the bundle, `release.json` last.
+    ///
+    /// # Errors
+    /// When `out` is the folder of the template, or a file can't be written.
+    pub fn write(&self, out: &Path) -> Result<()> {
+        let manifest = out.join(RELEASE_JSON);
+        if let Ok(there) = fs::read(&manifest)
+            && is_template(&there).unwrap_or(true)
+        {
+            let message = format!(
+                "{} is a template, which the bundle would overwrite; name another folder with --out",
+                manifest.display()
+            );
+            return Err(Error::Pack(message));
+        }
+        for (key, bytes) in &self.files {
+            write(&out.join(key), bytes)?;
+        }
+        write(&manifest, &self.release_json)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(Error::file("read", path))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
+    }
+    fs::write(path, bytes).map_err(Error::file("write", path))
+}
+
+fn object(text: &[u8]) -> Result<Map<String, Value>> {
+    let invalid =
+        |found: String| Error::Pack(format!("{RELEASE_JSON}: {found}; expected a JSON object"));
+    match serde_json::from_slice(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(other) => Err(invalid(format!("found {other}"))),
+        Err(error) => Err(invalid(error.to_string())),
+    }
+}
+
+/// Whether anything is left for packing to fill in.
+fn is_template(text: &[u8]) -> Result<bool> {
+    let template = object(text)?;
+    let lacks = |name: &str| !template.contains_key(name);
+    let items = |name: &str| {
+        template
+            .get(name)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    let functions = template
+        .get("functions")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(Map::values);
+    let named = functions
+        .filter_map(|function| function.get("zip"))
+        .any(Value::is_string);
+    let undigested = items("evidence").any(|item| item.get("digest").is_none());
+    Ok(named
+        || undigested
+        || ["schema", "version", "commit", "author"]
+            .into_iter()
+            .any(lacks))
+}
+
+fn fill(
+    template: &mut Map<String, Value>,
+    given: &Given,
+    facts: Option<git::Facts>,
+    notes: &mut Vec<String>,
+) -> Result<()> {
+    template.entry("schema").or_insert(json!(1));
+    if let Some(version) = &given.version {
+        template.insert("version".into(), json!(version));
+    }
+    if !template.contains_key("version") {
+        return Err(Error::Usage(format!(
+            "{RELEASE_JSON} has no version; add it there or pass --version"
+        )));
+    }
+    let lacks_commit = given.commit.is_none() && !template.contains_key("commit");
+    let lacks_author = given.author.is_none() && !template.contains_key("author");
+    let absent = |what: &str| {
+        Error::Usage(format!(
+            "{RELEASE_JSON} has no {what}, and the folder has no git history to take it from; pass --{what}"
+        ))
+    };
+    if let Some(commit) = &given.commit {
+        template.insert("commit".into(), json!(commit));
+    } else if lacks_commit {
+        let facts = facts.as_ref().ok_or_else(|| absent("commit"))?;
+        template.insert("commit".into(), json!(facts.commit));
+        if facts.is_dirty {
+            notes.push(format!(
+                "the folder has changes that commit {} does not hold",
+                facts.commit.get(..12).unwrap_or(&facts.commit)
+            ));
+        }
+    }
+    if let Some(author) = &given.author {
+        template.insert("author".into(), json!(author));
+    } else if lacks_author {
+        let facts = facts.ok_or_else(|| absent("author"))?;
+        template.insert("author".into(), json!(facts.author));
+        if !facts.co_authors.is_empty() {
+            template
+                .entry("co_authors")
+                .or_insert(json!(facts.co_authors));
+        }
+    }
+    Ok(())
+}
+
+fn pack_functions(
+    folder: &Path,
+    template: &mut Map<String, Value>,
+    files: &mut BTreeMap<String, Vec<u8>>,
+) -> Result<()> {
+    let Some(functions) = template.get_mut("functions").and_then(Value::as_object_mut) else {
+        return Ok(());
+    };
+    for (name, function) in functions {
+        let Some(zip) = function.get_mut("zip") else {
+            continue;
+        };
+        let place = format!("{RELEASE_JSON}: functions.{name}.zip");
+        if let Some(path) = zip.as_str() {
+            let bytes = archive::of(&place, &folder.join(path))?;
+            let key = format!("{name}.zip");
+            *zip = json!({ "key": key, "digest": Digest::of(&bytes) });
+            files.insert(key, bytes);
+        } else {
+            take_named(folder, &place, zip, files)?;
+        }
+    }
+    Ok(())
+}
+
+fn pack_evidence(
+    folder: &Path,
+    template: &mut Map<String, Value>,
+    files: &mut BTreeMap<String, Vec<u8>>,
+) -> Result<()> {
+    let Some(evidence) = template.get_mut("evidence").and_then(Value::as_array_mut) else {
+        return Ok(());
+    };
+    for (index, item) in evidence.iter_mut().enumerate() {
+        take_named(
+            folder,
+            &format!("{RELEASE_JSON}: evidence[{index}]"),
+            item,
+            files,
+        )?;
+    }
+    Ok(())
+}
+
+/// Takes in the file that `item.key` names, and fills in or checks its digest.
+fn take_named(
+    folder: &Path,
+    place: &str,
+    item: &mut Value,
+    files: &mut BTreeMap<String, Vec<u8>>,
+) -> Result<()> {
+    let Some(item) = item.as_object_mut() else {
+        return Err(Error::Pack(format!(
+            "{place}: found {item}; expected the path of a directory or a .zip file"
+        )));
+    };
+    let Some(key) = item.get("key").and_then(Value::as_str).map(str::to_owned) else {
+        return Err(Error::Pack(format!(
+            "{place}: found no `key`; expected the path of a file in the folder"
+        )));
+    };
+    let path = folder.join(&key);
+    let bytes = fs::read(&path)
+        .map_err(|error| Error::Pack(format!("{place}: can't read {}: {error}", path.display())))?;
+    match item.get("digest").cloned() {
+        None => drop(item.insert("digest".into(), json!(Digest::of(&bytes)))),
+        Some(digest) => {
+            let expected: Digest = serde_json::from_value(digest)
+                .map_err(|error| Error::Pack(format!("{place}.digest: {error}")))?;
+            check_digest(&key, &bytes, &expected)?;
+        }
+    }
+    files.insert(key, bytes);
+    Ok(())
+}
+
+fn check_digest(key: &str, bytes: &[u8], expected: &Digest) -> Result<()> {
+    let found = Digest::of(bytes);
+    if found == *expected {
+        return Ok(());
+    }
+    Err(Error::Pack(format!(
+        "{key} has digest {found}; {RELEASE_JSON} expects {expected}: pack it again"
+    )))
+}
+
+#[cfg(test)]
+#[path = "pack/tests.rs"]
+mod tests;

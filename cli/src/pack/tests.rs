@@ -1,0 +1,256 @@
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+
+/// A folder that ends with this value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "sluice-pack-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let folder = Self(std::env::temp_dir().join(name));
+        fs::create_dir_all(&folder.0).expect("a folder");
+        folder
+    }
+
+    fn with(self, name: &str, text: &str) -> Self {
+        write(&self.0.join(name), text.as_bytes()).expect("a file");
+        self
+    }
+
+    fn pack(&self) -> Result<Bundle> {
+        Bundle::pack(&self.0, &Given::default(), Some(facts()))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn facts() -> Facts {
+    Facts {
+        commit: "0123456789012345678901234567890123456789".into(),
+        author: Person {
+            name: "Ada".into(),
+            email: "ada@example.com".into(),
+        },
+        co_authors: vec![Person {
+            name: "Bob".into(),
+            email: "bob@example.com".into(),
+        }],
+        is_dirty: false,
+    }
+}
+
+const TEMPLATE: &str = r#"{"application": "shop", "version": "1.1.0", "functions": {"checkout": {"zip": "checkout"}}}"#;
+
+fn shop() -> Folder {
+    Folder::new()
+        .with("release.json", TEMPLATE)
+        .with("checkout/bootstrap", "#!/bin/sh")
+        .with("checkout/lib/b.py", "b")
+        .with("checkout/a.py", "a")
+}
+
+#[test]
+fn a_template_becomes_a_manifest_with_digests_and_the_facts_of_git() {
+    let bundle = shop().pack().expect("packed");
+    let zip = bundle.manifest.functions["checkout"]
+        .zip
+        .clone()
+        .expect("a zip");
+    assert_eq!(zip.key, "checkout.zip");
+    assert_eq!(zip.digest, Digest::of(&bundle.files["checkout.zip"]));
+    assert_eq!(
+        (bundle.manifest.schema, bundle.manifest.commit),
+        (1, facts().commit)
+    );
+    assert_eq!(
+        (bundle.manifest.author, bundle.manifest.co_authors),
+        (facts().author, facts().co_authors)
+    );
+}
+
+#[test]
+fn the_same_files_give_the_same_bytes_whenever_and_wherever_they_are_packed() {
+    let (one, two) = (shop(), shop());
+    let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    fs::File::options()
+        .write(true)
+        .open(two.0.join("checkout/a.py"))
+        .expect("open")
+        .set_modified(old)
+        .expect("aged");
+    assert_eq!(one.pack().expect("packed"), two.pack().expect("packed"));
+}
+
+#[test]
+fn entries_are_sorted_and_bootstrap_may_be_run_whatever_its_mode_was() {
+    let bundle = shop().pack().expect("packed");
+    let bytes = std::io::Cursor::new(bundle.files["checkout.zip"].clone());
+    let mut zip = zip::ZipArchive::new(bytes).expect("a zip");
+    let names: Vec<String> = zip.file_names().map(str::to_owned).collect();
+    assert_eq!(names, ["a.py", "bootstrap", "lib/b.py"]);
+    let mode = |name: &str, zip: &mut zip::ZipArchive<_>| {
+        zip.by_name(name)
+            .expect("there")
+            .unix_mode()
+            .expect("a mode")
+            & 0o777
+    };
+    assert_eq!(mode("bootstrap", &mut zip), 0o755);
+    assert_eq!(mode("a.py", &mut zip), 0o644);
+}
+
+#[test]
+fn a_missing_directory_is_refused_with_its_place_and_path() {
+    let error = Folder::new()
+        .with("release.json", TEMPLATE)
+        .pack()
+        .expect_err("refused")
+        .to_string();
+    assert!(
+        error.contains("functions.checkout.zip: can't read") && error.contains("checkout"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_zip_and_an_empty_directory_are_refused() {
+    let file = Folder::new()
+        .with("release.json", TEMPLATE)
+        .with("checkout", "code");
+    assert!(
+        file.pack()
+            .expect_err("refused")
+            .to_string()
+            .contains("expected a directory or a .zip file")
+    );
+    let empty = Folder::new().with("release.json", TEMPLATE);
+    fs::create_dir(empty.0.join("checkout")).expect("a folder");
+    assert!(
+        empty
+            .pack()
+            .expect_err("refused")
+            .to_string()
+            .contains("is empty")
+    );
+}
+
+#[test]
+fn a_link_out_of_the_directory_is_refused() {
+    let folder = shop();
+    std::os::unix::fs::symlink("/etc/hostname", folder.0.join("checkout/link")).expect("a link");
+    assert!(
+        folder
+            .pack()
+            .expect_err("refused")
+            .to_string()
+            .contains("neither a file nor a link")
+    );
+}
+
+#[test]
+fn missing_evidence_is_refused_and_present_evidence_gets_its_digest() {
+    let template = r#"{"application": "shop", "version": "1.1.0", "functions": {"checkout": {"zip": "checkout"}},
+        "evidence": [{"kind": "junit", "key": "reports/junit.xml"}]}"#;
+    let folder = shop().with("release.json", template);
+    assert!(
+        folder
+            .pack()
+            .expect_err("refused")
+            .to_string()
+            .contains("evidence[0]: can't read")
+    );
+    let bundle = folder
+        .with("reports/junit.xml", "<x/>")
+        .pack()
+        .expect("packed");
+    assert_eq!(bundle.manifest.evidence[0].digest, Digest::of(b"<x/>"));
+    assert!(bundle.files.contains_key("reports/junit.xml"));
+}
+
+#[test]
+fn without_git_the_command_line_must_name_commit_and_author() {
+    let folder = shop();
+    let error = Bundle::pack(&folder.0, &Given::default(), None).expect_err("refused");
+    assert!(error.to_string().contains("pass --commit"), "{error}");
+    let given = Given {
+        commit: Some("a".repeat(40)),
+        author: Some(facts().author),
+        version: Some(Version::new(2, 0, 0)),
+    };
+    let bundle = Bundle::pack(&folder.0, &given, None).expect("packed");
+    assert_eq!(
+        (bundle.manifest.version, bundle.manifest.commit),
+        (Version::new(2, 0, 0), "a".repeat(40))
+    );
+}
+
+#[test]
+fn an_invalid_manifest_is_refused_with_its_field() {
+    let folder = shop().with(
+        "release.json",
+        &TEMPLATE.replace("\"functions\"", "\"smoke\": 1, \"functions\""),
+    );
+    assert!(
+        folder
+            .pack()
+            .expect_err("refused")
+            .to_string()
+            .contains("unknown field `smoke`")
+    );
+}
+
+#[test]
+fn a_packed_folder_is_opened_as_it_is_and_a_changed_artifact_is_refused() {
+    let (folder, out) = (shop(), Folder::new());
+    let bundle = folder.pack().expect("packed");
+    bundle.write(&out.0).expect("written");
+    let opened = Bundle::open(&out.0, &Given::default()).expect("opened");
+    assert_eq!(
+        (opened.digest(), &opened.files),
+        (bundle.digest(), &bundle.files)
+    );
+    write(&out.0.join("checkout.zip"), b"other").expect("written");
+    let error = Bundle::open(&out.0, &Given::default())
+        .expect_err("refused")
+        .to_string();
+    assert!(
+        error.contains("checkout.zip has digest") && error.contains("pack it again"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_template_is_not_overwritten_by_its_bundle() {
+    let folder = shop();
+    let error = folder
+        .pack()
+        .expect("packed")
+        .write(&folder.0)
+        .expect_err("refused")
+        .to_string();
+    assert!(error.contains("name another folder with --out"), "{error}");
+}
+
+#[test]
+fn people_are_read_as_git_writes_them() {
+    assert_eq!(git::person("Ada <ada@example.com>"), Some(facts().author));
+    for text in [
+        "Ada",
+        "<ada@example.com>",
+        "Ada <ada>",
+        "Ada <ada@example.com",
+    ] {
+        assert_eq!(git::person(text), None, "{text}");
+    }
+}

@@ -1,0 +1,371 @@
+//! Text for terminals and for pipes: colour, tables, bars, redrawing in place.
+//!
+//! Colour and redrawing happen on a terminal alone, and `NO_COLOR` turns colour
+//! off there too. Everything that renders answers lines; only [`Output`] prints.
+
+use std::ffi::OsStr;
+use std::io::{IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// What a text means, which decides its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// No meaning of its own.
+    Plain,
+    /// As hoped.
+    Good,
+    /// Harm.
+    Bad,
+    /// Not known yet, or worth a look.
+    Doubt,
+    /// Beside the point.
+    Faint,
+    /// To be read first.
+    Strong,
+}
+
+/// Whether texts are coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    colour: bool,
+}
+
+impl Style {
+    /// No colour.
+    pub const PLAIN: Self = Self { colour: false };
+    /// Colour.
+    pub const COLOUR: Self = Self { colour: true };
+
+    /// Colour on a terminal that can show it, unless `NO_COLOR` is set to
+    /// anything but nothing (no-color.org).
+    #[must_use]
+    pub fn choose(is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> Self {
+        let unwanted = no_color.is_some_and(|value| !value.is_empty());
+        Self {
+            colour: is_terminal && !unwanted && term.is_none_or(|term| term != "dumb"),
+        }
+    }
+
+    /// The text in the colour of its meaning.
+    #[must_use]
+    pub fn paint(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Plain => return text.to_owned(),
+            Tone::Good => "32",
+            Tone::Bad => "31",
+            Tone::Doubt => "33",
+            Tone::Faint => "2",
+            Tone::Strong => "1",
+        };
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// A bar of this many characters, filled to `fraction`.
+#[must_use]
+pub fn bar(fraction: f64, width: usize) -> String {
+    let full = ((fraction.clamp(0.0, 1.0) * width as f64).round() as usize).min(width);
+    format!("{}{}", "█".repeat(full), "░".repeat(width - full))
+}
+
+/// A table without lines.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    rows: Vec<Vec<(Tone, String)>>,
+}
+
+impl Table {
+    /// A table with these headings.
+    #[must_use]
+    pub fn new(headings: &[&str]) -> Self {
+        Self {
+            rows: vec![
+                headings
+                    .iter()
+                    .map(|heading| (Tone::Faint, (*heading).to_owned()))
+                    .collect(),
+            ],
+        }
+    }
+
+    /// A table without headings.
+    #[must_use]
+    pub fn bare() -> Self {
+        Self::default()
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: Vec<(Tone, String)>) {
+        self.rows.push(cells);
+    }
+
+    /// Its lines. Columns are as wide as their longest cell; nothing trails.
+    #[must_use]
+    pub fn lines(&self, style: Style) -> Vec<String> {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
+        let width = |column: usize| {
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|(_, cell)| length(cell))
+                .max()
+                .unwrap_or_default()
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let line = |row: &Vec<(Tone, String)>| {
+            let last = row
+                .iter()
+                .rposition(|(_, cell)| !cell.is_empty())
+                .map_or(0, |last| last + 1);
+            let cells = row[..last].iter().zip(&widths).enumerate().map(
+                |(column, ((tone, cell), width))| {
+                    let padding = if column + 1 == last {
+                        0
+                    } else {
+                        width - length(cell)
+                    };
+                    format!("{}{}", style.paint(*tone, cell), " ".repeat(padding))
+                },
+            );
+            cells.collect::<Vec<_>>().join("  ")
+        };
+        self.rows.iter().map(line).collect()
+    }
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// The line cut to this many visible characters. Escape sequences take no room.
+#[must_use]
+pub fn fit(line: &str, width: usize) -> String {
+    let mut fitted = String::with_capacity(line.len());
+    let (mut seen, mut escaped) = (0, false);
+    for c in line.chars() {
+        if escaped || c == '\x1b' {
+            escaped = c != 'm';
+        } else if seen == width {
+            // Later escape sequences are kept: one of them ends the colour.
+            continue;
+        } else {
+            seen += 1;
+        }
+        fitted.push(c);
+    }
+    fitted
+}
+
+/// Lines that replace each other in place.
+#[derive(Debug, Default)]
+pub struct Screen {
+    drawn: usize,
+}
+
+impl Screen {
+    /// What to print so that these lines stand where the last ones stood.
+    #[must_use]
+    pub fn frame(&mut self, lines: &[String], width: usize) -> String {
+        let mut frame = String::new();
+        if self.drawn > 0 {
+            frame.push_str(&format!("\x1b[{}A", self.drawn));
+        }
+        for line in lines {
+            frame.push_str("\r\x1b[2K");
+            frame.push_str(&fit(line, width));
+            frame.push('\n');
+        }
+        frame.push_str("\x1b[0J");
+        self.drawn = lines.len();
+        frame
+    }
+}
+
+/// Where a command's words go.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    json: bool,
+    style: Style,
+    redraws: bool,
+    width: usize,
+}
+
+impl Output {
+    /// Looks at standard output and the environment.
+    #[must_use]
+    pub fn detect(json: bool) -> Self {
+        let is_terminal = std::io::stdout().is_terminal() && !json;
+        let (no_color, term) = (std::env::var_os("NO_COLOR"), std::env::var_os("TERM"));
+        let dumb = term.as_deref().is_some_and(|term| term == "dumb");
+        let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok();
+        Self {
+            json,
+            style: Style::choose(is_terminal, no_color.as_deref(), term.as_deref()),
+            redraws: is_terminal && !dumb,
+            width: size
+                .map(|size| usize::from(size.ws_col))
+                .filter(|width| *width > 0)
+                .unwrap_or(100),
+        }
+    }
+
+    /// Whether one JSON document is asked for.
+    #[must_use]
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether lines may be redrawn in place.
+    #[must_use]
+    pub fn redraws(&self) -> bool {
+        self.redraws
+    }
+
+    /// How texts are coloured.
+    #[must_use]
+    pub fn style(&self) -> Style {
+        self.style
+    }
+
+    /// How many characters a line may have.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Prints a line of the answer. With `--json` it is no part of the answer
+    /// and goes to standard error.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn line(&self, line: &str) -> Result<()> {
+        if self.json {
+            return writeln!(std::io::stderr().lock(), "{line}").map_err(Error::Output);
+        }
+        self.raw(&format!("{line}\n"))
+    }
+
+    /// Prints lines of the answer.
+    ///
+    /// # Errors
+    /// When they can't be written.
+    pub fn lines(&self, lines: &[String]) -> Result<()> {
+        lines.iter().try_for_each(|line| self.line(line))
+    }
+
+    /// Prints text as it is.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn raw(&self, text: &str) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(Error::Output)
+    }
+
+    /// Prints the answer: the document with `--json`, else the lines.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn answer<T: Serialize>(
+        &self,
+        document: &T,
+        lines: impl FnOnce(Style) -> Vec<String>,
+    ) -> Result<()> {
+        if !self.json {
+            return self.lines(&lines(self.style));
+        }
+        let text =
+            serde_json::to_string_pretty(document).map_err(|error| Error::Output(error.into()))?;
+        self.raw(&format!("{text}\n"))
+    }
+
+    /// Tells of a failure. Nothing is left to do if even that fails.
+    pub fn failure(&self, error: &Error) {
+        if self.json {
+            let document =
+                serde_json::json!({ "error": error.to_string(), "exit": error.exit() as u8 });
+            let _ = self.raw(&format!("{document:#}\n"));
+        }
+        let _ = writeln!(std::io::stderr().lock(), "sluice: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_needs_a_terminal_that_can_and_a_person_who_wants_it() {
+        let os = OsStr::new;
+        assert_eq!(Style::choose(true, None, Some(os("xterm"))), Style::COLOUR);
+        assert_eq!(Style::choose(true, Some(os("")), None), Style::COLOUR);
+        assert_eq!(Style::choose(true, Some(os("1")), None), Style::PLAIN);
+        assert_eq!(Style::choose(false, None, None), Style::PLAIN);
+        assert_eq!(Style::choose(true, None, Some(os("dumb"))), Style::PLAIN);
+    }
+
+    #[test]
+    fn plain_text_has_no_escape_sequence_and_coloured_text_ends_its_colour() {
+        assert_eq!(Style::PLAIN.paint(Tone::Bad, "fail"), "fail");
+        assert_eq!(
+            Style::COLOUR.paint(Tone::Bad, "fail"),
+            "\x1b[31mfail\x1b[0m"
+        );
+    }
+
+    #[test]
+    fn a_bar_is_as_wide_as_asked_whatever_the_fraction() {
+        for (fraction, expected) in [
+            (0.0, "░░░░"),
+            (0.5, "██░░"),
+            (1.0, "████"),
+            (7.0, "████"),
+            (-1.0, "░░░░"),
+        ] {
+            assert_eq!(bar(fraction, 4), expected);
+        }
+    }
+
+    #[test]
+    fn columns_align_with_and_without_colour() {
+        let mut table = Table::new(&["name", "n"]);
+        table.row(vec![(Tone::Good, "é".into()), (Tone::Plain, "1".into())]);
+        table.row(vec![
+            (Tone::Plain, "checkout".into()),
+            (Tone::Plain, String::new()),
+        ]);
+        assert_eq!(
+            table.lines(Style::PLAIN),
+            ["name      n", "é         1", "checkout"]
+        );
+        assert_eq!(table.lines(Style::COLOUR)[1], "\x1b[32mé\x1b[0m         1");
+    }
+
+    #[test]
+    fn a_line_is_cut_without_leaving_a_colour_open() {
+        assert_eq!(fit("abcdef", 3), "abc");
+        assert_eq!(fit("\x1b[31mabcdef\x1b[0m", 3), "\x1b[31mabc\x1b[0m");
+    }
+
+    #[test]
+    fn a_frame_goes_back_over_the_one_before_and_clears_what_is_left_of_it() {
+        let mut screen = Screen::default();
+        assert_eq!(
+            screen.frame(&["one".into(), "two".into()], 80),
+            "\r\x1b[2Kone\n\r\x1b[2Ktwo\n\x1b[0J"
+        );
+        assert_eq!(
+            screen.frame(&["one".into()], 80),
+            "\x1b[2A\r\x1b[2Kone\n\x1b[0J"
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! Environment settings in Parameter Store, as text: reading all, writing one.
+
+use aws_config::SdkConfig;
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::types::{ParameterTier, ParameterType};
+use sluice_platform::fault::Fault;
+use sluice_platform::settings::parameter;
+
+use crate::error::{Error, Result};
+
+/// A standard parameter holds this many bytes.
+const STANDARD: usize = 4096;
+/// An advanced one this many.
+const LARGEST: usize = 8192;
+
+/// Settings as they are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The application.
+    pub application: String,
+    /// The environment.
+    pub environment: String,
+    /// The document.
+    pub text: String,
+    /// The parameter's version.
+    pub version: i64,
+}
+
+/// All settings, or those of one application, by name.
+///
+/// # Errors
+/// When Parameter Store fails.
+pub async fn list(config: &SdkConfig, application: Option<&str>) -> Result<Vec<Stored>> {
+    let folder = application.map_or_else(
+        || "/sluice".to_owned(),
+        |application| format!("/sluice/{application}"),
+    );
+    let request = Client::new(config)
+        .get_parameters_by_path()
+        .path(&folder)
+        .recursive(true)
+        .with_decryption(true);
+    let mut pages = request.into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page
+            .map_err(|error| Fault::new(format!("ssm:GetParametersByPath of {folder}"), error))?;
+        found.extend(page.parameters().iter().filter_map(|parameter| {
+            let (application, environment) = parameter
+                .name()?
+                .strip_prefix("/sluice/")?
+                .split_once('/')?;
+            Some(Stored {
+                application: application.to_owned(),
+                environment: environment.to_owned(),
+                text: parameter.value().unwrap_or_default().to_owned(),
+                version: parameter.version(),
+            })
+        }));
+    }
+    found.sort_by(|one, two| {
+        (&one.application, &one.environment).cmp(&(&two.application, &two.environment))
+    });
+    Ok(found)
+}
+
+/// The settings of one environment.
+///
+/// # Errors
+/// When there are none, or Parameter Store fails.
+pub async fn get(config: &SdkConfig, application: &str, environment: &str) -> Result<Stored> {
+    let found = list(config, Some(application)).await?;
+    let missing = || {
+        let name = parameter(application, environment);
+        Error::Absent(format!(
+            "there is no parameter {name}; write it with `sluice env put {application} {environment} FILE`"
+        ))
+    };
+    found
+        .into_iter()
+        .find(|stored| stored.environment == environment)
+        .ok_or_else(missing)
+}
+
+/// Writes the settings of one environment, and answers the parameter's version.
+///
+/// # Errors
+/// When they are too large, or Parameter Store fails.
+pub async fn put(
+    config: &SdkConfig,
+    application: &str,
+    environment: &str,
+    text: &str,
+) -> Result<i64> {
+    let name = parameter(application, environment);
+    let tier = tier(&name, text.len())?;
+    let request = Client::new(config)
+        .put_parameter()
+        .name(&name)
+        .value(text)
+        .r#type(ParameterType::String)
+        .tier(tier)
+        .overwrite(true)
+        .description(format!("How releases of {application} enter {environment}"));
+    let answer = request
+        .send()
+        .await
+        .map_err(|error| Fault::new(format!("ssm:PutParameter of {name}"), error))?;
+    Ok(answer.version())
+}
+
+fn tier(name: &str, size: usize) -> Result<ParameterTier> {
+    if size > LARGEST {
+        return Err(Error::Usage(format!(
+            "{name} would have {size} bytes; Parameter Store holds {LARGEST} at most"
+        )));
+    }
+    Ok(if size > STANDARD {
+        ParameterTier::Advanced
+    } else {
+        ParameterTier::Standard
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_do_not_fit_a_standard_parameter_become_an_advanced_one() {
+        assert_eq!(tier("/x", 4096).expect("fits"), ParameterTier::Standard);
+        assert_eq!(tier("/x", 4097).expect("fits"), ParameterTier::Advanced);
+        let error = tier("/x", 8193).expect_err("too large").to_string();
+        assert!(
+            error.contains("8193 bytes; Parameter Store holds 8192"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,322 @@
+//! Reads how promotions and releases stand, from the state table, the ledger
+//! and Step Functions.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use sluice_domain::naming;
+use sluice_domain::promotion::{Promotion, PromotionId};
+use sluice_platform::store::{Part, Release, Store, StoreError};
+
+use crate::error::{Error, Result};
+use crate::execution::{Executions, execution_arn};
+use crate::ledger::LedgerReader;
+use crate::resources::Resources;
+use crate::target::ReleaseTarget;
+use crate::timeline::{ReleaseTimeline, Taken, Timeline};
+use crate::view::{Question, Record, ReleaseView};
+
+/// Reads promotions and releases.
+#[derive(Clone)]
+pub struct Reader {
+    /// The state table.
+    pub store: Store,
+    /// The ledger.
+    pub ledger: LedgerReader,
+    /// Step Functions.
+    pub executions: Executions,
+    lambda: aws_sdk_lambda::Client,
+    promote_machine: String,
+    rollout_machine: String,
+}
+
+impl Reader {
+    /// From the resources of a stack.
+    ///
+    /// # Errors
+    /// When the stack lacks an output.
+    pub fn new(config: &SdkConfig, resources: &Resources) -> Result<Self> {
+        Ok(Self {
+            store: Store::new(config, resources.state_table()?.to_owned()),
+            ledger: LedgerReader::new(config, resources.ledger_table()?),
+            executions: Executions::new(config),
+            lambda: aws_sdk_lambda::Client::new(config),
+            promote_machine: resources.promote_machine()?.to_owned(),
+            rollout_machine: resources.rollout_machine()?.to_owned(),
+        })
+    }
+
+    /// The ARN of a promotion's rollout, whether it was started or not.
+    #[must_use]
+    pub fn rollout_arn(&self, promotion: &Promotion) -> String {
+        let name = naming::promotion_execution(&promotion.id, &promotion.bundle.digest);
+        execution_arn(&self.rollout_machine, &name)
+    }
+
+    /// Everything about a promotion. None: it was not opened yet.
+    ///
+    /// # Errors
+    /// When AWS fails.
+    pub async fn record(&self, id: &PromotionId) -> Result<Option<Record>> {
+        self.refreshed(id, None).await
+    }
+
+    /// The record once more, with what has changed since.
+    ///
+    /// # Errors
+    /// When AWS fails.
+    pub async fn refreshed(
+        &self,
+        id: &PromotionId,
+        before: Option<Record>,
+    ) -> Result<Option<Record>> {
+        let promotion = match self.store.promotion(id).await {
+            Ok((promotion, _)) => promotion,
+            Err(StoreError::Missing(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let (plan, versions, mut entries) = match before {
+            Some(before) => (before.plan, before.versions, before.entries),
+            None => (None, BTreeMap::new(), Vec::new()),
+        };
+        let plan = match plan {
+            Some(plan) => Some(plan),
+            None => self.store.part(id, Part::Plan).await?,
+        };
+        let versions = if versions.is_empty() {
+            self.store
+                .part(id, Part::Versions)
+                .await?
+                .unwrap_or_default()
+        } else {
+            versions
+        };
+        let last = entries
+            .last()
+            .map_or(0, |entry: &sluice_domain::ledger::Entry| entry.sequence);
+        entries.extend(self.ledger.entries(&id.to_string(), last).await?);
+        let standing = self.executions.standing(&promotion.execution_arn).await?;
+        let runs = standing.is_some_and(|standing| standing.runs());
+        let (state, approval) = if runs {
+            (self.state(&promotion).await, self.question(id).await?)
+        } else {
+            (None, None)
+        };
+        Ok(Some(Record {
+            promotion,
+            plan,
+            versions,
+            entries,
+            approval,
+            state,
+            runs,
+        }))
+    }
+
+    /// Where the promotion is: its own state, or its rollout's. Best effort:
+    /// few people may read histories, and everybody may see the rest.
+    async fn state(&self, promotion: &Promotion) -> Option<String> {
+        let state = self
+            .executions
+            .state(&promotion.execution_arn)
+            .await
+            .ok()??;
+        if state != "Rollout" {
+            return Some(state);
+        }
+        let child = self.executions.state(&self.rollout_arn(promotion)).await;
+        child.ok().flatten().or(Some(state))
+    }
+
+    /// The open question of a promotion to people, if there is one.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn question(&self, id: &PromotionId) -> Result<Option<Question>> {
+        let Some(name) = self.store.part::<String>(id, Part::Approval).await? else {
+            return Ok(None);
+        };
+        let Some(open) = self.store.request(&name).await? else {
+            return Ok(None);
+        };
+        let votes = self.store.votes(&name).await?;
+        Ok(Some(Question {
+            request: open.request,
+            state: open.state,
+            votes,
+        }))
+    }
+
+    /// The release that is meant: its last attempt, unless one is named.
+    ///
+    /// # Errors
+    /// When there is none, or DynamoDB fails.
+    pub async fn release(&self, target: &ReleaseTarget) -> Result<Release> {
+        let application = &target.application;
+        let version = match &target.version {
+            Some(version) => version.clone(),
+            None => {
+                let promotions = self.store.promotions_of(application).await?;
+                let last = promotions
+                    .into_iter()
+                    .map(|(promotion, _)| promotion)
+                    .max_by_key(|promotion| promotion.opened_at);
+                let none = || Error::Absent(format!("nothing of {application} was ever promoted"));
+                last.ok_or_else(none)?.id.version
+            }
+        };
+        let mut attempts = self.store.releases(application, &version).await?;
+        let wanted = match target.attempt {
+            Some(attempt) => attempts
+                .into_iter()
+                .find(|release| release.attempt == attempt),
+            None => attempts.pop(),
+        };
+        wanted.ok_or_else(|| {
+            Error::Absent(format!(
+                "there is no such release of {application} {version}"
+            ))
+        })
+    }
+
+    /// A release as it stands.
+    ///
+    /// # Errors
+    /// When AWS fails.
+    pub async fn release_view(&self, release: &Release) -> Result<ReleaseView> {
+        let stages = release
+            .environments
+            .iter()
+            .map(|environment| (environment.clone(), None))
+            .collect();
+        self.refreshed_view(ReleaseView {
+            release: release.clone(),
+            standing: None,
+            stages,
+        })
+        .await
+    }
+
+    /// The view once more, with what has changed since.
+    ///
+    /// # Errors
+    /// When AWS fails.
+    pub async fn refreshed_view(&self, mut view: ReleaseView) -> Result<ReleaseView> {
+        // The execution first: what it had done by then is seen below.
+        view.standing = self
+            .executions
+            .standing(&view.release.execution_arn)
+            .await?;
+        for (environment, stage) in &mut view.stages {
+            if stage.as_ref().is_some_and(Record::is_over) {
+                continue;
+            }
+            let id = PromotionId {
+                application: view.release.application.clone(),
+                environment: environment.clone(),
+                version: view.release.version.clone(),
+                attempt: view.release.attempt,
+            };
+            *stage = self.refreshed(&id, stage.take()).await?;
+            // One after the other: behind an open one nothing has begun.
+            if stage.as_ref().is_none_or(|record| !record.is_over()) {
+                break;
+            }
+        }
+        Ok(view)
+    }
+
+    /// What a promotion came to.
+    ///
+    /// # Errors
+    /// When AWS fails.
+    pub async fn timeline(&self, record: &Record, now: Timestamp) -> Result<Timeline> {
+        Ok(Timeline::of(record, self.taken(record).await?, now))
+    }
+
+    /// What a release came to.
+    ///
+    /// # Errors
+    /// When AWS fails.
+    pub async fn release_timeline(
+        &self,
+        view: &ReleaseView,
+        now: Timestamp,
+    ) -> Result<ReleaseTimeline> {
+        let mut promotions = Vec::new();
+        for record in view.stages.iter().filter_map(|(_, record)| record.as_ref()) {
+            promotions.push(self.timeline(record, now).await?);
+        }
+        let own = match view.standing {
+            Some(_) => Some(
+                self.executions
+                    .trace(&view.release.execution_arn)
+                    .await?
+                    .state_transitions,
+            ),
+            None => None,
+        };
+        Ok(ReleaseTimeline::of(view, own, promotions))
+    }
+
+    /// What the executions of a promotion took. None: they are gone, Step
+    /// Functions keeps them for 90 days.
+    async fn taken(&self, record: &Record) -> Result<Option<Taken>> {
+        let promotion = &record.promotion;
+        if self
+            .executions
+            .standing(&promotion.execution_arn)
+            .await?
+            .is_none()
+        {
+            return Ok(None);
+        }
+        let mut taken = Taken {
+            state_transitions: 0,
+            calls: 0,
+            gb_seconds: 0.0,
+        };
+        self.add_taken(&mut taken, &promotion.execution_arn, &self.promote_machine)
+            .await?;
+        let rollout = self.rollout_arn(promotion);
+        if self.executions.standing(&rollout).await?.is_some() {
+            self.add_taken(&mut taken, &rollout, &self.rollout_machine)
+                .await?;
+        }
+        Ok(Some(taken))
+    }
+
+    async fn add_taken(&self, taken: &mut Taken, execution: &str, machine: &str) -> Result<()> {
+        let trace = self.executions.trace(execution).await?;
+        let functions = self.executions.functions(machine).await?;
+        let mut memory = BTreeMap::new();
+        taken.state_transitions += trace.state_transitions;
+        taken.calls += trace.calls.len() as u64;
+        for (state, seconds) in trace.calls {
+            let Some(function) = functions.get(&state) else {
+                continue;
+            };
+            if !memory.contains_key(function) {
+                memory.insert(function.clone(), self.memory_gb(function).await);
+            }
+            taken.gb_seconds += seconds * memory.get(function).copied().unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// A function's memory in GB; Lambda's least where it can't be read.
+    async fn memory_gb(&self, function: &str) -> f64 {
+        let answer = self
+            .lambda
+            .get_function_configuration()
+            .function_name(function)
+            .send()
+            .await;
+        let megabytes = answer
+            .ok()
+            .and_then(|configuration| configuration.memory_size)
+            .unwrap_or(128);
+        f64::from(megabytes) / 1024.0
+    }
+}

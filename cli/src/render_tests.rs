@@ -1,0 +1,122 @@
+use super::*;
+use crate::timeline::Taken;
+use crate::timeline::samples::{at, prod_entries, record, release_view};
+
+fn baking() -> Record {
+    let mut entries = prod_entries();
+    entries.truncate(3);
+    let mut record = record("prod", None, entries);
+    record.state = Some("Bake".into());
+    record
+}
+
+#[test]
+fn a_baking_release_shows_state_weight_counts_and_verdict() {
+    let mut view = release_view(&["dev", "prod", "late"]);
+    view.stages[0].1 = Some(record("dev", Some(Outcome::Promoted), vec![]));
+    view.stages[1].1 = Some(baking());
+    let digest = view.release.bundle.digest.short().to_owned();
+    let expected = format!(
+        "\
+shop 1.1.0  attempt 1, bundle {digest}
+  dev   Promoted  1 min 00 s
+  prod  Bake  20 s
+    step 1 of 2: 10 % on the new versions
+    ███████████████░░░░░░░░░░░░░░░  10 s of 20 s
+    function  versions  verdict       new             beside it        effect   interval
+    checkout  3 → 4     inconclusive  0 of 60 failed  2 of 540 failed  +0.46 %  [-1.20 %, +3.10 %]
+    look 1: inconclusive: harm of 2.00 % or more is excluded (at most 1.20 %)
+  late  not begun"
+    );
+    assert_eq!(release(&view, at(20), Style::PLAIN).join("\n"), expected);
+}
+
+#[test]
+fn without_colour_there_is_no_escape_sequence_and_with_it_the_words_are_the_same() {
+    let record = baking();
+    let plain = promotion(&record, at(20), Style::PLAIN).join("\n");
+    let coloured = promotion(&record, at(20), Style::COLOUR).join("\n");
+    assert!(!plain.contains('\x1b'));
+    assert!(coloured.contains("\x1b[33m"));
+    let stripped = coloured.split('\x1b').map(|part| {
+        part.split_once('m').map_or(
+            part,
+            |(code, rest)| if code.starts_with('[') { rest } else { part },
+        )
+    });
+    assert_eq!(stripped.collect::<String>(), plain);
+}
+
+#[test]
+fn a_bake_beyond_its_time_says_that_it_is_extended_and_until_when() {
+    let step = Step {
+        weight: 10.0,
+        bake_seconds: 20,
+    };
+    let judge = JudgePolicy {
+        lag_seconds: 10,
+        extend_seconds: 60,
+        ..JudgePolicy::default()
+    };
+    assert!(progress(&step, &judge, 15.0).ends_with("15 s of 30 s"));
+    assert!(progress(&step, &judge, 45.0).ends_with("45 s, extended to at most 1 min 30 s"));
+}
+
+#[test]
+fn a_promotion_that_has_ended_shows_how_and_why_and_no_bar() {
+    let mut record = record("prod", Some(Outcome::RolledBack), prod_entries());
+    record.promotion.reason = Some("checkout fails more often".into());
+    let lines = promotion(&record, at(99), Style::PLAIN);
+    assert_eq!(
+        lines,
+        ["shop/prod/1.1.0/1  RolledBack  1 min 00 s  checkout fails more often"]
+    );
+}
+
+#[test]
+fn a_timeline_shows_steps_versions_transitions_and_cost() {
+    let taken = Taken {
+        state_transitions: 40,
+        calls: 12,
+        gb_seconds: 0.0,
+    };
+    let timeline = Timeline::of(
+        &record("prod", Some(Outcome::Promoted), prod_entries()),
+        Some(taken),
+        at(99),
+    );
+    let lines = super::timeline(&timeline, Style::PLAIN).join("\n");
+    let expected = "\
+prod  Promoted  1 min 00 s
+  weight  lasted  verdict  looks  new              beside it         rule
+  10 %    20 s    pass     2      1 of 120 failed  4 of 1080 failed  harm of 2.00 % or more is excluded (at most 1.20 %)
+  100 %   15 s    pass     1      2 of 300 failed                    harm of 2.00 % or more is excluded (at most 1.20 %)
+  checkout  version 3: 4 of 1080 failed, version 4: 3 of 420 failed";
+    assert_eq!(lines, expected);
+    let totals = totals(
+        timeline.state_transitions,
+        timeline.cost.as_ref(),
+        Style::PLAIN,
+    );
+    assert!(
+        totals[0].starts_with(
+            "40 state transitions, $0.001125 at AWS list prices (Step Functions $0.001000,"
+        ),
+        "{}",
+        totals[0]
+    );
+    assert!(totals[1].starts_with("not counted: "));
+}
+
+#[test]
+fn durations_are_told_in_the_units_that_people_use() {
+    for (seconds, expected) in [
+        (0.4, "0 s"),
+        (59.0, "59 s"),
+        (185.0, "3 min 05 s"),
+        (7800.0, "2 h 10 min"),
+        (-3.0, "0 s"),
+    ] {
+        assert_eq!(duration(seconds), expected);
+    }
+}

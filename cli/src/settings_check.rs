@@ -1,0 +1,425 @@
+//! Checks an environment's settings against what is there: functions, aliases,
+//! topics, approval codes.
+//!
+//! The facts are gathered first and judged apart, so that the judging is pure.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use serde::Serialize;
+use sluice_domain::settings::{Settings, Target};
+use sluice_platform::aws::config_for;
+use sluice_platform::fault::Fault;
+
+use crate::paint::{Style, Tone};
+
+/// How serious a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// Works, and a person should know.
+    Note,
+    /// Releases would fail.
+    Problem,
+}
+
+/// One thing that was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How serious it is.
+    pub level: Level,
+    /// What was checked: `functions.checkout`.
+    pub subject: String,
+    /// What was found.
+    pub message: String,
+    /// How to mend it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub mend: String,
+}
+
+impl Finding {
+    /// All is well with it.
+    pub fn ok(subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            level: Level::Ok,
+            subject: subject.into(),
+            message: message.into(),
+            mend: String::new(),
+        }
+    }
+
+    /// A person should know.
+    pub fn note(
+        subject: impl Into<String>,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
+        Self {
+            level: Level::Note,
+            subject: subject.into(),
+            message: message.into(),
+            mend: mend.into(),
+        }
+    }
+
+    /// Releases would fail.
+    pub fn problem(
+        subject: impl Into<String>,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
+        Self {
+            level: Level::Problem,
+            subject: subject.into(),
+            message: message.into(),
+            mend: mend.into(),
+        }
+    }
+
+    /// One or two lines of text.
+    #[must_use]
+    pub fn lines(&self, style: Style) -> Vec<String> {
+        let (tone, mark) = match self.level {
+            Level::Ok => (Tone::Good, "ok     "),
+            Level::Note => (Tone::Doubt, "note   "),
+            Level::Problem => (Tone::Bad, "problem"),
+        };
+        let mut lines = vec![format!(
+            "{}  {}: {}",
+            style.paint(tone, mark),
+            self.subject,
+            self.message
+        )];
+        if !self.mend.is_empty() {
+            lines.push(format!("         {}", self.mend));
+        }
+        lines
+    }
+}
+
+/// Whether something is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum There {
+    /// It is.
+    Yes,
+    /// It isn't.
+    No,
+    /// That could not be read, for this reason.
+    Unknown(String),
+}
+
+/// What was found of the things that settings name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Per function of the settings: the function, and its alias.
+    pub functions: BTreeMap<String, (Option<There>, Option<There>)>,
+    /// The topic, if one is named.
+    pub topic: Option<There>,
+    /// Approval codes, by parameter name; whether they are SecureStrings.
+    pub codes: BTreeMap<String, Result<Option<bool>, String>>,
+}
+
+/// Judges settings by the facts.
+#[must_use]
+pub fn check(settings: &Settings, facts: &Facts) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = settings
+        .functions
+        .iter()
+        .map(|(name, target)| check_function(name, target, facts.functions.get(name)))
+        .collect();
+    if let (Some(arn), Some(topic)) = (&settings.channels.topic_arn, &facts.topic) {
+        findings.push(match topic {
+            There::Yes => Finding::ok("channels.topic_arn", arn),
+            There::No => Finding::problem(
+                "channels.topic_arn",
+                format!("there is no topic {arn}"),
+                "create it, or leave the field out to use Sluice's own",
+            ),
+            There::Unknown(why) => Finding::note(
+                "channels.topic_arn",
+                format!("{arn} can't be looked at: {why}"),
+                "allow sns:GetTopicAttributes to check it",
+            ),
+        });
+    }
+    for approver in settings
+        .approval
+        .iter()
+        .flat_map(|approval| &approval.approvers)
+    {
+        let subject = format!("approval code of {}", approver.name);
+        findings.push(check_code(
+            subject,
+            &approver.code_parameter,
+            facts.codes.get(&approver.code_parameter),
+        ));
+    }
+    if settings.judge.period_seconds < 60 {
+        let message = format!(
+            "the period is {} s; AWS's own Lambda metrics have 60 s",
+            settings.judge.period_seconds
+        );
+        findings.push(Finding::note(
+            "judge.period_seconds",
+            message,
+            "set 60 or a multiple unless something else writes finer metrics",
+        ));
+    }
+    findings
+}
+
+fn check_function(
+    name: &str,
+    target: &Target,
+    facts: Option<&(Option<There>, Option<There>)>,
+) -> Finding {
+    let subject = format!("functions.{name}");
+    let Target {
+        name: function,
+        alias,
+    } = target;
+    let unreadable = |why: &str| {
+        Finding::note(
+            &subject,
+            format!("{function} can't be looked at: {why}"),
+            "allow lambda:GetFunctionConfiguration and lambda:GetAlias to check it",
+        )
+    };
+    match facts {
+        Some((Some(There::No), _)) => Finding::problem(
+            &subject,
+            format!("there is no function {function}"),
+            "create it with your own deployment: Sluice releases versions, it doesn't create functions",
+        ),
+        Some((Some(There::Yes), Some(There::Yes))) => {
+            Finding::ok(&subject, format!("{function}, alias {alias}"))
+        }
+        Some((Some(There::Yes), Some(There::No))) => Finding::note(
+            &subject,
+            format!("{function} has no alias {alias}"),
+            "the first release creates it, at once and without a way back; callers must use the alias",
+        ),
+        Some((Some(There::Unknown(why)), _) | (_, Some(There::Unknown(why)))) => unreadable(why),
+        _ => unreadable("it was not looked at"),
+    }
+}
+
+fn check_code(
+    subject: String,
+    parameter: &str,
+    fact: Option<&Result<Option<bool>, String>>,
+) -> Finding {
+    let write = format!(
+        "write it with `aws ssm put-parameter --type SecureString --name {parameter} --value …`"
+    );
+    match fact {
+        Some(Ok(Some(true))) => Finding::ok(subject, parameter),
+        Some(Ok(Some(false))) => Finding::problem(
+            subject,
+            format!("{parameter} is no SecureString"),
+            format!("delete it and {write}"),
+        ),
+        Some(Ok(None)) => {
+            Finding::problem(subject, format!("there is no parameter {parameter}"), write)
+        }
+        Some(Err(why)) => Finding::note(
+            subject,
+            format!("{parameter} can't be looked at: {why}"),
+            "allow ssm:GetParameters to check it",
+        ),
+        None => Finding::note(subject, format!("{parameter} was not looked at"), ""),
+    }
+}
+
+/// Whether any finding is a problem.
+#[must_use]
+pub fn has_problem(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .any(|finding| finding.level == Level::Problem)
+}
+
+/// Looks at what the settings name. Codes are never decrypted.
+pub async fn gather(config: &SdkConfig, settings: &Settings) -> Facts {
+    let there = config_for(config, settings.role.as_ref(), "sluice-env-check").await;
+    let lambda = aws_sdk_lambda::Client::new(&there);
+    let mut facts = Facts::default();
+    for (name, target) in &settings.functions {
+        facts
+            .functions
+            .insert(name.clone(), look_at(&lambda, target).await);
+    }
+    if let Some(arn) = &settings.channels.topic_arn {
+        let answer = aws_sdk_sns::Client::new(config)
+            .get_topic_attributes()
+            .topic_arn(arn)
+            .send()
+            .await;
+        facts.topic = Some(there_or(
+            answer.map_err(|error| Fault::new("sns:GetTopicAttributes", error)),
+            &["NotFound", "NotFoundException"],
+        ));
+    }
+    let ssm = aws_sdk_ssm::Client::new(config);
+    for approver in settings
+        .approval
+        .iter()
+        .flat_map(|approval| &approval.approvers)
+    {
+        let answer = ssm
+            .get_parameters()
+            .names(&approver.code_parameter)
+            .with_decryption(false)
+            .send()
+            .await;
+        let fact = match answer {
+            Ok(found) => Ok(found.parameters().first().map(|found| {
+                found.r#type() == Some(&aws_sdk_ssm::types::ParameterType::SecureString)
+            })),
+            Err(error) => Err(Fault::new("ssm:GetParameters", error).message),
+        };
+        facts.codes.insert(approver.code_parameter.clone(), fact);
+    }
+    facts
+}
+
+async fn look_at(
+    lambda: &aws_sdk_lambda::Client,
+    target: &Target,
+) -> (Option<There>, Option<There>) {
+    const ABSENT: [&str; 1] = ["ResourceNotFoundException"];
+    let function = lambda
+        .get_function_configuration()
+        .function_name(&target.name)
+        .send()
+        .await;
+    let function = there_or(
+        function.map_err(|error| Fault::new("lambda:GetFunctionConfiguration", error)),
+        &ABSENT,
+    );
+    if function != There::Yes {
+        return (Some(function), None);
+    }
+    let alias = lambda
+        .get_alias()
+        .function_name(&target.name)
+        .name(&target.alias)
+        .send()
+        .await;
+    let alias = there_or(
+        alias.map_err(|error| Fault::new("lambda:GetAlias", error)),
+        &ABSENT,
+    );
+    (Some(function), Some(alias))
+}
+
+fn there_or<T>(answer: Result<T, Fault>, absent: &[&str]) -> There {
+    match answer {
+        Ok(_) => There::Yes,
+        Err(fault) if absent.iter().any(|code| fault.is(code)) => There::No,
+        Err(fault) => There::Unknown(fault.message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use sluice_domain::document::Document as _;
+
+    use super::*;
+
+    fn settings(period: u64) -> Settings {
+        let document = json!({
+            "schema": 1, "order": 1, "functions": {"api": {"name": "shop-api"}}, "judge": {"period_seconds": period},
+            "channels": {"topic_arn": "arn:topic"},
+            "approval": {"approvers": [{"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"}]},
+        });
+        Settings::parse("/sluice/shop/prod", document.to_string().as_bytes()).expect("valid")
+    }
+
+    fn facts(function: There, alias: Option<There>, topic: There, code: Option<bool>) -> Facts {
+        Facts {
+            functions: BTreeMap::from([("api".to_owned(), (Some(function), alias))]),
+            topic: Some(topic),
+            codes: BTreeMap::from([("/codes/ada".to_owned(), Ok(code))]),
+        }
+    }
+
+    fn levels(period: u64, facts: &Facts) -> Vec<Level> {
+        check(&settings(period), facts)
+            .iter()
+            .map(|finding| finding.level)
+            .collect()
+    }
+
+    #[test]
+    fn settings_that_name_what_is_there_have_no_problem() {
+        let facts = facts(There::Yes, Some(There::Yes), There::Yes, Some(true));
+        assert_eq!(levels(60, &facts), [Level::Ok; 3]);
+    }
+
+    #[test]
+    fn a_missing_function_topic_or_code_is_a_problem_that_says_how_to_mend_it() {
+        let facts = facts(There::No, None, There::No, None);
+        let findings = check(&settings(60), &facts);
+        assert!(
+            findings
+                .iter()
+                .all(|finding| finding.level == Level::Problem && !finding.mend.is_empty()),
+            "{findings:?}"
+        );
+        assert!(has_problem(&findings));
+        assert!(
+            findings[2].mend.contains("--name /codes/ada"),
+            "{findings:?}"
+        );
+    }
+
+    #[test]
+    fn a_missing_alias_is_a_first_deployment_and_only_noted() {
+        let facts = facts(There::Yes, Some(There::No), There::Yes, Some(true));
+        assert_eq!(levels(60, &facts), [Level::Note, Level::Ok, Level::Ok]);
+    }
+
+    #[test]
+    fn a_code_in_plain_text_is_a_problem() {
+        let facts = facts(There::Yes, Some(There::Yes), There::Yes, Some(false));
+        assert_eq!(levels(60, &facts), [Level::Ok, Level::Ok, Level::Problem]);
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_noted_and_no_problem() {
+        let denied = || There::Unknown("AccessDenied".into());
+        let facts = facts(denied(), None, denied(), Some(true));
+        assert_eq!(levels(60, &facts), [Level::Note, Level::Note, Level::Ok]);
+    }
+
+    #[test]
+    fn a_period_finer_than_awss_own_metrics_is_noted() {
+        let facts = facts(There::Yes, Some(There::Yes), There::Yes, Some(true));
+        let findings = check(&settings(5), &facts);
+        let last = findings.last().expect("a finding");
+        assert_eq!(
+            (last.level, last.subject.as_str()),
+            (Level::Note, "judge.period_seconds")
+        );
+    }
+
+    #[test]
+    fn a_finding_is_one_line_and_its_mending_another() {
+        let finding = Finding::problem(
+            "functions.api",
+            "there is no function shop-api",
+            "create it",
+        );
+        assert_eq!(
+            finding.lines(Style::PLAIN),
+            [
+                "problem  functions.api: there is no function shop-api",
+                "         create it"
+            ]
+        );
+    }
+}
