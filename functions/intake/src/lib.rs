@@ -116,6 +116,23 @@ impl From<Wanted> for Understood {
     }
 }
 
+/// Keeps the environments that were asked for, in the order of the path.
+fn narrow(all: Vec<String>, only: Option<&[String]>) -> Result<Vec<String>, Error> {
+    let Some(only) = only else { return Ok(all) };
+    let unknown = only.iter().find(|environment| !all.contains(environment));
+    if only.is_empty() || unknown.is_some() {
+        return Err(Error::InvalidEvent(format!(
+            "environments: found `{}`; expected some of `{}`",
+            only.join("`, `"),
+            all.join("`, `")
+        )));
+    }
+    Ok(all
+        .into_iter()
+        .filter(|environment| only.contains(environment))
+        .collect())
+}
+
 impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, A, M, L> {
     /// Handles one event or request that arrived at this time.
     ///
@@ -204,6 +221,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         if environments.is_empty() {
             return Err(Error::UnknownApplication(manifest.application));
         }
+        let environments = narrow(environments, wanted.only.as_deref())?;
         self.attempt(wanted, &manifest, bundle, environments, now)
             .await
     }

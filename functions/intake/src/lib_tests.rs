@@ -180,6 +180,21 @@ async fn a_rollback_releases_a_released_version_once_more() {
         .map(|release| release.rollback)
         .collect();
     assert_eq!(rollbacks, [false, true]);
+    assert_eq!(world.releases()[1].environments, ["prod"]);
+}
+
+#[test]
+fn an_environment_that_the_application_lacks_is_refused_with_those_it_has() {
+    let all = || vec!["dev".to_owned(), "prod".to_owned()];
+    let error = narrow(all(), Some(&["qa".to_owned()])).expect_err("refused");
+    assert!(
+        error
+            .to_string()
+            .contains("found `qa`; expected some of `dev`, `prod`"),
+        "{error}"
+    );
+    let error = narrow(all(), Some(&[])).expect_err("refused");
+    assert!(error.to_string().contains("expected some of"), "{error}");
 }
 
 #[tokio::test]

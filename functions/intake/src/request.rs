@@ -41,6 +41,9 @@ pub struct Manual {
     /// released before.
     #[serde(default)]
     pub rollback: bool,
+    /// The environments to enter. Left out: all, in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environments: Option<Vec<String>>,
     /// Who asks.
     pub requested_by: String,
     /// The key of `release.json`. Left out: `<application>/<version>/release.json`.
@@ -251,6 +254,8 @@ pub struct Wanted {
     pub version_id: Option<String>,
     /// The push that asks for it.
     pub image: Option<Push>,
+    /// The environments to enter; None: all.
+    pub only: Option<Vec<String>>,
     /// Whether a further attempt may begin.
     pub repeat: Repeat,
     /// Who or what asks.
@@ -264,6 +269,7 @@ impl Wanted {
             key: upload.key,
             version_id: upload.version_id.filter(|version| !version.is_empty()),
             image: None,
+            only: None,
             repeat: Repeat::Never,
             by: format!("s3:{}", upload.requester.as_deref().unwrap_or("unknown")),
         })
@@ -286,6 +292,7 @@ impl Wanted {
             subject,
             version_id: None,
             image: Some(push),
+            only: None,
             repeat: Repeat::Never,
             by,
         })
@@ -297,6 +304,7 @@ impl Wanted {
             version,
             again,
             rollback,
+            environments,
             requested_by,
             key,
         } = manual;
@@ -333,6 +341,7 @@ impl Wanted {
             key,
             version_id: None,
             image: None,
+            only: environments,
             repeat,
             by: requested_by,
         })
