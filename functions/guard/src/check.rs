@@ -13,6 +13,7 @@ use sluice_domain::settings::Settings;
 use sluice_platform::fault::Fault;
 use sluice_platform::store::StoreError;
 
+use crate::line::targets;
 use crate::{Error, Guard, Output, Ports};
 
 impl<P: Ports> Guard<P> {
@@ -56,6 +57,7 @@ impl<P: Ports> Guard<P> {
         }
         // Without an approval to bind to, a promotion that waited in line goes
         // on from what the one before it left.
+        self.lock_what_is_new(id, &plan).await?;
         self.ports.keep_plan(id, &plan).await?;
         let facts = json!({ "generation": generation, "plan": hash });
         self.ports
@@ -74,6 +76,26 @@ impl<P: Ports> Guard<P> {
         refuse_if_fenced(&promotion, generation, current)?;
         refuse_if_frozen(id, &self.ports.settings(id).await?)?;
         Ok(Output::Clear { clear: true })
+    }
+
+    /// Locks what the new plan changes and the one before it did not.
+    async fn lock_what_is_new(&self, id: &PromotionId, plan: &Plan) -> Result<(), Error> {
+        let mut all = targets(&self.ports.plan_of(id).await?);
+        let locked = all.len();
+        for target in targets(plan) {
+            if !all.contains(&target) {
+                all.push(target);
+            }
+        }
+        if all.len() == locked {
+            return Ok(());
+        }
+        match self.ports.lock(id, &all).await {
+            Err(StoreError::Held { target, holder }) => {
+                Err(Error::NewTargetBusy { target, holder })
+            }
+            done => Ok(done?),
+        }
     }
 
     async fn make_plan(

@@ -67,6 +67,17 @@ pub enum Error {
         /// Who holds it.
         holder: String,
     },
+    /// The plan changed while it waited, and somebody else holds what it now
+    /// changes too.
+    #[error(
+        "since this promotion was planned, {target} must change too, and {holder} holds it; nothing was touched. Release again when it has ended"
+    )]
+    NewTargetBusy {
+        /// The target.
+        target: String,
+        /// Who holds it.
+        holder: String,
+    },
     /// The bundle can't be read as it was released.
     #[error(transparent)]
     Bundle(BundleError),
@@ -108,7 +119,7 @@ impl Named for Error {
             Self::NotApproved(_) => "NotApproved",
             Self::Frozen { .. } => "Frozen",
             Self::OutOfOrder { .. } => "OutOfOrder",
-            Self::TargetsBusy { .. } => "TargetsBusy",
+            Self::TargetsBusy { .. } | Self::NewTargetBusy { .. } => "TargetsBusy",
             Self::Bundle(_) => "BundleInvalid",
             Self::Settings(_) => "InvalidSettings",
             Self::Store(error) => error.name(),

@@ -96,9 +96,7 @@ pub(crate) fn serving(function: &str, version: &str) -> Observed {
 /// `release.json` of a version: code of its own for `checkout`, and the code
 /// of 1.0.0 for `orders`.
 pub(crate) fn release(version: &str) -> Value {
-    let zip = |function: &str, version: &str| {
-        json!({"zip": {"key": format!("{function}.zip"), "digest": code(function, version)}})
-    };
+    let zip = |function: &str, version: &str| json!({"zip": {"key": format!("{function}.zip"), "digest": code(function, version)}});
     json!({
         "schema": 1, "application": "storefront", "version": version,
         "commit": "0123456789012345678901234567890123456789",
@@ -295,7 +293,9 @@ impl Promotions for World {
         self.turn("promotions_of").await?;
         let state = self.0.borrow();
         let all = state.promotions.values().map(|found| found.0.clone());
-        Ok(all.filter(|one| one.id.application == application).collect())
+        Ok(all
+            .filter(|one| one.id.application == application)
+            .collect())
     }
 
     async fn plan_of(&self, id: &PromotionId) -> Result<Plan, StoreError> {

@@ -40,7 +40,12 @@ fn send(guard: &Guard<World>, event: &str) -> Result<Value, &'static str> {
 /// Makes a version's plan and asks for its turn at this second.
 async fn acquire(guard: &Guard<World>, version: &str, second: i64) -> Result<Output, Error> {
     let task_token = token(version);
-    guard.ports.0.borrow_mut().waits.insert(task_token.0.clone());
+    guard
+        .ports
+        .0
+        .borrow_mut()
+        .waits
+        .insert(task_token.0.clone());
     let input = Input::Acquire {
         promotion: id(version),
         task_token,

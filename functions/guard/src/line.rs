@@ -3,26 +3,23 @@
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_domain::ledger::Kind;
-use sluice_domain::promotion::PromotionId;
+use sluice_domain::plan::Plan;
+use sluice_domain::promotion::{Outcome, PromotionId};
 use sluice_domain::settings::QueuePolicy;
 use sluice_platform::store::{StoreError, TaskToken, Ticket};
 
 use crate::{Error, Guard, Output, Ports, Resumed};
 
 impl<P: Ports> Guard<P> {
-    /// Joins the line, then tries to be served. In this order: whoever gives
-    /// the targets back afterwards finds the ticket.
+    /// Joins the line, then tries to be served, after those ahead. In this
+    /// order: whoever gives the targets back afterwards finds the ticket.
     pub(crate) async fn acquire(
         &self,
         id: &PromotionId,
         token: TaskToken,
         now: Timestamp,
     ) -> Result<Output, Error> {
-        let plan = self.ports.plan_of(id).await?;
-        let targets: Vec<String> = plan
-            .changes()
-            .map(|(_, function)| function.arn.clone())
-            .collect();
+        let targets = targets(&self.ports.plan_of(id).await?);
         let waiting = self.ports.waiting().await?;
         for stale in waiting.iter().filter(|ticket| ticket.promotion == *id) {
             self.ports.leave(stale).await?;
@@ -34,12 +31,19 @@ impl<P: Ports> Guard<P> {
             queued_at: now,
         };
         self.ports.join(&ticket).await?;
-        match self.serve(&ticket).await {
-            Ok(()) => Ok(Output::Queued { acquired: true }),
-            Err(Error::Store(StoreError::Held { target, holder })) => {
-                self.wait(&ticket, &waiting, target, holder).await
-            }
-            Err(error) => Err(error),
+        let ahead = waiting
+            .iter()
+            .filter(|other| other.promotion != *id && shared(&ticket, other).is_some());
+        let mut pass = self.go_along(ahead).await;
+        let turn = self.turn(&ticket, &mut pass).await?;
+        if pass.gave_back
+            && let Err(error) = self.hand_over().await
+        {
+            tracing::warn!(%error, "the line was not handed over; the watchdog does it");
+        }
+        match turn {
+            Turn::Waits { target, holder } => self.wait(&ticket, &waiting, target, holder).await,
+            Turn::Resumed | Turn::Over => Ok(Output::Queued { acquired: true }),
         }
     }
 
@@ -82,30 +86,110 @@ impl<P: Ports> Guard<P> {
     /// Gives whoever waits for what is free its turn.
     pub(crate) async fn hand_over(&self) -> Result<u64, Error> {
         let mut resumed = 0;
-        for ticket in self.ports.waiting().await? {
-            match self.serve(&ticket).await {
-                Ok(()) => resumed += 1,
-                Err(Error::Store(StoreError::Held { .. })) => {}
-                Err(error) => return Err(error),
+        loop {
+            let waiting = self.ports.waiting().await?;
+            let pass = self.go_along(&waiting).await;
+            resumed += pass.resumed;
+            // Somebody may have been turned away for what was given back here.
+            if pass.gave_back {
+                continue;
             }
+            return pass.failed.map_or(Ok(resumed), Err);
         }
-        Ok(resumed)
     }
 
-    /// Locks a ticket's targets and resumes its promotion. Safe to repeat, and
-    /// by two at once: locking again changes nothing, and a second signal finds
-    /// nobody waiting. If the promotion was stopped meanwhile, the watchdog
-    /// closes it and gives the locks back.
-    async fn serve(&self, ticket: &Ticket) -> Result<(), Error> {
-        let (promotion, generation) = self.ports.promotion(&ticket.promotion).await?;
-        if promotion.outcome.is_some() {
-            return Ok(self.ports.leave(ticket).await?);
+    /// Goes along the line. What fails for one keeps back only those behind it
+    /// that want the same.
+    async fn go_along<'a>(&self, tickets: impl IntoIterator<Item = &'a Ticket>) -> Pass<'a> {
+        let mut pass = Pass::default();
+        for ticket in tickets {
+            match self.turn(ticket, &mut pass).await {
+                Ok(Turn::Resumed) => pass.resumed += 1,
+                Ok(Turn::Over) => {}
+                Ok(Turn::Waits { .. }) => pass.ahead.push(ticket),
+                Err(error) => {
+                    tracing::warn!(promotion = %ticket.promotion, %error, "not served");
+                    pass.ahead.push(ticket);
+                    pass.failed = pass.failed.or(Some(error));
+                }
+            }
         }
-        self.ports.lock(&ticket.promotion, &ticket.targets).await?;
+        pass
+    }
+
+    /// Locks a ticket's targets and resumes its promotion, unless one ahead of
+    /// it waits for one of them. Safe to repeat, and by two at once: locking
+    /// again changes nothing, and a second signal finds nobody waiting. If the
+    /// promotion was stopped meanwhile, its own end or the watchdog closes it
+    /// and gives the locks back.
+    async fn turn(&self, ticket: &Ticket, pass: &mut Pass<'_>) -> Result<Turn, Error> {
+        let id = &ticket.promotion;
+        let (promotion, _) = self.ports.promotion(id).await?;
+        if promotion.outcome.is_some() {
+            self.ports.leave(ticket).await?;
+            return Ok(Turn::Over);
+        }
+        let before_it =
+            |other: &&Ticket| Some((shared(ticket, other)?.clone(), other.promotion.to_string()));
+        if let Some((target, holder)) = pass.ahead.iter().find_map(before_it) {
+            return Ok(Turn::Waits { target, holder });
+        }
+        match self.ports.lock(id, &ticket.targets).await {
+            Ok(()) => {}
+            Err(StoreError::Held { target, holder }) => return Ok(Turn::Waits { target, holder }),
+            Err(error) => return Err(error.into()),
+        }
+        // It may have ended since it was read, and given back what it did not
+        // have yet. One that ends from here on gives back these locks itself.
+        let (promotion, generation) = self.ports.promotion(id).await?;
+        if let Some(outcome) = promotion.outcome {
+            if outcome != Outcome::Stranded {
+                self.ports.unlock(id).await?;
+                pass.gave_back = true;
+            }
+            self.ports.leave(ticket).await?;
+            return Ok(Turn::Over);
+        }
         let resumed = self.ports.resume(&ticket.token, generation).await?;
         if resumed == Resumed::NobodyWaits {
-            tracing::warn!(promotion = %ticket.promotion, "nobody waits under this ticket any more");
+            tracing::warn!(promotion = %id, "nobody waits under this ticket any more");
         }
-        Ok(self.ports.leave(ticket).await?)
+        self.ports.leave(ticket).await?;
+        Ok(Turn::Resumed)
     }
+}
+
+/// What came of a ticket.
+enum Turn {
+    /// Its promotion has its targets.
+    Resumed,
+    /// Its promotion has ended.
+    Over,
+    /// Somebody else has a target, or waits for it longer.
+    Waits { target: String, holder: String },
+}
+
+/// One way along the line.
+#[derive(Default)]
+struct Pass<'a> {
+    /// Those who still wait.
+    ahead: Vec<&'a Ticket>,
+    resumed: u64,
+    /// Whether locks were taken for one that had ended, and given back.
+    gave_back: bool,
+    /// The first thing that failed.
+    failed: Option<Error>,
+}
+
+/// What a plan locks.
+pub(crate) fn targets(plan: &Plan) -> Vec<String> {
+    let changes = plan.changes();
+    changes.map(|(_, function)| function.arn.clone()).collect()
+}
+
+/// A target that both want, if there is one.
+fn shared<'a>(one: &'a Ticket, other: &Ticket) -> Option<&'a String> {
+    one.targets
+        .iter()
+        .find(|target| other.targets.contains(target))
 }

@@ -16,7 +16,9 @@ fn planned() -> Guard<World> {
 /// And bob has approved it.
 fn approved() -> Guard<World> {
     let guard = planned();
-    guard.ports.asked(&[("bob", Choice::Approve)], State::Approved);
+    guard
+        .ports
+        .asked(&[("bob", Choice::Approve)], State::Approved);
     guard
 }
 
@@ -113,7 +115,12 @@ fn a_freeze_that_came_during_the_wait_is_refused() {
     let guard = approved();
     guard.ports.freeze();
     assert_eq!(send(&guard, RECHECK), Err("Frozen"));
-    assert!(guard.ports.recorded("1.1.0", Kind::TargetsAcquired).is_empty());
+    assert!(
+        guard
+            .ports
+            .recorded("1.1.0", Kind::TargetsAcquired)
+            .is_empty()
+    );
 }
 
 #[test]
@@ -151,7 +158,12 @@ fn without_an_approval_a_plan_that_changed_during_the_wait_is_kept_anew() {
     let before = guard.ports.0.borrow().plans[&id("1.1.0")].clone();
     let now = serving("checkout", "1.0.1");
     let name = "storefront-checkout-prod".to_owned();
-    guard.ports.0.borrow_mut().functions.insert(name, now.clone());
+    guard
+        .ports
+        .0
+        .borrow_mut()
+        .functions
+        .insert(name, now.clone());
     assert!(send(&guard, RECHECK).is_ok());
     let kept = guard.ports.0.borrow().plans[&id("1.1.0")].clone();
     assert_ne!(kept, before);
@@ -185,7 +197,12 @@ fn a_function_that_only_the_new_plan_changes_and_another_promotion_holds_is_refu
     let guard = planned();
     orders_moved(&guard);
     let other = "backoffice/prod/3.0.0/1".parse().unwrap();
-    guard.ports.0.borrow_mut().locks.insert(arn("orders"), other);
+    guard
+        .ports
+        .0
+        .borrow_mut()
+        .locks
+        .insert(arn("orders"), other);
     assert_eq!(send(&guard, RECHECK), Err("TargetsBusy"));
 }
 

@@ -33,7 +33,10 @@ fn closing_again_changes_nothing_and_the_first_outcome_stays() {
         assert_eq!(end(&guard, "1.1.0", later), Outcome::Promoted);
     }
     assert_eq!(guard.ports.0.borrow().promotions, before);
-    assert_eq!(guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(), 1);
+    assert_eq!(
+        guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(),
+        1
+    );
     assert!(guard.ports.recorded("1.1.0", Kind::Stranded).is_empty());
 }
 
@@ -47,7 +50,10 @@ fn a_close_that_broke_off_is_completed_by_the_next() {
         guard.ports.0.borrow_mut().broken = None;
         assert!(send(&guard, CLOSE).is_ok(), "{broken}");
         assert_eq!(guard.ports.holder(), None);
-        assert_eq!(guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(), 1);
+        assert_eq!(
+            guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(),
+            1
+        );
     }
 }
 
@@ -60,12 +66,23 @@ fn a_stranded_promotion_keeps_its_locks_until_it_is_mended() {
     assert_eq!(guard.ports.holder().as_deref(), Some("1.1.0"));
     assert_eq!(guard.ports.line(), ["1.2.0"]);
     assert_eq!(guard.ports.recorded("1.1.0", Kind::Stranded).len(), 1);
-    assert!(guard.ports.recorded("1.1.0", Kind::PromotionClosed).is_empty());
+    assert!(
+        guard
+            .ports
+            .recorded("1.1.0", Kind::PromotionClosed)
+            .is_empty()
+    );
 
-    assert_eq!(end(&guard, "1.1.0", Outcome::RolledBack), Outcome::RolledBack);
+    assert_eq!(
+        end(&guard, "1.1.0", Outcome::RolledBack),
+        Outcome::RolledBack
+    );
     assert_eq!(guard.ports.outcome("1.1.0"), Some(Outcome::RolledBack));
     assert_eq!(guard.ports.holder().as_deref(), Some("1.2.0"));
-    assert_eq!(guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(), 1);
+    assert_eq!(
+        guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(),
+        1
+    );
 }
 
 #[test]
@@ -81,7 +98,12 @@ fn an_execution_that_does_not_own_the_promotion_closes_nothing() {
         assert_eq!(guard.ports.outcome("1.1.0"), None);
         assert_eq!(guard.ports.holder().as_deref(), Some("1.1.0"));
     }
-    assert!(guard.ports.recorded("1.1.0", Kind::PromotionClosed).is_empty());
+    assert!(
+        guard
+            .ports
+            .recorded("1.1.0", Kind::PromotionClosed)
+            .is_empty()
+    );
     assert!(guard.ports.recorded("1.1.0", Kind::Stranded).is_empty());
     assert!(send(&guard, CHECK).is_ok());
 }
@@ -101,7 +123,10 @@ fn a_promotion_that_was_never_opened_is_closed_and_recorded() {
     let guard = guard();
     guard.ports.0.borrow_mut().promotions.clear();
     assert_eq!(end(&guard, "1.1.0", Outcome::Refused), Outcome::Refused);
-    assert_eq!(guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(), 1);
+    assert_eq!(
+        guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(),
+        1
+    );
 }
 
 #[test]

@@ -77,17 +77,20 @@ fn in_any_order<'a>(
             ports: World(state.into()),
         };
         schedule(acts(&guard), switches, &mut choices);
-        no_closed_one_holds_or_waits(&guard.ports);
+        no_closed_one_holds(&guard.ports);
         must_hold(&guard.ports);
         runs += 1;
         if !choices.advance() {
             break;
         }
     }
-    assert!(runs > 100, "found {runs} runs; expected the acts to overlap");
+    assert!(
+        runs > 100,
+        "found {runs} runs; expected the acts to overlap"
+    );
 }
 
-fn no_closed_one_holds_or_waits(world: &World) {
+fn no_closed_one_holds(world: &World) {
     let state = world.0.borrow();
     for (target, holder) in &state.locks {
         let outcome = state.promotions[holder].0.outcome;
@@ -202,6 +205,28 @@ fn the_one_behind_a_promotion_that_ends_while_it_gets_its_turn_is_resumed() {
 }
 
 #[test]
+fn one_that_joins_behind_a_promotion_that_ends_while_it_gets_its_turn_is_resumed() {
+    let start = held_with(&["1.3.0"]);
+    assert!(!enter(&start, "1.2.0", 2));
+    in_any_order(
+        &start,
+        3,
+        |guard| {
+            vec![
+                closes(guard, "1.1.0"),
+                closes(guard, "1.2.0"),
+                acquires(guard, "1.3.0", 3),
+            ]
+        },
+        |world| {
+            assert_eq!(world.holder().as_deref(), Some("1.3.0"));
+            assert_eq!(went_on(world, "1.3.0"), 1);
+            assert!(world.line().is_empty());
+        },
+    );
+}
+
+#[test]
 fn two_that_hand_over_at_once_resume_the_next_once() {
     let start = held_with(&[]);
     assert!(!enter(&start, "1.2.0", 2));
@@ -234,7 +259,9 @@ fn a_policy_to_refuse_leaves_nothing_behind_while_the_targets_are_given_back() {
                 // Refused: its state machine closes it.
                 if turn.is_err() && went_on(&guard.ports, "1.2.0") == 0 {
                     guard.ports.0.borrow_mut().waits.clear();
-                    guard.handle(ending("1.2.0", Outcome::Refused), at(6)).await?;
+                    guard
+                        .handle(ending("1.2.0", Outcome::Refused), at(6))
+                        .await?;
                 }
                 turn
             };

@@ -31,7 +31,14 @@ fn who_is_resumed_gets_the_generation_that_holds_then() {
     let guard = guard();
     send(&guard, PLAN).unwrap();
     let mine = (id("1.1.0"), Generation(4));
-    guard.ports.0.borrow_mut().promotions.get_mut(&mine.0).unwrap().1 = mine.1;
+    guard
+        .ports
+        .0
+        .borrow_mut()
+        .promotions
+        .get_mut(&mine.0)
+        .unwrap()
+        .1 = mine.1;
     run(acquire(&guard, "1.1.0", 1)).unwrap();
     assert_eq!(guard.ports.signals(), ["token of 1.1.0 goes on at 4"]);
 }
@@ -75,7 +82,10 @@ fn a_policy_to_refuse_refuses_what_is_held_and_leaves_no_ticket() {
     prepare(&guard, "1.2.0");
     let error = run(acquire(&guard, "1.2.0", 2)).unwrap_err();
     assert_eq!(error.name(), "TargetsBusy");
-    assert!(error.to_string().contains("storefront/prod/1.1.0/1"), "{error}");
+    assert!(
+        error.to_string().contains("storefront/prod/1.1.0/1"),
+        "{error}"
+    );
     assert!(guard.ports.line().is_empty());
 }
 
@@ -152,7 +162,10 @@ fn who_waits_for_two_targets_is_not_overtaken_for_the_one_that_is_free() {
         let other = "backoffice/prod/3.0.0/1".parse().unwrap();
         state.locks.insert(arn("orders"), other);
     }
-    assert_eq!(run(acquire(&guard, "1.2.0", 2)).unwrap(), Output::Queued { acquired: false });
+    assert_eq!(
+        run(acquire(&guard, "1.2.0", 2)).unwrap(),
+        Output::Queued { acquired: false }
+    );
     assert!(!enter(&guard, "1.3.0", 3));
     end(&guard, "1.1.0", Outcome::RolledBack);
     assert_eq!(guard.ports.holder(), None);
@@ -194,5 +207,8 @@ fn a_ticket_that_cannot_be_served_does_not_stop_those_behind_it() {
     guard.ports.open("0.9.0");
     end(&guard, "1.1.0", Outcome::RolledBack);
     assert_eq!(guard.ports.holder().as_deref(), Some("1.2.0"));
-    assert!(run(guard.handle(input(HANDOVER), at(0))).is_err(), "it is said all the same");
+    assert!(
+        run(guard.handle(input(HANDOVER), at(0))).is_err(),
+        "it is said all the same"
+    );
 }

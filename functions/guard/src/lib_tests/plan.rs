@@ -22,7 +22,9 @@ fn a_plan_is_made_kept_and_recorded() {
 fn a_plan_says_whether_and_how_long_people_are_asked() {
     let guard = guard();
     send(&guard, PLAN).unwrap();
-    guard.ports.asked(&[], sluice_domain::approval::State::Pending);
+    guard
+        .ports
+        .asked(&[], sluice_domain::approval::State::Pending);
     let answer = send(&guard, PLAN).unwrap();
     assert_eq!(answer["approval_required"], true);
     assert_eq!(answer["approval_seconds"], 86_400);
@@ -74,7 +76,10 @@ fn a_version_older_than_the_last_promoted_one_is_refused() {
     guard.ports.promoted("1.2.0", 10);
     let error = run(guard.handle(input(PLAN), at(20))).unwrap_err();
     assert_eq!(error.name(), "OutOfOrder");
-    assert!(error.to_string().contains("storefront/prod/1.2.0/1"), "{error}");
+    assert!(
+        error.to_string().contains("storefront/prod/1.2.0/1"),
+        "{error}"
+    );
 }
 
 #[test]
