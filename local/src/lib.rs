@@ -14,6 +14,7 @@
 //! It never reaches AWS, never touches Docker, and writes nothing outside
 //! `.sluice`, `target` and the virtual environments.
 
+pub mod demo;
 pub mod door;
 pub mod engine;
 mod error;

@@ -13,7 +13,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use sluice_local::{
-    Result,
+    Result, demo,
     door::Door,
     engine::{Options, is_healthy, sdk_config},
     session::{self, Session, State, Step},
@@ -55,6 +55,9 @@ enum Verb {
         #[arg(long, default_value_t = 0)]
         port: u16,
     },
+    /// Release the storefront twice on an engine of its own: promoted, then
+    /// rolled back. Exits with 0 only if both happened.
+    Demo,
     /// Run a command against an engine of its own, with Sluice deployed.
     With {
         #[command(flatten)]
@@ -119,6 +122,7 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Down => down().await,
         Verb::Status { json } => status(json).await,
         Verb::Door { engine, port } => door(&engine, port).await,
+        Verb::Demo => show().await,
         Verb::With { engine, command } => with(&engine, &command).await,
     }
 }
@@ -199,6 +203,37 @@ async fn with(arguments: &EngineArgs, command: &[OsString]) -> Result<ExitCode> 
     let outcome = run_command(session.state(), command, &mut ends).await;
     session.stop().await?;
     Ok(outcome)
+}
+
+async fn show() -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    let mut ends = Ends::listen();
+    let mut steps = Steps::default();
+    let options = Options::default();
+    let starting = Session::start(&workspace, workspace.own_run(), &options, |step| {
+        steps.begin(step)
+    });
+    let session = tokio::select! {
+        session = starting => session?,
+        code = interrupted(&mut ends) => {
+            workspace.own_run().remove()?;
+            return Ok(code);
+        }
+    };
+    steps.end();
+    let code = tokio::select! {
+        outcome = demo::run(&workspace, &session) => match outcome {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        code = interrupted(&mut ends) => code,
+    };
+    session.stop().await?;
+    Ok(code)
 }
 
 /// Runs the command to its end, or ends it when this process is asked to end.

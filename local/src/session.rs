@@ -244,7 +244,23 @@ async fn deploy(
     report(Step::Build);
     sam::build(workspace, run).await?;
     report(Step::Deploy);
-    sam::deploy(workspace, run, endpoint, &Stack::sluice(run)).await
+    let outputs = sam::deploy(workspace, run, endpoint, &Stack::sluice(run)).await?;
+    let reachable = |value: String| function_url(endpoint, &value).unwrap_or(value);
+    Ok(outputs
+        .into_iter()
+        .map(|(key, value)| (key, reachable(value)))
+        .collect())
+}
+
+/// Where the engine itself serves a function URL, whose own host name resolves
+/// to AWS.
+fn function_url(endpoint: &str, url: &str) -> Option<String> {
+    let host = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"))?;
+    let (id, rest) = host.split_once('.')?;
+    rest.starts_with("lambda-url.")
+        .then(|| format!("{endpoint}/_aws/lambda-url/{id}/"))
 }
 
 async fn stop_run(run: &RunFolder) -> Result<bool> {
@@ -328,6 +344,24 @@ mod tests {
             stack: "sluice".to_owned(),
             outputs: Outputs::from([("ArtifactsBucket".to_owned(), "bucket".to_owned())]),
         }
+    }
+
+    #[test]
+    fn a_function_url_is_reached_through_the_engine_and_other_outputs_stay() {
+        let url = "https://abc123.lambda-url.us-east-1.on.aws/";
+        let reached = function_url("http://127.0.0.1:4566", url);
+        assert_eq!(
+            reached.as_deref(),
+            Some("http://127.0.0.1:4566/_aws/lambda-url/abc123/")
+        );
+        assert_eq!(
+            function_url("http://127.0.0.1:4566", "https://example.com/"),
+            None
+        );
+        assert_eq!(
+            function_url("http://127.0.0.1:4566", "sluice-artifacts"),
+            None
+        );
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
-use sluice_domain::{document::Document, manifest::Manifest, settings::Settings};
+use sluice_cli::pack::{Bundle, Given};
+use sluice_domain::{document::Document, manifest::Person, settings::Settings};
 use sluice_local::storefront::{ALIAS, APPLICATION, FUNCTIONS, function_name};
 
 fn file(path: &str) -> Vec<u8> {
@@ -27,21 +27,28 @@ fn the_settings_of_all_environments_are_valid_and_name_the_functions_of_the_temp
 }
 
 #[test]
-fn the_smoke_tests_of_all_versions_fit_a_manifest() {
+fn all_versions_can_be_packed_into_a_valid_bundle() {
+    let storefront = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/storefront");
     for version in ["1.0.0", "1.1.0", "1.2.0"] {
-        let tests: Value =
-            serde_json::from_slice(&file(&format!("{version}/smoke-tests.json"))).unwrap();
-        let digest = format!("sha256:{}", "0".repeat(64));
-        let zip = |key: &str| json!({ "zip": { "key": key, "digest": digest } });
-        let manifest = json!({
-            "schema": 1,
-            "application": APPLICATION,
-            "version": version,
-            "commit": "0".repeat(40),
-            "author": { "name": "Ada", "email": "ada@example.com" },
-            "functions": { "checkout": zip("checkout.zip"), "catalog": zip("catalog.zip") },
-            "smoke_tests": tests,
-        });
-        Manifest::parse("release.json", manifest.to_string().as_bytes()).unwrap();
+        let bundle = Bundle::pack(&storefront.join(version), &given(), None).unwrap();
+        assert_eq!(bundle.manifest.application, APPLICATION);
+        assert_eq!(bundle.manifest.version.to_string(), version);
+        assert!(
+            FUNCTIONS
+                .iter()
+                .all(|function| bundle.manifest.functions.contains_key(*function))
+        );
+    }
+}
+
+fn given() -> Given {
+    let author = Person {
+        name: "Ada".into(),
+        email: "ada@example.com".into(),
+    };
+    Given {
+        version: None,
+        commit: Some("0".repeat(40)),
+        author: Some(author),
     }
 }

@@ -1,0 +1,99 @@
+# The commands of this project. CI runs the same ones.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+# Where the virtual environments of the engine and the SAM CLI live.
+SLUICE_VENVS ?= $(CURDIR)/.sluice/venv
+export SLUICE_VENVS
+
+# cargo-lambda always names its target. Naming the same one here puts tests,
+# functions and tools into one folder, so that nothing is compiled twice.
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+export CARGO_BUILD_TARGET := $(HOST)
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+# cargo-lambda moves every binary that it finds to its own folder, the tools'
+# too: they run from links of their own.
+BIN := .sluice/bin
+LOCAL := $(BIN)/sluice-local
+
+SAM := SAM_CLI_TELEMETRY=0 PATH="$(SLUICE_VENVS)/sam/bin:$$PATH" $(SLUICE_VENVS)/sam/bin/sam
+TEMPLATES := template.yaml examples/storefront/template.yaml
+
+.PHONY: help
+help: ## List the commands
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) \
+		| awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+.PHONY: demo
+demo: local ## Release the storefront twice on the embedded engine: promoted, then rolled back
+	@$(LOCAL) demo
+
+.PHONY: up
+up: local ## Start the embedded engine with Sluice on it, and leave it running
+	@$(LOCAL) up
+
+.PHONY: down
+down: ## Stop the embedded engine and leave nothing behind
+	@if [ -x $(LOCAL) ]; then $(LOCAL) down; \
+	elif [ -e .sluice/run/state.json ]; then $(MAKE) local && $(LOCAL) down; \
+	else echo "no engine was running"; fi
+
+.PHONY: test
+test: local ## Run all tests, those on the embedded engine included
+	@$(LOCAL) with -- cargo test --workspace -- --include-ignored
+
+.PHONY: check
+check: ## Check formatting, lints and documentation
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+.PHONY: e2e
+e2e: local ## Run only the end-to-end tests
+	@$(LOCAL) with -- cargo test -p sluice-tests -- --include-ignored
+
+.PHONY: lint
+lint: venvs ## Check the templates with the SAM CLI and cfn-lint
+	@for template in $(TEMPLATES); do \
+		AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint --template $$template; \
+	done
+	@$(SLUICE_VENVS)/sam/bin/cfn-lint $(TEMPLATES)
+
+.PHONY: bench
+bench: venvs ## Build the functions as AWS gets them and show their sizes
+	@PATH="$(SLUICE_VENVS)/sam/bin:$$PATH" CARGO_LAMBDA_COMPILER=cargo \
+		cargo lambda build --release --quiet --lambda-dir $(TARGET_DIR)/bench
+	@for function in $(TARGET_DIR)/bench/*/bootstrap; do \
+		printf '%-12s %5.1f MB, %4.1f MB zipped\n' "$$(basename "$$(dirname "$$function")")" \
+			"$$(stat -c %s "$$function" | awk '{ print $$1 / 1e6 }')" \
+			"$$(gzip -c "$$function" | wc -c | awk '{ print $$1 / 1e6 }')"; \
+	done
+
+.PHONY: deploy
+deploy: export CARGO_BUILD_TARGET :=
+deploy: venvs ## Build for arm64 and deploy to AWS with your credentials
+	PATH="$(SLUICE_VENVS)/sam/bin:$$PATH" cargo lambda build --release --arm64
+	$(SAM) build
+	$(SAM) deploy $(if $(wildcard samconfig.toml),,--guided)
+
+.PHONY: clean
+clean: down ## Delete everything that was built or installed here
+	cargo clean
+	rm -rf .aws-sam .sluice
+
+# Everything at once, with the features that the tests have as well: built one
+# by one, most packages would be compiled three times.
+.PHONY: local
+local: venvs
+	@cargo build --workspace
+	@mkdir -p $(BIN)
+	@for tool in sluice sluice-local; do ln -f $(TARGET_DIR)/$(HOST)/debug/$$tool $(BIN)/$$tool 2>/dev/null \
+		|| cp -f $(TARGET_DIR)/$(HOST)/debug/$$tool $(BIN)/$$tool; done
+
+.PHONY: venvs
+venvs:
+	@local/requirements/install "$(PYTHON)" "$(SLUICE_VENVS)"

@@ -1,0 +1,217 @@
+//! The demo: the main job for real, on an engine of its own.
+//!
+//! The storefront runs at 1.0.0 under a steady stream of customers; 1.1.0 is
+//! promoted through all environments, 1.2.0 is caught by the judge and rolled
+//! back. Everything that is printed is read back from the engine; the exit
+//! status is 0 only if both releases ended as they should.
+
+mod approver;
+mod report;
+mod storefront;
+
+use std::path::PathBuf;
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use sluice_cli::pack::{Bundle, Given};
+use sluice_cli::paint::Output;
+use sluice_cli::reader::Reader;
+use sluice_cli::resources::Resources;
+use sluice_cli::timeline::ReleaseTimeline;
+use sluice_cli::upload::Uploader;
+use sluice_cli::{follow, render};
+use sluice_domain::manifest::{Manifest, Person};
+use sluice_domain::promotion::Outcome;
+use sluice_platform::store::Release;
+use tokio::time::{Duration, Instant, sleep};
+
+use crate::engine::sdk_config;
+use crate::load::{Load, Plan};
+use crate::session::Session;
+use crate::storefront::{APPLICATION, orders, targets};
+use crate::workspace::Workspace;
+use report::{Report, Served};
+
+/// Why the demo could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] crate::Error),
+    /// Reading or showing releases.
+    #[error(transparent)]
+    Sluice(#[from] sluice_cli::error::Error),
+    /// An AWS call.
+    #[error(transparent)]
+    Fault(#[from] sluice_platform::fault::Fault),
+    /// The state table.
+    #[error(transparent)]
+    Store(#[from] sluice_platform::store::StoreError),
+    /// The report could not be written.
+    #[error("could not write {}: {source}", path.display())]
+    Report {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Something did not happen in time.
+    #[error("{0}")]
+    TooLate(String),
+}
+
+/// Customers' invocations per second, over both functions.
+const CUSTOMERS: u32 = 60;
+/// An upload must have started its release by then.
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
+const EVERY: Duration = Duration::from_millis(200);
+
+/// What the demo works with.
+struct Stage<'a> {
+    workspace: &'a Workspace,
+    config: SdkConfig,
+    reader: Reader,
+    bucket: String,
+    output: Output,
+    load: Load,
+}
+
+/// Runs the demo on a running session. Answers whether both outcomes are right.
+///
+/// # Errors
+/// When it could not be run to its end.
+pub async fn run(workspace: &Workspace, session: &Session) -> Result<bool, DemoError> {
+    let state = session.state();
+    let config = sdk_config(&state.endpoint);
+    let output = Output::detect(false);
+    output.line("deploying the storefront 1.0.0 with its aliases, settings and an approver")?;
+    let code = storefront::deploy(workspace, session, &config).await?;
+    let resources = Resources::new(state.stack.clone(), state.outputs.clone());
+    let reader = Reader::new(&config, &resources)?;
+    let desk = resources.desk_url()?.to_owned();
+    let approver = tokio::spawn(approver::votes(reader.clone(), desk, code));
+    let load = customers(&state.door)?;
+    let stage = Stage {
+        workspace,
+        bucket: resources.artifacts_bucket()?.to_owned(),
+        config,
+        reader,
+        output,
+        load,
+    };
+    let releases = stage.both().await;
+    approver.abort();
+    let served = stage.load.stop().await;
+    let releases = releases?;
+    let aliases = storefront::aliases(&stage.config).await?;
+    let report = Report::new(&state.endpoint, releases, &served, aliases);
+    let path = workspace.root().join("target/demo/report.json");
+    report.write(&path)?;
+    stage.output.lines(&report.summary())?;
+    stage
+        .output
+        .line(&format!("the same facts: {}", path.display()))?;
+    Ok(report.is_as_promised())
+}
+
+fn customers(door: &str) -> Result<Load, DemoError> {
+    // Two of three customers order, one looks at the catalogue.
+    let [checkout, catalog] = targets("prod")
+        .try_into()
+        .map_err(|_| DemoError::TooLate("the storefront no longer has two functions".to_owned()))?;
+    let plan = Plan {
+        targets: vec![checkout.clone(), catalog, checkout],
+        per_second: CUSTOMERS,
+        concurrency: 64,
+        seed: 1,
+        payload: orders(),
+    };
+    Ok(Load::start(door, plan)?)
+}
+
+impl Stage<'_> {
+    async fn both(&self) -> Result<Vec<(ReleaseTimeline, Served)>, DemoError> {
+        let mut releases = Vec::new();
+        for (version, words) in [
+            ("1.1.0", "vouchers"),
+            ("1.2.0", "receipts, and a fault that 8 % of the orders meet"),
+        ] {
+            self.output
+                .line(&format!("\nreleasing {APPLICATION} {version}: {words}"))?;
+            releases.push(self.release(version).await?);
+        }
+        Ok(releases)
+    }
+
+    async fn release(&self, version: &str) -> Result<(ReleaseTimeline, Served), DemoError> {
+        let before = self.load.reading().totals();
+        let bundle = self.pack(version)?;
+        let uploaded = Uploader::new(&self.config, &self.bucket)
+            .send(&bundle)
+            .await?;
+        self.output.line(&format!(
+            "uploaded {} files to s3://{}/{}/; EventBridge does the rest",
+            uploaded.sent,
+            self.bucket,
+            Uploader::folder(&bundle)
+        ))?;
+        let release = self.started(&bundle.manifest).await?;
+        let view = follow::release(&self.reader, &self.output, &release).await?;
+        let timeline = self
+            .reader
+            .release_timeline(&view, Timestamp::now())
+            .await?;
+        self.output.line("")?;
+        self.output
+            .lines(&render::release_timeline(&timeline, self.output.style()))?;
+        Ok((
+            timeline,
+            Served::between(&before, &self.load.reading().totals()),
+        ))
+    }
+
+    fn pack(&self, version: &str) -> Result<Bundle, DemoError> {
+        let folder = self
+            .workspace
+            .root()
+            .join("examples/storefront")
+            .join(version);
+        let author = Person {
+            name: "Grace".to_owned(),
+            email: "grace@example.com".to_owned(),
+        };
+        // A checkout has one commit for all three; these stand for the builds'.
+        let commit = sluice_domain::digest::Digest::of(version.as_bytes()).hex()[..40].to_owned();
+        let given = Given {
+            version: None,
+            commit: Some(commit),
+            author: Some(author),
+        };
+        Ok(Bundle::pack(&folder, &given, None)?)
+    }
+
+    async fn started(&self, manifest: &Manifest) -> Result<Release, DemoError> {
+        let deadline = Instant::now() + STARTS_WITHIN;
+        while Instant::now() < deadline {
+            let attempts = self
+                .reader
+                .store
+                .releases(&manifest.application, &manifest.version)
+                .await?;
+            if let Some(release) = attempts.into_iter().next_back() {
+                return Ok(release);
+            }
+            sleep(EVERY).await;
+        }
+        Err(DemoError::TooLate(format!(
+            "the upload of {} {} started no release within {} s; see the engine's log",
+            manifest.application,
+            manifest.version,
+            STARTS_WITHIN.as_secs()
+        )))
+    }
+}
+
+/// What each release of the demo must come to.
+const PROMISED: [(&str, Outcome); 2] =
+    [("1.1.0", Outcome::Promoted), ("1.2.0", Outcome::RolledBack)];

@@ -1,0 +1,88 @@
+//! Puts the storefront on the engine: its stack, its settings, its approver.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_ssm::types::ParameterType;
+use rand::Rng as _;
+use sluice_cli::parameters;
+use sluice_platform::fault::Fault;
+
+use super::DemoError;
+use super::approver::APPROVER;
+use crate::Error;
+use crate::sam;
+use crate::session::Session;
+use crate::storefront::{ALIAS, APPLICATION, FUNCTIONS, function_name, stack};
+use crate::workspace::Workspace;
+
+const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
+
+/// Deploys all of it, and answers the approver's code.
+pub(super) async fn deploy(
+    workspace: &Workspace,
+    session: &Session,
+    config: &SdkConfig,
+) -> Result<String, DemoError> {
+    sam::deploy(
+        workspace,
+        session.run(),
+        &session.state().endpoint,
+        &stack(workspace),
+    )
+    .await?;
+    for environment in ENVIRONMENTS {
+        let path = workspace
+            .root()
+            .join(format!("examples/storefront/settings/{environment}.json"));
+        let text = std::fs::read_to_string(&path).map_err(Error::files("read", path))?;
+        parameters::put(config, APPLICATION, environment, &text).await?;
+    }
+    let code: String = rand::rng()
+        .sample_iter(rand::distr::Alphanumeric)
+        .take(24)
+        .map(char::from)
+        .collect();
+    let name = format!("/sluice-approvers/{APPROVER}");
+    let request = aws_sdk_ssm::Client::new(config)
+        .put_parameter()
+        .name(&name)
+        .value(&code)
+        .r#type(ParameterType::SecureString)
+        .overwrite(true);
+    request
+        .send()
+        .await
+        .map_err(|error| Fault::new(format!("ssm:PutParameter of {name}"), error))?;
+    Ok(code)
+}
+
+/// Where an alias points: `3`, or `3 with 10 % on 4`.
+pub(super) type Aliases = BTreeMap<String, String>;
+
+/// Where the production aliases point now.
+pub(super) async fn aliases(config: &SdkConfig) -> Result<Aliases, DemoError> {
+    let lambda = aws_sdk_lambda::Client::new(config);
+    let mut aliases = Aliases::new();
+    for function in FUNCTIONS {
+        let name = function_name(function, "prod");
+        let request = lambda.get_alias().function_name(&name).name(ALIAS);
+        let alias = request
+            .send()
+            .await
+            .map_err(|error| Fault::new(format!("lambda:GetAlias of {name}"), error))?;
+        let weights = alias
+            .routing_config()
+            .and_then(|routing| routing.additional_version_weights());
+        let extra: String = weights
+            .into_iter()
+            .flatten()
+            .map(|(version, weight)| format!(" with {} % on {version}", weight * 100.0))
+            .collect();
+        aliases.insert(
+            name,
+            format!("{}{extra}", alias.function_version().unwrap_or_default()),
+        );
+    }
+    Ok(aliases)
+}
