@@ -1,0 +1,460 @@
+//! Each role can only do what its row says, and no row says too much.
+
+use std::collections::BTreeSet;
+
+use sluice_tests::machine::states;
+use sluice_tests::template::{
+    Resource, Statement, functions, granted, list, machines, permissions, references, resources,
+    statements,
+};
+use sluice_tests::{expect_none, state_machines, template, text};
+
+/// The actions for which AWS knows no resource that could be named.
+const WITHOUT_RESOURCE: [&str; 18] = [
+    "cloudwatch:GetMetricData",
+    "dynamodb:ListStreams",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "states:SendTaskFailure",
+    "states:SendTaskHeartbeat",
+    "states:SendTaskSuccess",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingStatisticSummaries",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+];
+
+/// What AWS does on a function's behalf with the function's permissions: no SDK
+/// of the function's own calls these.
+const ON_BEHALF: [&str; 8] = [
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+    "ecr:BatchGetImage",
+    "ecr:GetDownloadUrlForLayer",
+    "sqs:SendMessage",
+    "kms:",
+];
+
+#[test]
+fn nothing_may_be_done_to_everything() {
+    let template = template();
+    let mut problems = Vec::new();
+    for (id, resource) in resources(&template) {
+        // In a key's own policy, "*" is that key.
+        if resource.kind == "AWS::KMS::Key" {
+            continue;
+        }
+        for statement in statements(resource.body)
+            .iter()
+            .filter(|statement| statement.allows)
+        {
+            let named = |action: &&&str| WITHOUT_RESOURCE.contains(*action);
+            let all_without =
+                statement.actions.iter().filter(named).count() == statement.actions.len();
+            let arns = statement.arns();
+            let wide = arns.into_iter().filter(|arn| is_everything(arn));
+            let wide = wide.filter(|arn| !(all_without && *arn == "*"));
+            problems.extend(wide.map(|arn| format!("{id}: {:?} on {arn}", statement.actions)));
+        }
+    }
+    expect_none(problems);
+}
+
+#[test]
+fn no_statement_allows_whole_services() {
+    let template = template();
+    expect_none(resources(&template).into_iter().flat_map(|(id, resource)| {
+        let statements = statements(resource.body);
+        let allowed = statements.iter().filter(|statement| statement.allows);
+        let actions = allowed.flat_map(|statement| statement.actions.clone());
+        let wide = actions.filter(|action| *action == "*" || action.ends_with(":*"));
+        wide.map(|action| format!("{id}: {action}"))
+            .collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn every_statement_names_actions_and_resources_and_nothing_is_allowed_by_exclusion() {
+    let text = text("template.yaml");
+    assert!(!text.contains("NotAction") && !text.contains("NotResource"));
+    let template = template();
+    let empty = |statement: &Statement<'_>| statement.actions.is_empty();
+    assert!(
+        !statements(&template).iter().any(empty),
+        "a statement without an action"
+    );
+}
+
+/// What a function may do stands in the template, not in a policy elsewhere.
+#[test]
+fn no_policy_comes_from_elsewhere() {
+    let template = template();
+    assert!(!text("template.yaml").contains("FullAccess"));
+    expect_none(resources(&template).into_values().filter_map(|resource| {
+        let of_sam = resource.kind.starts_with("AWS::Serverless::");
+        let policies = list(resource.property("Policies")).into_iter();
+        let mut foreign = policies.filter(|policy| of_sam && policy["Statement"].is_null());
+        let managed = list(resource.property("ManagedPolicyArns"));
+        let found = foreign.next().or(managed.into_iter().next())?;
+        Some(format!("{}: {found}", resource.id))
+    }));
+}
+
+#[test]
+fn no_parameter_allows_everything_by_default() {
+    let template = template();
+    let parameters = template["Parameters"].as_object().expect("parameters");
+    expect_none(parameters.iter().filter_map(|(name, parameter)| {
+        let default = parameter["Default"].as_str()?;
+        default
+            .split(',')
+            .any(|pattern| is_everything(pattern) || pattern == "/*")
+            .then(|| format!("{name}: {default}"))
+    }));
+}
+
+#[test]
+fn what_everything_is_can_be_told() {
+    for wide in [
+        "*",
+        "arn:aws:lambda:*:*:function:*",
+        "arn:aws:iam::*:role/*",
+        "arn:aws:s3:::*",
+    ] {
+        assert!(is_everything(wide), "{wide}");
+    }
+    for narrow in [
+        "${Bucket.Arn}/*",
+        "arn:${AWS::Partition}:states:${AWS::Region}:1:execution:${Machine.Name}:*",
+        "arn:aws:lambda:*:*:function:sluice-managed-*",
+        "${Function.Arn}:*",
+    ] {
+        assert!(!is_everything(narrow), "{narrow}");
+    }
+}
+
+/// Whether a pattern names no resource: `*`, or a type with nothing but `*`.
+fn is_everything(pattern: &str) -> bool {
+    let pattern = pattern.replace("${AWS::", "${AWS-");
+    if !pattern.starts_with("arn:") {
+        return pattern == "*";
+    }
+    let parts: Vec<&str> = pattern.splitn(6, ':').collect();
+    let (service, resource) = (parts[2], parts.get(5).copied().unwrap_or_default());
+    let name = resource
+        .split_once([':', '/'])
+        .map_or(resource, |(_, name)| name);
+    resource.starts_with('*') || (service != "s3" && ["*", "*:*"].contains(&name))
+}
+
+#[test]
+fn a_machine_with_children_may_start_watch_and_stop_them_and_hear_of_their_ends() {
+    let template = template();
+    let resources = machines(&template);
+    let mut problems = Vec::new();
+    for (name, machine) in state_machines() {
+        let Some(resource) = resources.get(&name) else {
+            continue;
+        };
+        let held = permissions(&template, resource);
+        let states = states(&machine);
+        let children = states.iter().filter(|state| state.runs_a_child());
+        for child in children.map(|state| state.calls()) {
+            let on_child = |action: &str| {
+                granted(&held, action)
+                    .iter()
+                    .any(|statement| statement.references().contains(child))
+            };
+            let actions = [
+                "states:StartExecution",
+                "states:DescribeExecution",
+                "states:StopExecution",
+            ];
+            problems.extend(
+                actions
+                    .iter()
+                    .filter(|action| !on_child(action))
+                    .map(|action| format!("{name}: {action} on {child}")),
+            );
+            let rule = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
+            let on_rule = |action: &str| {
+                let granted = granted(&held, action);
+                granted
+                    .iter()
+                    .any(|statement| statement.arns().iter().any(|arn| arn.ends_with(rule)))
+            };
+            let actions = ["events:PutRule", "events:PutTargets", "events:DescribeRule"];
+            problems.extend(
+                actions
+                    .iter()
+                    .filter(|action| !on_rule(action))
+                    .map(|action| format!("{name}: {action} on {rule}")),
+            );
+        }
+    }
+    expect_none(problems);
+}
+
+#[test]
+fn a_machine_may_invoke_what_it_calls_and_nothing_else() {
+    let template = template();
+    let resources = machines(&template);
+    for (name, machine) in state_machines() {
+        let states = states(&machine);
+        let called: BTreeSet<String> = states
+            .iter()
+            .filter(|state| state.invokes())
+            .map(|state| state.calls().to_owned())
+            .collect();
+        let held = permissions(&template, &resources[&name]);
+        let granted = granted(&held, "lambda:InvokeFunction");
+        let allowed: BTreeSet<String> = granted
+            .iter()
+            .flat_map(|statement| statement.references())
+            .collect();
+        assert_eq!(allowed, called, "{name}");
+    }
+}
+
+#[test]
+fn a_function_may_invoke_those_that_its_environment_names() {
+    let template = template();
+    let functions = functions(&template);
+    expect_none(functions.iter().filter_map(|(name, function)| {
+        let variables = function.property("Environment")["Variables"].as_object()?;
+        let called: BTreeSet<String> = variables
+            .iter()
+            .filter(|(name, _)| name.ends_with("_FUNCTION"))
+            .flat_map(|(_, value)| references(value))
+            .collect();
+        let held = permissions(&template, function);
+        let allowed: BTreeSet<String> = granted(&held, "lambda:InvokeFunction")
+            .iter()
+            .flat_map(|statement| statement.references())
+            .filter(|id| functions.values().any(|function| function.id == id))
+            .collect();
+        (allowed != called).then(|| format!("{name} calls {called:?}, and may call {allowed:?}"))
+    }));
+}
+
+#[test]
+fn only_publish_changes_code_and_only_shift_moves_aliases() {
+    let code = [
+        "UpdateFunctionCode",
+        "UpdateFunctionConfiguration",
+        "PublishVersion",
+    ];
+    assert_eq!(
+        who_may("lambda:", &code),
+        BTreeSet::from(["publish".to_owned()])
+    );
+    let aliases = ["UpdateAlias", "CreateAlias", "DeleteAlias"];
+    assert_eq!(
+        who_may("lambda:", &aliases),
+        BTreeSet::from(["shift".to_owned()])
+    );
+    for action in ["CreateFunction", "DeleteFunction", "AddPermission"] {
+        assert_eq!(who_may("lambda:", &[action]), BTreeSet::new(), "{action}");
+    }
+}
+
+#[test]
+fn what_may_be_released_is_a_parameter() {
+    let template = template();
+    let actions = [
+        "UpdateFunctionCode",
+        "UpdateAlias",
+        "CreateAlias",
+        "PublishVersion",
+    ];
+    expect_none(
+        functions(&template)
+            .into_iter()
+            .flat_map(|(name, function)| {
+                let held = permissions(&template, &function);
+                let writing = held.iter().filter(|statement| {
+                    statement
+                        .actions
+                        .iter()
+                        .any(|action| actions.iter().any(|end| action.ends_with(end)))
+                });
+                let fixed = writing.filter(|statement| {
+                    let parameters = statement.references();
+                    parameters.is_empty()
+                        || parameters
+                            .iter()
+                            .any(|id| template["Parameters"][id].is_null())
+                });
+                fixed
+                    .map(|statement| format!("{name}: {:?}", statement.actions))
+                    .collect::<Vec<_>>()
+            }),
+    );
+}
+
+/// IAM can't express "append only" otherwise.
+#[test]
+fn only_record_writes_the_ledger_and_it_only_appends() {
+    let template = template();
+    let functions = functions(&template);
+    let ledger = &functions["record"].property("Environment")["Variables"]["SLUICE_LEDGER_TABLE"];
+    let ledger = references(ledger)
+        .pop_first()
+        .expect("record names the ledger's table");
+    let reading = [
+        "GetItem",
+        "Query",
+        "Scan",
+        "BatchGetItem",
+        "DescribeTable",
+        "DescribeStream",
+        "GetRecords",
+        "GetShardIterator",
+        "ListStreams",
+    ];
+    expect_none(functions.iter().flat_map(|(name, function)| {
+        let held = permissions(&template, function);
+        let on_ledger = held
+            .iter()
+            .filter(|statement| statement.references().contains(&ledger));
+        let actions = on_ledger.flat_map(|statement| statement.actions.clone());
+        let wrong = actions.filter(|action| {
+            let Some(action) = action.strip_prefix("dynamodb:") else {
+                return false;
+            };
+            let appends = ["PutItem", "ConditionCheckItem"].contains(&action) && name == "record";
+            !reading.contains(&action) && !appends
+        });
+        wrong
+            .map(|action| format!("{name}: {action}"))
+            .collect::<Vec<_>>()
+    }));
+}
+
+/// It faces the internet.
+#[test]
+fn desk_reads_requests_and_writes_votes_and_nothing_else() {
+    let template = template();
+    let functions = functions(&template);
+    let held = permissions(&template, &functions["desk"]);
+    let allowed = [
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "lambda:InvokeFunction",
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "ssm:GetParameter",
+    ];
+    let actions: BTreeSet<&str> = held
+        .iter()
+        .flat_map(|statement| statement.actions.clone())
+        .collect();
+    expect_none(
+        actions
+            .into_iter()
+            .filter(|action| !allowed.contains(action))
+            .map(str::to_owned),
+    );
+    let public = functions
+        .iter()
+        .filter(|(_, function)| function.property("FunctionUrlConfig").is_object());
+    assert_eq!(
+        public.map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["desk"]
+    );
+}
+
+/// A function's manifest shows which services it uses; its row must agree.
+#[test]
+fn a_function_may_use_the_services_whose_sdk_it_links_and_no_others() {
+    let template = template();
+    expect_none(
+        functions(&template)
+            .into_iter()
+            .filter_map(|(name, function)| {
+                let held = permissions(&template, &function);
+                let allowed: BTreeSet<&str> = held
+                    .iter()
+                    .flat_map(|statement| statement.actions.clone())
+                    .filter(|action| !ON_BEHALF.iter().any(|behalf| action.starts_with(behalf)))
+                    .filter_map(|action| Some(action.split_once(':')?.0))
+                    // Every function links what assumes a role; only some may.
+                    .filter(|service| *service != "sts")
+                    .collect();
+                let linked = services(&name);
+                (allowed != linked)
+                    .then(|| format!("{name} links {linked:?}, and may use {allowed:?}"))
+            }),
+    );
+}
+
+/// The services that a function's manifest links, by their prefix in IAM.
+fn services(function: &str) -> BTreeSet<&'static str> {
+    let manifest = text(format!("functions/{function}/Cargo.toml"));
+    let dependencies = manifest
+        .split("[dev-dependencies]")
+        .next()
+        .unwrap_or_default();
+    let platform = dependencies
+        .lines()
+        .find(|line| line.starts_with("sluice-platform"));
+    let platform = platform.unwrap_or_default();
+    let crates = [
+        ("aws-sdk-cloudwatch", "cloudwatch"),
+        ("aws-sdk-dynamodb", "dynamodb"),
+        ("aws-sdk-ecr", "ecr"),
+        ("aws-sdk-lambda", "lambda"),
+        ("aws-sdk-s3", "s3"),
+        ("aws-sdk-secretsmanager", "secretsmanager"),
+        ("aws-sdk-sfn", "states"),
+        ("aws-sdk-sns", "sns"),
+        ("aws-sdk-ssm", "ssm"),
+    ];
+    let features = [
+        ("\"bundle\"", "s3"),
+        ("\"ledger\"", "lambda"),
+        ("\"settings\"", "ssm"),
+        ("\"store\"", "dynamodb"),
+    ];
+    let own = crates.into_iter().filter(|(name, _)| {
+        dependencies.lines().any(|line| {
+            line.starts_with(&format!("{name}.")) || line.starts_with(&format!("{name} "))
+        })
+    });
+    let shared = features
+        .into_iter()
+        .filter(|(feature, _)| platform.contains(feature));
+    own.chain(shared).map(|(_, service)| service).collect()
+}
+
+/// The functions whose role allows one of these actions of a service.
+fn who_may(service: &str, actions: &[&str]) -> BTreeSet<String> {
+    let template = template();
+    let may = |function: &Resource<'_>| {
+        permissions(&template, function).iter().any(|statement| {
+            statement.allows
+                && actions.iter().any(|action| {
+                    statement
+                        .actions
+                        .contains(&format!("{service}{action}").as_str())
+                })
+        })
+    };
+    functions(&template)
+        .iter()
+        .filter(|(_, function)| may(function))
+        .map(|(name, _)| name.clone())
+        .collect()
+}
