@@ -24,7 +24,7 @@ const PATIENCE: usize = 10;
 /// # Errors
 /// When AWS keeps failing, or the output can't be written.
 pub async fn release(reader: &Reader, output: &Output, release: &Release) -> Result<ReleaseView> {
-    let mut view = reader.release_view(release).await?;
+    let mut view = begun(reader, release).await?;
     let mut follower = Follower::new(output);
     loop {
         for (environment, record) in &view.stages {
@@ -43,6 +43,21 @@ pub async fn release(reader: &Reader, output: &Output, release: &Release) -> Res
             Err(error) => follower.forgive(error)?,
         }
     }
+}
+
+/// The release once its execution or a promotion is there to be seen: the record
+/// is written before the execution starts.
+async fn begun(reader: &Reader, release: &Release) -> Result<ReleaseView> {
+    let mut view = reader.release_view(release).await?;
+    for _ in 0..PATIENCE {
+        let opened = view.stages.iter().any(|(_, record)| record.is_some());
+        if view.standing.is_some() || opened {
+            break;
+        }
+        tokio::time::sleep(EVERY).await;
+        view = reader.refreshed_view(view).await?;
+    }
+    Ok(view)
 }
 
 /// Follows one promotion until it is over.

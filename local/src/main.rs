@@ -57,7 +57,10 @@ enum Verb {
     },
     /// Release the storefront twice on an engine of its own: promoted, then
     /// rolled back. Exits with 0 only if both happened.
-    Demo,
+    Demo {
+        #[command(flatten)]
+        engine: EngineArgs,
+    },
     /// Run a command against an engine of its own, with Sluice deployed.
     With {
         #[command(flatten)]
@@ -122,7 +125,7 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Down => down().await,
         Verb::Status { json } => status(json).await,
         Verb::Door { engine, port } => door(&engine, port).await,
-        Verb::Demo => show().await,
+        Verb::Demo { engine } => show(&engine).await,
         Verb::With { engine, command } => with(&engine, &command).await,
     }
 }
@@ -205,11 +208,11 @@ async fn with(arguments: &EngineArgs, command: &[OsString]) -> Result<ExitCode> 
     Ok(outcome)
 }
 
-async fn show() -> Result<ExitCode> {
+async fn show(arguments: &EngineArgs) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     let mut ends = Ends::listen();
     let mut steps = Steps::default();
-    let options = Options::default();
+    let options = arguments.options(None);
     let starting = Session::start(&workspace, workspace.own_run(), &options, |step| {
         steps.begin(step)
     });

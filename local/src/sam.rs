@@ -2,7 +2,7 @@
 //!
 //! One cargo build makes all functions; `sam build` then finds each of them
 //! fresh and only copies. The template is deployed as it stands: what differs
-//! on this machine is the `Architecture` parameter, nothing else.
+//! on this machine are values of its parameters.
 
 use std::{
     collections::BTreeMap,
@@ -24,6 +24,9 @@ use crate::{
 /// The outputs of a stack.
 pub type Outputs = BTreeMap<String, String>;
 
+/// The functions that Sluice may touch on the engine: those of the examples.
+const MANAGED_FUNCTIONS: &str = "arn:aws:lambda:*:*:function:storefront-*";
+
 /// What is deployed, and under which name.
 #[derive(Debug, Clone)]
 pub struct Stack {
@@ -42,7 +45,13 @@ impl Stack {
         Self {
             name: "sluice".to_owned(),
             template: run.build().join("template.yaml"),
-            parameters: vec![("Architecture".to_owned(), architecture().to_owned())],
+            parameters: [
+                ("Architecture", architecture()),
+                ("Endpoint", "plain"),
+                ("ManagedFunctions", MANAGED_FUNCTIONS),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
         }
     }
 }

@@ -43,7 +43,8 @@ pub enum Input {
         /// What resumes the state machine.
         task_token: TaskToken,
     },
-    /// Count the votes. From `desk`, after each of them.
+    /// Count the votes. From `desk`, after each of them, and from `watchdog`
+    /// when their time is over.
     Tally {
         /// The request.
         approval: String,

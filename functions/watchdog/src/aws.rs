@@ -1,5 +1,7 @@
 //! Promotions in the state table, executions in Step Functions, and the
-//! functions that do the mending.
+//! functions that do the mending and the counting.
+
+mod approvals;
 
 use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
@@ -16,6 +18,8 @@ use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Store, StoreError};
 
 use crate::{CallError, Executions, Facts, Promotions, Settled, Status};
+
+pub use approvals::ApprovalRequests;
 
 /// Promotions in the state table.
 pub struct Table(pub Store);
@@ -150,30 +154,37 @@ impl Functions {
         })
     }
 
-    /// Calls a function and waits for its answer.
     async fn call<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T, CallError> {
-        let what = request.what();
         let function = match request {
             Request::Shift { .. } => &self.shift,
             Request::Guard(_) => &self.guard,
         };
-        let payload = serde_json::to_vec(request).map_err(|error| Fault::other(what, error))?;
-        let call = self
-            .client
-            .invoke()
-            .function_name(function)
-            .payload(Blob::new(payload));
-        let answer = call
-            .send()
-            .await
-            .map_err(|error| Fault::new(format!("lambda:Invoke for {what}"), error))?;
-        let body = answer.payload().map(Blob::as_ref).unwrap_or_default();
-        if answer.function_error().is_some() {
-            return Err(failure(what, body));
-        }
-        Ok(serde_json::from_slice(body)
-            .map_err(|error| Fault::other(format!("reading the answer of {what}"), error))?)
+        call(&self.client, function, request.what(), request).await
     }
+}
+
+/// Calls a function and waits for its answer.
+async fn call<T: DeserializeOwned>(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    what: &'static str,
+    request: &impl Serialize,
+) -> Result<T, CallError> {
+    let payload = serde_json::to_vec(request).map_err(|error| Fault::other(what, error))?;
+    let call = client
+        .invoke()
+        .function_name(function)
+        .payload(Blob::new(payload));
+    let answer = call
+        .send()
+        .await
+        .map_err(|error| Fault::new(format!("lambda:Invoke for {what}"), error))?;
+    let body = answer.payload().map(Blob::as_ref).unwrap_or_default();
+    if answer.function_error().is_some() {
+        return Err(failure(what, body));
+    }
+    Ok(serde_json::from_slice(body)
+        .map_err(|error| Fault::other(format!("reading the answer of {what}"), error))?)
 }
 
 /// What a function is asked.

@@ -1,14 +1,17 @@
-//! Mends what no live execution owns: runs on a schedule, and when an execution
-//! of `promote` ends badly.
+//! Mends what no live execution owns, and ends approval requests that expire:
+//! runs on a schedule, and when an execution of `promote` ends badly.
 //!
 //! Decides: whether a promotion has lost its owner, and in which order it is
 //! put right: stop its rollout, raise the fence, put its aliases back, close it.
+//! And when it is time to count the votes of a request for the last time.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`,
-//! `SLUICE_SHIFT_FUNCTION`, `SLUICE_GUARD_FUNCTION`, `SLUICE_ROLLOUT_MACHINE`.
+//! `SLUICE_SHIFT_FUNCTION`, `SLUICE_GUARD_FUNCTION`, `SLUICE_APPROVAL_FUNCTION`,
+//! `SLUICE_ROLLOUT_MACHINE`.
 //!
-//! Never: touches an alias or a lock itself, trusts what an event says, or
-//! interferes with a promotion whose execution runs.
+//! Never: touches an alias or a lock itself, trusts what an event says, decides
+//! a request itself, lets a request's id into a log, or interferes with a
+//! promotion whose execution runs, except that its request expires.
 
 pub mod aws;
 mod ports;
@@ -16,13 +19,14 @@ mod ports;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sluice_domain::approval::State;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::store::StoreError;
 
-pub use ports::{CallError, Executions, Facts, Functions, Promotions, Settled, Status};
+pub use ports::{Approvals, CallError, Executions, Facts, Functions, Promotions, Settled, Status};
 
 /// The event that woke the watchdog. Its content decides nothing: events are
 /// best effort and may be old, so all open promotions are looked at each time.
@@ -34,6 +38,8 @@ pub struct Input {}
 pub struct Output {
     /// The promotions that were closed.
     pub mended: Vec<PromotionId>,
+    /// The promotions whose approval request has expired.
+    pub expired: Vec<PromotionId>,
     /// How many that waited in line were resumed.
     pub resumed: u64,
 }
@@ -84,13 +90,15 @@ fn count(promotions: usize) -> String {
 }
 
 /// The function.
-pub struct Watchdog<P, E, F, L> {
+pub struct Watchdog<P, E, F, A, L> {
     /// Where promotions are.
     pub promotions: P,
     /// Where executions are.
     pub executions: E,
     /// The functions that do the mending.
     pub functions: F,
+    /// The requests that promotions wait for.
+    pub approvals: A,
     /// The way to the ledger.
     pub ledger: L,
 }
@@ -101,11 +109,13 @@ enum Fate {
     Left,
     /// It is closed.
     Mended,
+    /// People did not decide in time: it goes on, and ends.
+    Expired,
     /// It could not be put right, for this reason.
     Stranded(String),
 }
 
-impl<P: Promotions, E: Executions, F: Functions, L: Facts> Watchdog<P, E, F, L> {
+impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdog<P, E, F, A, L> {
     /// Looks after every open promotion, and wakes who waits in line. What goes
     /// wrong with one does not keep the others from it.
     ///
@@ -115,11 +125,13 @@ impl<P: Promotions, E: Executions, F: Functions, L: Facts> Watchdog<P, E, F, L> 
         let mut open = self.promotions.open().await?;
         // Those that were stranded before come last: they must not cost the others their turn.
         open.sort_by_key(|promotion| promotion.outcome.is_some());
-        let (mut mended, mut stranded, mut failed) = (Vec::new(), Vec::new(), None);
+        let (mut mended, mut expired) = (Vec::new(), Vec::new());
+        let (mut stranded, mut failed) = (Vec::new(), None);
         for promotion in open {
             match self.look_after(&promotion, now).await {
                 Ok(Fate::Left) => {}
                 Ok(Fate::Mended) => mended.push(promotion.id),
+                Ok(Fate::Expired) => expired.push(promotion.id),
                 Ok(Fate::Stranded(reason)) => stranded.push(format!("{}: {reason}", promotion.id)),
                 Err(error) => {
                     tracing::warn!(promotion = %promotion.id, %error, "not looked after");
@@ -136,13 +148,18 @@ impl<P: Promotions, E: Executions, F: Functions, L: Facts> Watchdog<P, E, F, L> 
         }
         Ok(Output {
             mended,
+            expired,
             resumed: resumed?,
         })
     }
 
-    /// Leaves a promotion alone if somebody owns it, and mends it if nobody does.
+    /// Leaves a promotion alone if somebody owns it, but for its approval
+    /// request, and mends it if nobody does.
     async fn look_after(&self, promotion: &Promotion, now: Timestamp) -> Result<Fate, Error> {
         let owner = self.executions.status(&promotion.execution_arn).await?;
+        if owner == Status::Running {
+            return self.expire(&promotion.id, now).await;
+        }
         if !is_orphaned(&owner, promotion.opened_at, now) {
             return Ok(Fate::Left);
         }
@@ -170,6 +187,20 @@ impl<P: Promotions, E: Executions, F: Functions, L: Facts> Watchdog<P, E, F, L> 
                 Ok(Fate::Stranded(reason))
             }
         }
+    }
+
+    /// Has the votes counted once the time for them is over.
+    async fn expire(&self, id: &PromotionId, now: Timestamp) -> Result<Fate, Error> {
+        let Some(approval) = self.approvals.overdue(id, now).await? else {
+            return Ok(Fate::Left);
+        };
+        let state = self.approvals.tally(&approval).await?;
+        tracing::info!(promotion = %id, ?state, "the time to approve it is over");
+        Ok(match state {
+            State::Expired => Fate::Expired,
+            // Votes that were in time, but never counted, decided it.
+            _ => Fate::Left,
+        })
     }
 
     /// Puts a promotion right, and answers how it ended. Every part is safe to
@@ -215,6 +246,14 @@ impl<P: Promotions, E: Executions, F: Functions, L: Facts> Watchdog<P, E, F, L> 
             tracing::error!(promotion = %id, %error, kind = kind.name(), "not recorded");
         }
     }
+}
+
+/// Whether the votes on a request of a promotion that runs must be counted
+/// because their time is over. A request that was decided against its promotion
+/// counts as well: that one should have ended, so the signal may be lost, and
+/// counting sends it again. An approved one may be rolling out.
+fn is_overdue(state: State, expires_at: Timestamp, now: Timestamp) -> bool {
+    now >= expires_at && state != State::Approved
 }
 
 /// An execution that Step Functions does not know may be too new for it to say.

@@ -27,6 +27,10 @@ struct World {
     settled: BTreeMap<String, Settled>,
     /// Errors of `shift`'s stable goal, by promotion.
     failing: BTreeMap<String, &'static str>,
+    /// Ids of overdue requests, by environment of their promotion. `?` can't be read.
+    overdue: BTreeMap<String, &'static str>,
+    /// How requests stand once counted, by their id. Those that aren't there fail.
+    counted: BTreeMap<String, State>,
     ledger_is_down: bool,
     queue_is_down: bool,
 }
@@ -120,6 +124,21 @@ impl Functions for &World {
     }
 }
 
+impl Approvals for &World {
+    async fn overdue(&self, id: &PromotionId, _: Timestamp) -> Result<Option<String>, StoreError> {
+        match self.overdue.get(&id.environment) {
+            Some(&"?") => Err(Fault::other("dynamodb:GetItem", "down").into()),
+            found => Ok(found.map(|approval| (*approval).to_owned())),
+        }
+    }
+
+    async fn tally(&self, approval: &str) -> Result<State, CallError> {
+        self.did(format!("tally {approval}"));
+        let counted = self.counted.get(approval).copied();
+        counted.ok_or_else(|| failed("Throttled"))
+    }
+}
+
 impl Facts for &World {
     async fn record(&self, id: &PromotionId, kind: Kind, _: &str, _: Value) -> Result<(), Fault> {
         if self.ledger_is_down {
@@ -178,6 +197,7 @@ async fn run(world: &World, event: &str) -> Result<Output, Error> {
         promotions: world,
         executions: world,
         functions: world,
+        approvals: world,
         ledger: world,
     };
     watchdog
@@ -196,10 +216,82 @@ async fn a_promotion_whose_execution_runs_is_left_alone() {
         output,
         Output {
             mended: vec![],
+            expired: vec![],
             resumed: 2
         }
     );
     assert_eq!(*world.log.borrow(), ["hand over"]);
+}
+
+#[tokio::test]
+async fn a_request_whose_time_is_over_is_counted_and_its_promotion_told_of() {
+    let mut world = world(&[("prod", Status::Running)]);
+    world.overdue.insert("prod".into(), "first");
+    world.counted.insert("first".into(), State::Expired);
+    let output = run(&world, SCHEDULE).await.expect("nothing wrong");
+    assert_eq!(
+        serde_json::to_value(&output).expect("JSON"),
+        serde_json::json!({"mended": [], "expired": ["storefront/prod/1.1.0/1"], "resumed": 2})
+    );
+    assert_eq!(*world.log.borrow(), ["tally first", "hand over"]);
+}
+
+#[tokio::test]
+async fn votes_in_time_that_only_the_watchdog_had_counted_are_no_expiry() {
+    let mut world = world(&[("prod", Status::Running)]);
+    world.overdue.insert("prod".into(), "first");
+    world.counted.insert("first".into(), State::Approved);
+    let output = run(&world, SCHEDULE).await.expect("nothing wrong");
+    assert!(output.expired.is_empty());
+}
+
+#[tokio::test]
+async fn the_request_of_a_promotion_that_nobody_owns_is_not_counted() {
+    for owner in [ended("ABORTED"), Status::Unknown] {
+        let mut world = world(&[("prod", owner)]);
+        world.overdue.insert("prod".into(), "first");
+        let output = run(&world, SCHEDULE).await.expect("mended");
+        assert_eq!(output.mended.len(), 1);
+        let log = world.log.borrow();
+        assert!(!log.contains(&"tally first".to_owned()), "{log:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_read_or_counted_does_not_keep_the_others_from_expiring() {
+    for (broken, name) in [("?", "AwsCallFailed"), ("broken", "FunctionFailed")] {
+        let mut world = world(&[
+            ("staging", Status::Running),
+            ("prod", Status::Running),
+            ("dev", ended("FAILED")),
+        ]);
+        world.overdue.insert("staging".into(), broken);
+        world.overdue.insert("prod".into(), "first");
+        world.counted.insert("first".into(), State::Expired);
+        let error = run(&world, SCHEDULE)
+            .await
+            .expect_err("one was not counted");
+        assert_eq!(error.name(), name);
+        let log = world.log.borrow();
+        for done in ["tally first", "close dev RolledBack", "hand over"] {
+            assert!(log.contains(&done.to_owned()), "{done} is not in {log:?}");
+        }
+    }
+}
+
+#[test]
+fn a_request_is_overdue_from_its_deadline_on_unless_it_is_approved() {
+    let before = now() - SignedDuration::from_secs(1);
+    for (state, expected) in [
+        (State::Pending, true),
+        (State::Expired, true),
+        (State::Rejected, true),
+        (State::Superseded, true),
+        (State::Approved, false),
+    ] {
+        assert_eq!(is_overdue(state, now(), now()), expected, "{state:?}");
+        assert!(!is_overdue(state, now(), before), "{state:?}");
+    }
 }
 
 #[tokio::test]

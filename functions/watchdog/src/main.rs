@@ -5,7 +5,7 @@ use sluice_platform::ledger::Ledger;
 use sluice_platform::store::Store;
 use sluice_platform::{aws, lambda};
 use watchdog::Watchdog;
-use watchdog::aws::{Functions, StateMachines, Table};
+use watchdog::aws::{ApprovalRequests, Functions, StateMachines, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -14,6 +14,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         promotions: Table(Store::from_env(&config)?),
         executions: StateMachines::from_env(&config)?,
         functions: Functions::from_env(&config)?,
+        approvals: ApprovalRequests::from_env(&config)?,
         ledger: Ledger::from_env(&config, "watchdog")?,
     };
     // Boxed: futures of SDK calls nest deeper than the compiler follows.

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::future::Future;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
+use sluice_domain::approval::State;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 use sluice_platform::fault::Fault;
@@ -116,6 +118,22 @@ pub trait Functions {
 
     /// Resumes who waits in line for locks that are free. Safe to repeat.
     fn hand_over(&self) -> impl Future<Output = Result<u64, CallError>>;
+}
+
+/// Approval requests, and `approval`, which decides them. A request's id lets
+/// whoever has it see the request: no error repeats it.
+pub trait Approvals {
+    /// The id of this promotion's request, if its time is over and it does not
+    /// stand approved. Reads only.
+    fn overdue(
+        &self,
+        id: &PromotionId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<String>, StoreError>>;
+
+    /// Has the votes counted, which decides an overdue request and resumes its
+    /// promotion. Safe to repeat: the first decision stays.
+    fn tally(&self, approval: &str) -> impl Future<Output = Result<State, CallError>>;
 }
 
 /// The ledger.

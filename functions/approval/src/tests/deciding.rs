@@ -116,6 +116,22 @@ fn a_promotion_that_does_not_wait_any_more_is_no_failure() {
 }
 
 #[test]
+fn a_tally_at_the_deadline_ends_a_request_without_votes_and_resumes_its_promotion() {
+    let approval = world(1, &["ada"]);
+    run(&approval, input(REQUEST), 0).expect("asked");
+    for (second, state) in [(3599, State::Pending), (3600, State::Expired)] {
+        assert!(approval.ports.resumed.borrow().is_empty());
+        let output = run(&approval, input(TALLY), second).expect("counted");
+        assert_eq!(output, Output::Tallied { state });
+    }
+    assert_eq!(approval.ports.resumed.borrow().len(), 1);
+    let facts = approval.ports.facts.borrow();
+    let decision = &facts["ApprovalDecided/decision"];
+    assert_eq!(decision["state"], json!("expired"));
+    assert_eq!(decision["votes"], json!([]));
+}
+
+#[test]
 fn a_request_that_nobody_decided_has_expired_when_the_wait_is_over() {
     let approval = world(2, &["ada", "bob"]);
     run(&approval, input(REQUEST), 0).expect("asked");
