@@ -5,7 +5,7 @@ mod approvals;
 
 use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_sfn::types::ExecutionStatus;
+use aws_sdk_sfn::types::{ExecutionStatus, IncludedData};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -66,6 +66,8 @@ impl Executions for StateMachines {
             .client
             .describe_execution()
             .execution_arn(arn)
+            // Input and output are encrypted, and not needed.
+            .included_data(IncludedData::MetadataOnly)
             .send()
             .await
         {
