@@ -2,10 +2,11 @@
 //! served side by side.
 //!
 //! - **fail** as soon as harm is known: the new version fails more often than
-//!   the one beside it by more than is tolerated, or more often than the
-//!   absolute limit, with the step's confidence over all looks together (the
-//!   k-th look may spend `alpha / (k (k + 1))`, which sums to `alpha` however
-//!   often one looks).
+//!   the one beside it (Fisher's exact test, and by more than is tolerated), or
+//!   more often than the absolute limit (exact binomial test). Both hold for any
+//!   counts, and over all looks at a step together: the k-th look may spend
+//!   `alpha / (k (k + 1))`, which sums to `alpha` however often one looks
+//!   (Bonferroni's inequality), and the functions of a group share it.
 //! - **pass** when enough was seen and harm as large as the limit is excluded.
 //! - **inconclusive** otherwise. No data is inconclusive, never healthy.
 
@@ -16,7 +17,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::{JudgePolicy, OnInconclusive, Step};
-use crate::stats::{difference, normal_quantile, wilson};
+use crate::stats::{
+    Interval, binomial_greater, difference, fisher_greater, normal_quantile, wilson,
+};
 
 /// Invocations of one version, and how many of them failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -85,13 +88,10 @@ pub fn judge(policy: &JudgePolicy, measured: &BTreeMap<String, Measured>, look: 
     let looks = look.max(1) as f64;
     // The group fails if any function does, so each gets its share of alpha.
     let alpha = (1.0 - policy.confidence) / measured.len().max(1) as f64;
-    let bounds = Bounds {
-        fail: normal_quantile(1.0 - alpha / (looks * (looks + 1.0))),
-        pass: normal_quantile(policy.confidence),
-    };
+    let at_this_look = alpha / (looks * (looks + 1.0));
     let functions: BTreeMap<String, FunctionVerdict> = measured
         .iter()
-        .map(|(name, counts)| (name.clone(), judge_function(policy, counts, &bounds)))
+        .map(|(name, counts)| (name.clone(), judge_function(policy, counts, at_this_look)))
         .collect();
     let worst = |outcome| {
         functions
@@ -118,110 +118,125 @@ pub fn judge(policy: &JudgePolicy, measured: &BTreeMap<String, Measured>, look: 
     }
 }
 
-/// Standard deviations for the two questions.
-struct Bounds {
-    fail: f64,
-    pass: f64,
-}
-
-fn judge_function(policy: &JudgePolicy, measured: &Measured, bounds: &Bounds) -> FunctionVerdict {
-    let canary = measured.canary;
-    let (bad, all) = (canary.errors, canary.invocations);
-    let share = if all > 0.0 { bad / all } else { 0.0 };
-    let own = wilson(bad, all, bounds.fail);
-    let own_pass = wilson(bad, all, bounds.pass);
-    let (effect, known, excluded) = match measured.baseline {
-        Some(baseline) => {
-            let beside = (baseline.errors, baseline.invocations);
-            let beside_share = if baseline.invocations > 0.0 {
-                baseline.errors / baseline.invocations
-            } else {
-                0.0
-            };
-            let known = difference((bad, all), beside, bounds.fail);
-            (
-                share - beside_share,
-                known,
-                difference((bad, all), beside, bounds.pass).high,
-            )
-        }
-        None => (share, own, own_pass.high),
-    };
-    let limit = if measured.baseline.is_some() {
-        policy.max_error_increase
-    } else {
-        policy.max_error_rate
-    };
-    let beside_silent = measured
-        .baseline
-        .is_some_and(|baseline| baseline.invocations <= 0.0);
-
-    let (outcome, rule) = if all <= 0.0 {
-        (
-            Outcome::Inconclusive,
-            "no invocation of the new version was measured: no data is not health".to_owned(),
-        )
-    } else if own.low > policy.max_error_rate {
-        (
-            Outcome::Fail,
-            format!(
-                "fails more than {} of its calls, known with bound {}",
-                percent(policy.max_error_rate),
-                percent(own.low)
-            ),
-        )
-    } else if measured.baseline.is_some()
-        && !beside_silent
-        && known.low > policy.tolerated_error_increase
-    {
-        let tolerated = percent(policy.tolerated_error_increase);
-        (
-            Outcome::Fail,
-            format!(
-                "fails more often than the version beside it by at least {}; {tolerated} is tolerated",
-                percent(known.low)
-            ),
-        )
-    } else if all < policy.min_invocations as f64 {
-        (
-            Outcome::Inconclusive,
-            format!(
-                "{all} invocations of the new version; {} are asked for",
-                policy.min_invocations
-            ),
-        )
-    } else if beside_silent {
-        (
-            Outcome::Inconclusive,
-            "no invocation of the version beside it was measured: nothing to compare with"
-                .to_owned(),
-        )
-    } else if excluded < limit {
-        (
-            Outcome::Pass,
-            format!(
-                "harm of {} or more is excluded (at most {})",
-                percent(limit),
-                percent(excluded)
-            ),
-        )
-    } else {
-        (
-            Outcome::Inconclusive,
-            format!(
-                "harm up to {} can't be excluded yet; the limit is {}",
-                percent(excluded),
-                percent(limit)
-            ),
-        )
-    };
+fn judge_function(policy: &JudgePolicy, measured: &Measured, alpha: f64) -> FunctionVerdict {
+    let seen = Seen::of(policy, measured, alpha);
+    let (outcome, rule) = seen.decide(policy, measured, alpha);
     FunctionVerdict {
         outcome,
         rule,
-        canary,
+        canary: measured.canary,
         baseline: measured.baseline,
-        effect,
-        interval: [known.low, known.high],
+        effect: seen.effect,
+        interval: [seen.known.low, seen.known.high],
+    }
+}
+
+/// What the counts of one function say.
+struct Seen {
+    /// The new version's failing share less the other's, or its own.
+    effect: f64,
+    /// Bounds of that effect at this look's confidence.
+    known: Interval,
+    /// The largest harm that the counts leave possible at the step's confidence.
+    possible: f64,
+    /// The limit that it must stay below.
+    limit: f64,
+}
+
+impl Seen {
+    fn of(policy: &JudgePolicy, measured: &Measured, alpha: f64) -> Self {
+        let canary = (measured.canary.errors, measured.canary.invocations);
+        let share = |(bad, all): (f64, f64)| if all > 0.0 { bad / all } else { 0.0 };
+        let (at_look, at_step) = (
+            normal_quantile(1.0 - alpha),
+            normal_quantile(policy.confidence),
+        );
+        match measured.baseline {
+            Some(Counts {
+                invocations,
+                errors,
+            }) => {
+                let beside = (errors, invocations);
+                Self {
+                    effect: share(canary) - share(beside),
+                    known: difference(canary, beside, at_look),
+                    possible: difference(canary, beside, at_step).high,
+                    limit: policy.max_error_increase,
+                }
+            }
+            None => Self {
+                effect: share(canary),
+                known: wilson(canary.0, canary.1, at_look),
+                possible: wilson(canary.0, canary.1, at_step).high,
+                limit: policy.max_error_rate,
+            },
+        }
+    }
+
+    fn decide(&self, policy: &JudgePolicy, measured: &Measured, alpha: f64) -> (Outcome, String) {
+        let Counts {
+            invocations: all,
+            errors: bad,
+        } = measured.canary;
+        if all <= 0.0 {
+            let rule = "no invocation of the new version was measured: no data is not health";
+            return (Outcome::Inconclusive, rule.to_owned());
+        }
+        if let Some(rule) = self.harm(policy, measured, alpha) {
+            return (Outcome::Fail, rule);
+        }
+        if all < policy.min_invocations as f64 {
+            let rule = format!(
+                "{all} invocations of the new version ({bad} failed); {} are asked for",
+                policy.min_invocations
+            );
+            return (Outcome::Inconclusive, rule);
+        }
+        if measured
+            .baseline
+            .is_some_and(|baseline| baseline.invocations <= 0.0)
+        {
+            let rule =
+                "no invocation of the version beside it was measured: nothing to compare with";
+            return (Outcome::Inconclusive, rule.to_owned());
+        }
+        let (possible, limit) = (percent(self.possible), percent(self.limit));
+        if self.possible < self.limit {
+            (
+                Outcome::Pass,
+                format!("harm of {limit} or more is excluded (at most {possible})"),
+            )
+        } else {
+            (
+                Outcome::Inconclusive,
+                format!("harm up to {possible} can't be excluded yet; the limit is {limit}"),
+            )
+        }
+    }
+
+    /// Why harm is known, if it is.
+    fn harm(&self, policy: &JudgePolicy, measured: &Measured, alpha: f64) -> Option<String> {
+        let Counts {
+            invocations: all,
+            errors: bad,
+        } = measured.canary;
+        let chance = binomial_greater(bad, all, policy.max_error_rate);
+        if chance <= alpha {
+            let limit = percent(policy.max_error_rate);
+            return Some(format!(
+                "{bad} of {all} failed; at a share of {limit}, chance gives that with p = {chance:.1e}"
+            ));
+        }
+        let beside = measured
+            .baseline
+            .filter(|baseline| baseline.invocations > 0.0)?;
+        let chance = fisher_greater((bad, all), (beside.errors, beside.invocations));
+        (chance <= alpha && self.effect > policy.tolerated_error_increase).then(|| {
+            format!(
+                "{bad} of {all} failed, beside it {} of {}; equally good versions give that with p = {chance:.1e}",
+                beside.errors, beside.invocations
+            )
+        })
     }
 }
 

@@ -53,6 +53,56 @@ fn a_single_error_is_no_reason_to_fail() {
 }
 
 #[test]
+fn one_error_among_the_first_five_calls_is_no_reason_to_fail_either() {
+    let policy = JudgePolicy {
+        confidence: 0.95,
+        ..JudgePolicy::default()
+    };
+    let verdict = judge(&policy, &one(counts(5.0, 1.0), Some(counts(195.0, 0.0))), 2);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive, "{}", verdict.rule);
+}
+
+#[test]
+fn equally_good_versions_fail_no_more_often_than_the_confidence_says() {
+    // 2,000 rollouts of equally good versions (2 % fail), looked at after each
+    // of 30 periods of 10 calls beside 90. The generator is a plain LCG with a
+    // fixed seed (Knuth's MMIX constants): no chance in the outcome.
+    let policy = JudgePolicy {
+        confidence: 0.95,
+        ..JudgePolicy::default()
+    };
+    let mut state = 42_u64;
+    let mut failures = |calls: u32| {
+        let mut failed = 0.0;
+        for _ in 0..calls {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            failed += f64::from(u8::from(
+                ((state >> 11) as f64 / (1_u64 << 53) as f64) < 0.02,
+            ));
+        }
+        failed
+    };
+    let mut alarms = 0;
+    for _ in 0..2000 {
+        let (mut canary, mut beside) = (counts(0.0, 0.0), counts(0.0, 0.0));
+        for look in 1..=30 {
+            canary = counts(canary.invocations + 10.0, canary.errors + failures(10));
+            beside = counts(beside.invocations + 90.0, beside.errors + failures(90));
+            if judge(&policy, &one(canary, Some(beside)), look).outcome == Outcome::Fail {
+                alarms += 1;
+                break;
+            }
+        }
+    }
+    assert!(
+        alarms <= 100,
+        "{alarms} of 2000 equally good versions were rolled back; 5 % are allowed"
+    );
+}
+
+#[test]
 fn the_same_error_rate_on_both_sides_passes_with_enough_calls() {
     let verdict = verdict(counts(20_000.0, 200.0), Some(counts(180_000.0, 1800.0)));
     assert_eq!(verdict.outcome, Outcome::Pass, "{}", verdict.rule);

@@ -78,6 +78,23 @@ pub struct Event {
     pub facts: Value,
 }
 
+/// What `record` takes: events of one chain, in order.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Append {
+    /// The events.
+    pub events: Vec<Event>,
+}
+
+/// What `record` answers: where the last event stands.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Appended {
+    /// The chain.
+    pub chain: String,
+    /// The last event's place in it.
+    pub sequence: u64,
+}
+
 /// An event in its place, sealed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {

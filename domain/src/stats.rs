@@ -100,6 +100,72 @@ pub fn difference(first: (f64, f64), second: (f64, f64), z: f64) -> Interval {
     }
 }
 
+/// The natural logarithm of `n!`: Stirling's series from 32 on (error below
+/// 1e-12), the sum below that.
+fn ln_factorial(n: f64) -> f64 {
+    if n < 32.0 {
+        return (2..=n as u32).map(|k| f64::from(k).ln()).sum();
+    }
+    let half_ln_two_pi = 0.918_938_533_204_672_7;
+    (n + 0.5) * n.ln() - n + half_ln_two_pi + 1.0 / (12.0 * n) - 1.0 / (360.0 * n.powi(3))
+}
+
+fn ln_choose(n: f64, k: f64) -> f64 {
+    ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)
+}
+
+/// Adds terms that are known to fall until the rest can't change the sum.
+fn falling_sum(terms: impl Iterator<Item = f64>) -> f64 {
+    let mut sum = 0.0_f64;
+    for term in terms {
+        sum += term;
+        if term < sum * 1e-16 {
+            break;
+        }
+    }
+    sum.min(1.0)
+}
+
+/// The probability that chance alone gives the first of two samples as many
+/// failures as it has, or more, if both fail equally often: Fisher's exact
+/// test, one-sided. Valid for any counts, however small.
+///
+/// Each sample is `(failures, all)`, in whole numbers.
+#[must_use]
+pub fn fisher_greater(first: (f64, f64), second: (f64, f64)) -> f64 {
+    let (bad, all) = (first.0.round(), first.1.round());
+    let failures = bad + second.0.round();
+    let calls = all + second.1.round();
+    // Below the expected number, chance gives as many more often than not.
+    if calls <= 0.0 || bad * calls <= all * failures {
+        return 1.0;
+    }
+    let most = all.min(failures);
+    let total = ln_choose(calls, failures);
+    let term = |k: f64| (ln_choose(all, k) + ln_choose(calls - all, failures - k) - total).exp();
+    falling_sum(counting(bad, most).map(term))
+}
+
+/// The probability of as many failures as these, or more, if each call fails
+/// with this probability: the exact binomial test, one-sided.
+#[must_use]
+pub fn binomial_greater(bad: f64, all: f64, share: f64) -> f64 {
+    let (bad, all) = (bad.round(), all.round());
+    if bad <= all * share {
+        return 1.0;
+    }
+    let (ln_share, ln_rest) = (share.ln(), (1.0 - share).ln());
+    let term = |k: f64| {
+        let rest = if all > k { (all - k) * ln_rest } else { 0.0 };
+        (ln_choose(all, k) + k * ln_share + rest).exp()
+    };
+    falling_sum(counting(bad, all).map(term))
+}
+
+fn counting(from: f64, to: f64) -> impl Iterator<Item = f64> {
+    std::iter::successors(Some(from), |k| Some(k + 1.0)).take_while(move |k| *k <= to)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,5 +210,33 @@ mod tests {
                 high: 1.0
             }
         );
+    }
+
+    #[test]
+    fn fishers_test_agrees_with_his_own_example() {
+        // The lady tasting tea (Fisher 1935): all 4 of 4 right by chance is 1 in 70,
+        // 3 of 4 or better 17 in 70.
+        close(fisher_greater((4.0, 4.0), (0.0, 4.0)), 1.0 / 70.0, 1e-12);
+        close(fisher_greater((3.0, 4.0), (1.0, 4.0)), 17.0 / 70.0, 1e-12);
+    }
+
+    #[test]
+    fn one_failure_of_five_beside_none_of_195_is_one_chance_in_forty() {
+        close(fisher_greater((1.0, 5.0), (0.0, 195.0)), 5.0 / 200.0, 1e-9);
+    }
+
+    #[test]
+    fn the_binomial_test_agrees_with_counting_by_hand() {
+        close(binomial_greater(2.0, 2.0, 0.5), 0.25, 1e-12);
+        close(binomial_greater(9.0, 10.0, 0.5), 11.0 / 1024.0, 1e-12);
+        close(binomial_greater(3.0, 3.0, 0.0), 0.0, 1e-12);
+        assert_eq!(binomial_greater(0.0, 0.0, 0.05), 1.0);
+    }
+
+    #[test]
+    fn large_counts_neither_overflow_nor_take_long() {
+        let p = fisher_greater((60_000.0, 1_000_000.0), (500_000.0, 9_000_000.0));
+        assert!((0.0..1e-6).contains(&p), "{p}");
+        assert_eq!(fisher_greater((10.0, 1e6), (90.0, 9e6)), 1.0);
     }
 }
