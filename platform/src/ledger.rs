@@ -4,30 +4,12 @@
 use aws_config::SdkConfig;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sluice_domain::ledger::{Event, Kind};
+use sluice_domain::ledger::{Append, Appended, Event, Kind};
 use sluice_domain::promotion::PromotionId;
 
 use crate::fault::Fault;
 use crate::lambda::{MissingVariable, variable};
-
-/// What `record` takes: events of one chain, in order.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Append {
-    /// The events.
-    pub events: Vec<Event>,
-}
-
-/// What `record` answers: where the last event stands.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Appended {
-    /// The chain.
-    pub chain: String,
-    /// The last event's place in it.
-    pub sequence: u64,
-}
 
 /// Records events as one of Sluice's functions.
 #[derive(Clone)]

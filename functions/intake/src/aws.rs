@@ -3,7 +3,7 @@
 //! `record`.
 
 use aws_config::SdkConfig;
-use aws_sdk_sfn::types::ExecutionStatus;
+use aws_sdk_sfn::types::{ExecutionStatus, IncludedData};
 use semver::Version;
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
@@ -123,6 +123,8 @@ impl Machine for ReleaseMachine {
             .client
             .describe_execution()
             .execution_arn(execution_arn)
+            // Input and output are encrypted, and not needed.
+            .included_data(IncludedData::MetadataOnly)
             .send()
             .await
         {

@@ -120,7 +120,9 @@ impl Store {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| Fault::new(format!("dynamodb:GetItem of {pk} {sk}"), error))?;
+            .map_err(|error| {
+                Fault::new(format!("dynamodb:GetItem of {} {sk}", shown(pk)), error)
+            })?;
         Ok(answer.item)
     }
 
@@ -143,7 +145,11 @@ impl Store {
         let mut pages = request.into_paginator().items().send();
         let mut items = Vec::new();
         while let Some(item) = pages.next().await {
-            items.push(item.map_err(|error| Fault::new(format!("dynamodb:Query of {pk}"), error))?);
+            items.push(
+                item.map_err(|error| {
+                    Fault::new(format!("dynamodb:Query of {}", shown(pk)), error)
+                })?,
+            );
         }
         Ok(items)
     }
@@ -170,6 +176,15 @@ impl Store {
     }
 }
 
+/// A key as messages may show it: a request's name is the capability to read it.
+fn shown(pk: &str) -> &str {
+    if pk.starts_with("approval#") {
+        "an approval request"
+    } else {
+        pk
+    }
+}
+
 fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
@@ -185,7 +200,7 @@ fn promotion_key(id: &PromotionId) -> String {
 /// An item of this key around a document.
 fn item<T: Serialize>(pk: &str, sk: &str, document: &T) -> Result<Item, Fault> {
     let document = serde_json::to_string(document)
-        .map_err(|error| Fault::other(format!("writing {pk} {sk}"), error))?;
+        .map_err(|error| Fault::other(format!("writing {} {sk}", shown(pk)), error))?;
     Ok(HashMap::from([
         ("pk".to_owned(), text(pk)),
         ("sk".to_owned(), text(sk)),
@@ -195,7 +210,13 @@ fn item<T: Serialize>(pk: &str, sk: &str, document: &T) -> Result<Item, Fault> {
 
 /// The document of an item.
 fn document<T: DeserializeOwned>(item: &Item) -> Result<T, Fault> {
-    let operation = || format!("reading {} {}", string(item, "pk"), string(item, "sk"));
+    let operation = || {
+        format!(
+            "reading {} {}",
+            shown(string(item, "pk")),
+            string(item, "sk")
+        )
+    };
     serde_json::from_str(string(item, "document")).map_err(|error| Fault::other(operation(), error))
 }
 
