@@ -5,8 +5,9 @@
 //! has become a decision.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`, `SLUICE_TOPIC`
-//! (told where the environment names no topic of its own), `SLUICE_DESK_URL`
-//! (the page's address; may be empty until the first deployment is complete).
+//! (told where the environment names no topic of its own). The page's address
+//! comes with each request: the page calls this function, so that the template
+//! can't tell both of each other.
 //!
 //! Never: takes a vote (`desk` does), lets what it sends to the state machine
 //! decide anything, or writes a task token or a request's id into the ledger.
@@ -42,6 +43,9 @@ pub enum Input {
         promotion: PromotionId,
         /// What resumes the state machine.
         task_token: TaskToken,
+        /// Where the page is. Left out: people are told of the command alone.
+        #[serde(default)]
+        desk_url: Option<String>,
     },
     /// Count the votes. From `desk`, after each of them, and from `watchdog`
     /// when their time is over.
@@ -184,8 +188,6 @@ impl<P: Subjects + Environments + Ids + Requests + Ballot + People + Machine + R
 pub struct Approval<P> {
     /// Its ports.
     pub ports: P,
-    /// Where the page is, if that is known yet.
-    pub desk_url: Option<String>,
 }
 
 impl<P: Ports> Approval<P> {
@@ -198,8 +200,9 @@ impl<P: Ports> Approval<P> {
             Input::Request {
                 promotion,
                 task_token,
+                desk_url,
             } => self
-                .request(&promotion, &task_token, now)
+                .request(&promotion, &task_token, desk_url.as_deref(), now)
                 .await
                 .map(|state| Output::Requested { state }),
             Input::Tally { approval } => self
@@ -217,6 +220,7 @@ impl<P: Ports> Approval<P> {
         &self,
         id: &PromotionId,
         token: &TaskToken,
+        desk_url: Option<&str>,
         now: Timestamp,
     ) -> Result<State, Error> {
         let promotion = self.ports.promotion(id).await?;
@@ -254,7 +258,7 @@ impl<P: Ports> Approval<P> {
             }
             request = open.request;
         }
-        let message = message::ask(&request, &plan, &manifest, self.desk_url.as_deref());
+        let message = message::ask(&request, &plan, &manifest, desk_url);
         self.tell(&request, settings.channels.topic_arn.as_deref(), &message)
             .await?;
         Ok(State::Pending)

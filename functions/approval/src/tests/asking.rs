@@ -60,11 +60,21 @@ fn neither_token_nor_id_reach_the_ledger_and_the_token_stays_out_of_the_message(
 
 #[test]
 fn without_a_page_address_the_message_names_the_command() {
-    let approval = Approval {
-        desk_url: None,
-        ..world(1, &["ada"])
+    let approval = world(1, &["ada"]);
+    let Input::Request {
+        promotion,
+        task_token,
+        ..
+    } = input(REQUEST)
+    else {
+        panic!("a request was expected");
     };
-    run(&approval, input(REQUEST), 0).expect("asked");
+    let without = Input::Request {
+        promotion,
+        task_token,
+        desk_url: None,
+    };
+    run(&approval, without, 0).expect("asked");
     let told = approval.ports.told.borrow();
     assert!(
         told[0]

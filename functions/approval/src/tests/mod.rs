@@ -76,10 +76,7 @@ fn world(quorum: usize, approvers: &[&str]) -> Approval<World> {
         nobody_waits: Cell::default(),
         overtaken_by: Cell::default(),
     };
-    Approval {
-        ports,
-        desk_url: Some("https://desk.example.com/".into()),
-    }
+    Approval { ports }
 }
 
 impl Subjects for World {
@@ -243,6 +240,7 @@ fn request_with(token: &str) -> Input {
     Input::Request {
         promotion: "storefront/prod/1.1.0/1".parse().expect("id"),
         task_token: TaskToken(token.into()),
+        desk_url: None,
     }
 }
 
