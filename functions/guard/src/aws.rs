@@ -18,7 +18,7 @@ use sluice_platform::fault::Fault;
 use sluice_platform::lambda::MissingVariable;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::settings::SettingsReader;
-use sluice_platform::store::{OpenRequest, Part, Store, StoreError, TaskToken, Ticket};
+use sluice_platform::store::{OpenRequest, Part, Release, Store, StoreError, TaskToken, Ticket};
 
 use crate::Error;
 use crate::ports::{
@@ -53,6 +53,14 @@ impl Aws {
         })
     }
 
+    /// The attempt that a promotion belongs to.
+    async fn release(&self, id: &PromotionId) -> Result<Option<Release>, StoreError> {
+        let attempts = self.store.releases(&id.application, &id.version).await?;
+        Ok(attempts
+            .into_iter()
+            .find(|release| release.attempt == id.attempt))
+    }
+
     async fn lambda_for(&self, role: Option<&Role>, id: &PromotionId) -> aws_sdk_lambda::Client {
         match role {
             None => self.lambda.clone(),
@@ -82,10 +90,21 @@ impl Promotions for Aws {
     }
 
     async fn is_rollback(&self, id: &PromotionId) -> Result<bool, StoreError> {
-        let releases = self.store.releases(&id.application, &id.version).await?;
-        Ok(releases
+        Ok(self
+            .release(id)
+            .await?
+            .is_some_and(|release| release.rollback))
+    }
+
+    async fn environment_before(&self, id: &PromotionId) -> Result<Option<String>, StoreError> {
+        let release = self.release(id).await?;
+        let path = release
+            .map(|release| release.environments)
+            .unwrap_or_default();
+        let place = path
             .iter()
-            .any(|release| release.attempt == id.attempt && release.rollback))
+            .position(|environment| *environment == id.environment);
+        Ok(place.and_then(|place| path.get(place.checked_sub(1)?).cloned()))
     }
 
     async fn end(

@@ -23,6 +23,7 @@ impl<P: Ports> Guard<P> {
         let settings = self.ports.settings(id).await?;
         refuse_if_frozen(id, &settings)?;
         self.refuse_if_newer_is_there(&promotion).await?;
+        self.refuse_if_out_of_turn(id).await?;
         let (plan, hash) = self.make_plan(&promotion, &settings).await?;
         self.ports.keep_plan(id, &plan).await?;
         let facts = json!({ "plan": plan, "hash": hash });
@@ -166,6 +167,28 @@ impl<P: Ports> Guard<P> {
             )));
         }
         Ok(())
+    }
+
+    /// A release takes its environments one after the other, whoever started
+    /// this promotion.
+    async fn refuse_if_out_of_turn(&self, id: &PromotionId) -> Result<(), Error> {
+        let Some(environment) = self.ports.environment_before(id).await? else {
+            return Ok(());
+        };
+        let before = PromotionId {
+            environment,
+            ..id.clone()
+        };
+        let outcome = match self.ports.promotion(&before).await {
+            Ok((promotion, _)) => promotion.outcome,
+            Err(StoreError::Missing(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if outcome == Some(Outcome::Promoted) {
+            return Ok(());
+        }
+        let found = outcome.map_or("not ended", Outcome::title);
+        Err(Error::OutOfTurn { before, found })
     }
 
     async fn refuse_if_newer_is_there(&self, promotion: &Promotion) -> Result<(), Error> {

@@ -57,6 +57,14 @@ pub enum Error {
         /// The newer promotion.
         newer: PromotionId,
     },
+    /// The environment before this one has not promoted the release.
+    #[error("{before} has not promoted: it is {found}; a release takes its environments in order")]
+    OutOfTurn {
+        /// The promotion that comes first.
+        before: PromotionId,
+        /// How it stands.
+        found: &'static str,
+    },
     /// Somebody else holds a target, and the settings say not to wait.
     #[error(
         "{target} is held by {holder}, and this environment's queue policy is `refuse`; release again when it has ended"
@@ -119,6 +127,7 @@ impl Named for Error {
             Self::NotApproved(_) => "NotApproved",
             Self::Frozen { .. } => "Frozen",
             Self::OutOfOrder { .. } => "OutOfOrder",
+            Self::OutOfTurn { .. } => "OutOfTurn",
             Self::TargetsBusy { .. } | Self::NewTargetBusy { .. } => "TargetsBusy",
             Self::Bundle(_) => "BundleInvalid",
             Self::Settings(_) => "InvalidSettings",

@@ -33,6 +33,8 @@ use crate::{Error, Guard};
 pub(crate) struct State {
     pub(crate) promotions: BTreeMap<PromotionId, (Promotion, Generation)>,
     pub(crate) plans: BTreeMap<PromotionId, Plan>,
+    /// The environment before production, if the release goes through one.
+    pub(crate) before: Option<String>,
     pub(crate) rollbacks: BTreeSet<PromotionId>,
     /// `release.json` by its S3 version.
     pub(crate) bundles: BTreeMap<String, Vec<u8>>,
@@ -313,6 +315,11 @@ impl Promotions for World {
     async fn is_rollback(&self, id: &PromotionId) -> Result<bool, StoreError> {
         self.turn("is_rollback").await?;
         Ok(self.0.borrow().rollbacks.contains(id))
+    }
+
+    async fn environment_before(&self, _: &PromotionId) -> Result<Option<String>, StoreError> {
+        self.turn("environment_before").await?;
+        Ok(self.0.borrow().before.clone())
     }
 
     async fn end(

@@ -40,6 +40,13 @@ pub trait Promotions {
     /// Whether this attempt takes an older version back on purpose. Reads only.
     fn is_rollback(&self, id: &PromotionId) -> impl Future<Output = Result<bool, StoreError>>;
 
+    /// The environment that this release goes through before this one, if there
+    /// is one. Reads only.
+    fn environment_before(
+        &self,
+        id: &PromotionId,
+    ) -> impl Future<Output = Result<Option<String>, StoreError>>;
+
     /// Ends a promotion and fences off who still works on it. Answers the
     /// outcome that holds: the first one stays. Safe to repeat.
     fn end(

@@ -114,3 +114,11 @@ fn newer_versions_of_other_environments_and_failed_ones_do_not_count() {
     }
     assert!(send(&guard, PLAN).is_ok());
 }
+
+#[test]
+fn a_release_that_the_environment_before_has_not_promoted_is_refused() {
+    let guard = guard();
+    guard.ports.0.borrow_mut().before = Some("staging".to_owned());
+    assert_eq!(send(&guard, PLAN), Err("OutOfTurn"));
+    assert!(guard.ports.0.borrow().plans.is_empty());
+}
