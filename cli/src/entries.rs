@@ -130,6 +130,19 @@ fn words(entry: &Entry) -> (Tone, String) {
     (tone, format!("{by}{}", plain_facts(facts)))
 }
 
+/// Digests and commits are cut to what tells them apart, times to the second.
+fn short(text: &str) -> String {
+    let is_hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
+    let hex = text.strip_prefix("sha256:").unwrap_or(text);
+    if hex.len() >= 40 && is_hex(hex) {
+        return hex[..12].to_owned();
+    }
+    match text.parse::<jiff::Timestamp>() {
+        Ok(time) => time.strftime("%H:%M:%SZ").to_string(),
+        Err(_) => text.to_owned(),
+    }
+}
+
 /// The facts that fit into a line: names with short values.
 fn plain_facts(facts: &Value) -> String {
     const LONGEST: usize = 120;
@@ -139,7 +152,7 @@ fn plain_facts(facts: &Value) -> String {
     let words = facts.iter().filter_map(|(name, value)| {
         let value = match value {
             Value::String(text) if text.is_empty() => return None,
-            Value::String(text) => text.clone(),
+            Value::String(text) => short(text),
             Value::Number(_) | Value::Bool(_) => value.to_string(),
             Value::Array(items) if !items.is_empty() => {
                 let items: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
@@ -188,6 +201,15 @@ mod tests {
         );
         let unwatched = json!({"step": 0, "weight": 10.0, "outcome": "pass", "rule": "not watched: this step has no bake"});
         assert_eq!(reached(&entry(9, Kind::VerdictReached, unwatched)), None);
+    }
+
+    #[test]
+    fn digests_commits_and_times_are_cut_to_what_a_person_needs() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        assert_eq!(short(&digest), "abababababab");
+        assert_eq!(short(&"c".repeat(40)), "cccccccccccc");
+        assert_eq!(short("2026-01-01T00:10:06.827438427Z"), "00:10:06Z");
+        assert_eq!(short("promoted"), "promoted");
     }
 
     #[test]
