@@ -19,6 +19,30 @@ pub fn template() -> Value {
     parse(&text("template.yaml"))
 }
 
+/// The template as AWS gets it: the branches of the condition `OnAws` that
+/// apply there. The other ones are for endpoints that check permissions less
+/// exactly; nothing of them is granted on AWS.
+#[must_use]
+pub fn template_on_aws() -> Value {
+    on_aws(template())
+}
+
+fn on_aws(value: Value) -> Value {
+    match value {
+        Value::Object(mut fields) => match fields.get_mut("Fn::If").and_then(Value::as_array_mut) {
+            Some(branches) if branches.first() == Some(&json!("OnAws")) && branches.len() == 3 => {
+                on_aws(branches.swap_remove(1))
+            }
+            _ => fields
+                .into_iter()
+                .map(|(key, value)| (key, on_aws(value)))
+                .collect(),
+        },
+        Value::Array(values) => values.into_iter().map(on_aws).collect(),
+        plain => plain,
+    }
+}
+
 /// A template's text, read as [`template`] does.
 ///
 /// # Panics
