@@ -61,7 +61,7 @@ pub enum DemoError {
 }
 
 /// Customers' invocations per second, over both functions.
-const CUSTOMERS: u32 = 60;
+const CUSTOMERS: u32 = 100;
 /// An upload must have started its release by then.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 const EVERY: Duration = Duration::from_millis(200);
