@@ -6,7 +6,7 @@
 //!   more often than the absolute limit (exact binomial test). Both hold for any
 //!   counts, and over all looks at a step together: the k-th look may spend
 //!   `alpha / (k (k + 1))`, which sums to `alpha` however often one looks
-//!   (Bonferroni's inequality), and the functions of a group share it.
+//!   (Bonferroni's inequality), and both tests and the functions of a group share it.
 //! - **pass** when enough was seen and harm as large as the limit is excluded.
 //! - **inconclusive** otherwise. No data is inconclusive, never healthy.
 
@@ -88,7 +88,8 @@ pub fn judge(policy: &JudgePolicy, measured: &BTreeMap<String, Measured>, look: 
     let looks = look.max(1) as f64;
     // The group fails if any function does, so each gets its share of alpha.
     let alpha = (1.0 - policy.confidence) / measured.len().max(1) as f64;
-    let at_this_look = alpha / (looks * (looks + 1.0));
+    // Two tests may find harm, so each gets half.
+    let at_this_look = alpha / (looks * (looks + 1.0)) / 2.0;
     let functions: BTreeMap<String, FunctionVerdict> = measured
         .iter()
         .map(|(name, counts)| (name.clone(), judge_function(policy, counts, at_this_look)))
