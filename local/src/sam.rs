@@ -24,8 +24,13 @@ use crate::{
 /// The outputs of a stack.
 pub type Outputs = BTreeMap<String, String>;
 
-/// The functions that Sluice may touch on the engine: those of the examples.
+/// The functions that Sluice may touch on the engine, unless
+/// `SLUICE_MANAGED_FUNCTIONS` says otherwise: those of the examples.
 const MANAGED_FUNCTIONS: &str = "arn:aws:lambda:*:*:function:storefront-*";
+
+fn managed_functions() -> String {
+    std::env::var("SLUICE_MANAGED_FUNCTIONS").unwrap_or_else(|_| MANAGED_FUNCTIONS.to_owned())
+}
 
 /// What is deployed, and under which name.
 #[derive(Debug, Clone)]
@@ -46,11 +51,11 @@ impl Stack {
             name: "sluice".to_owned(),
             template: run.build().join("template.yaml"),
             parameters: [
-                ("Architecture", architecture()),
-                ("Endpoint", "plain"),
-                ("ManagedFunctions", MANAGED_FUNCTIONS),
+                ("Architecture", architecture().to_owned()),
+                ("Endpoint", "plain".to_owned()),
+                ("ManagedFunctions", managed_functions()),
             ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .map(|(name, value)| (name.to_owned(), value))
             .into(),
         }
     }
