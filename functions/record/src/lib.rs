@@ -18,10 +18,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sluice_domain::digest::Digest;
+use sluice_domain::ledger::{Append, Appended};
 use sluice_domain::ledger::{Entry, Event};
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::Named;
-use sluice_domain::ledger::{Append, Appended};
 
 pub use metric::line;
 
