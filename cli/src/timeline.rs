@@ -70,7 +70,8 @@ pub struct StepTimeline {
     pub looks: usize,
     /// The new versions of the group.
     pub canary: Counts,
-    /// The versions beside them.
+    /// The versions beside them. None at 100 %, which reports write as no calls.
+    #[serde(serialize_with = "counts")]
     pub baseline: Option<Counts>,
     /// Per function.
     pub functions: BTreeMap<String, FunctionVerdict>,
@@ -104,6 +105,10 @@ pub struct ReleaseTimeline {
 /// When the serializer fails.
 pub fn title<S: Serializer>(outcome: &Option<Outcome>, serializer: S) -> Result<S::Ok, S::Error> {
     outcome.map(Outcome::title).serialize(serializer)
+}
+
+fn counts<S: Serializer>(counts: &Option<Counts>, serializer: S) -> Result<S::Ok, S::Error> {
+    counts.unwrap_or_default().serialize(serializer)
 }
 
 /// What the executions of a promotion took.

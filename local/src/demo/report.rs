@@ -82,16 +82,19 @@ impl Report {
         aliases: Aliases,
     ) -> Self {
         let promoted = |(release, customers): (ReleaseTimeline, Served)| {
-            release.promotions.into_iter().map(move |timeline| {
-                let has_customers = timeline.environment == "prod";
-                let customers = if has_customers {
-                    customers.0.clone()
-                } else {
-                    BTreeMap::new()
-                };
+            release.promotions.into_iter().map(move |mut timeline| {
+                if timeline.environment != "prod" {
+                    return Promoted {
+                        timeline,
+                        customers: BTreeMap::new(),
+                    };
+                }
+                // The judge's counts end at its last look; customers go on calling.
+                let failed: u64 = customers.0.values().map(|tally| tally.errors).sum();
+                timeline.failed_invocations = failed as f64;
                 Promoted {
                     timeline,
-                    customers,
+                    customers: customers.0.clone(),
                 }
             })
         };
