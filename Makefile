@@ -57,11 +57,14 @@ e2e: local ## Run only the end-to-end tests
 	@$(LOCAL) with -- cargo test -p sluice-tests -- --include-ignored
 
 .PHONY: lint
-lint: venvs ## Check the templates with the SAM CLI and cfn-lint
+lint: venvs ## Check templates and state machines with AWS's and the community's validators
 	@for template in $(TEMPLATES); do \
 		AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint --template $$template; \
 	done
 	@$(SLUICE_VENVS)/sam/bin/cfn-lint $(TEMPLATES)
+	@if command -v npx >/dev/null; then \
+		npx --yes asl-validator@4.0.0 $(foreach machine,$(wildcard statemachines/*.asl.json),--json-path $(machine)); \
+	else echo "no Node: the state machines were not checked with asl-validator"; fi
 
 .PHONY: bench
 bench: venvs ## Build the functions as AWS gets them and show their sizes
