@@ -1,18 +1,21 @@
-//! What the tests share: the checkout and what stands in it, as data.
+//! What the tests share: the checkout and what stands in it, as data; and for
+//! those that run on the engine, a [`world`] of their own.
 //!
 //! Decides: nothing; it reads. Whatever can't be read is a panic that names the
 //! file, since no test can go on without it.
 //!
-//! Never: builds, deploys or changes anything.
+//! Never: changes anything in the checkout.
 
 pub mod machine;
 pub mod template;
+pub mod world;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use machine::state_machines;
 pub use template::template;
+pub use world::World;
 
 /// The checkout.
 #[must_use]

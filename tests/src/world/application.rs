@@ -1,0 +1,335 @@
+//! The application's own side: Lambda functions, aliases, settings, approvers.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_cloudformation::types::{Capability, StackStatus};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{AliasRoutingConfiguration, FunctionCode, Runtime};
+use aws_sdk_ssm::types::ParameterType;
+use serde_json::{Value, json};
+use sluice_domain::alias::Routing;
+
+use super::{Build, EVERY, PATIENCE, World, merge};
+
+/// The alias that callers use.
+pub const ALIAS: &str = "live";
+
+/// An alias on one version, with no extra weight.
+#[must_use]
+pub fn alone(version: &str) -> Option<Routing> {
+    Some(Routing::only(version))
+}
+
+impl World {
+    /// The Lambda function behind a name of the manifest in an environment.
+    #[must_use]
+    pub fn function(&self, environment: &str, function: &str) -> String {
+        format!("storefront-{}-{environment}-{function}", self.unique)
+    }
+
+    /// Its ARN.
+    #[must_use]
+    pub fn arn(&self, environment: &str, function: &str) -> String {
+        let name = self.function(environment, function);
+        format!("arn:aws:lambda:us-east-1:000000000000:function:{name}")
+    }
+
+    /// Creates the environment: its functions at version 1 with an alias, as
+    /// the application's own stack does, and its settings.
+    pub async fn environment(&self, environment: &str, build: &Build, settings: Value) {
+        for function in build.functions() {
+            self.create(environment, function, build).await;
+            self.create_alias(environment, function).await;
+        }
+        self.settings(environment, build, settings).await;
+    }
+
+    /// Creates one function without an alias.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn create(&self, environment: &str, function: &str, build: &Build) {
+        let code = build.zip(function);
+        self.create_function(&self.function(environment, function), code)
+            .await;
+    }
+
+    pub(crate) async fn create_function(&self, name: &str, code: Vec<u8>) -> String {
+        let created = self
+            .lambda()
+            .create_function()
+            .function_name(name)
+            .runtime(Runtime::from("python3.12"))
+            .role(&self.role)
+            .handler("app.lambda_handler")
+            .timeout(30)
+            .code(FunctionCode::builder().zip_file(Blob::new(code)).build())
+            .publish(true)
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("creating {name}: {error:?}"));
+        let arn = created.function_arn().unwrap_or_default();
+        arn.split(':').take(7).collect::<Vec<_>>().join(":")
+    }
+
+    async fn create_alias(&self, environment: &str, function: &str) {
+        let name = self.function(environment, function);
+        self.lambda()
+            .create_alias()
+            .function_name(&name)
+            .name(ALIAS)
+            .function_version("1")
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("creating the alias of {name}: {error:?}"));
+    }
+
+    /// Writes the settings of an environment: those of the functions of this
+    /// build, at once and unwatched, unless `more` says otherwise.
+    ///
+    /// # Panics
+    /// When Parameter Store refuses.
+    pub async fn settings(&self, environment: &str, build: &Build, more: Value) {
+        let functions: BTreeMap<&str, Value> = build
+            .functions()
+            .map(|function| {
+                let name = self.function(environment, function);
+                (function, json!({ "name": name, "alias": ALIAS }))
+            })
+            .collect();
+        let mut settings = json!({
+            "schema": 1,
+            "order": 1,
+            "functions": functions,
+            "steps": [{ "weight": 100, "bake_seconds": 0 }],
+            "judge": {
+                "period_seconds": 1,
+                "lag_seconds": 0,
+                "min_invocations": 1,
+                "extend_seconds": 0,
+                "on_inconclusive": "advance",
+            },
+        });
+        merge(&mut settings, more);
+        self.write_settings(environment, &settings.to_string())
+            .await;
+    }
+
+    /// Writes anything where settings belong.
+    ///
+    /// # Panics
+    /// When Parameter Store refuses.
+    pub async fn write_settings(&self, environment: &str, text: &str) {
+        sluice_cli::parameters::put(&self.config, &self.application, environment, text)
+            .await
+            .expect("settings are written");
+    }
+
+    /// An approver with this code, as settings name them.
+    ///
+    /// # Panics
+    /// When Parameter Store refuses.
+    pub async fn approver(&self, name: &str, code: &str) -> Value {
+        let parameter = format!("/sluice-approvers/{}-{name}", self.unique);
+        self.parameter(&parameter, code).await;
+        let email = format!("{name}@example.com");
+        json!({ "name": name, "email": email, "code_parameter": parameter })
+    }
+
+    /// Writes a secret parameter.
+    ///
+    /// # Panics
+    /// When Parameter Store refuses.
+    pub async fn parameter(&self, name: &str, value: &str) {
+        aws_sdk_ssm::Client::new(&self.config)
+            .put_parameter()
+            .name(name)
+            .value(value)
+            .r#type(ParameterType::SecureString)
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("writing {name}: {error:?}"));
+    }
+
+    /// Reads a parameter. None: there is none yet.
+    ///
+    /// # Panics
+    /// When Parameter Store can't say.
+    pub async fn read_parameter(&self, name: &str) -> Option<String> {
+        let request = aws_sdk_ssm::Client::new(&self.config)
+            .get_parameters()
+            .names(name)
+            .with_decryption(true);
+        let answer = request.send().await.expect("an answer");
+        let found = answer.parameters().first()?;
+        found.value().map(str::to_owned)
+    }
+
+    /// Where the alias of a function stands. None: there is none.
+    ///
+    /// # Panics
+    /// When Lambda can't say.
+    pub async fn alias(&self, environment: &str, function: &str) -> Option<Routing> {
+        let name = self.function(environment, function);
+        let request = self.lambda().get_alias().function_name(&name).name(ALIAS);
+        match request.send().await {
+            Ok(alias) => Some(Routing {
+                version: alias.function_version().unwrap_or_default().to_owned(),
+                weights: alias
+                    .routing_config()
+                    .and_then(|routing| routing.additional_version_weights())
+                    .map(|weights| weights.clone().into_iter().collect())
+                    .unwrap_or_default(),
+            }),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_resource_not_found_exception()) =>
+            {
+                None
+            }
+            Err(error) => panic!("reading the alias of {name}: {error:?}"),
+        }
+    }
+
+    /// Checks that every function of a build has its alias on this version
+    /// alone, and that nobody holds a lock on any.
+    ///
+    /// # Panics
+    /// When it is not so.
+    #[track_caller]
+    pub fn settled<'a>(
+        &'a self,
+        environment: &'a str,
+        build: &'a Build,
+        version: &'a str,
+    ) -> impl Future<Output = ()> + 'a {
+        let caller = std::panic::Location::caller();
+        async move {
+            for function in build.functions() {
+                let found = self.alias(environment, function).await;
+                assert_eq!(found, alone(version), "{function}, asked at {caller}");
+            }
+            self.unlocked(environment, build).await;
+        }
+    }
+
+    /// Checks that nobody holds a lock on the functions of a build, and that
+    /// nothing of this application waits in line.
+    ///
+    /// # Panics
+    /// When it is not so.
+    pub async fn unlocked(&self, environment: &str, build: &Build) {
+        for function in build.functions() {
+            let target = self.arn(environment, function);
+            let holder = self.reader.store.holder(&target).await;
+            assert_eq!(holder.expect("the lock"), None, "{function}");
+        }
+        let line = self.reader.store.tickets().await.expect("the line");
+        let ours = line
+            .iter()
+            .find(|ticket| ticket.promotion.application == self.application);
+        assert_eq!(ours, None);
+    }
+
+    /// Moves an alias as somebody would who knows nothing of Sluice.
+    ///
+    /// # Panics
+    /// When Lambda refuses.
+    pub async fn move_alias(&self, environment: &str, function: &str, version: &str) {
+        self.lambda()
+            .update_alias()
+            .function_name(self.function(environment, function))
+            .name(ALIAS)
+            .function_version(version)
+            .routing_config(AliasRoutingConfiguration::builder().build())
+            .send()
+            .await
+            .expect("the alias is moved");
+    }
+
+    /// Publishes a function's code of this build as somebody would who knows
+    /// nothing of Sluice, and answers the version.
+    ///
+    /// # Panics
+    /// When Lambda refuses.
+    pub async fn publish(&self, environment: &str, function: &str, build: &Build) -> String {
+        let request = self
+            .lambda()
+            .update_function_code()
+            .function_name(self.function(environment, function))
+            .zip_file(Blob::new(build.zip(function)))
+            .publish(true);
+        let published = request.send().await.expect("a version");
+        published.version().expect("its number").to_owned()
+    }
+
+    /// The versions of a function that were published, in order.
+    ///
+    /// # Panics
+    /// When Lambda can't say.
+    pub async fn versions(&self, environment: &str, function: &str) -> Vec<String> {
+        let answer = self
+            .lambda()
+            .list_versions_by_function()
+            .function_name(self.function(environment, function))
+            .send()
+            .await
+            .expect("the versions");
+        let versions = answer.versions().iter().filter_map(|found| found.version());
+        versions
+            .filter(|version| *version != "$LATEST")
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+/// The role of the application's functions, and of what tests break on purpose:
+/// it may do anything, since it is not what is tested.
+pub(super) async fn role(config: &SdkConfig, stack: &str) -> String {
+    let template = json!({
+        "Resources": {
+            "Role": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {
+                    "AssumeRolePolicyDocument": policy(json!({
+                        "Principal": { "Service": ["lambda.amazonaws.com", "states.amazonaws.com"] },
+                        "Action": "sts:AssumeRole",
+                    })),
+                    "Policies": [{
+                        "PolicyName": "anything",
+                        "PolicyDocument": policy(json!({ "Action": "*", "Resource": "*" })),
+                    }],
+                },
+            },
+        },
+        "Outputs": { "Role": { "Value": { "Fn::GetAtt": ["Role", "Arn"] } } },
+    });
+    let client = aws_sdk_cloudformation::Client::new(config);
+    client
+        .create_stack()
+        .stack_name(stack)
+        .template_body(template.to_string())
+        .capabilities(Capability::CapabilityIam)
+        .send()
+        .await
+        .expect("the role's stack is begun");
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let answer = client.describe_stacks().stack_name(stack).send().await;
+        let answer = answer.expect("the role's stack");
+        let found = answer.stacks().first().expect("the role's stack");
+        if found.stack_status() == Some(&StackStatus::CreateComplete) {
+            let role = found.outputs().first().and_then(|role| role.output_value());
+            return role.expect("the role's ARN").to_owned();
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{found:?}");
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+fn policy(mut statement: Value) -> Value {
+    merge(&mut statement, json!({ "Effect": "Allow" }));
+    json!({ "Version": "2012-10-17", "Statement": [statement] })
+}

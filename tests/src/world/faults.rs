@@ -1,0 +1,170 @@
+//! Breaking things on purpose, from outside: copies of the deployed state
+//! machines in which one state, or one function, is another.
+
+use aws_sdk_sfn::types::StateMachineType;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sluice_domain::naming::promotion_execution;
+use sluice_domain::promotion::PromotionId;
+use sluice_platform::store::Release;
+
+use super::{Build, World};
+
+/// Copies of the deployed state machines.
+pub struct Machines {
+    /// The ARN of the copy of `promote`, which starts the copy of `rollout`.
+    pub promote: String,
+    /// The ARN of the copy of `rollout`.
+    pub rollout: String,
+}
+
+impl World {
+    /// Copies `promote` and `rollout` as they are deployed, with this change to
+    /// the definition of `rollout`.
+    pub async fn machines(&self, change: impl FnOnce(&mut Value)) -> Machines {
+        self.machines_with(change, |_| ()).await
+    }
+
+    /// Copies them with changes to both.
+    ///
+    /// # Panics
+    /// When Step Functions refuses.
+    pub async fn machines_with(
+        &self,
+        change_rollout: impl FnOnce(&mut Value),
+        change_promote: impl FnOnce(&mut Value),
+    ) -> Machines {
+        let deployed = self.resources.rollout_machine().expect("rollout");
+        let mut rollout = self.definition(deployed).await;
+        change_rollout(&mut rollout);
+        let promote = self.resources.promote_machine().expect("promote");
+        let mut promote = self.definition(promote).await;
+        change_promote(&mut promote);
+        let rollout = self.create_machine("rollout", &rollout.to_string()).await;
+        let promote = promote.to_string().replace(deployed, &rollout);
+        let promote = self.create_machine("promote", &promote).await;
+        Machines { promote, rollout }
+    }
+
+    async fn definition(&self, machine: &str) -> Value {
+        let request = self
+            .executions()
+            .describe_state_machine()
+            .state_machine_arn(machine);
+        let found = request.send().await.expect("the state machine");
+        serde_json::from_str(&found.definition).expect("its definition")
+    }
+
+    async fn create_machine(&self, name: &str, definition: &str) -> String {
+        let created = self
+            .executions()
+            .create_state_machine()
+            .name(format!("{}-{name}", self.application))
+            .definition(definition)
+            .role_arn(&self.role)
+            .r#type(StateMachineType::Standard)
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("creating a copy of {name}: {error:?}"));
+        created.state_machine_arn
+    }
+
+    /// Creates a Python function that takes the place of one of Sluice's, and
+    /// answers its ARN. `body` is what its handler does with `event`.
+    pub async fn stand_in(&self, name: &str, body: &str) -> String {
+        let indented: String = body.lines().map(|line| format!("    {line}\n")).collect();
+        let source = format!(
+            "import json\nimport os\nimport boto3\n\n\
+             def lambda_handler(event, context):\n{indented}"
+        );
+        let build = self.build("0.0.0", &[("stand-in", source)], json!({}));
+        let name = format!("{}-{name}", self.application);
+        self.create_function(&name, build.zip("stand-in")).await
+    }
+
+    /// A judge that lets nobody go on until its gate is open: the gate's name,
+    /// and the function that takes the judge's place.
+    pub async fn gate(&self) -> (String, String) {
+        let gate = format!("/flow/{}/gate", self.application);
+        let body = format!(
+            "if boto3.client('ssm').get_parameters(Names=['{gate}'])['Parameters']:\n    \
+                 return {{'next': 'advance', 'wait_seconds': 0, 'rule': 'the gate is open'}}\n\
+             return {{'next': 'bake', 'wait_seconds': 1, 'rule': 'the gate is closed'}}"
+        );
+        let judge = self.stand_in("judge", &body).await;
+        (gate, judge)
+    }
+
+    /// Opens a gate.
+    pub async fn open(&self, gate: &str) {
+        self.parameter(gate, "open").await;
+    }
+
+    /// Stops an execution, as a person would.
+    ///
+    /// # Panics
+    /// When Step Functions refuses.
+    pub async fn stop(&self, execution: &str) {
+        let stopped = self.reader.executions.stop(execution, "Stopped", "by hand");
+        stopped.await.expect("the execution is stopped");
+    }
+
+    /// The function that a state of the deployed `rollout` calls.
+    ///
+    /// # Panics
+    /// When it calls none.
+    pub async fn called_by(&self, state: &str) -> String {
+        let rollout = self.resources.rollout_machine().expect("rollout");
+        let rollout = self.definition(rollout).await;
+        let function = &rollout["States"][state]["Arguments"]["FunctionName"];
+        function.as_str().expect("a function").to_owned()
+    }
+
+    /// Starts a promotion of a build on copied machines: what `intake` and
+    /// `release` do, without them.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn promote(
+        &self,
+        machines: &Machines,
+        environment: &str,
+        build: &Build,
+    ) -> PromotionId {
+        let bundle = self.put_aside(build).await;
+        let id = self.promotion(environment, &build.version().to_string());
+        let execution = promotion_execution(&id, &bundle.digest);
+        let release = Release {
+            application: self.application.clone(),
+            version: id.version.clone(),
+            bundle: bundle.clone(),
+            attempt: 1,
+            environments: vec![environment.to_owned()],
+            rollback: false,
+            execution_arn: sluice_cli::execution::execution_arn(&machines.promote, &execution),
+            requested_by: "ada".to_owned(),
+            requested_at: Timestamp::now(),
+        };
+        let begun = self.reader.store.begin_release(&release).await;
+        assert!(begun.expect("the attempt is noted"), "a first attempt");
+        let input = json!({ "promotion": id, "execution": execution, "bundle": bundle });
+        self.executions()
+            .start_execution()
+            .state_machine_arn(&machines.promote)
+            .name(&execution)
+            .input(input.to_string())
+            .send()
+            .await
+            .expect("the promotion is started");
+        id
+    }
+}
+
+impl Machines {
+    /// The execution of the copied `rollout` for a promotion.
+    #[must_use]
+    pub fn rollout_of(&self, id: &PromotionId, build: &Build) -> String {
+        let name = promotion_execution(id, &build.bundle.digest());
+        sluice_cli::execution::execution_arn(&self.rollout, &name)
+    }
+}

@@ -1,0 +1,190 @@
+//! A world for each test on the engine: an application of its own, with its own
+//! functions, settings, bundles, approver and subscriber.
+//!
+//! Decides: nothing. It asks as a build server or a person would, and waits
+//! until what it was told to see is there, or panics with how things stand.
+//!
+//! Environment: what `sluice-local with` sets: `AWS_ENDPOINT_URL` and a
+//! variable for each output of Sluice's stack.
+//!
+//! Never: writes the ledger, or shares anything between two tests.
+
+mod application;
+mod build;
+mod faults;
+mod inbox;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_lambda::primitives::Blob;
+use serde_json::{Value, json};
+use sluice_cli::reader::Reader;
+use sluice_cli::resources::{OUTPUTS, Resources};
+use sluice_local::session::output_variable;
+
+pub use application::{ALIAS, alone};
+pub use build::{Build, failing, healthy};
+pub use faults::Machines;
+pub use inbox::Inbox;
+pub use watch::Ended;
+
+/// How long anything that is waited for may take.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+/// How long between two looks.
+pub const EVERY: Duration = Duration::from_millis(150);
+
+/// A test's own part of the engine.
+pub struct World {
+    /// The application's name.
+    pub application: String,
+    /// How to reach the engine, as its root user.
+    pub config: SdkConfig,
+    /// Reads what Sluice knows.
+    pub reader: Reader,
+    resources: Resources,
+    unique: String,
+    role: String,
+}
+
+/// What a function of Sluice's answered instead of an output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The error's name.
+    pub name: String,
+    /// What it says.
+    pub message: String,
+}
+
+impl World {
+    /// An application that nobody else has.
+    ///
+    /// # Panics
+    /// When there is no engine.
+    pub async fn new() -> Self {
+        let endpoint = variable("AWS_ENDPOINT_URL");
+        let config = sluice_local::engine::sdk_config(&endpoint);
+        let outputs: BTreeMap<String, String> = OUTPUTS
+            .iter()
+            .map(|output| ((*output).to_owned(), variable(&output_variable(output))))
+            .collect();
+        let resources = Resources::new("sluice", outputs);
+        let reader = Reader::new(&config, &resources).expect("every output of the stack");
+        let unique = format!("{:08x}", RandomState::new().hash_one(()) & 0xffff_ffff);
+        let application = format!("flow-{unique}");
+        let role = application::role(&config, &application).await;
+        Self {
+            application,
+            config,
+            reader,
+            resources,
+            unique,
+            role,
+        }
+    }
+
+    /// Invokes a function of Sluice's, by the name of the stack's output.
+    ///
+    /// # Errors
+    /// With the error that it answers.
+    ///
+    /// # Panics
+    /// When it can't be reached.
+    pub async fn invoke(&self, output: &str, payload: &Value) -> Result<Value, Refusal> {
+        self.invoke_function(&variable(&output_variable(output)), payload)
+            .await
+    }
+
+    /// Invokes a function by its ARN or name.
+    ///
+    /// # Errors
+    /// With the error that it answers.
+    ///
+    /// # Panics
+    /// When it can't be reached.
+    pub async fn invoke_function(&self, function: &str, payload: &Value) -> Result<Value, Refusal> {
+        let answer = self
+            .lambda()
+            .invoke()
+            .function_name(function)
+            .payload(Blob::new(payload.to_string()))
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("invoking {function}: {error:?}"));
+        let body = answer.payload().map(Blob::as_ref).unwrap_or_default();
+        let body: Value = serde_json::from_slice(body)
+            .unwrap_or_else(|error| panic!("the answer of {function} is no JSON: {error}"));
+        if answer.function_error().is_none() {
+            return Ok(body);
+        }
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        Err(Refusal {
+            name: text("errorType"),
+            message: text("errorMessage"),
+        })
+    }
+
+    /// Asks `intake` as a person does.
+    ///
+    /// # Errors
+    /// With why it refused.
+    pub async fn ask(&self, version: &str, more: Value) -> Result<Value, Refusal> {
+        let mut request = json!({
+            "application": self.application,
+            "version": version,
+            "requested_by": "ada",
+        });
+        merge(&mut request, more);
+        self.invoke("IntakeFunction", &request).await
+    }
+
+    /// Where bundles are uploaded.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        self.resources.artifacts_bucket().unwrap_or_default()
+    }
+
+    /// Where the desk answers.
+    #[must_use]
+    pub fn desk(&self) -> &str {
+        self.resources.desk_url().unwrap_or_default()
+    }
+
+    /// Where callers invoke aliases.
+    ///
+    /// # Panics
+    /// When there is no engine.
+    #[must_use]
+    pub fn door(&self) -> String {
+        variable("SLUICE_DOOR_URL")
+    }
+
+    /// The ledger's chain of a version's releases.
+    #[must_use]
+    pub fn release_chain(&self, version: &str) -> String {
+        format!("release/{}/{version}", self.application)
+    }
+
+    pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::new(&self.config)
+    }
+
+    pub(crate) fn executions(&self) -> aws_sdk_sfn::Client {
+        aws_sdk_sfn::Client::new(&self.config)
+    }
+}
+
+/// Puts the fields of `more` into `document`, in place of what is there.
+fn merge(document: &mut Value, more: Value) {
+    if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
+        document.extend(more);
+    }
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("there is no {name}: these tests run inside `make test`"))
+}

@@ -1,0 +1,226 @@
+//! Waiting for what Sluice does.
+
+use aws_sdk_sfn::types::ExecutionStatus;
+use sluice_cli::view::Question;
+use sluice_domain::approval::State;
+use sluice_domain::ledger::{Entry, Kind, verify};
+use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
+use sluice_platform::store::{Release, StoreError};
+use tokio::time::{Instant, sleep};
+
+use super::{EVERY, PATIENCE, World};
+
+/// A promotion that is over.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its record.
+    pub promotion: Promotion,
+    /// How its execution ended.
+    pub status: ExecutionStatus,
+    /// The name of the error that ended it.
+    pub error: String,
+    /// What the ledger says.
+    pub entries: Vec<Entry>,
+}
+
+impl Ended {
+    /// Its outcome.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.promotion.outcome
+    }
+
+    /// Why it ended so.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        self.promotion.reason.as_deref().unwrap_or_default()
+    }
+
+    /// The kinds of the ledger's entries, in order.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<Kind> {
+        self.entries.iter().map(|entry| entry.event.kind).collect()
+    }
+
+    /// The last entry of a kind.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    #[track_caller]
+    pub fn entry(&self, kind: Kind) -> &Entry {
+        let found = self.entries.iter().rfind(|entry| entry.event.kind == kind);
+        found.unwrap_or_else(|| panic!("no {kind:?} among {:?}", self.kinds()))
+    }
+
+    /// Checks that it ended in this way: FAILED or SUCCEEDED as it should, with
+    /// an unbroken chain of entries that ends with its outcome.
+    ///
+    /// # Panics
+    /// When it is not so.
+    #[track_caller]
+    pub fn is(&self, outcome: Outcome) -> &Self {
+        assert_eq!(self.outcome(), Some(outcome), "{self:#?}");
+        assert_eq!(verify(&self.entries), Ok(()));
+        let status = if outcome == Outcome::Promoted {
+            ExecutionStatus::Succeeded
+        } else {
+            ExecutionStatus::Failed
+        };
+        // Whoever is stopped from outside has no error of its own.
+        if self.status != ExecutionStatus::Aborted {
+            assert_eq!(self.status, status, "{self:#?}");
+        }
+        if self.status == ExecutionStatus::Failed {
+            assert_eq!(self.error, outcome.title());
+        }
+        let closed = self.entry(Kind::PromotionClosed);
+        assert_eq!(
+            closed.event.facts["outcome"],
+            serde_json::json!(outcome),
+            "{closed:?}"
+        );
+        self
+    }
+}
+
+impl World {
+    /// A promotion of this application's first attempt.
+    #[must_use]
+    pub fn promotion(&self, environment: &str, version: &str) -> PromotionId {
+        self.attempt(environment, version, 1)
+    }
+
+    /// A promotion of this application.
+    ///
+    /// # Panics
+    /// When the version is none.
+    #[must_use]
+    pub fn attempt(&self, environment: &str, version: &str, attempt: u32) -> PromotionId {
+        PromotionId {
+            application: self.application.clone(),
+            environment: environment.to_owned(),
+            version: version.parse().expect("a version"),
+            attempt,
+        }
+    }
+
+    /// Waits until `look` sees something.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub async fn wait<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(seen) = look().await {
+                return seen;
+            }
+            if Instant::now() >= deadline {
+                panic!(
+                    "{what} did not happen in {} s:\n{}",
+                    PATIENCE.as_secs(),
+                    self.standing().await
+                );
+            }
+            sleep(EVERY).await;
+        }
+    }
+
+    /// Everything that the ledger says of this application's promotions.
+    async fn standing(&self) -> String {
+        let mut lines = Vec::new();
+        let promotions = self.reader.store.promotions_of(&self.application).await;
+        for (promotion, _) in promotions.unwrap_or_default() {
+            let state = self.reader.executions.state(&promotion.execution_arn).await;
+            lines.push(format!("{} at {state:?}: {promotion:?}", promotion.id));
+            for entry in self.ledger(&promotion.id.to_string()).await {
+                lines.push(format!("  {:?} {}", entry.event.kind, entry.event.facts));
+            }
+        }
+        lines.join("\n")
+    }
+
+    /// The entries of a chain of the ledger.
+    ///
+    /// # Panics
+    /// When it can't be read.
+    pub async fn ledger(&self, chain: &str) -> Vec<Entry> {
+        let entries = self.reader.ledger.entries(chain, 0).await;
+        entries.expect("the ledger")
+    }
+
+    /// The attempts at a version.
+    ///
+    /// # Panics
+    /// When they can't be read.
+    pub async fn attempts(&self, version: &str) -> Vec<Release> {
+        let version = version.parse().expect("a version");
+        let attempts = self.reader.store.releases(&self.application, &version);
+        attempts.await.expect("the attempts")
+    }
+
+    /// Waits until a promotion is opened, and answers its record.
+    pub async fn opened(&self, id: &PromotionId) -> Promotion {
+        self.wait(&format!("the beginning of {id}"), async || {
+            match self.reader.store.promotion(id).await {
+                Ok((promotion, _)) => Some(promotion),
+                Err(StoreError::Missing(_)) => None,
+                Err(error) => panic!("{error}"),
+            }
+        })
+        .await
+    }
+
+    /// Waits until the ledger has an entry of this kind, and answers it.
+    pub async fn happened(&self, id: &PromotionId, kind: Kind) -> Entry {
+        self.wait(&format!("{kind:?} of {id}"), async || {
+            let entries = self.ledger(&id.to_string()).await;
+            entries.into_iter().find(|entry| entry.event.kind == kind)
+        })
+        .await
+    }
+
+    /// Waits until people are asked, and answers the question.
+    pub async fn asked(&self, id: &PromotionId) -> Question {
+        self.wait(&format!("the question of {id}"), async || {
+            let question = self.reader.question(id).await.expect("the question");
+            question.filter(|question| question.state == State::Pending)
+        })
+        .await
+    }
+
+    /// Waits until a promotion is over and its execution has ended.
+    pub async fn ended(&self, id: &PromotionId) -> Ended {
+        let promotion = self
+            .wait(&format!("the end of {id}"), async || {
+                let promotion = self.opened(id).await;
+                let stands = self.reader.executions.standing(&promotion.execution_arn);
+                let runs = stands.await.expect("the execution")?.runs();
+                (promotion.outcome.is_some() && !runs).then_some(promotion)
+            })
+            .await;
+        let execution = self
+            .executions()
+            .describe_execution()
+            .execution_arn(&promotion.execution_arn)
+            .send()
+            .await
+            .expect("the execution");
+        Ended {
+            entries: self.ledger(&id.to_string()).await,
+            error: execution.error().unwrap_or_default().to_owned(),
+            status: execution.status,
+            promotion,
+        }
+    }
+
+    /// Waits until an execution has ended, and answers how.
+    pub async fn execution_ended(&self, arn: &str) -> ExecutionStatus {
+        self.wait(&format!("the end of {arn}"), async || {
+            let standing = self.reader.executions.standing(arn).await;
+            let standing = standing.expect("the execution")?;
+            (!standing.runs()).then_some(standing.status)
+        })
+        .await
+    }
+}

@@ -1,0 +1,118 @@
+//! People decide: through the desk, or by not deciding.
+
+use serde_json::{Value, json};
+use sluice_cli::desk::{self, Answer, Ballot};
+use sluice_cli::error::{Error, Exit};
+use sluice_domain::approval::Choice;
+use sluice_domain::ledger::Kind;
+use sluice_domain::promotion::{Outcome, PromotionId};
+use sluice_tests::World;
+use sluice_tests::world::Build;
+
+const CODE: &str = "correct-horse-battery";
+
+/// A release that waits for Ada.
+async fn waiting(expires_seconds: u64) -> (World, Build, PromotionId) {
+    let world = World::new().await;
+    let first = world.healthy("1.0.0", &["api", "worker"]);
+    let ada = world.approver("ada", CODE).await;
+    let approval = json!({ "approvers": [ada], "expires_seconds": expires_seconds });
+    let settings = json!({ "approval": approval });
+    world.environment("prod", &first, settings).await;
+    let build = world.healthy("1.1.0", &["api", "worker"]);
+    world.upload(&build).await;
+    let id = world.promotion("prod", "1.1.0");
+    world.happened(&id, Kind::ApprovalRequested).await;
+    (world, build, id)
+}
+
+async fn vote(
+    world: &World,
+    id: &PromotionId,
+    choice: Choice,
+    code: &str,
+) -> Result<Answer, Error> {
+    let request = world.asked(id).await.request.id;
+    let ballot = Ballot {
+        person: "ada".to_owned(),
+        code: code.to_owned(),
+        choice,
+        comment: String::new(),
+    };
+    let desk = world.desk().to_owned();
+    let voted = tokio::task::spawn_blocking(move || desk::vote(&desk, &request, &ballot));
+    voted.await.expect("the vote is sent")
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_wrong_code_is_refused_and_the_right_one_promotes() {
+    let (world, build, id) = waiting(600).await;
+    let wrong = vote(&world, &id, Choice::Approve, "a guess").await;
+    let wrong = wrong.expect_err("the code is wrong");
+    assert_eq!(wrong.exit(), Exit::Refused, "{wrong}");
+    world.settled("prod", &build, "1").await;
+    vote(&world, &id, Choice::Approve, CODE)
+        .await
+        .expect("a vote");
+
+    let ended = world.ended(&id).await;
+    ended.is(Outcome::Promoted);
+    world.settled("prod", &build, "2").await;
+    let votes: Vec<&str> = ended
+        .entries
+        .iter()
+        .filter(|entry| entry.event.kind == Kind::VoteCast)
+        .map(|entry| entry.event.actor.as_str())
+        .collect();
+    assert_eq!(votes, ["ada"]);
+    let all: Value = ended.entries.iter().map(|entry| json!(entry)).collect();
+    assert!(!all.to_string().contains(CODE), "{all}");
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_rejected_release_moves_no_traffic() {
+    let (world, build, id) = waiting(600).await;
+    vote(&world, &id, Choice::Reject, CODE)
+        .await
+        .expect("a vote");
+
+    let ended = world.ended(&id).await;
+    ended.is(Outcome::Rejected);
+    assert_eq!(Exit::of(Outcome::Rejected) as u8, 4);
+    untouched(&world, &build, &ended.kinds()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_release_that_nobody_decides_about_expires() {
+    let (world, build, id) = waiting(1).await;
+    world
+        .wait("the expiry", async || {
+            // Another test's promotion may make it fail; this one is looked after all the same.
+            let _ = world.invoke("WatchdogFunction", &json!({})).await;
+            let decided = world.ledger(&id.to_string()).await;
+            let kinds = decided.iter().map(|entry| entry.event.kind);
+            kinds
+                .into_iter()
+                .find(|kind| *kind == Kind::ApprovalDecided)
+        })
+        .await;
+
+    let ended = world.ended(&id).await;
+    ended.is(Outcome::Expired);
+    assert_eq!(Exit::of(Outcome::Expired) as u8, 4);
+    untouched(&world, &build, &ended.kinds()).await;
+    let again = world.ask("1.1.0", json!({ "again": true })).await;
+    assert_eq!(again.expect("a new attempt")["attempt"], 2);
+}
+
+async fn untouched(world: &World, build: &Build, kinds: &[Kind]) {
+    world.settled("prod", build, "1").await;
+    for function in build.functions() {
+        assert_eq!(world.versions("prod", function).await, ["1"]);
+    }
+    assert!(!kinds.contains(&Kind::TargetsAcquired), "{kinds:?}");
+    assert!(!kinds.contains(&Kind::VersionsPublished), "{kinds:?}");
+}
