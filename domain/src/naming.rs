@@ -34,17 +34,19 @@ pub fn promotion_execution(id: &PromotionId, digest: &Digest) -> String {
     )
 }
 
-/// `subject-version-tail`, with the version shortened where the whole would be
-/// too long. The digest in the tail keeps such names apart.
+/// `subject-version-tail`. Where the whole would be too long, subject and version
+/// are cut, and a piece of the whole name's digest keeps such names apart.
 fn name(subject: &str, version: &str, tail: &str) -> String {
-    let version: String = version
-        .chars()
-        .map(|c| if c == '+' { '_' } else { c })
-        .collect();
-    let subject: String = subject.chars().take(48).collect();
+    let version = version.replace('+', "_");
+    let whole = format!("{subject}-{version}-{tail}");
+    if whole.len() <= LONGEST {
+        return whole;
+    }
+    let tail = format!("{}-{tail}", &Digest::of(whole.as_bytes()).hex()[..8]);
+    let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
+    let subject = cut(subject, 32);
     let room = LONGEST - subject.len() - tail.len() - 2;
-    let version: String = version.chars().take(room).collect();
-    format!("{subject}-{version}-{tail}")
+    format!("{subject}-{}-{tail}", cut(&version, room))
 }
 
 #[cfg(test)]
@@ -83,5 +85,20 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn environments_that_only_differ_at_their_end_keep_different_names() {
+        let names = ["production-europe", "production-europa"].map(|environment| {
+            let id = PromotionId {
+                application: "a".repeat(32),
+                environment: environment.to_owned(),
+                version: Version::new(1, 0, 0),
+                attempt: 1,
+            };
+            promotion_execution(&id, &Digest::of(b""))
+        });
+        assert!(names.iter().all(|name| name.len() <= 80), "{names:?}");
+        assert_ne!(names[0], names[1]);
     }
 }

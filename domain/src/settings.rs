@@ -219,6 +219,10 @@ impl Default for JudgePolicy {
     }
 }
 
+/// Step Functions ends an execution at 25,000 events of history. One look of the
+/// judge takes nine of them; this leaves room for everything else.
+const MOST_LOOKS: u64 = 2500;
+
 /// The longest wait of one Step Functions state that Sluice uses, in seconds.
 const LONGEST_BAKE: u64 = 7 * 24 * 60 * 60;
 
@@ -287,6 +291,17 @@ impl Settings {
                 problems,
             );
         }
+        let watched = self.steps.iter().filter(|step| step.bake_seconds > 0);
+        let looks: u64 = watched.map(|step| self.judge.looks(step)).sum();
+        if looks > MOST_LOOKS {
+            problems.push(Problem::new(
+                "steps",
+                format!(
+                    "bakes, lag and extensions come to {looks} looks of the judge; one execution has room \
+                     for {MOST_LOOKS}: shorten `extend_seconds` or the bakes, or lengthen `judge.period_seconds`"
+                ),
+            ));
+        }
         if self.steps.last().is_none_or(|last| last.weight < 100.0) {
             problems.push(Problem::new(
                 "steps",
@@ -327,6 +342,15 @@ impl Target {
 }
 
 impl JudgePolicy {
+    /// How often a step is looked at, at most.
+    fn looks(&self, step: &Step) -> u64 {
+        let seconds = step
+            .bake_seconds
+            .saturating_add(self.lag_seconds)
+            .saturating_add(self.extend_seconds);
+        seconds.div_ceil(self.period_seconds.max(1))
+    }
+
     fn check(&self, problems: &mut Vec<Problem>) {
         if !matches!(self.period_seconds, 1 | 5 | 10 | 30)
             && (self.period_seconds == 0 || !self.period_seconds.is_multiple_of(60))

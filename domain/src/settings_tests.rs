@@ -85,3 +85,15 @@ fn an_alias_that_is_a_version_is_refused() {
         assert!(error.contains("expected an alias"), "{alias}: {error}");
     }
 }
+
+#[test]
+fn bakes_that_one_execution_has_no_room_for_are_refused() {
+    let steps =
+        json!([{"weight": 10, "bake_seconds": 604_800}, {"weight": 100, "bake_seconds": 60}]);
+    let error = problem_of(|s| s["steps"] = steps.clone());
+    assert!(error.contains("looks of the judge"), "{error}");
+    let mut value = minimal();
+    value["steps"] = steps;
+    value["judge"] = json!({"period_seconds": 600});
+    parse(&value).expect("a longer period makes room");
+}
