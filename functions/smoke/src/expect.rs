@@ -22,6 +22,13 @@ pub struct Answer {
     pub source: Source,
 }
 
+impl Answer {
+    /// Whether a version answered, and not this one.
+    pub(crate) fn is_of_another(&self, version: &str) -> bool {
+        matches!(&self.source, Source::Function { version: Some(found), .. } if found != version)
+    }
+}
+
 /// What answered, and what it alone can say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {

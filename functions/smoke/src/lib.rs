@@ -33,6 +33,8 @@ pub use expect::{Answer, Source};
 /// How long all tests of a stage may take together. Ends before the function's
 /// own time-out does, so that the tests that were too slow are named.
 pub const LIMIT: Duration = Duration::from_secs(240);
+/// How long an alias may take until all of Lambda knows where it points.
+pub const SPREADS_WITHIN: Duration = Duration::from_secs(20);
 
 /// What the state machine asks for.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -156,6 +158,8 @@ pub struct Smoke<A, W, R, L> {
     pub ledger: L,
     /// How long all tests may take together.
     pub limit: Duration,
+    /// How long an alias may take until all of Lambda knows where it points.
+    pub spreads_within: Duration,
 }
 
 impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
@@ -216,10 +220,33 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
             Stage::Live => &published.alias,
         };
         let target = format!("{}:{qualifier}", published.name);
-        let call = functions.invoke(&published.arn, qualifier, &test.payload);
+        let call = self.settled_call(functions, published, qualifier, test, stage);
         match tokio::time::timeout(left, call).await {
             Ok(answer) => Ok(result(test, target, Ok(answer?), Some(&published.version))),
             Err(_) => Ok(result(test, target, Err(self.no_time()), None)),
+        }
+    }
+
+    /// Calls once, and at an alias once more for as long as an older version
+    /// still answers there: an update takes a moment to spread.
+    async fn settled_call(
+        &self,
+        functions: &A::Functions,
+        published: &Published,
+        qualifier: &str,
+        test: &SmokeTest,
+        stage: Stage,
+    ) -> Result<Answer, Fault> {
+        let until = Instant::now() + self.spreads_within;
+        loop {
+            let answer = functions
+                .invoke(&published.arn, qualifier, &test.payload)
+                .await?;
+            let is_old = stage == Stage::Live && answer.is_of_another(&published.version);
+            if !is_old || Instant::now() >= until {
+                return Ok(answer);
+            }
+            tokio::time::sleep(SPREADING).await;
         }
     }
 
@@ -239,6 +266,8 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
         )
     }
 }
+
+const SPREADING: Duration = Duration::from_millis(500);
 
 fn result(
     test: &SmokeTest,

@@ -165,6 +165,7 @@ fn smoke(world: World) -> Fixture {
         }),
         ledger: Book::default(),
         limit: Duration::from_secs(30),
+        spreads_within: Duration::ZERO,
     }
 }
 

@@ -5,7 +5,7 @@ use sluice_platform::ledger::Ledger;
 use sluice_platform::store::Store;
 use sluice_platform::{aws, lambda};
 use smoke::aws::{Accounts, Https, Table};
-use smoke::{LIMIT, Smoke};
+use smoke::{LIMIT, SPREADS_WITHIN, Smoke};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -19,6 +19,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         },
         ledger: Ledger::from_env(&config, "smoke")?,
         limit: LIMIT,
+        spreads_within: SPREADS_WITHIN,
     };
     lambda::serve(|input| smoke.handle(input)).await
 }
