@@ -131,11 +131,18 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
             input.promotion, step.weight, input.generation
         );
         let mut pace = Pace::new();
+        let begun = journal.clone();
         for entry in journal.functions.values_mut() {
             let Some(intent) = intent(entry, step.weight) else {
                 continue;
             };
             pace.turn().await;
+            if entry.revision.is_none() {
+                // No RevisionId fences off the creation of an alias: look once more.
+                self.records
+                    .save(&input.promotion, input.generation, &begun)
+                    .await?;
+            }
             entry.revision = Some(move_alias(&aliases, entry, &intent, &why).await?);
         }
         Ok(())
