@@ -24,7 +24,9 @@ pub enum Standing {
 /// When a further attempt at the same bundle may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
-    /// Never: an event may arrive twice.
+    /// Never: an event, which may arrive twice.
+    Delivered,
+    /// Never: a person asks for a release that must be new.
     Never,
     /// Where the last one did not promote everywhere: a person asks again.
     Unreleased,
@@ -64,12 +66,18 @@ pub fn next(last: &Release, standing: Standing, repeat: Repeat) -> Result<Next<'
         }
         (Standing::Promoted | Standing::Ended, Repeat::Ended)
         | (Standing::Ended, Repeat::Unreleased) => Ok(Next::Begin(attempt + 1)),
+        (Standing::Promoted, Repeat::Delivered) => {
+            let why = format!(
+                "attempt {attempt} has released {application} {version}; the event came again, and nothing was started"
+            );
+            Ok(Next::Duplicate(last, why))
+        }
         (Standing::Promoted, _) => Err(Error::AlreadyReleased {
             application: application.clone(),
             version: version.clone(),
             attempt: *attempt,
         }),
-        (Standing::Ended, Repeat::Never) => {
+        (Standing::Ended, Repeat::Never | Repeat::Delivered) => {
             let why = format!(
                 "attempt {attempt} at releasing {application} {version} has ended; nothing was started. \
                  Ask for a new attempt with `sluice release --again`"

@@ -155,13 +155,23 @@ async fn a_version_that_is_already_released_is_refused() {
     let world = World::with_bundle("storefront", "1.1.0");
     hand(&world, UPLOADED).await.expect("started");
     world.end(Status::Succeeded);
-    for event in [ALREADY_RELEASED, UPLOADED_AGAIN] {
-        let message = refusal(&world, event, "AlreadyReleased", "release/storefront/1.1.0").await;
-        assert!(
-            message.contains("storefront 1.1.0 is released: attempt 1"),
-            "{message}"
-        );
-    }
+    let chain = "release/storefront/1.1.0";
+    let message = refusal(&world, ALREADY_RELEASED, "AlreadyReleased", chain).await;
+    assert!(
+        message.contains("storefront 1.1.0 is released: attempt 1"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_comes_again_after_the_release_is_no_refusal() {
+    let world = World::with_bundle("storefront", "1.1.0");
+    hand(&world, UPLOADED).await.expect("started");
+    world.end(Status::Succeeded);
+    let output = hand(&world, UPLOADED_AGAIN).await.expect("a duplicate");
+    assert_eq!(output.outcome, Outcome::Duplicate);
+    assert!(output.message.contains("came again"), "{}", output.message);
+    assert_eq!(world.releases().len(), 1);
 }
 
 #[tokio::test]

@@ -270,7 +270,7 @@ impl Wanted {
             version_id: upload.version_id.filter(|version| !version.is_empty()),
             image: None,
             only: None,
-            repeat: Repeat::Never,
+            repeat: Repeat::Delivered,
             by: format!("s3:{}", upload.requester.as_deref().unwrap_or("unknown")),
         })
     }
@@ -293,7 +293,7 @@ impl Wanted {
             version_id: None,
             image: Some(push),
             only: None,
-            repeat: Repeat::Never,
+            repeat: Repeat::Delivered,
             by,
         })
     }
