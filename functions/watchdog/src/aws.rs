@@ -6,7 +6,7 @@ mod approvals;
 use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_sfn::types::{ExecutionStatus, IncludedData};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
@@ -15,7 +15,7 @@ use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{MissingVariable, variable};
 use sluice_platform::ledger::Ledger;
-use sluice_platform::store::{Store, StoreError};
+use sluice_platform::store::{Part, Store, StoreError};
 
 use crate::{CallError, Executions, Facts, Promotions, Settled, Status};
 
@@ -32,6 +32,11 @@ impl Promotions for Table {
 
     async fn current(&self, id: &PromotionId) -> Result<Promotion, StoreError> {
         self.0.promotion(id).await.map(|(promotion, _)| promotion)
+    }
+
+    async fn wants_targets(&self, id: &PromotionId) -> Result<bool, StoreError> {
+        let targets = self.0.part::<IgnoredAny>(id, Part::Targets).await?;
+        Ok(targets.is_some())
     }
 
     async fn take_over(&self, id: &PromotionId) -> Result<Generation, StoreError> {
@@ -207,7 +212,6 @@ enum GuardRequest<'a> {
     Close {
         promotion: &'a PromotionId,
         outcome: Outcome,
-        error: &'static str,
         cause: &'a str,
     },
     Handover {},
@@ -288,7 +292,6 @@ impl crate::Functions for Functions {
         let close = GuardRequest::Close {
             promotion: id,
             outcome,
-            error: "Abandoned",
             cause: reason,
         };
         let Done {} = self.call(&Request::Guard(close)).await?;
@@ -353,14 +356,13 @@ mod tests {
         let close = GuardRequest::Close {
             promotion: &id,
             outcome: Outcome::RolledBack,
-            error: "Abandoned",
-            cause: "c",
+            cause: "Abandoned: it says why",
         };
         assert_eq!(
             json(&Request::Guard(close)),
             json!({
                 "op": "close", "promotion": "storefront/prod/1.1.0/1", "outcome": "rolled_back",
-                "error": "Abandoned", "cause": "c",
+                "cause": "Abandoned: it says why",
             })
         );
         assert_eq!(

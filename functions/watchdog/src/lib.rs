@@ -1,9 +1,10 @@
-//! Mends what no live execution owns, and ends approval requests that expire:
+//! Mends what no live execution owns, ends approval requests that expire, and
+//! resumes promotions whose approval was decided without them hearing of it:
 //! runs on a schedule, and when an execution of `promote` ends badly.
 //!
 //! Decides: whether a promotion has lost its owner, and in which order it is
 //! put right: stop its rollout, raise the fence, put its aliases back, close it.
-//! And when it is time to count the votes of a request for the last time.
+//! And when the votes of a request must be counted, for the first time or again.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`,
 //! `SLUICE_SHIFT_FUNCTION`, `SLUICE_GUARD_FUNCTION`, `SLUICE_APPROVAL_FUNCTION`,
@@ -11,7 +12,7 @@
 //!
 //! Never: touches an alias or a lock itself, trusts what an event says, decides
 //! a request itself, lets a request's id into a log, or interferes with a
-//! promotion whose execution runs, except that its request expires.
+//! promotion whose execution runs, except that its request is counted.
 
 pub mod aws;
 mod ports;
@@ -124,7 +125,7 @@ impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdo
     pub async fn handle(&self, _: Input, now: Timestamp) -> Result<Output, Error> {
         let mut open = self.promotions.open().await?;
         // Those that were stranded before come last: they must not cost the others their turn.
-        open.sort_by_key(|promotion| promotion.outcome.is_some());
+        open.sort_by_key(|promotion| promotion.outcome == Some(Outcome::Stranded));
         let (mut mended, mut expired) = (Vec::new(), Vec::new());
         let (mut stranded, mut failed) = (Vec::new(), None);
         for promotion in open {
@@ -158,53 +159,55 @@ impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdo
     async fn look_after(&self, promotion: &Promotion, now: Timestamp) -> Result<Fate, Error> {
         let owner = self.executions.status(&promotion.execution_arn).await?;
         if owner == Status::Running {
-            return self.expire(&promotion.id, now).await;
+            return self.count(&promotion.id, now).await;
         }
         if !is_orphaned(&owner, promotion.opened_at, now) {
             return Ok(Fate::Left);
         }
         // Open promotions come from an index that lags: it may have ended since.
         let promotion = self.promotions.current(&promotion.id).await?;
-        if promotion
-            .outcome
-            .is_some_and(|outcome| outcome != Outcome::Stranded)
-        {
-            return Ok(Fate::Left);
+        if let Some(outcome) = ended(&promotion) {
+            // It ended, but closing it broke off before it left the index. The
+            // same words again, since the ledger may have them already.
+            let reason = promotion.reason.as_deref().unwrap_or_default();
+            return self.close(&promotion.id, outcome, reason).await;
         }
         tracing::warn!(promotion = %promotion.id, owner = %owner, "no live execution owns it: taking over");
         match self.mend(&promotion, &owner).await {
             Ok(outcome) => {
-                tracing::info!(promotion = %promotion.id, outcome = outcome.title(), "mended");
-                Ok(Fate::Mended)
+                let reason = format!(
+                    "{ABANDONED}: its execution {owner} without closing it; the watchdog did"
+                );
+                self.close(&promotion.id, outcome, &reason).await
             }
             Err(Error::Call(error)) if error.is_fence() => {
                 tracing::info!(promotion = %promotion.id, %error, "somebody else took over");
                 Ok(Fate::Left)
             }
-            Err(error) => {
-                let reason = error.to_string();
-                self.strand(&promotion, &reason).await;
-                Ok(Fate::Stranded(reason))
-            }
+            Err(error) => Ok(self.strand(&promotion, error.to_string()).await),
         }
     }
 
-    /// Has the votes counted once the time for them is over.
-    async fn expire(&self, id: &PromotionId, now: Timestamp) -> Result<Fate, Error> {
-        let Some(approval) = self.approvals.overdue(id, now).await? else {
+    /// Has the votes counted if a promotion may wait for that. One that has
+    /// gone on to its targets does not, so that only few are counted again.
+    async fn count(&self, id: &PromotionId, now: Timestamp) -> Result<Fate, Error> {
+        if self.promotions.wants_targets(id).await? {
+            return Ok(Fate::Left);
+        }
+        let Some(approval) = self.approvals.due(id, now).await? else {
             return Ok(Fate::Left);
         };
         let state = self.approvals.tally(&approval).await?;
-        tracing::info!(promotion = %id, ?state, "the time to approve it is over");
+        tracing::info!(promotion = %id, ?state, "its approval was counted");
         Ok(match state {
             State::Expired => Fate::Expired,
-            // Votes that were in time, but never counted, decided it.
+            // It was decided, and goes on if it had not heard of that.
             _ => Fate::Left,
         })
     }
 
-    /// Puts a promotion right, and answers how it ended. Every part is safe to
-    /// repeat, so a run that broke off is completed by the next.
+    /// Puts a promotion right, and answers how it is to be closed. Every part is
+    /// safe to repeat, so a run that broke off is completed by the next.
     async fn mend(&self, promotion: &Promotion, owner: &Status) -> Result<Outcome, Error> {
         let id = &promotion.id;
         self.executions.stop_rollout(promotion).await?;
@@ -214,29 +217,51 @@ impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdo
         self.record(id, Kind::TakenOver, facts).await;
         let settled = self.functions.settle(id, generation).await?;
         self.functions.verify(id, generation).await?;
-        let outcome = match settled {
+        Ok(match settled {
             Settled {
                 outcome: Outcome::RolledBack,
                 touched: false,
             } => Outcome::Aborted,
             Settled { outcome, .. } => outcome,
-        };
-        let reason = format!("its execution {owner} without closing it; the watchdog did");
-        self.functions.close(id, outcome, &reason).await?;
-        Ok(outcome)
+        })
+    }
+
+    /// Closes a promotion that is in order. If that fails, it stays listed, and
+    /// the next run closes it.
+    async fn close(&self, id: &PromotionId, outcome: Outcome, why: &str) -> Result<Fate, Error> {
+        match self.functions.close(id, outcome, why).await {
+            Ok(()) => {
+                tracing::info!(promotion = %id, outcome = outcome.title(), "mended");
+                Ok(Fate::Mended)
+            }
+            Err(error) if error.is_fence() => {
+                tracing::info!(promotion = %id, %error, "somebody else took over");
+                Ok(Fate::Left)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Tells people. What fails here is tried again at the next run.
-    async fn strand(&self, promotion: &Promotion, reason: &str) {
+    async fn strand(&self, promotion: &Promotion, reason: String) -> Fate {
         let id = &promotion.id;
+        // Somebody else may have ended it meanwhile: that outcome holds.
+        if let Ok(current) = self.promotions.current(id).await
+            && let Some(outcome) = ended(&current)
+        {
+            tracing::info!(promotion = %id, outcome = outcome.title(), reason, "not stranded: it has ended");
+            return Fate::Left;
+        }
         tracing::error!(promotion = %id, reason, "stranded");
         self.record(id, Kind::Stranded, json!({ "reason": reason }))
             .await;
+        let why = format!("{ABANDONED}: {reason}");
         if promotion.outcome != Some(Outcome::Stranded)
-            && let Err(error) = self.functions.close(id, Outcome::Stranded, reason).await
+            && let Err(error) = self.functions.close(id, Outcome::Stranded, &why).await
         {
             tracing::error!(promotion = %id, %error, "could not be marked as stranded");
         }
+        Fate::Stranded(reason)
     }
 
     /// Records a fact once per promotion: a watchdog that runs every minute must
@@ -248,12 +273,21 @@ impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdo
     }
 }
 
-/// Whether the votes on a request of a promotion that runs must be counted
-/// because their time is over. A request that was decided against its promotion
-/// counts as well: that one should have ended, so the signal may be lost, and
-/// counting sends it again. An approved one may be rolling out.
-fn is_overdue(state: State, expires_at: Timestamp, now: Timestamp) -> bool {
-    now >= expires_at && state != State::Approved
+/// The error under which a promotion that nobody owned is closed.
+const ABANDONED: &str = "Abandoned";
+
+/// How a promotion ended for good. One that is stranded has not.
+fn ended(promotion: &Promotion) -> Option<Outcome> {
+    promotion
+        .outcome
+        .filter(|outcome| *outcome != Outcome::Stranded)
+}
+
+/// Whether the votes on a request must be counted: its time is over, or it was
+/// decided. The signal that resumes the promotion may then be lost, and
+/// counting sends it again; one that got it already is not disturbed.
+fn is_due(state: State, expires_at: Timestamp, now: Timestamp) -> bool {
+    state != State::Pending || now >= expires_at
 }
 
 /// An execution that Step Functions does not know may be too new for it to say.
@@ -269,5 +303,4 @@ fn is_orphaned(owner: &Status, opened_at: Timestamp, now: Timestamp) -> bool {
 }
 
 #[cfg(test)]
-#[path = "lib_tests.rs"]
 mod tests;

@@ -20,6 +20,10 @@ pub trait Promotions {
     /// One, as it stands now. Reads only.
     fn current(&self, id: &PromotionId) -> impl Future<Output = Result<Promotion, StoreError>>;
 
+    /// Whether it has tried to lock its targets, so that it waits for no
+    /// approval any more. Reads only.
+    fn wants_targets(&self, id: &PromotionId) -> impl Future<Output = Result<bool, StoreError>>;
+
     /// Raises its generation, which fences off everybody else. Safe to repeat:
     /// the newest generation is the one that counts.
     fn take_over(&self, id: &PromotionId) -> impl Future<Output = Result<Generation, StoreError>>;
@@ -108,7 +112,8 @@ pub trait Functions {
     ) -> impl Future<Output = Result<(), CallError>>;
 
     /// Gives the locks back and writes down the outcome. Safe to repeat: the
-    /// first outcome stays.
+    /// first outcome stays, but for `Stranded`, and nothing is lost if a call
+    /// broke off.
     fn close(
         &self,
         id: &PromotionId,
@@ -123,16 +128,16 @@ pub trait Functions {
 /// Approval requests, and `approval`, which decides them. A request's id lets
 /// whoever has it see the request: no error repeats it.
 pub trait Approvals {
-    /// The id of this promotion's request, if its time is over and it does not
-    /// stand approved. Reads only.
-    fn overdue(
+    /// The id of this promotion's request, if its time is over or it was
+    /// decided. Reads only.
+    fn due(
         &self,
         id: &PromotionId,
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<String>, StoreError>>;
 
-    /// Has the votes counted, which decides an overdue request and resumes its
-    /// promotion. Safe to repeat: the first decision stays.
+    /// Has the votes counted, which decides a request whose time is over, and
+    /// resumes the promotion of one that is decided. Safe to repeat: the first decision stays.
     fn tally(&self, approval: &str) -> impl Future<Output = Result<State, CallError>>;
 }
 

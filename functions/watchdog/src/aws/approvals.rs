@@ -10,7 +10,7 @@ use sluice_platform::lambda::{MissingVariable, variable};
 use sluice_platform::store::{Part, Store, StoreError};
 
 use super::call;
-use crate::{Approvals, CallError, is_overdue};
+use crate::{Approvals, CallError, is_due};
 
 /// Requests in the state table, counted by `approval` through Lambda.
 pub struct ApprovalRequests {
@@ -46,11 +46,7 @@ struct Tallied {
 }
 
 impl Approvals for ApprovalRequests {
-    async fn overdue(
-        &self,
-        id: &PromotionId,
-        now: Timestamp,
-    ) -> Result<Option<String>, StoreError> {
+    async fn due(&self, id: &PromotionId, now: Timestamp) -> Result<Option<String>, StoreError> {
         let Some(approval) = self.store.part::<String>(id, Part::Approval).await? else {
             return Ok(None);
         };
@@ -59,9 +55,9 @@ impl Approvals for ApprovalRequests {
             StoreError::Fault(fault) => StoreError::Fault(without(&approval, fault)),
             other => other,
         })?;
-        let is_overdue =
-            request.is_some_and(|found| is_overdue(found.state, found.request.expires_at, now));
-        Ok(is_overdue.then_some(approval))
+        let is_due =
+            request.is_some_and(|found| is_due(found.state, found.request.expires_at, now));
+        Ok(is_due.then_some(approval))
     }
 
     async fn tally(&self, approval: &str) -> Result<State, CallError> {

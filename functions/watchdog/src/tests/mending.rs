@@ -1,0 +1,250 @@
+//! Promotions that nobody owns.
+
+use super::*;
+
+#[tokio::test]
+async fn a_promotion_whose_execution_runs_is_left_alone() {
+    let world = world(&[("prod", Status::Running)]);
+    let output = run(&world, SCHEDULE).await.expect("nothing wrong");
+    assert_eq!(
+        output,
+        Output {
+            mended: vec![],
+            expired: vec![],
+            resumed: 2
+        }
+    );
+    assert_eq!(*world.log.borrow(), ["hand over"]);
+}
+
+#[tokio::test]
+async fn an_aborted_promotion_is_fenced_put_back_checked_and_closed() {
+    let world = world(&[("prod", ended("ABORTED"))]);
+    let output = run(&world, ABORTED).await.expect("mended");
+    assert_eq!(output.mended, [world.open[0].id.clone()]);
+    assert_eq!(
+        *world.log.borrow(),
+        [
+            "stop prod",
+            "raise prod",
+            "record prod TakenOver",
+            "settle prod at 7",
+            "verify prod",
+            "close prod RolledBack",
+            "hand over",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_execution_that_ended_without_closing_is_mended_however_it_ended() {
+    for status in ["FAILED", "TIMED_OUT", "SUCCEEDED"] {
+        let world = world(&[("prod", ended(status))]);
+        assert_eq!(
+            run(&world, SCHEDULE).await.expect("mended").mended.len(),
+            1,
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_promotion_past_the_point_of_no_return_is_closed_as_promoted() {
+    let mut world = world(&[("prod", ended("FAILED"))]);
+    world.settled.insert(
+        "prod".into(),
+        Settled {
+            outcome: Outcome::Promoted,
+            touched: true,
+        },
+    );
+    run(&world, SCHEDULE).await.expect("mended");
+    assert!(
+        world
+            .log
+            .borrow()
+            .contains(&"close prod Promoted".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_promotion_that_touched_nothing_is_closed_as_aborted() {
+    let mut world = world(&[("prod", ended("ABORTED"))]);
+    world.settled.insert(
+        "prod".into(),
+        Settled {
+            outcome: Outcome::RolledBack,
+            touched: false,
+        },
+    );
+    run(&world, SCHEDULE).await.expect("mended");
+    assert!(
+        world
+            .log
+            .borrow()
+            .contains(&"close prod Aborted".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_execution_is_given_five_minutes_to_appear() {
+    let mut world = world(&[("prod", Status::Unknown)]);
+    assert_eq!(run(&world, SCHEDULE).await.expect("mended").mended.len(), 1);
+    world.open[0].opened_at = now() - SignedDuration::from_mins(4);
+    assert!(run(&world, SCHEDULE).await.expect("left").mended.is_empty());
+}
+
+#[tokio::test]
+async fn a_promotion_that_ended_but_is_still_listed_is_closed_again_with_the_same_words() {
+    let mut world = world(&[("prod", ended("SUCCEEDED"))]);
+    let closed = Promotion {
+        outcome: Some(Outcome::Refused),
+        reason: Some("PlanDrifted: cart changed".to_owned()),
+        ..promotion("prod")
+    };
+    world.current.insert(closed.id.to_string(), closed.clone());
+    let output = run(&world, SCHEDULE).await.expect("closed");
+    assert_eq!(output.mended, [closed.id]);
+    assert_eq!(*world.log.borrow(), ["close prod Refused", "hand over"]);
+    assert_eq!(*world.reason.borrow(), "PlanDrifted: cart changed");
+}
+
+#[tokio::test]
+async fn a_promotion_that_its_execution_is_just_closing_is_left_to_it() {
+    let mut world = world(&[("prod", Status::Running)]);
+    world.open[0].outcome = Some(Outcome::Promoted);
+    assert!(run(&world, SCHEDULE).await.expect("left").mended.is_empty());
+    assert_eq!(*world.log.borrow(), ["hand over"]);
+}
+
+#[tokio::test]
+async fn one_that_is_mended_but_not_closed_is_an_error_and_not_stranded() {
+    let mut world = world(&[("prod", ended("FAILED"))]);
+    world.close_fails = Some("Throttled");
+    let error = run(&world, SCHEDULE).await.expect_err("not closed");
+    assert_eq!(error.name(), "FunctionFailed");
+    let log = world.log.borrow();
+    assert!(log.contains(&"close prod RolledBack".to_owned()), "{log:?}");
+    assert!(!log.iter().any(|did| did.contains("Stranded")), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_fence_at_the_close_means_that_somebody_else_is_mending_it() {
+    let mut world = world(&[("prod", ended("FAILED"))]);
+    world.close_fails = Some("Fenced");
+    let output = run(&world, SCHEDULE).await.expect("left to the other");
+    assert!(output.mended.is_empty());
+}
+
+#[tokio::test]
+async fn an_outcome_that_was_stored_meanwhile_is_not_stranded() {
+    let mut world = world(&[("prod", ended("FAILED"))]);
+    world.failing.insert("prod".into(), "RollbackIncomplete");
+    world.ended_meanwhile.push("prod");
+    assert!(run(&world, SCHEDULE).await.expect("left").mended.is_empty());
+    let log = world.log.borrow();
+    assert!(!log.iter().any(|did| did.contains("Stranded")), "{log:?}");
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_mended_is_told_of_and_does_not_stop_the_others() {
+    let mut world = world(&[("staging", ended("FAILED")), ("prod", ended("FAILED"))]);
+    world.failing.insert("staging".into(), "RollbackIncomplete");
+    let error = run(&world, SCHEDULE).await.expect_err("stranded");
+    assert_eq!(error.name(), "Stranded");
+    let text = error.to_string();
+    assert!(
+        text.starts_with("1 promotion could not be put right: storefront/staging/1.1.0/1: "),
+        "{text}"
+    );
+    assert!(text.contains("RollbackIncomplete: it says why"), "{text}");
+    let log = world.log.borrow();
+    for done in [
+        "record staging Stranded",
+        "close staging Stranded",
+        "close prod RolledBack",
+        "hand over",
+    ] {
+        assert!(log.contains(&done.to_owned()), "{done} is not in {log:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stranded_promotion_is_tried_again_after_the_others_and_not_marked_again() {
+    let mut world = world(&[("staging", ended("FAILED")), ("prod", ended("FAILED"))]);
+    world.open[0].outcome = Some(Outcome::Stranded);
+    world.failing.insert("staging".into(), "NotSettled");
+    run(&world, SCHEDULE).await.expect_err("stranded");
+    let order: Vec<String> = world
+        .log
+        .borrow()
+        .iter()
+        .filter(|did| did.starts_with("settle"))
+        .cloned()
+        .collect();
+    assert_eq!(order, ["settle prod at 7", "settle staging at 7"]);
+    assert!(
+        !world
+            .log
+            .borrow()
+            .contains(&"close staging Stranded".to_owned())
+    );
+    world.failing.clear();
+    assert_eq!(
+        run(&world, SCHEDULE)
+            .await
+            .expect("mended at last")
+            .mended
+            .len(),
+        2
+    );
+}
+
+#[tokio::test]
+async fn a_fence_means_that_somebody_else_is_mending_it() {
+    let mut world = world(&[("prod", ended("FAILED"))]);
+    world.failing.insert("prod".into(), "Fenced");
+    assert!(
+        run(&world, SCHEDULE)
+            .await
+            .expect("left to the other")
+            .mended
+            .is_empty()
+    );
+    assert!(
+        !world
+            .log
+            .borrow()
+            .contains(&"record prod Stranded".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn mending_does_not_wait_for_the_ledger() {
+    let mut world = world(&[("prod", ended("FAILED"))]);
+    world.ledger_is_down = true;
+    assert_eq!(run(&world, SCHEDULE).await.expect("mended").mended.len(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_looked_at_is_an_error_after_the_rest_was_done() {
+    let world = world(&[("staging", ended("?")), ("prod", ended("FAILED"))]);
+    let error = run(&world, SCHEDULE)
+        .await
+        .expect_err("not all was looked at");
+    assert_eq!(error.name(), "AwsCallFailed");
+    assert!(
+        world
+            .log
+            .borrow()
+            .contains(&"close prod RolledBack".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_queue_that_cannot_be_woken_is_an_error() {
+    let mut world = world(&[]);
+    world.queue_is_down = true;
+    let error = run(&world, SCHEDULE).await.expect_err("the queue stands");
+    assert_eq!(error.name(), "FunctionFailed");
+}

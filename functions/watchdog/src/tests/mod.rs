@@ -1,0 +1,239 @@
+//! The watchdog with hand-written ports.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sluice_domain::digest::Digest;
+use sluice_domain::promotion::{BundleRef, Generation};
+
+use super::*;
+
+const SCHEDULE: &str = include_str!("../../../../events/watchdog/schedule.json");
+const ABORTED: &str = include_str!("../../../../events/watchdog/execution-aborted.json");
+
+/// What the watchdog did, in order.
+type Log = RefCell<Vec<String>>;
+
+/// Everything around the watchdog.
+#[derive(Default)]
+struct World {
+    log: Log,
+    /// What was last said of a closed promotion.
+    reason: RefCell<String>,
+    /// As the lagging index lists them.
+    open: Vec<Promotion>,
+    /// As they really stand, where that differs.
+    current: BTreeMap<String, Promotion>,
+    /// Status by execution ARN. Those that aren't there run.
+    owners: BTreeMap<String, Status>,
+    /// What `shift` answers, by promotion; the rest were rolled back.
+    settled: BTreeMap<String, Settled>,
+    /// Errors of `shift`'s stable goal, by promotion.
+    failing: BTreeMap<String, &'static str>,
+    /// Ids of requests that are due, by environment of their promotion. `?` can't be read.
+    due: BTreeMap<String, &'static str>,
+    /// How requests stand once counted, by their id. Those that aren't there fail.
+    counted: BTreeMap<String, State>,
+    /// Environments whose promotion has gone on to its targets.
+    rolling: Vec<&'static str>,
+    /// Environments whose promotion somebody else ends while it is settled.
+    ended_meanwhile: Vec<&'static str>,
+    /// Error of every `close`.
+    close_fails: Option<&'static str>,
+    ledger_is_down: bool,
+    queue_is_down: bool,
+}
+
+impl World {
+    fn did(&self, what: String) {
+        self.log.borrow_mut().push(what);
+    }
+}
+
+fn failed(name: &str) -> CallError {
+    CallError::Failed {
+        function: "shift (goal stable)",
+        name: name.to_owned(),
+        message: "it says why".to_owned(),
+    }
+}
+
+impl Promotions for &World {
+    async fn open(&self) -> Result<Vec<Promotion>, StoreError> {
+        Ok(self.open.clone())
+    }
+
+    async fn wants_targets(&self, id: &PromotionId) -> Result<bool, StoreError> {
+        Ok(self.rolling.contains(&id.environment.as_str()))
+    }
+
+    async fn current(&self, id: &PromotionId) -> Result<Promotion, StoreError> {
+        let settling = format!("settle {} at 7", id.environment);
+        if self.ended_meanwhile.contains(&id.environment.as_str())
+            && self.log.borrow().contains(&settling)
+        {
+            return Ok(Promotion {
+                outcome: Some(Outcome::RolledBack),
+                ..promotion(&id.environment)
+            });
+        }
+        let listed = || {
+            self.open
+                .iter()
+                .find(|promotion| promotion.id == *id)
+                .cloned()
+        };
+        let found = self.current.get(&id.to_string()).cloned().or_else(listed);
+        found.ok_or_else(|| StoreError::Missing(format!("promotion {id}")))
+    }
+
+    async fn take_over(&self, id: &PromotionId) -> Result<Generation, StoreError> {
+        self.did(format!("raise {}", id.environment));
+        Ok(Generation(7))
+    }
+}
+
+impl Executions for &World {
+    async fn status(&self, arn: &str) -> Result<Status, Fault> {
+        match self.owners.get(arn) {
+            Some(Status::Ended(status)) if status == "?" => {
+                Err(Fault::other("states:DescribeExecution", "down"))
+            }
+            found => Ok(found.cloned().unwrap_or(Status::Running)),
+        }
+    }
+
+    async fn stop_rollout(&self, promotion: &Promotion) -> Result<(), Fault> {
+        self.did(format!("stop {}", promotion.id.environment));
+        Ok(())
+    }
+}
+
+impl Functions for &World {
+    async fn settle(&self, id: &PromotionId, generation: Generation) -> Result<Settled, CallError> {
+        self.did(format!("settle {} at {generation}", id.environment));
+        if let Some(name) = self.failing.get(&id.environment) {
+            return Err(failed(name));
+        }
+        let rolled_back = Settled {
+            outcome: Outcome::RolledBack,
+            touched: true,
+        };
+        Ok(self
+            .settled
+            .get(&id.environment)
+            .copied()
+            .unwrap_or(rolled_back))
+    }
+
+    async fn verify(&self, id: &PromotionId, _: Generation) -> Result<(), CallError> {
+        self.did(format!("verify {}", id.environment));
+        Ok(())
+    }
+
+    async fn close(&self, id: &PromotionId, outcome: Outcome, why: &str) -> Result<(), CallError> {
+        self.did(format!("close {} {}", id.environment, outcome.title()));
+        *self.reason.borrow_mut() = why.to_owned();
+        if let Some(name) = self.close_fails {
+            return Err(failed(name));
+        }
+        Ok(())
+    }
+
+    async fn hand_over(&self) -> Result<u64, CallError> {
+        self.did("hand over".to_owned());
+        if self.queue_is_down {
+            Err(failed("Throttled"))
+        } else {
+            Ok(2)
+        }
+    }
+}
+
+impl Approvals for &World {
+    async fn due(&self, id: &PromotionId, _: Timestamp) -> Result<Option<String>, StoreError> {
+        match self.due.get(&id.environment) {
+            Some(&"?") => Err(Fault::other("dynamodb:GetItem", "down").into()),
+            found => Ok(found.map(|approval| (*approval).to_owned())),
+        }
+    }
+
+    async fn tally(&self, approval: &str) -> Result<State, CallError> {
+        self.did(format!("tally {approval}"));
+        let counted = self.counted.get(approval).copied();
+        counted.ok_or_else(|| failed("Throttled"))
+    }
+}
+
+impl Facts for &World {
+    async fn record(&self, id: &PromotionId, kind: Kind, _: &str, _: Value) -> Result<(), Fault> {
+        if self.ledger_is_down {
+            return Err(Fault::other("recording", "down"));
+        }
+        self.did(format!("record {} {}", id.environment, kind.name()));
+        Ok(())
+    }
+}
+
+fn now() -> Timestamp {
+    "2026-11-21T10:00:00Z".parse().expect("time")
+}
+
+fn promotion(environment: &str) -> Promotion {
+    let id: PromotionId = format!("storefront/{environment}/1.1.0/1")
+        .parse()
+        .expect("valid");
+    Promotion {
+        id,
+        bundle: BundleRef {
+            bucket: "bundles".into(),
+            key: "storefront/1.1.0/release.json".into(),
+            version_id: "v".into(),
+            digest: Digest::of(b"bundle"),
+        },
+        execution_arn: environment.to_owned(),
+        opened_at: now() - SignedDuration::from_mins(10),
+        outcome: None,
+        reason: None,
+        closed_at: None,
+    }
+}
+
+fn ended(status: &str) -> Status {
+    Status::Ended(status.to_owned())
+}
+
+/// A world with these open promotions, by environment and how their owner stands.
+fn world(owners: &[(&str, Status)]) -> World {
+    World {
+        open: owners
+            .iter()
+            .map(|(environment, _)| promotion(environment))
+            .collect(),
+        owners: owners
+            .iter()
+            .map(|(environment, status)| ((*environment).to_owned(), status.clone()))
+            .collect(),
+        ..World::default()
+    }
+}
+
+async fn run(world: &World, event: &str) -> Result<Output, Error> {
+    let watchdog = Watchdog {
+        promotions: world,
+        executions: world,
+        functions: world,
+        approvals: world,
+        ledger: world,
+    };
+    watchdog
+        .handle(
+            serde_json::from_str(event).expect("an event file that is understood"),
+            now(),
+        )
+        .await
+}
+
+mod counting;
+mod mending;
