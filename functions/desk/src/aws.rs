@@ -107,8 +107,9 @@ impl Codes for Aws {
         }
     }
 
-    async fn count_try(&self, id: &str, person: &str) -> Result<u64, Error> {
-        Ok(self.store.count_wrong_code(id, person).await?)
+    async fn count_try(&self, id: &str, person: &str, window: i64) -> Result<u64, Error> {
+        let counter = format!("{person}@{window}");
+        Ok(self.store.count_wrong_code(id, &counter).await?)
     }
 }
 

@@ -117,9 +117,14 @@ pub trait Codes {
     /// The code behind this parameter; None if nobody set one. Reads only.
     fn code(&self, parameter: &str) -> impl Future<Output = Result<Option<Code>, Error>>;
 
-    /// Counts one try of a person on a request, and answers how many there
-    /// were. Every call counts.
-    fn count_try(&self, id: &str, person: &str) -> impl Future<Output = Result<u64, Error>>;
+    /// Counts one try of a person on a request in this window of time, and
+    /// answers how many there were in it. Every call counts.
+    fn count_try(
+        &self,
+        id: &str,
+        person: &str,
+        window: i64,
+    ) -> impl Future<Output = Result<u64, Error>>;
 }
 
 /// The ledger.

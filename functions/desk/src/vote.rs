@@ -9,8 +9,11 @@ use crate::form::Form;
 use crate::http::Answer;
 use crate::{Desk, Error, Ports};
 
-/// So many codes a person may try on one request.
-pub(crate) const TRIES: u64 = 5;
+/// So many codes a person may try on one request in one window of time. Who
+/// only has the link can use them up, but not keep the person out for good.
+const TRIES: u64 = 5;
+/// How long such a window is, in seconds. The same ones for everybody.
+const WINDOW: i64 = 15 * 60;
 
 /// What became of a vote.
 pub(crate) struct Taken {
@@ -65,10 +68,10 @@ impl<P: Ports> Desk<P> {
                 message,
             });
         };
-        if let Some(refused) = is_over(&request, state, now) {
-            return Ok(refused);
+        if let Some(state) = over(&request, state, now) {
+            return Ok(closed(self.count_again(id, state).await));
         }
-        if let Some(refused) = self.stranger(&request, form).await? {
+        if let Some(refused) = self.stranger(&request, form, now).await? {
             return Ok(refused);
         }
         let mut vote = Vote {
@@ -89,15 +92,13 @@ impl<P: Ports> Desk<P> {
                 // The answer to an earlier try was lost: go on from there.
                 Some(there) if there.choice == form.choice => vote = there,
                 Some(there) => {
-                    return Ok(Taken::no(
-                        StatusCode::CONFLICT,
-                        State::Pending,
-                        already(there.choice),
-                    ));
+                    let state = self.count_again(id, state).await;
+                    let message = already(there.choice);
+                    return Ok(Taken::no(StatusCode::CONFLICT, state, message));
                 }
                 None => {
                     let state = self.ports.find(id).await?.map_or(state, |(_, state)| state);
-                    return Ok(closed(state));
+                    return Ok(closed(self.count_again(id, state).await));
                 }
             }
         }
@@ -107,7 +108,12 @@ impl<P: Ports> Desk<P> {
     }
 
     /// Why this person can't vote so, or isn't who they say.
-    async fn stranger(&self, request: &Request, form: &Form) -> Result<Option<Taken>, Error> {
+    async fn stranger(
+        &self,
+        request: &Request,
+        form: &Form,
+        now: Timestamp,
+    ) -> Result<Option<Taken>, Error> {
         let no = |status, message: String| Ok(Some(Taken::no(status, State::Pending, message)));
         let approver = match request.voter(&form.person, form.choice) {
             Ok(approver) => approver,
@@ -124,24 +130,45 @@ impl<P: Ports> Desk<P> {
             return no(StatusCode::FORBIDDEN, message.to_owned());
         };
         // Counted before it is looked at: many tries at once don't get past the limit.
-        let tries = self.ports.count_try(&request.id, &approver.name).await?;
+        let window = now.as_second().div_euclid(WINDOW);
+        let tries = self
+            .ports
+            .count_try(&request.id, &approver.name, window)
+            .await?;
         if tries > TRIES {
-            tracing::warn!(promotion = %request.promotion, person = %approver.name, "locked after too many codes");
+            tracing::warn!(promotion = %request.promotion, person = %approver.name, "too many codes for now");
             let message = format!(
-                "Too many codes were tried as {} on this request. Nothing was recorded.",
-                approver.name
+                "Too many codes were tried as {} on this request. Try again from {} on. Nothing was recorded.",
+                approver.name,
+                end_of(window)
             );
             return no(StatusCode::TOO_MANY_REQUESTS, message);
         }
         if !code.is(&form.code) {
             tracing::warn!(promotion = %request.promotion, person = %approver.name, tries, "a wrong code");
             let message = format!(
-                "This code is wrong. Tries left: {}. Nothing was recorded.",
+                "This code is wrong. Tries left until {}: {}. Nothing was recorded.",
+                end_of(window),
                 TRIES - tries
             );
             return no(StatusCode::FORBIDDEN, message);
         }
         Ok(None)
+    }
+
+    /// Counts the votes that are there, in case whoever should have done it
+    /// failed, and answers how the request stands. Safe to repeat. The
+    /// watchdog does it, too, so a failure here only costs time.
+    async fn count_again(&self, id: &str, state: State) -> State {
+        match self.ports.tally(id).await {
+            // Its clock may be behind ours.
+            Ok(State::Pending) => state,
+            Ok(counted) => counted,
+            Err(fault) => {
+                tracing::error!(%fault, "votes were not counted again; the watchdog does it");
+                state
+            }
+        }
     }
 
     /// The vote is stored; whether it could be counted is another matter.
@@ -170,13 +197,20 @@ impl<P: Ports> Desk<P> {
     }
 }
 
-fn is_over(request: &Request, state: State, now: Timestamp) -> Option<Taken> {
-    let state = if state == State::Pending && now >= request.expires_at {
-        State::Expired
-    } else {
-        state
-    };
-    (state != State::Pending).then(|| closed(state))
+/// How a request ended, if it did.
+fn over(request: &Request, state: State, now: Timestamp) -> Option<State> {
+    match state {
+        State::Pending if now >= request.expires_at => Some(State::Expired),
+        State::Pending => None,
+        decided => Some(decided),
+    }
+}
+
+/// When this window of tries ends, and the next one begins.
+fn end_of(window: i64) -> String {
+    let end = Timestamp::from_second((window + 1).saturating_mul(WINDOW));
+    let end = end.unwrap_or(Timestamp::MAX);
+    format!("{} UTC", end.strftime("%H:%M"))
 }
 
 fn closed(state: State) -> Taken {
@@ -184,7 +218,7 @@ fn closed(state: State) -> Taken {
         StatusCode::CONFLICT,
         state,
         format!(
-            "The request is {}. Your vote was not recorded.",
+            "The request is {}. Nothing new was recorded.",
             in_words(state)
         ),
     )

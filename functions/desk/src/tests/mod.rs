@@ -26,7 +26,9 @@ struct World {
     subject: RefCell<Subject>,
     votes: RefCell<Vec<Vote>>,
     codes: BTreeMap<&'static str, &'static str>,
-    tries: Cell<u64>,
+    /// By person and window.
+    tries: RefCell<BTreeMap<(String, i64), u64>>,
+    tallies: Cell<u32>,
     recorded: RefCell<Vec<Vote>>,
     ledger_fails: Cell<bool>,
     tally_fails: Cell<bool>,
@@ -104,7 +106,8 @@ fn desk() -> Desk<World> {
             ("/codes/bob", "b"),
             ("/codes/eve", CODE),
         ]),
-        tries: Cell::default(),
+        tries: RefCell::default(),
+        tallies: Cell::default(),
         recorded: RefCell::default(),
         ledger_fails: Cell::default(),
         tally_fails: Cell::default(),
@@ -147,9 +150,11 @@ impl Codes for World {
         Ok(self.codes.get(parameter).and_then(|code| Code::new(code)))
     }
 
-    async fn count_try(&self, _: &str, _: &str) -> Result<u64, Error> {
-        self.tries.set(self.tries.get() + 1);
-        Ok(self.tries.get())
+    async fn count_try(&self, _: &str, person: &str, window: i64) -> Result<u64, Error> {
+        let mut tries = self.tries.borrow_mut();
+        let tries = tries.entry((person.to_owned(), window)).or_default();
+        *tries += 1;
+        Ok(*tries)
     }
 }
 
@@ -168,9 +173,12 @@ impl Tally for World {
         if self.tally_fails.get() {
             return Err(Fault::other("counting the votes", "out of reach"));
         }
-        let state = self.request.tally(&self.votes.borrow(), at(1));
-        self.state.set(state);
-        Ok(state)
+        self.tallies.set(self.tallies.get() + 1);
+        if self.state.get() == State::Pending {
+            let counted = self.request.tally(&self.votes.borrow(), at(1));
+            self.state.set(counted);
+        }
+        Ok(self.state.get())
     }
 }
 

@@ -76,7 +76,7 @@ fn get_and_head_change_nothing_and_head_has_no_body() {
     assert_eq!((head.status, head.body.as_str()), (200, ""));
     assert!(desk.ports.votes.borrow().is_empty() && desk.ports.recorded.borrow().is_empty());
     assert_eq!(
-        (desk.ports.tries.get(), desk.ports.state.get()),
+        (desk.ports.tries.borrow().len(), desk.ports.state.get()),
         (0, State::Pending)
     );
 }

@@ -49,7 +49,7 @@ fn a_vote_from_another_site_is_refused_before_anything_is_looked_up() {
     let answer = run(&desk, event(OTHER_SITE, as_sent), 60);
     assert_eq!(answer.status, 403);
     assert!(answer.body.contains("came from another site"));
-    assert_eq!(desk.ports.tries.get(), 0);
+    assert!(desk.ports.tries.borrow().is_empty());
     let old_browser = |event: &mut Value| event["headers"]["sec-fetch-site"] = Value::Null;
     let mut sent: Value = serde_json::from_str(OTHER_SITE).expect("json");
     old_browser(&mut sent);
@@ -89,7 +89,7 @@ fn a_wrong_code_is_refused_and_the_page_never_shows_it() {
     assert!(
         answer
             .body
-            .contains("This code is wrong. Tries left: 4. Nothing was recorded."),
+            .contains("This code is wrong. Tries left until 10:15 UTC: 4. Nothing was recorded."),
         "{}",
         answer.body
     );
@@ -98,7 +98,7 @@ fn a_wrong_code_is_refused_and_the_page_never_shows_it() {
 }
 
 #[test]
-fn after_five_wrong_codes_even_the_right_one_is_refused() {
+fn after_five_wrong_codes_even_the_right_one_is_refused_for_a_while() {
     let desk = desk();
     for _ in 0..5 {
         assert_eq!(
@@ -106,12 +106,36 @@ fn after_five_wrong_codes_even_the_right_one_is_refused() {
             403
         );
     }
-    let locked = program(&desk, APPROVE);
+    let locked = run(&desk, event(PROGRAM, form(APPROVE)), 899);
     assert_eq!(
         (locked.status, locked.json()["recorded"].clone()),
         (429, json!(false))
     );
+    assert!(
+        locked.body.contains(
+            "Too many codes were tried as ada on this request. Try again from 10:15 UTC on."
+        ),
+        "{}",
+        locked.body
+    );
     assert!(desk.ports.votes.borrow().is_empty());
+    assert_eq!(
+        run(&desk, event(PROGRAM, form(APPROVE)), 900).status,
+        200,
+        "tries come back with time"
+    );
+}
+
+#[test]
+fn wrong_codes_of_one_person_cost_another_nothing() {
+    let desk = desk();
+    for _ in 0..6 {
+        program(&desk, "person=ada&code=x&choice=approve");
+    }
+    assert_eq!(
+        program(&desk, "person=bob&code=b&choice=approve").status,
+        200
+    );
 }
 
 #[test]
@@ -145,7 +169,7 @@ fn authors_may_reject_their_change_but_not_approve_it() {
         refused.body
     );
     assert_eq!(
-        desk.ports.tries.get(),
+        desk.ports.tries.borrow().len(),
         0,
         "refused before any code is looked at"
     );
@@ -234,12 +258,55 @@ fn a_request_that_is_over_takes_no_votes() {
         let answer = program(&desk, APPROVE);
         assert_eq!(answer.status, 409);
         assert!(answer.body.contains(words), "{}", answer.body);
-        assert_eq!(desk.ports.tries.get(), 0);
+        assert!(desk.ports.tries.borrow().is_empty());
     }
     let late = run(&desk(), event(PROGRAM, as_sent), 86_400);
     assert_eq!(
         (late.status, late.json()["state"].clone()),
         (409, json!("expired"))
+    );
+}
+
+#[test]
+fn a_vote_on_a_decided_request_has_it_counted_again() {
+    let desk = desk();
+    desk.ports.state.set(State::Approved);
+    let answer = program(&desk, APPROVE);
+    assert_eq!((answer.status, desk.ports.tallies.get()), (409, 1));
+    desk.ports.tally_fails.set(true);
+    let answer = program(&desk, APPROVE);
+    assert_eq!(
+        (answer.status, answer.json()["state"].clone()),
+        (409, json!("approved")),
+        "the watchdog counts as well: the answer does not wait for it"
+    );
+}
+
+#[test]
+fn votes_in_time_that_nobody_counted_decide_a_request_that_looks_expired() {
+    let desk = desk();
+    desk.ports.tally_fails.set(true);
+    program(&desk, APPROVE);
+    program(&desk, "person=bob&code=b&choice=approve");
+    desk.ports.tally_fails.set(false);
+    let late = run(&desk, event(PROGRAM, form(APPROVE)), 86_400);
+    assert_eq!(
+        (late.status, late.json()["state"].clone()),
+        (409, json!("approved"))
+    );
+}
+
+#[test]
+fn a_second_thought_has_the_first_one_counted_if_that_failed_before() {
+    let desk = desk();
+    program(&desk, "person=bob&code=b&choice=approve");
+    desk.ports.tally_fails.set(true);
+    assert_eq!(program(&desk, APPROVE).status, 202);
+    desk.ports.tally_fails.set(false);
+    let answer = program(&desk, "person=ada&code=correct+horse&choice=reject");
+    assert_eq!(
+        (answer.status, answer.json()["state"].clone()),
+        (409, json!("approved"))
     );
 }
 
