@@ -65,16 +65,24 @@ impl Chains for Table {
             .send()
             .await
             .map_err(|error| Fault::new(operation(), error))?;
-        let Some(item) = answer.items().first() else {
-            return Ok(None);
-        };
-        let json = item
-            .get("entry")
-            .and_then(|value| value.as_s().ok())
-            .map_or("", String::as_str);
-        serde_json::from_str(json)
-            .map(Some)
-            .map_err(|error| Fault::other(operation(), error))
+        let last = answer.items().first().map(read).transpose();
+        last.map_err(|error| Fault::other(operation(), error))
+    }
+
+    async fn entry(&self, chain: &str, sequence: u64) -> Result<Option<Entry>, Fault> {
+        let operation = || format!("dynamodb:GetItem of entry {sequence} of {chain}");
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", text(chain))
+            .key("sk", number(sequence))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Fault::new(operation(), error))?;
+        let entry = answer.item().map(read).transpose();
+        entry.map_err(|error| Fault::other(operation(), error))
     }
 
     async fn place(&self, chain: &str, key: &str) -> Result<Option<u64>, Fault> {
@@ -158,6 +166,12 @@ fn refusal(codes: &[&str]) -> Option<Written> {
         codes if codes.contains(&MET_ANOTHER) => Some(Written::Taken),
         _ => None,
     }
+}
+
+/// The entry of an item.
+fn read(item: &Item) -> Result<Entry, serde_json::Error> {
+    let json = item.get("entry").and_then(|value| value.as_s().ok());
+    serde_json::from_str(json.map_or("", String::as_str))
 }
 
 fn key_of(chain: &str, key: &str) -> String {

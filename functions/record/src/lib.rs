@@ -2,7 +2,8 @@
 //!
 //! Decides: an event's place in its chain, and its seal to the entry before
 //! (`sluice_domain::ledger`). An event whose key the chain already has is
-//! recognised and not written again.
+//! recognised and not written again, with a warning if the entry there says
+//! something else.
 //!
 //! Environment: `SLUICE_LEDGER_TABLE`.
 //!
@@ -102,6 +103,13 @@ pub trait Chains {
     /// The place of the entry with this key, if the chain has one. Reads only.
     fn place(&self, chain: &str, key: &str) -> impl Future<Output = Result<Option<u64>, Fault>>;
 
+    /// The entry in this place. Reads only.
+    fn entry(
+        &self,
+        chain: &str,
+        sequence: u64,
+    ) -> impl Future<Output = Result<Option<Entry>, Fault>>;
+
     /// Writes an entry and its key, both or neither, and never over another.
     /// Safe to repeat: the second time answers `Known`.
     fn write(&self, entry: &Entry) -> impl Future<Output = Result<Written, Fault>>;
@@ -177,6 +185,7 @@ impl<C: Chains, M: Meter> Recorder<C, M> {
                             "its key is there without a place",
                         )
                     })?;
+                    self.compare(&event, place).await;
                     return Ok((place, tail));
                 }
                 Written::Taken => {
@@ -189,6 +198,23 @@ impl<C: Chains, M: Meter> Recorder<C, M> {
             chain: event.chain,
             key: event.key,
         })
+    }
+
+    /// Warns if the entry with this event's key says something else than the
+    /// event: that was not recorded then. Facts stay out of the log.
+    async fn compare(&self, event: &Event, place: u64) {
+        let Event {
+            chain, key, kind, ..
+        } = event;
+        match self.table.entry(chain, place).await {
+            Ok(Some(there)) if there.event.kind == *kind && there.event.facts == event.facts => {}
+            Ok(_) => {
+                tracing::warn!(%chain, %key, place, kind = kind.name(), "the entry with this key says something else; the new event was not recorded");
+            }
+            Err(fault) => {
+                tracing::warn!(%chain, %key, place, %fault, "the event was not compared to the entry with its key");
+            }
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use sluice_domain::ledger::{Kind, verify};
@@ -48,6 +50,11 @@ impl Chains for Memory {
             .borrow()
             .get(&(chain.to_owned(), key.to_owned()))
             .copied())
+    }
+
+    async fn entry(&self, chain: &str, sequence: u64) -> Result<Option<Entry>, Fault> {
+        let chain = self.chain(chain);
+        Ok(chain.into_iter().find(|entry| entry.sequence == sequence))
     }
 
     async fn write(&self, entry: &Entry) -> Result<Written, Fault> {
@@ -191,6 +198,68 @@ async fn a_rival_with_the_same_key_is_the_same_event() {
     let output = recorder.handle(append, at()).await.expect("recorded");
     assert_eq!(output.sequence, 2);
     assert_eq!(verify(&recorder.table.chain(&output.chain)), Ok(()));
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no panic").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is logged when an event meets an entry with its key.
+async fn logged_by_repeating(first: Event, again: Event) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let recorder = recorder();
+    for event in [first, again] {
+        let append = Append {
+            events: vec![event],
+        };
+        let output = recorder.handle(append, at()).await.expect("recorded");
+        assert_eq!(output.sequence, 1);
+    }
+    let bytes = log.0.lock().expect("no panic").clone();
+    String::from_utf8(bytes).expect("text")
+}
+
+#[tokio::test]
+async fn a_repeated_key_with_other_facts_or_another_kind_is_warned_of_without_its_facts() {
+    let first = event("own", json!({"city": "Oslo"}));
+    let facts = event("own", json!({"city": "Rome"}));
+    let kind = Event {
+        kind: Kind::Committed,
+        ..first.clone()
+    };
+    for again in [facts, kind] {
+        let log = logged_by_repeating(first.clone(), again).await;
+        assert!(
+            log.contains("WARN") && log.contains("says something else"),
+            "{log}"
+        );
+        assert!(log.contains("key=own"), "{log}");
+        assert!(!log.contains("Oslo") && !log.contains("Rome"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_event_is_nothing_to_warn_of() {
+    let same = event("own", json!({"rate": 0.1, "city": "Oslo"}));
+    let log = logged_by_repeating(same.clone(), same).await;
+    assert_eq!(log, "");
 }
 
 #[tokio::test]
