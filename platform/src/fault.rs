@@ -4,6 +4,10 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+/// The code of a write to DynamoDB that another transaction at the same items
+/// kept out.
+pub const TRANSACTION_CONFLICT: &str = "TransactionConflict";
+
 /// A failed AWS call.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} failed: {message}")]
@@ -79,7 +83,7 @@ impl Fault {
     /// Whether waiting and trying again is the right reaction.
     #[must_use]
     pub fn is_throttling(&self) -> bool {
-        const CODES: [&str; 8] = [
+        const CODES: [&str; 9] = [
             "Throttled",
             "Throttling",
             "ThrottlingException",
@@ -88,6 +92,7 @@ impl Fault {
             "RequestLimitExceeded",
             "ProvisionedThroughputExceededException",
             "SlowDown",
+            TRANSACTION_CONFLICT,
         ];
         self.code
             .as_deref()

@@ -107,17 +107,25 @@ impl Promotions for Aws {
         Ok(place.and_then(|place| path.get(place.checked_sub(1)?).cloned()))
     }
 
+    async fn fence(&self, id: &PromotionId) -> Result<Generation, StoreError> {
+        self.store.raise_generation(id).await
+    }
+
     async fn end(
         &self,
         id: &PromotionId,
         outcome: Outcome,
         reason: &str,
         now: Timestamp,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<Promotion, StoreError> {
         self.store
             .close_promotion(id, outcome, reason, now)
             .await
-            .map(|(outcome, _)| outcome)
+            .map(|(promotion, _)| promotion)
+    }
+
+    async fn settle(&self, id: &PromotionId) -> Result<(), StoreError> {
+        self.store.settle_promotion(id).await
     }
 }
 

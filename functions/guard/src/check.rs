@@ -47,8 +47,7 @@ impl<P: Ports> Guard<P> {
         generation: Generation,
         now: Timestamp,
     ) -> Result<Output, Error> {
-        let (promotion, current) = self.ports.promotion(id).await?;
-        refuse_if_fenced(&promotion, generation, current)?;
+        let promotion = self.refuse_if_over(id, generation).await?;
         let settings = self.ports.settings(id).await?;
         refuse_if_frozen(id, &settings)?;
         self.refuse_if_newer_is_there(&promotion).await?;
@@ -58,7 +57,7 @@ impl<P: Ports> Guard<P> {
         }
         // Without an approval to bind to, a promotion that waited in line goes
         // on from what the one before it left.
-        self.lock_what_is_new(id, &plan).await?;
+        self.lock_what_is_new(id, generation, &plan).await?;
         self.ports.keep_plan(id, &plan).await?;
         let facts = json!({ "generation": generation, "plan": hash });
         self.ports
@@ -79,8 +78,30 @@ impl<P: Ports> Guard<P> {
         Ok(Output::Clear { clear: true })
     }
 
+    /// Refuses a stale generation. What was locked here for a promotion that
+    /// had ended by then is given back; one that is only fenced off is still to
+    /// be closed, which gives back all it has.
+    async fn refuse_if_over(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+    ) -> Result<Promotion, Error> {
+        let (promotion, current) = self.ports.promotion(id).await?;
+        if !matches!(promotion.outcome, None | Some(Outcome::Stranded)) {
+            self.ports.unlock(id).await?;
+            self.try_to_hand_over().await;
+        }
+        refuse_if_fenced(&promotion, generation, current)?;
+        Ok(promotion)
+    }
+
     /// Locks what the new plan changes and the one before it did not.
-    async fn lock_what_is_new(&self, id: &PromotionId, plan: &Plan) -> Result<(), Error> {
+    async fn lock_what_is_new(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        plan: &Plan,
+    ) -> Result<(), Error> {
         let mut all = targets(&self.ports.plan_of(id).await?);
         let locked = all.len();
         for target in targets(plan) {
@@ -93,10 +114,12 @@ impl<P: Ports> Guard<P> {
         }
         match self.ports.lock(id, &all).await {
             Err(StoreError::Held { target, holder }) => {
-                Err(Error::NewTargetBusy { target, holder })
+                return Err(Error::NewTargetBusy { target, holder });
             }
-            done => Ok(done?),
+            done => done?,
         }
+        self.refuse_if_over(id, generation).await?;
+        Ok(())
     }
 
     async fn make_plan(
@@ -193,12 +216,15 @@ impl<P: Ports> Guard<P> {
 
     async fn refuse_if_newer_is_there(&self, promotion: &Promotion) -> Result<(), Error> {
         let id = &promotion.id;
-        let promoted = self.ports.promotions_of(&id.application).await?;
-        let newer = promoted
+        let mut all = self.ports.promotions_of(&id.application).await?;
+        all.retain(|other| other.id.environment == id.environment && other.id != *id);
+        // It may be told late that one has ended.
+        for other in all.iter_mut().filter(|other| other.outcome.is_none()) {
+            (*other, _) = self.ports.promotion(&other.id).await?;
+        }
+        let newer = all
             .into_iter()
-            .filter(|other| {
-                other.outcome == Some(Outcome::Promoted) && other.id.environment == id.environment
-            })
+            .filter(|other| other.outcome == Some(Outcome::Promoted))
             .max_by(|one, two| one.closed_at.cmp(&two.closed_at))
             .filter(|last| last.id.version > id.version);
         match newer {
@@ -226,7 +252,7 @@ fn refuse_if_fenced(
     generation: Generation,
     current: Generation,
 ) -> Result<(), Error> {
-    if generation == current {
+    if generation == current && promotion.outcome.is_none() {
         return Ok(());
     }
     Err(StoreError::Fenced {

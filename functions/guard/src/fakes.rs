@@ -23,15 +23,20 @@ use sluice_platform::fault::Fault;
 use sluice_platform::settings::SettingsError;
 use sluice_platform::store::{OpenRequest, StoreError, TaskToken, Ticket};
 
-use crate::ports::{
-    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Promotions, Record, Resumed,
-};
+use crate::ports::{Approvals, Bundles, Environments, Lookup, Promotions, Resumed};
 use crate::{Error, Guard};
+
+#[path = "fakes/line.rs"]
+mod line;
 
 /// What there is.
 #[derive(Clone, Default)]
 pub(crate) struct State {
     pub(crate) promotions: BTreeMap<PromotionId, (Promotion, Generation)>,
+    /// Whose end the list of an application's promotions does not show yet.
+    pub(crate) shown_late: BTreeSet<PromotionId>,
+    /// Who is not looked after any more.
+    pub(crate) settled: BTreeSet<PromotionId>,
     pub(crate) plans: BTreeMap<PromotionId, Plan>,
     /// The environment before production, if the release goes through one.
     pub(crate) before: Option<String>,
@@ -295,9 +300,16 @@ impl Promotions for World {
         self.turn("promotions_of").await?;
         let state = self.0.borrow();
         let all = state.promotions.values().map(|found| found.0.clone());
-        Ok(all
+        let mut all: Vec<_> = all
             .filter(|one| one.id.application == application)
-            .collect())
+            .collect();
+        for late in all
+            .iter_mut()
+            .filter(|one| state.shown_late.contains(&one.id))
+        {
+            (late.outcome, late.closed_at) = (None, None);
+        }
+        Ok(all)
     }
 
     async fn plan_of(&self, id: &PromotionId) -> Result<Plan, StoreError> {
@@ -322,18 +334,26 @@ impl Promotions for World {
         Ok(self.0.borrow().before.clone())
     }
 
+    async fn fence(&self, id: &PromotionId) -> Result<Generation, StoreError> {
+        self.turn("fence").await?;
+        let mut state = self.0.borrow_mut();
+        let (_, generation) = state.promotions.get_mut(id).unwrap();
+        generation.0 += 1;
+        Ok(*generation)
+    }
+
     async fn end(
         &self,
         id: &PromotionId,
         outcome: Outcome,
         reason: &str,
         now: Timestamp,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<Promotion, StoreError> {
         self.turn("end").await?;
         let (mut promotion, generation) = self.found(id)?;
         match promotion.outcome {
             Some(there) if there != Outcome::Stranded || outcome == Outcome::Stranded => {
-                return Ok(there);
+                return Ok(promotion);
             }
             _ => {}
         }
@@ -348,9 +368,15 @@ impl Promotions for World {
                 generation,
             });
         }
-        let closed = (promotion, Generation(generation.0 + 1));
+        let closed = (promotion.clone(), Generation(generation.0 + 1));
         self.0.borrow_mut().promotions.insert(id.clone(), closed);
-        Ok(outcome)
+        Ok(promotion)
+    }
+
+    async fn settle(&self, id: &PromotionId) -> Result<(), StoreError> {
+        self.turn("settle").await?;
+        self.0.borrow_mut().settled.insert(id.clone());
+        Ok(())
     }
 }
 
@@ -398,99 +424,5 @@ impl Approvals for World {
     ) -> Result<Option<(OpenRequest, Vec<Vote>)>, StoreError> {
         self.turn("approval").await?;
         Ok(self.0.borrow().approvals.get(id).cloned())
-    }
-}
-
-impl Locks for World {
-    async fn lock(&self, id: &PromotionId, targets: &[String]) -> Result<(), StoreError> {
-        self.turn("lock").await?;
-        let all = targets.to_vec();
-        self.0.borrow_mut().targets.insert(id.clone(), all);
-        self.turn("lock").await?;
-        let mut state = self.0.borrow_mut();
-        for target in targets {
-            if let Some(holder) = state.locks.get(target).filter(|holder| *holder != id) {
-                return Err(StoreError::Held {
-                    target: target.clone(),
-                    holder: holder.to_string(),
-                });
-            }
-        }
-        let mine = targets.iter().map(|target| (target.clone(), id.clone()));
-        state.locks.extend(mine);
-        Ok(())
-    }
-
-    async fn unlock(&self, id: &PromotionId) -> Result<(), StoreError> {
-        self.turn("unlock").await?;
-        let targets = self.0.borrow().targets.get(id).cloned().unwrap_or_default();
-        for target in targets {
-            self.turn("unlock").await?;
-            let mut state = self.0.borrow_mut();
-            if state.locks.get(&target) == Some(id) {
-                state.locks.remove(&target);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Line for World {
-    async fn join(&self, ticket: &Ticket) -> Result<(), StoreError> {
-        self.turn("join").await?;
-        let line = &mut self.0.borrow_mut().line;
-        line.retain(|other| {
-            (&other.promotion, other.queued_at) != (&ticket.promotion, ticket.queued_at)
-        });
-        line.push(ticket.clone());
-        line.sort_by_key(|ticket| (ticket.queued_at, ticket.promotion.to_string()));
-        Ok(())
-    }
-
-    async fn waiting(&self) -> Result<Vec<Ticket>, StoreError> {
-        self.turn("waiting").await?;
-        Ok(self.0.borrow().line.clone())
-    }
-
-    async fn leave(&self, ticket: &Ticket) -> Result<(), StoreError> {
-        self.turn("leave").await?;
-        self.0.borrow_mut().line.retain(|other| {
-            (&other.promotion, other.queued_at) != (&ticket.promotion, ticket.queued_at)
-        });
-        Ok(())
-    }
-}
-
-impl Executions for World {
-    async fn resume(&self, token: &TaskToken, generation: Generation) -> Result<Resumed, Fault> {
-        self.turn("resume").await?;
-        self.turn(&format!("resume {}", token.0)).await?;
-        Ok(self.signal(token, format!("{} goes on at {generation}", token.0)))
-    }
-
-    async fn supersede(&self, token: &TaskToken, by: &PromotionId) -> Result<Resumed, Fault> {
-        self.turn("supersede").await?;
-        let said = format!("{} is superseded by {}", token.0, by.version);
-        Ok(self.signal(token, said))
-    }
-}
-
-impl Record for World {
-    async fn record(
-        &self,
-        id: &PromotionId,
-        kind: Kind,
-        key: &str,
-        facts: Value,
-    ) -> Result<(), Fault> {
-        self.turn("record").await?;
-        let entries = &mut self.0.borrow_mut().entries;
-        let same = |entry: &(PromotionId, Kind, String, Value)| {
-            entry.0 == *id && entry.1 == kind && entry.2 == key
-        };
-        if !entries.iter().any(same) {
-            entries.push((id.clone(), kind, key.to_owned(), facts));
-        }
-        Ok(())
     }
 }

@@ -58,6 +58,13 @@ pub enum Input {
         /// The caller's fencing generation.
         generation: Generation,
     },
+    /// Its rollout failed: whatever of it still runs writes no more.
+    Fence {
+        /// Whose rollout.
+        promotion: PromotionId,
+        /// The execution that asks: it must own the promotion.
+        execution_arn: String,
+    },
     /// The promotion ended.
     Close {
         /// Which.
@@ -105,6 +112,11 @@ pub enum Output {
     Clear {
         /// Always true: what says no is an error.
         clear: bool,
+    },
+    /// Its rollout is fenced off.
+    FencedOff {
+        /// What may write from now on.
+        generation: Generation,
     },
     /// It is closed.
     Closed {
@@ -163,6 +175,10 @@ impl<P: Ports> Guard<P> {
                 promotion,
                 generation,
             } => self.check(&promotion, generation).await,
+            Input::Fence {
+                promotion,
+                execution_arn,
+            } => self.fence(&promotion, &execution_arn).await,
             Input::Close {
                 promotion,
                 outcome,

@@ -11,6 +11,8 @@ use crate::fakes::{World, at, execution, id, run, token};
 mod check;
 #[path = "lib_tests/close.rs"]
 mod close;
+#[path = "lib_tests/fence.rs"]
+mod fence;
 #[path = "lib_tests/interleaved.rs"]
 mod interleaved;
 #[path = "lib_tests/line.rs"]
@@ -22,6 +24,7 @@ const PLAN: &str = include_str!("../../../events/guard/plan.json");
 const ACQUIRE: &str = include_str!("../../../events/guard/acquire.json");
 const RECHECK: &str = include_str!("../../../events/guard/recheck.json");
 const CHECK: &str = include_str!("../../../events/guard/check.json");
+const FENCE: &str = include_str!("../../../events/guard/fence.json");
 const CLOSE: &str = include_str!("../../../events/guard/close.json");
 const HANDOVER: &str = include_str!("../../../events/guard/handover.json");
 
@@ -101,13 +104,18 @@ fn the_state_machines_inputs_are_understood() {
         generation,
     };
     assert_eq!(input(CHECK), asked);
+    let asked = Input::Fence {
+        promotion: promotion.clone(),
+        execution_arn: execution("1.1.0"),
+    };
+    assert_eq!(input(FENCE), asked);
     assert_eq!(input(PLAN), Input::Plan { promotion });
     assert_eq!(input(HANDOVER), Input::Handover {});
 }
 
 #[test]
 fn an_input_with_a_field_that_nobody_knows_is_refused() {
-    for event in [PLAN, ACQUIRE, RECHECK, CHECK, CLOSE, HANDOVER] {
+    for event in [PLAN, ACQUIRE, RECHECK, CHECK, FENCE, CLOSE, HANDOVER] {
         let mut event: Value = serde_json::from_str(event).unwrap();
         event["force"] = json!(true);
         assert!(serde_json::from_value::<Input>(event).is_err());

@@ -36,10 +36,8 @@ impl<P: Ports> Guard<P> {
             .filter(|other| other.promotion != *id && shared(&ticket, other).is_some());
         let mut pass = self.go_along(ahead).await;
         let turn = self.turn(&ticket, &mut pass).await?;
-        if pass.gave_back
-            && let Err(error) = self.hand_over().await
-        {
-            tracing::warn!(%error, "the line was not handed over; the watchdog does it");
+        if pass.gave_back {
+            self.try_to_hand_over().await;
         }
         match turn {
             Turn::Waits { target, holder } => self.wait(&ticket, &waiting, target, holder).await,
@@ -81,6 +79,14 @@ impl<P: Ports> Guard<P> {
             .record(id, Kind::TargetsQueued, "queue", facts)
             .await?;
         Ok(Output::Queued { acquired: false })
+    }
+
+    /// Hands over after something was given back. Whoever can't be resumed now
+    /// is resumed by the watchdog.
+    pub(crate) async fn try_to_hand_over(&self) {
+        if let Err(error) = self.hand_over().await {
+            tracing::warn!(%error, "the line was not handed over; the watchdog does it");
+        }
     }
 
     /// Gives whoever waits for what is free its turn.
@@ -125,9 +131,8 @@ impl<P: Ports> Guard<P> {
     async fn turn(&self, ticket: &Ticket, pass: &mut Pass<'_>) -> Result<Turn, Error> {
         let id = &ticket.promotion;
         let (promotion, _) = self.ports.promotion(id).await?;
-        if promotion.outcome.is_some() {
-            self.ports.leave(ticket).await?;
-            return Ok(Turn::Over);
+        if let Some(outcome) = promotion.outcome {
+            return self.turn_of_ended(ticket, outcome, pass).await;
         }
         let before_it =
             |other: &&Ticket| Some((shared(ticket, other)?.clone(), other.promotion.to_string()));
@@ -143,12 +148,7 @@ impl<P: Ports> Guard<P> {
         // have yet. One that ends from here on gives back these locks itself.
         let (promotion, generation) = self.ports.promotion(id).await?;
         if let Some(outcome) = promotion.outcome {
-            if outcome != Outcome::Stranded {
-                self.ports.unlock(id).await?;
-                pass.gave_back = true;
-            }
-            self.ports.leave(ticket).await?;
-            return Ok(Turn::Over);
+            return self.turn_of_ended(ticket, outcome, pass).await;
         }
         let resumed = self.ports.resume(&ticket.token, generation).await?;
         if resumed == Resumed::NobodyWaits {
@@ -156,6 +156,22 @@ impl<P: Ports> Guard<P> {
         }
         self.ports.leave(ticket).await?;
         Ok(Turn::Resumed)
+    }
+
+    /// Gives back what was locked for a promotion that had ended, here or by
+    /// one that broke off, and only then takes its ticket.
+    async fn turn_of_ended(
+        &self,
+        ticket: &Ticket,
+        outcome: Outcome,
+        pass: &mut Pass<'_>,
+    ) -> Result<Turn, Error> {
+        if outcome != Outcome::Stranded {
+            self.ports.unlock(&ticket.promotion).await?;
+            pass.gave_back = true;
+        }
+        self.ports.leave(ticket).await?;
+        Ok(Turn::Over)
     }
 }
 

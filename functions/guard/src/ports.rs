@@ -21,7 +21,7 @@ pub trait Promotions {
         id: &PromotionId,
     ) -> impl Future<Output = Result<(Promotion, Generation), StoreError>>;
 
-    /// All promotions of an application. Reads only.
+    /// All promotions of an application, how they end a moment late. Reads only.
     fn promotions_of(
         &self,
         application: &str,
@@ -47,15 +47,22 @@ pub trait Promotions {
         id: &PromotionId,
     ) -> impl Future<Output = Result<Option<String>, StoreError>>;
 
-    /// Ends a promotion and fences off who still works on it. Answers the
-    /// outcome that holds: the first one stays. Safe to repeat.
+    /// Raises the generation: who carries an older one writes no more. Safe to
+    /// repeat.
+    fn fence(&self, id: &PromotionId) -> impl Future<Output = Result<Generation, StoreError>>;
+
+    /// Ends a promotion and fences off who still works on it. Answers it as it
+    /// stands now: the first outcome stays. Safe to repeat.
     fn end(
         &self,
         id: &PromotionId,
         outcome: Outcome,
         reason: &str,
         now: jiff::Timestamp,
-    ) -> impl Future<Output = Result<Outcome, StoreError>>;
+    ) -> impl Future<Output = Result<Promotion, StoreError>>;
+
+    /// Stops looking after a promotion that has ended. Safe to repeat.
+    fn settle(&self, id: &PromotionId) -> impl Future<Output = Result<(), StoreError>>;
 }
 
 /// Bundles.

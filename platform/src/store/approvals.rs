@@ -6,9 +6,7 @@ use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 use sluice_domain::approval::{Request, State, Vote};
 
-use super::{
-    CONDITION_FAILED, Store, StoreError, TRANSACTION_CANCELED, document, item, string, text,
-};
+use super::{CONDITION_FAILED, Store, StoreError, document, item, string, text, write};
 use crate::fault::Fault;
 
 /// A Step Functions task token: whoever has it can resume the execution. Never
@@ -106,10 +104,7 @@ impl Store {
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#token", "token")
             .expression_attribute_values(":token", text(&token.0));
-        request
-            .send()
-            .await
-            .map_err(|error| Fault::new("renewing an approval's token", error))?;
+        write("renewing an approval's token", || request.clone().send()).await?;
         Ok(())
     }
 
@@ -129,16 +124,10 @@ impl Store {
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":state", text(name(state)))
             .expression_attribute_values(":pending", text(name(State::Pending)));
-        match request.send().await {
+        match write("deciding an approval", || request.clone().send()).await {
             Ok(_) => Ok(true),
-            Err(error) => {
-                let fault = Fault::new("deciding an approval", error);
-                if fault.is(CONDITION_FAILED) {
-                    Ok(false)
-                } else {
-                    Err(fault.into())
-                }
-            }
+            Err(fault) if fault.is(CONDITION_FAILED) => Ok(false),
+            Err(fault) => Err(fault.into()),
         }
     }
 
@@ -173,17 +162,10 @@ impl Store {
                     .build(),
             )
             .transact_items(TransactWriteItem::builder().put(put).build());
-        match request.send().await {
+        match write(operation, || request.clone().send()).await {
             Ok(_) => Ok(true),
-            Err(error) => {
-                let refused = super::condition_failed(&error);
-                let fault = Fault::new(operation, error);
-                if refused && fault.is(TRANSACTION_CANCELED) {
-                    Ok(false)
-                } else {
-                    Err(fault.into())
-                }
-            }
+            Err(fault) if fault.is(CONDITION_FAILED) => Ok(false),
+            Err(fault) => Err(fault.into()),
         }
     }
 

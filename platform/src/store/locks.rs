@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use sluice_domain::promotion::PromotionId;
 
 use super::{
-    CONDITION_FAILED, Part, Store, StoreError, TRANSACTION_CANCELED, TaskToken, document, item,
-    promotion_key, string, text,
+    CONDITION_FAILED, Part, Store, StoreError, TaskToken, document, item, promotion_key, sortable,
+    string, text, write,
 };
 use crate::fault::Fault;
 
@@ -29,17 +29,20 @@ const LOCK: &str = "lock";
 
 impl Ticket {
     fn sort_key(&self) -> String {
-        format!("{}#{}", self.queued_at, self.promotion)
+        format!("{}#{}", sortable(self.queued_at), self.promotion)
     }
 }
 
 impl Store {
-    /// Takes all of these targets or none. Idempotent.
+    /// Takes all of these targets or none, beside what it already has. Idempotent.
     ///
     /// # Errors
     /// `Held` when another promotion has one of them.
     pub async fn acquire(&self, id: &PromotionId, targets: &[String]) -> Result<(), StoreError> {
-        self.put_part(id, Part::Targets, &targets).await?;
+        // Noted first, so that `release` finds whatever is locked.
+        let noted: Option<Vec<String>> = self.part(id, Part::Targets).await?;
+        let noted = union(noted.unwrap_or_default(), targets);
+        self.put_part(id, Part::Targets, &noted).await?;
         let mut request = self.client.transact_write_items();
         for target in targets {
             let update = Update::builder()
@@ -54,17 +57,15 @@ impl Store {
                 .map_err(|error| Fault::other(format!("locking {target}"), error))?;
             request = request.transact_items(TransactWriteItem::builder().update(update).build());
         }
-        if !targets.is_empty()
-            && let Err(error) = request.send().await
-        {
-            let held = super::condition_failed(&error);
-            let fault = Fault::new(format!("locking the targets of {id}"), error);
-            if held && fault.is(TRANSACTION_CANCELED) {
-                return Err(self.held(id, targets).await?);
-            }
-            return Err(fault.into());
+        if targets.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let operation = format!("locking the targets of {id}");
+        match write(&operation, || request.clone().send()).await {
+            Ok(_) => Ok(()),
+            Err(fault) if fault.is(CONDITION_FAILED) => Err(self.held(id, targets).await?),
+            Err(fault) => Err(fault.into()),
+        }
     }
 
     /// Which of the targets is held by somebody else.
@@ -116,11 +117,10 @@ impl Store {
                 .condition_expression("#owner = :me")
                 .expression_attribute_names("#owner", "owner")
                 .expression_attribute_values(":me", text(promotion_key(id)));
-            if let Err(error) = request.send().await {
-                let fault = Fault::new(format!("unlocking {target}"), error);
-                if !fault.is(CONDITION_FAILED) {
-                    return Err(fault.into());
-                }
+            let operation = format!("unlocking {target}");
+            match write(&operation, || request.clone().send()).await {
+                Err(fault) if !fault.is(CONDITION_FAILED) => return Err(fault.into()),
+                _ => {}
             }
         }
         Ok(targets)
@@ -137,10 +137,8 @@ impl Store {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(new));
-        request
-            .send()
-            .await
-            .map_err(|error| Fault::new(format!("queueing {}", ticket.promotion), error))?;
+        let operation = format!("queueing {}", ticket.promotion);
+        write(&operation, || request.clone().send()).await?;
         Ok(())
     }
 
@@ -166,16 +164,35 @@ impl Store {
             .key("pk", text(QUEUE))
             .key("sk", text(ticket.sort_key()))
             .condition_expression("attribute_exists(pk)");
-        match request.send().await {
+        let operation = format!("taking the ticket of {}", ticket.promotion);
+        match write(&operation, || request.clone().send()).await {
             Ok(_) => Ok(true),
-            Err(error) => {
-                let fault = Fault::new(format!("taking the ticket of {}", ticket.promotion), error);
-                if fault.is(CONDITION_FAILED) {
-                    Ok(false)
-                } else {
-                    Err(fault.into())
-                }
-            }
+            Err(fault) if fault.is(CONDITION_FAILED) => Ok(false),
+            Err(fault) => Err(fault.into()),
         }
+    }
+}
+
+/// What is in either, once.
+fn union(mut one: Vec<String>, other: &[String]) -> Vec<String> {
+    for target in other {
+        if !one.contains(target) {
+            one.push(target.clone());
+        }
+    }
+    one
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_that_were_noted_before_stay_noted() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let noted: Vec<String> = names(&["cart", "checkout"]);
+        let asked: Vec<String> = names(&["checkout", "orders"]);
+        let expected: Vec<String> = names(&["cart", "checkout", "orders"]);
+        assert_eq!(union(noted, &asked), expected);
     }
 }

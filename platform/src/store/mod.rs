@@ -18,12 +18,14 @@ mod approvals;
 mod locks;
 mod promotions;
 mod releases;
+mod write;
 
 use std::collections::HashMap;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sluice_domain::promotion::{Generation, PromotionId};
@@ -35,6 +37,7 @@ pub use releases::Release;
 
 use crate::fault::Fault;
 use crate::lambda::{MissingVariable, variable};
+use write::{CONDITION_FAILED, write};
 
 /// The state table.
 #[derive(Clone)]
@@ -86,10 +89,6 @@ impl StoreError {
 }
 
 type Item = HashMap<String, AttributeValue>;
-
-/// What DynamoDB answers when a condition does not hold.
-const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
-const TRANSACTION_CANCELED: &str = "TransactionCanceledException";
 
 impl Store {
     /// From `SLUICE_STATE_TABLE`.
@@ -162,16 +161,10 @@ impl Store {
             .table_name(&self.table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)");
-        match request.send().await {
+        match write("dynamodb:PutItem", || request.clone().send()).await {
             Ok(_) => Ok(true),
-            Err(error) => {
-                let fault = Fault::new("dynamodb:PutItem", error);
-                if fault.is(CONDITION_FAILED) {
-                    Ok(false)
-                } else {
-                    Err(fault)
-                }
-            }
+            Err(fault) if fault.is(CONDITION_FAILED) => Ok(false),
+            Err(fault) => Err(fault),
         }
     }
 }
@@ -191,6 +184,11 @@ fn text(value: impl Into<String>) -> AttributeValue {
 
 fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
+}
+
+/// A time as a sort key: the same width always, so that text sorts like time.
+fn sortable(time: Timestamp) -> String {
+    format!("{time:.9}")
 }
 
 fn promotion_key(id: &PromotionId) -> String {
@@ -233,20 +231,20 @@ fn unsigned(item: &Item, name: &str) -> u64 {
         .unwrap_or_default()
 }
 
-/// Whether a transaction was cancelled because a condition did not hold (and
-/// not because it met another transaction, which is worth another try).
-fn condition_failed<R>(
-    error: &aws_sdk_dynamodb::error::SdkError<
-        aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError,
-        R,
-    >,
-) -> bool {
-    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException;
-    match error.as_service_error() {
-        Some(TransactionCanceledException(canceled)) => canceled
-            .cancellation_reasons()
-            .iter()
-            .any(|reason| reason.code() == Some("ConditionalCheckFailed")),
-        _ => false,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_sort_as_text_also_when_a_fraction_ends_in_zeros() {
+        let time = |nanosecond| sortable(Timestamp::new(1_900_000_000, nanosecond).unwrap());
+        let times = [
+            time(0),
+            time(100_000_000),
+            time(100_000_001),
+            time(120_000_000),
+        ];
+        assert!(times.is_sorted(), "{times:?}");
+        assert!(times.iter().all(|time| time.len() == times[0].len()));
     }
 }

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 
 use super::{
-    CONDITION_FAILED, Item, Store, StoreError, TRANSACTION_CANCELED, document, item, number,
-    promotion_key, text, unsigned,
+    CONDITION_FAILED, Item, Store, StoreError, document, item, number, promotion_key, sortable,
+    text, unsigned, write,
 };
 use crate::fault::Fault;
 
@@ -51,14 +51,7 @@ impl Store {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn open_promotion(&self, promotion: &Promotion) -> Result<bool, StoreError> {
-        let pk = promotion_key(&promotion.id);
-        let mut new = item(&pk, PROMOTION, promotion)?;
-        new.insert("generation".into(), number(0));
-        // The sparse index `open` holds what the watchdog looks after.
-        new.insert("open".into(), text("open"));
-        new.insert("application".into(), text(&promotion.id.application));
-        new.insert("opened_at".into(), text(promotion.opened_at.to_string()));
-        if self.put_new(new).await? {
+        if self.put_new(stored(promotion, Generation(0))?).await? {
             return Ok(true);
         }
         let (there, _) = self.promotion(&promotion.id).await?;
@@ -103,7 +96,7 @@ impl Store {
     /// # Errors
     /// When there is no such promotion, or DynamoDB fails.
     pub async fn raise_generation(&self, id: &PromotionId) -> Result<Generation, StoreError> {
-        let answer = self
+        let request = self
             .client
             .update_item()
             .table_name(&self.table)
@@ -112,17 +105,15 @@ impl Store {
             .update_expression("ADD generation :one")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":one", number(1))
-            .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
-            .send()
-            .await
-            .map_err(|error| {
-                let fault = Fault::new(format!("raising the generation of {id}"), error);
-                if fault.is(CONDITION_FAILED) {
-                    StoreError::Missing(format!("promotion {id}"))
-                } else {
-                    fault.into()
-                }
-            })?;
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew);
+        let operation = format!("raising the generation of {id}");
+        let answer = match write(&operation, || request.clone().send()).await {
+            Ok(answer) => answer,
+            Err(fault) if fault.is(CONDITION_FAILED) => {
+                return Err(StoreError::Missing(format!("promotion {id}")));
+            }
+            Err(fault) => return Err(fault.into()),
+        };
         Ok(Generation(answer.attributes().map_or(0, |attributes| {
             unsigned(attributes, "generation")
         })))
@@ -130,7 +121,8 @@ impl Store {
 
     /// Ends a promotion and fences off everybody who still works on it. The
     /// outcome that was stored first stays, except `Stranded`, which a later
-    /// one mends. Answers the outcome that holds now, and whether this call set it.
+    /// one mends. It stays open until it is settled. Answers the promotion as
+    /// it stands now, and whether this call ended it.
     ///
     /// # Errors
     /// When there is no such promotion, or DynamoDB fails.
@@ -140,26 +132,18 @@ impl Store {
         outcome: Outcome,
         reason: &str,
         at: Timestamp,
-    ) -> Result<(Outcome, bool), StoreError> {
+    ) -> Result<(Promotion, bool), StoreError> {
         let (mut promotion, generation) = self.promotion(id).await?;
         match promotion.outcome {
             Some(there) if there != Outcome::Stranded || outcome == Outcome::Stranded => {
-                return Ok((there, false));
+                return Ok((promotion, false));
             }
             _ => {}
         }
         promotion.outcome = Some(outcome);
         promotion.reason = Some(reason.to_owned());
         promotion.closed_at = Some(at);
-        let mut closed = item(&promotion_key(id), PROMOTION, &promotion)?;
-        closed.insert("generation".into(), number(generation.0 + 1));
-        closed.insert("application".into(), text(&id.application));
-        closed.insert("opened_at".into(), text(promotion.opened_at.to_string()));
-        closed.insert("outcome".into(), text(outcome.title()));
-        // Stranded stays open: the watchdog keeps trying.
-        if outcome == Outcome::Stranded {
-            closed.insert("open".into(), text("open"));
-        }
+        let closed = stored(&promotion, Generation(generation.0 + 1))?;
         let request = self
             .client
             .put_item()
@@ -167,21 +151,44 @@ impl Store {
             .set_item(Some(closed))
             .condition_expression("generation = :generation")
             .expression_attribute_values(":generation", number(generation.0));
-        request.send().await.map_err(|error| {
-            let fault = Fault::new(format!("closing {id}"), error);
-            if fault.is(CONDITION_FAILED) {
-                StoreError::Fenced {
-                    promotion: id.clone(),
-                    generation,
-                }
-            } else {
-                fault.into()
-            }
-        })?;
-        Ok((outcome, true))
+        match write(&format!("closing {id}"), || request.clone().send()).await {
+            Ok(_) => Ok((promotion, true)),
+            Err(fault) if fault.is(CONDITION_FAILED) => Err(StoreError::Fenced {
+                promotion: id.clone(),
+                generation,
+            }),
+            Err(fault) => Err(fault.into()),
+        }
     }
 
-    /// All promotions that have not ended, stranded ones included.
+    /// Takes a promotion that has ended out of the open ones, as the last act
+    /// of its end: nobody looks after it any more. One that has not ended, or
+    /// is stranded, stays. Idempotent.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn settle_promotion(&self, id: &PromotionId) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(promotion_key(id)))
+            .key("sk", text(PROMOTION))
+            .update_expression("REMOVE #open")
+            .condition_expression("attribute_exists(#outcome) AND #outcome <> :stranded")
+            .expression_attribute_names("#open", "open")
+            .expression_attribute_names("#outcome", "outcome")
+            .expression_attribute_values(":stranded", text(Outcome::Stranded.title()));
+        match write(&format!("settling {id}"), || request.clone().send()).await {
+            Err(fault) if !fault.is(CONDITION_FAILED) => Err(fault.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// All promotions that somebody must still look after: those that have not
+    /// ended, those that are stranded, and those that are closing. A closing
+    /// one has an outcome other than `Stranded`; its locks are not given back
+    /// yet, or its end is not recorded.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -270,10 +277,8 @@ impl Store {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(new));
-        request
-            .send()
-            .await
-            .map_err(|error| Fault::new(format!("writing {} of {id}", part.key()), error))?;
+        let operation = format!("writing {} of {id}", part.key());
+        write(&operation, || request.clone().send()).await?;
         Ok(())
     }
 
@@ -288,7 +293,7 @@ impl Store {
         part: Part,
         value: &T,
     ) -> Result<(), StoreError> {
-        let operation = || format!("writing {} of {id}", part.key());
+        let operation = format!("writing {} of {id}", part.key());
         let new = item(&promotion_key(id), part.key(), value)?;
         let put = Put::builder()
             .table_name(&self.table)
@@ -304,7 +309,7 @@ impl Store {
         let (put, fence) = match (put, fence) {
             (Ok(put), Ok(fence)) => (put, fence),
             (Err(error), _) | (_, Err(error)) => {
-                return Err(Fault::other(operation(), error).into());
+                return Err(Fault::other(operation, error).into());
             }
         };
         let request = self
@@ -312,20 +317,53 @@ impl Store {
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().condition_check(fence).build())
             .transact_items(TransactWriteItem::builder().put(put).build());
-        match request.send().await {
+        match write(&operation, || request.clone().send()).await {
             Ok(_) => Ok(()),
-            Err(error) => {
-                let fenced = super::condition_failed(&error);
-                let fault = Fault::new(operation(), error);
-                if fenced && fault.is(TRANSACTION_CANCELED) {
-                    Err(StoreError::Fenced {
-                        promotion: id.clone(),
-                        generation,
-                    })
-                } else {
-                    Err(fault.into())
-                }
-            }
+            Err(fault) if fault.is(CONDITION_FAILED) => Err(StoreError::Fenced {
+                promotion: id.clone(),
+                generation,
+            }),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+}
+
+/// A promotion's item. Its index `open` is sparse and holds what the watchdog
+/// looks after: a promotion leaves it when it is settled, not when it ends.
+fn stored(promotion: &Promotion, generation: Generation) -> Result<Item, Fault> {
+    let mut item = item(&promotion_key(&promotion.id), PROMOTION, promotion)?;
+    item.insert("generation".into(), number(generation.0));
+    item.insert("open".into(), text("open"));
+    item.insert("application".into(), text(&promotion.id.application));
+    item.insert("opened_at".into(), text(sortable(promotion.opened_at)));
+    if let Some(outcome) = promotion.outcome {
+        item.insert("outcome".into(), text(outcome.title()));
+    }
+    Ok(item)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_promotion_that_has_ended_is_still_open_whatever_its_outcome() {
+        for outcome in [Outcome::Promoted, Outcome::RolledBack, Outcome::Stranded] {
+            let promotion = serde_json::from_value(json!({
+                "id": "storefront/prod/1.1.0/1",
+                "bundle": {
+                    "bucket": "artifacts", "key": "release.json", "version_id": "1",
+                    "digest": format!("sha256:{}", "0".repeat(64)),
+                },
+                "execution_arn": "execution", "opened_at": "2030-01-01T00:00:00Z",
+                "outcome": outcome,
+            }));
+            let item = stored(&promotion.unwrap(), Generation(2)).unwrap();
+            assert_eq!(item["open"], text("open"));
+            assert_eq!(item["outcome"], text(outcome.title()));
+            assert_eq!(unsigned(&item, "generation"), 2);
         }
     }
 }

@@ -193,6 +193,29 @@ fn a_function_that_only_the_new_plan_changes_is_locked_too_and_given_back() {
 }
 
 #[test]
+fn targets_are_given_back_also_if_the_recheck_that_locked_them_could_not_keep_its_plan() {
+    let guard = planned();
+    orders_moved(&guard);
+    guard.ports.0.borrow_mut().broken = Some("keep_plan");
+    assert!(send(&guard, RECHECK).is_err());
+    guard.ports.0.borrow_mut().broken = None;
+    // A turn that is taken again asks for what the kept plan changes.
+    run(acquire(&guard, "1.1.0", 2)).unwrap();
+    end(&guard, "1.1.0", Outcome::RolledBack);
+    assert!(guard.ports.0.borrow().locks.is_empty());
+}
+
+#[test]
+fn a_recheck_of_a_closed_promotion_gives_back_what_one_that_broke_off_had_locked() {
+    let guard = planned();
+    end(&guard, "1.1.0", Outcome::RolledBack);
+    let mut locks = [(arn("checkout"), id("1.1.0"))].into();
+    std::mem::swap(&mut guard.ports.0.borrow_mut().locks, &mut locks);
+    assert_eq!(send(&guard, RECHECK), Err("Fenced"));
+    assert_eq!(guard.ports.holder(), None);
+}
+
+#[test]
 fn a_function_that_only_the_new_plan_changes_and_another_promotion_holds_is_refused() {
     let guard = planned();
     orders_moved(&guard);

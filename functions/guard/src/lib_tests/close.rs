@@ -5,6 +5,11 @@ use sluice_domain::ledger::Kind;
 use super::*;
 use crate::fakes::guard;
 
+/// Whether nobody looks after 1.1.0 any more.
+fn settled(guard: &Guard<World>) -> bool {
+    guard.ports.0.borrow().settled.contains(&id("1.1.0"))
+}
+
 #[test]
 fn a_close_ends_fences_unlocks_and_records_in_a_sentence() {
     let guard = guard();
@@ -42,13 +47,15 @@ fn closing_again_changes_nothing_and_the_first_outcome_stays() {
 
 #[test]
 fn a_close_that_broke_off_is_completed_by_the_next() {
-    for broken in ["end", "unlock", "record"] {
+    for broken in ["end", "unlock", "record", "settle"] {
         let guard = guard();
         assert!(enter(&guard, "1.1.0", 1));
         guard.ports.0.borrow_mut().broken = Some(broken);
         assert!(send(&guard, CLOSE).is_err(), "{broken}");
+        assert!(!settled(&guard), "{broken}: the watchdog must find it");
         guard.ports.0.borrow_mut().broken = None;
         assert!(send(&guard, CLOSE).is_ok(), "{broken}");
+        assert!(settled(&guard));
         assert_eq!(guard.ports.holder(), None);
         assert_eq!(
             guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(),
@@ -58,12 +65,28 @@ fn a_close_that_broke_off_is_completed_by_the_next() {
 }
 
 #[test]
+fn whoever_completes_a_close_records_the_reason_that_was_stored_first() {
+    let guard = guard();
+    assert!(enter(&guard, "1.1.0", 1));
+    guard.ports.0.borrow_mut().broken = Some("record");
+    assert!(send(&guard, CLOSE).is_err());
+    guard.ports.0.borrow_mut().broken = None;
+    end(&guard, "1.1.0", Outcome::Stranded);
+    let reason = "Unhealthy: checkout fails more often than before";
+    assert_eq!(
+        guard.ports.recorded("1.1.0", Kind::PromotionClosed),
+        [json!({"outcome": "rolled_back", "reason": reason})]
+    );
+}
+
+#[test]
 fn a_stranded_promotion_keeps_its_locks_until_it_is_mended() {
     let guard = guard();
     assert!(enter(&guard, "1.1.0", 1));
     assert!(!enter(&guard, "1.2.0", 2));
     assert_eq!(end(&guard, "1.1.0", Outcome::Stranded), Outcome::Stranded);
     assert_eq!(guard.ports.holder().as_deref(), Some("1.1.0"));
+    assert!(!settled(&guard));
     assert_eq!(guard.ports.line(), ["1.2.0"]);
     assert_eq!(guard.ports.recorded("1.1.0", Kind::Stranded).len(), 1);
     assert!(
@@ -78,6 +101,7 @@ fn a_stranded_promotion_keeps_its_locks_until_it_is_mended() {
         Outcome::RolledBack
     );
     assert_eq!(guard.ports.outcome("1.1.0"), Some(Outcome::RolledBack));
+    assert!(settled(&guard));
     assert_eq!(guard.ports.holder().as_deref(), Some("1.2.0"));
     assert_eq!(
         guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(),
@@ -140,6 +164,19 @@ fn a_close_hands_over_to_the_next_in_line() {
         guard.ports.signals(),
         ["token of 1.1.0 goes on at 0", "token of 1.2.0 goes on at 0"]
     );
+}
+
+#[test]
+fn a_promotion_is_settled_before_the_next_in_line_is_resumed() {
+    let guard = guard();
+    assert!(enter(&guard, "1.1.0", 1));
+    assert!(!enter(&guard, "1.2.0", 2));
+    guard.ports.0.borrow_mut().broken = Some("settle");
+    assert!(send(&guard, CLOSE).is_err());
+    assert_eq!(guard.ports.line(), ["1.2.0"]);
+    guard.ports.0.borrow_mut().broken = Some("waiting");
+    assert!(send(&guard, CLOSE).is_ok());
+    assert!(settled(&guard));
 }
 
 #[test]

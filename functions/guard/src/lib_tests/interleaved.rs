@@ -46,7 +46,7 @@ fn schedule(mut acts: Vec<Act<'_>>, mut switches: usize, choices: &mut Choices) 
     while !acts.is_empty() {
         if let Poll::Ready(done) = acts[current].as_mut().poll(&mut context) {
             if let Err(error) = done {
-                assert_eq!(error.name(), "TargetsBusy", "{error}");
+                assert!(["TargetsBusy", "Fenced"].contains(&error.name()), "{error}");
             }
             drop(acts.remove(current));
             if !acts.is_empty() {
@@ -95,6 +95,10 @@ fn no_closed_one_holds(world: &World) {
     for (target, holder) in &state.locks {
         let outcome = state.promotions[holder].0.outcome;
         assert_eq!(outcome, None, "{holder} has ended and holds {target}");
+    }
+    for (id, (promotion, _)) in &state.promotions {
+        let ended = promotion.outcome.is_some();
+        assert_eq!(ended, state.settled.contains(id), "{id} is settled");
     }
 }
 
@@ -224,6 +228,57 @@ fn one_that_joins_behind_a_promotion_that_ends_while_it_gets_its_turn_is_resumed
             assert!(world.line().is_empty());
         },
     );
+}
+
+#[test]
+fn a_promotion_that_ends_while_it_locks_what_is_new_keeps_no_lock_and_the_next_is_resumed() {
+    let start = held_with(&[]);
+    assert!(!enter(&start, "1.2.0", 2));
+    let now = crate::fakes::serving("orders", "1.0.1");
+    let name = "storefront-orders-prod".to_owned();
+    start.ports.0.borrow_mut().functions.insert(name, now);
+    in_any_order(
+        &start,
+        3,
+        |guard| {
+            let recheck = Input::Recheck {
+                promotion: id("1.1.0"),
+                generation: Generation(0),
+            };
+            let rechecks: Act<'_> = Box::pin(guard.handle(recheck, at(4)));
+            vec![rechecks, closes(guard, "1.1.0")]
+        },
+        |world| {
+            assert_eq!(world.holder().as_deref(), Some("1.2.0"));
+            assert_eq!(went_on(world, "1.2.0"), 1);
+        },
+    );
+}
+
+#[test]
+fn a_close_that_breaks_off_anywhere_stays_to_be_looked_after_until_it_is_repeated() {
+    let start = held_with(&[]);
+    assert!(!enter(&start, "1.2.0", 2));
+    let mut context = Context::from_waker(Waker::noop());
+    for turns in 0.. {
+        let state = start.ports.0.borrow().clone();
+        let guard = Guard {
+            ports: World(state.into()),
+        };
+        let mut close = closes(&guard, "1.1.0");
+        let done = (0..turns).any(|_| close.as_mut().poll(&mut context).is_ready());
+        drop(close);
+        if done {
+            break;
+        }
+        let held = guard.ports.holder().as_deref() == Some("1.1.0");
+        let settled = guard.ports.0.borrow().settled.contains(&id("1.1.0"));
+        assert!(!(held && settled), "given up with a lock after {turns}");
+        end(&guard, "1.1.0", Outcome::RolledBack);
+        no_closed_one_holds(&guard.ports);
+        assert_eq!(guard.ports.holder().as_deref(), Some("1.2.0"));
+        assert_eq!(went_on(&guard.ports, "1.2.0"), 1);
+    }
 }
 
 #[test]

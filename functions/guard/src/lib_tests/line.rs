@@ -22,6 +22,23 @@ fn a_free_target_is_locked_and_its_promotion_resumed_at_once() {
 }
 
 #[test]
+fn what_was_locked_for_a_promotion_that_had_ended_is_given_back_by_whoever_comes_next() {
+    let guard = guard();
+    assert!(enter(&guard, "1.1.0", 1));
+    assert!(!enter(&guard, "1.2.0", 2));
+    {
+        // 1.2.0 ended while it got its turn, and who gave it broke off.
+        let mut state = guard.ports.0.borrow_mut();
+        let ended = state.promotions.get_mut(&id("1.2.0")).unwrap();
+        ended.0.outcome = Some(Outcome::Superseded);
+        state.locks.insert(arn("checkout"), id("1.2.0"));
+    }
+    assert_eq!(send(&guard, HANDOVER), Ok(json!({"resumed": 0})));
+    assert_eq!(guard.ports.holder(), None);
+    assert!(guard.ports.line().is_empty());
+}
+
+#[test]
 fn a_promotion_without_a_plan_has_no_turn() {
     assert_eq!(send(&guard(), ACQUIRE), Err("NotFound"));
 }

@@ -83,6 +83,14 @@ fn a_version_older_than_the_last_promoted_one_is_refused() {
 }
 
 #[test]
+fn a_newer_version_counts_also_before_the_list_shows_that_it_was_promoted() {
+    let guard = guard();
+    guard.ports.promoted("1.2.0", 10);
+    guard.ports.0.borrow_mut().shown_late.insert(id("1.2.0"));
+    assert_eq!(send(&guard, PLAN), Err("OutOfOrder"));
+}
+
+#[test]
 fn an_older_version_is_allowed_for_a_rollback() {
     let guard = guard();
     guard.ports.promoted("1.2.0", 10);
