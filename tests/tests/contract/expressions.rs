@@ -88,7 +88,11 @@ fn every_other_expression_is_a_path() {
             let Some(inner) = expression(text) else {
                 return text.contains("{%");
             };
-            let fallback = *field == "Cause" && is_cause(inner);
+            let fallback = match *field {
+                "Cause" => is_cause(inner),
+                "Catch" => inner == CAUSE_IF_ANY,
+                _ => false,
+            };
             !is_path(inner) && !fallback
         });
         wrong
@@ -149,6 +153,10 @@ fn compares_a_variable(text: &str) -> bool {
         || word.is_some_and(is_word);
     is_variable(variable) && constant
 }
+
+/// A time-out may come without a cause, and reading what is not there ends an
+/// execution.
+const CAUSE_IF_ANY: &str = "$exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : null";
 
 /// `$a = null ? 'words' : $a`: a Fail needs some text.
 fn is_cause(text: &str) -> bool {

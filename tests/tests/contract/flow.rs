@@ -169,12 +169,15 @@ fn read_in(state: &State<'_>) -> Names {
 }
 
 fn variables(expression: &str) -> Vec<String> {
-    let name = |rest: &str| -> String {
-        rest.chars()
+    let name = |rest: &str| -> Option<String> {
+        let name: String = rest
+            .chars()
             .take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_')
-            .collect()
+            .collect();
+        // `$exists(…)` is a function.
+        (!rest[name.len()..].starts_with('(')).then_some(name)
     };
-    expression.split('$').skip(1).map(name).collect()
+    expression.split('$').skip(1).filter_map(name).collect()
 }
 
 fn every_scope(problems: impl Fn(&Scope<'_>) -> Vec<String>) -> Vec<String> {

@@ -235,8 +235,9 @@ fn a_rollout_that_failed_is_rolled_back_and_that_is_checked() {
     };
     assert_eq!(
         exits("Rollout"),
-        BTreeSet::from(["ReleaseTargets", "RollBack"])
+        BTreeSet::from(["ReleaseTargets", "FenceOff"])
     );
+    assert_eq!(exits("FenceOff"), BTreeSet::from(["RollBack", "Strand"]));
     assert_eq!(
         exits("RollBack"),
         BTreeSet::from(["VerifyRollback", "Strand"])

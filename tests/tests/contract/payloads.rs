@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sluice_domain::approval::State as Decision;
 use sluice_domain::digest::Digest;
 use sluice_domain::judge::Outcome as Verdict;
-use sluice_domain::promotion::Outcome;
+use sluice_domain::promotion::{Generation, Outcome};
 use sluice_tests::machine::{State, all_states, expression, strings};
 use sluice_tests::{expect_none, files, state_machines, text};
 
@@ -75,6 +75,9 @@ fn answer(function: &str, payload: &Value) -> Value {
         }),
         ("guard", "acquire", _) => value(guard::Output::Queued { acquired: false }),
         ("guard", "check" | "recheck", _) => value(guard::Output::Clear { clear: true }),
+        ("guard", "fence", _) => value(guard::Output::FencedOff {
+            generation: Generation(4),
+        }),
         ("guard", "close", _) => value(guard::Output::Closed {
             outcome: Outcome::Promoted,
         }),
