@@ -333,7 +333,7 @@ mod tests {
     fn settings(period: u64) -> Settings {
         let document = json!({
             "schema": 1, "order": 1, "functions": {"api": {"name": "shop-api"}}, "judge": {"period_seconds": period},
-            "channels": {"topic_arn": "arn:topic"},
+            "steps": [{"weight": 100, "bake_seconds": 0}], "channels": {"topic_arn": "arn:topic"},
             "approval": {"approvers": [{"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"}]},
         });
         Settings::parse("/sluice/shop/prod", document.to_string().as_bytes()).expect("valid")

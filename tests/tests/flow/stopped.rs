@@ -9,7 +9,7 @@ use sluice_tests::world::{Build, Inbox};
 
 /// A first step that is watched for longer than any test waits.
 fn endless() -> Value {
-    json!({ "steps": [{ "weight": 10, "bake_seconds": 3600 }, { "weight": 100, "bake_seconds": 0 }] })
+    json!({ "steps": [{ "weight": 10, "bake_seconds": 900 }, { "weight": 100, "bake_seconds": 0 }] })
 }
 
 /// A release in the middle of its first step.
