@@ -4,6 +4,7 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
+use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Role;
 
 /// The configuration that all clients of this process are built from.
@@ -38,6 +39,34 @@ pub async fn config_for(base: &SdkConfig, role: Option<&Role>, session: &str) ->
         config.set_region(Some(Region::new(region.clone())));
     }
     config.build()
+}
+
+/// Clients of one service (or a few): those of this account, built once, and
+/// those of the accounts that environments live in, each through its role.
+pub struct PerAccount<C> {
+    base: SdkConfig,
+    own: C,
+    build: fn(&SdkConfig) -> C,
+}
+
+impl<C: Clone> PerAccount<C> {
+    /// Builds this account's.
+    #[must_use]
+    pub fn new(base: &SdkConfig, build: fn(&SdkConfig) -> C) -> Self {
+        Self {
+            base: base.clone(),
+            own: build(base),
+            build,
+        }
+    }
+
+    /// Those for an environment, on behalf of a promotion.
+    pub async fn of(&self, role: Option<&Role>, promotion: &PromotionId) -> C {
+        match role {
+            None => self.own.clone(),
+            Some(_) => (self.build)(&config_for(&self.base, role, &promotion.to_string()).await),
+        }
+    }
 }
 
 /// STS takes 2 to 64 of letters, digits and `_=,.@-`.

@@ -15,7 +15,7 @@ use sluice_domain::ledger::Kind;
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Role;
-use sluice_platform::aws::config_for;
+use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Store, StoreError};
@@ -26,26 +26,13 @@ use crate::{Metrics, Query, Records, Series, Verdicts, Window};
 const QUERIES_PER_CALL: usize = 500;
 
 /// CloudWatch in this account, or in another through a role.
-pub struct CloudWatch {
-    config: SdkConfig,
-    own: Client,
-}
+pub struct CloudWatch(PerAccount<Client>);
 
 impl CloudWatch {
     /// Builds the client for this account once.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        Self {
-            config: config.clone(),
-            own: Client::new(config),
-        }
-    }
-
-    async fn client(&self, role: Option<&Role>, id: &PromotionId) -> Client {
-        match role {
-            None => self.own.clone(),
-            Some(_) => Client::new(&config_for(&self.config, role, &id.to_string()).await),
-        }
+        Self(PerAccount::new(config, Client::new))
     }
 }
 
@@ -57,7 +44,7 @@ impl Metrics for CloudWatch {
         queries: &[Query],
         window: &Window,
     ) -> Result<Vec<Option<Series>>, Fault> {
-        let client = self.client(role, id).await;
+        let client = self.0.of(role, id).await;
         let mut sums = Vec::with_capacity(queries.len());
         for chunk in queries.chunks(QUERIES_PER_CALL) {
             sums.extend(ask(&client, chunk, window).await?);

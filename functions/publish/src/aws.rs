@@ -16,7 +16,7 @@ use sluice_domain::manifest::{Configuration, Requires};
 use sluice_domain::plan::LiveConfiguration;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
-use sluice_platform::aws::config_for;
+use sluice_platform::aws::PerAccount;
 use sluice_platform::bundle::BundleReader;
 use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
@@ -29,31 +29,11 @@ use crate::{
 /// `GetParameters` takes this many names.
 const PARAMETERS_AT_ONCE: usize = 10;
 
-/// Opens this account, or another one through a role.
-pub struct Accounts {
-    config: SdkConfig,
-    own: Account,
-}
-
-impl Accounts {
-    /// Builds the clients for this account once.
-    #[must_use]
-    pub fn new(config: &SdkConfig) -> Self {
-        Self {
-            config: config.clone(),
-            own: Account::new(config),
-        }
-    }
-}
-
-impl Open for Accounts {
+impl Open for PerAccount<Account> {
     type Account = Account;
 
     async fn open(&self, role: Option<&Role>, promotion: &PromotionId) -> Account {
-        match role {
-            None => self.own.clone(),
-            Some(_) => Account::new(&config_for(&self.config, role, &promotion.to_string()).await),
-        }
+        self.of(role, promotion).await
     }
 }
 
@@ -66,7 +46,9 @@ pub struct Account {
 }
 
 impl Account {
-    fn new(config: &SdkConfig) -> Self {
+    /// Through the clients of the account that the configuration opens.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
         Self {
             lambda: aws_sdk_lambda::Client::new(config),
             secrets: secretsmanager::Client::new(config),

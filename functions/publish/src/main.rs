@@ -1,6 +1,6 @@
 //! Wiring of the `publish` function.
 
-use publish::aws::{Accounts, Table};
+use publish::aws::{Account, Table};
 use publish::{Patience, Publish};
 use sluice_platform::bundle::BundleReader;
 use sluice_platform::ledger::Ledger;
@@ -11,7 +11,7 @@ use sluice_platform::{aws, lambda};
 async fn main() -> Result<(), lambda_runtime::Error> {
     let config = aws::config().await;
     let publish = Publish {
-        accounts: Accounts::new(&config),
+        accounts: aws::PerAccount::new(&config, Account::new),
         records: Table {
             store: Store::from_env(&config)?,
             bundles: BundleReader::new(&config),

@@ -8,45 +8,43 @@ use sluice_domain::journal::{Entry, Journal, Versions};
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
-use sluice_platform::aws::config_for;
+use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Store, StoreError};
 
 use crate::{Account, Aliases, Fact, Record, Records, WriteError};
 
-/// Opens Lambda in this account, or in another through a role.
-pub struct Accounts {
-    config: SdkConfig,
-    own: Client,
-}
-
-impl Accounts {
-    /// Builds the client for this account once.
-    #[must_use]
-    pub fn new(config: &SdkConfig) -> Self {
-        Self {
-            config: config.clone(),
-            own: Client::new(config),
-        }
-    }
-}
-
-impl Account for Accounts {
+impl Account for PerAccount<LambdaAliases> {
     type Aliases = LambdaAliases;
 
     async fn open(&self, role: Option<&Role>, promotion: &PromotionId) -> LambdaAliases {
-        match role {
-            None => LambdaAliases(self.own.clone()),
-            Some(_) => LambdaAliases(Client::new(
-                &config_for(&self.config, role, &promotion.to_string()).await,
-            )),
-        }
+        self.of(role, promotion).await
     }
 }
 
 /// Aliases of one account.
+#[derive(Clone)]
 pub struct LambdaAliases(Client);
+
+impl LambdaAliases {
+    /// Through Lambda in the account that the configuration opens.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self(Client::new(config))
+    }
+}
+
+/// Whether a refused write says that the alias is not what was read: another
+/// revision or none at all where one was, and one where there was none.
+fn tells_of_a_change(fault: &Fault, was_there: bool) -> bool {
+    fault.is("PreconditionFailedException")
+        || fault.is(if was_there {
+            "ResourceNotFoundException"
+        } else {
+            "ResourceConflictException"
+        })
+}
 
 fn operation(action: &str, entry: &Entry) -> String {
     format!("lambda:{action} of {}:{}", entry.name, entry.alias)
@@ -135,10 +133,7 @@ impl Aliases for LambdaAliases {
         };
         match fault {
             None => Ok(written.unwrap_or_default()),
-            Some(fault)
-                if fault.is("PreconditionFailedException")
-                    || (revision.is_none() && fault.is("ResourceConflictException")) =>
-            {
+            Some(fault) if tells_of_a_change(&fault, revision.is_some()) => {
                 Err(WriteError::Changed)
             }
             Some(fault) => Err(fault.into()),
@@ -198,5 +193,28 @@ impl Record for Ledger {
         self.append(id, fact.kind, &fact.key, fact.facts)
             .await
             .map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_that_somebody_deleted_or_created_meanwhile_is_a_change() {
+        let fault = |code: &str| Fault {
+            operation: "lambda:UpdateAlias of cart:live".to_owned(),
+            code: Some(code.to_owned()),
+            message: String::new(),
+        };
+        let gone = fault("ResourceNotFoundException");
+        assert!(tells_of_a_change(&gone, true) && !tells_of_a_change(&gone, false));
+        let there = fault("ResourceConflictException");
+        assert!(tells_of_a_change(&there, false) && !tells_of_a_change(&there, true));
+        assert!(tells_of_a_change(
+            &fault("PreconditionFailedException"),
+            true
+        ));
+        assert!(!tells_of_a_change(&fault("TooManyRequestsException"), true));
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use shift::Shift;
-use shift::aws::{Accounts, Table};
+use shift::aws::{LambdaAliases, Table};
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::Store;
 use sluice_platform::{aws, lambda};
@@ -11,7 +11,7 @@ use sluice_platform::{aws, lambda};
 async fn main() -> Result<(), lambda_runtime::Error> {
     let config = aws::config().await;
     let shift = Shift {
-        account: Accounts::new(&config),
+        account: aws::PerAccount::new(&config, LambdaAliases::new),
         records: Table(Store::from_env(&config)?),
         ledger: Ledger::from_env(&config, "shift")?,
     };

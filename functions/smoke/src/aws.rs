@@ -11,7 +11,7 @@ use sluice_domain::ledger::Kind;
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Role;
-use sluice_platform::aws::config_for;
+use sluice_platform::aws::PerAccount;
 use sluice_platform::bundle::BundleReader;
 use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
@@ -27,40 +27,25 @@ const LARGEST_BODY: u64 = 1024 * 1024;
 /// How long a function that Lambda put to sleep may take to wake.
 const LONGEST_WAKING: Duration = Duration::from_secs(60);
 
-/// Opens this account, or another one through a role.
-pub struct Accounts {
-    config: SdkConfig,
-    own: Client,
-}
-
-impl Accounts {
-    /// Builds the client for this account once.
-    #[must_use]
-    pub fn new(config: &SdkConfig) -> Self {
-        Self {
-            config: config.clone(),
-            own: Client::new(config),
-        }
-    }
-}
-
-impl Open for Accounts {
+impl Open for PerAccount<Functions> {
     type Functions = Functions;
 
     async fn open(&self, role: Option<&Role>, promotion: &PromotionId) -> Functions {
-        match role {
-            None => Functions(self.own.clone()),
-            Some(_) => Functions(Client::new(
-                &config_for(&self.config, role, &promotion.to_string()).await,
-            )),
-        }
+        self.of(role, promotion).await
     }
 }
 
 /// The functions of one account.
+#[derive(Clone)]
 pub struct Functions(Client);
 
 impl Functions {
+    /// Through Lambda in the account that the configuration opens.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self(Client::new(config))
+    }
+
     /// Invokes a function, once it is awake: Lambda refuses a call to a
     /// function that was not used for weeks, and wakes it meanwhile.
     async fn invoke_awake(

@@ -4,14 +4,14 @@ use sluice_platform::bundle::BundleReader;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::Store;
 use sluice_platform::{aws, lambda};
-use smoke::aws::{Accounts, Https, Table};
+use smoke::aws::{Functions, Https, Table};
 use smoke::{LIMIT, SPREADS_WITHIN, Smoke};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let config = aws::config().await;
     let smoke = Smoke {
-        accounts: Accounts::new(&config),
+        accounts: aws::PerAccount::new(&config, Functions::new),
         web: Https::new(),
         records: Table {
             store: Store::from_env(&config)?,
