@@ -254,6 +254,8 @@ pub struct Statement<'a> {
     pub resources: Vec<&'a Value>,
     /// Whether it allows.
     pub allows: bool,
+    /// The partitions of a table that it is limited to, as patterns; none for all.
+    pub partitions: Vec<&'a str>,
 }
 
 impl Statement<'_> {
@@ -284,18 +286,13 @@ pub fn statements(value: &Value) -> Vec<Statement<'_>> {
         let Some(effect) = value.get("Effect") else {
             return;
         };
-        let list = |field: &str| match &value[field] {
-            Value::Null => Vec::new(),
-            Value::Array(values) => values.iter().collect(),
-            single => vec![single],
-        };
         found.push(Statement {
-            actions: list("Action")
-                .into_iter()
-                .filter_map(Value::as_str)
-                .collect(),
-            resources: list("Resource"),
+            actions: texts(&value["Action"]),
+            resources: list(&value["Resource"]),
             allows: effect == "Allow",
+            partitions: texts(
+                &value["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"],
+            ),
         });
     });
     found
@@ -322,6 +319,11 @@ pub fn granted<'a>(statements: &'a [Statement<'a>], action: &str) -> Vec<&'a Sta
         .iter()
         .filter(|statement| statement.allows && statement.actions.contains(&action))
         .collect()
+}
+
+/// The texts of a list, or a single one.
+fn texts(value: &Value) -> Vec<&str> {
+    list(value).into_iter().filter_map(Value::as_str).collect()
 }
 
 /// The items of a list, or a single item.

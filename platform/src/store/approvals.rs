@@ -38,6 +38,12 @@ fn key(id: &str) -> String {
     format!("approval#{id}")
 }
 
+/// Votes have a partition of their own: the page may write there, and IAM knows
+/// partitions only.
+fn votes_key(id: &str) -> String {
+    format!("vote#{id}")
+}
+
 fn name(state: State) -> &'static str {
     match state {
         State::Pending => "pending",
@@ -137,7 +143,7 @@ impl Store {
     /// When DynamoDB fails.
     pub async fn cast(&self, id: &str, vote: &Vote) -> Result<bool, StoreError> {
         let operation = "storing a vote";
-        let new = item(&key(id), &format!("vote#{}", vote.person), vote)?;
+        let new = item(&votes_key(id), &format!("vote#{}", vote.person), vote)?;
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(new))
@@ -174,7 +180,7 @@ impl Store {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn votes(&self, id: &str) -> Result<Vec<Vote>, StoreError> {
-        let items = self.query(&key(id), "vote#").await?;
+        let items = self.query(&votes_key(id), "vote#").await?;
         Ok(items.iter().map(document).collect::<Result<_, _>>()?)
     }
 
@@ -187,7 +193,7 @@ impl Store {
             .client
             .update_item()
             .table_name(&self.table)
-            .key("pk", text(key(id)))
+            .key("pk", text(votes_key(id)))
             .key("sk", text(format!("wrong#{person}")))
             .update_expression("ADD wrong :one")
             .expression_attribute_values(":one", super::number(1))
@@ -205,7 +211,7 @@ impl Store {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn wrong_codes(&self, id: &str, person: &str) -> Result<u64, StoreError> {
-        let found = self.get(&key(id), &format!("wrong#{person}")).await?;
+        let found = self.get(&votes_key(id), &format!("wrong#{person}")).await?;
         Ok(found
             .as_ref()
             .map_or(0, |item| super::unsigned(item, "wrong")))

@@ -7,12 +7,14 @@
 //! | a lock | `lock#<target>` | `lock` |
 //! | a queue ticket | `queue` | `<time>#<promotion>` |
 //! | an approval request | `approval#<id>` | `request` |
-//! | a vote | `approval#<id>` | `vote#<person>` |
+//! | a vote | `vote#<id of the request>` | `vote#<person>` |
+//! | a person's wrong codes | `vote#<id of the request>` | `wrong#<person>` |
 //! | a release's attempt | `release#<application>#<version>` | `<attempt>` |
 //!
 //! Documents are JSON in the attribute `document`; what conditions look at
 //! (`generation`, `status`, `owner`) stands beside it. What happened is in the
-//! ledger; this table only says how things stand.
+//! ledger; this table only says how things stand. The template lets each function
+//! write only the partitions that are its own (`dynamodb:LeadingKeys`).
 
 mod approvals;
 mod locks;
@@ -171,7 +173,7 @@ impl Store {
 
 /// A key as messages may show it: a request's name is the capability to read it.
 fn shown(pk: &str) -> &str {
-    if pk.starts_with("approval#") {
+    if pk.starts_with("approval#") || pk.starts_with("vote#") {
         "an approval request"
     } else {
         pk

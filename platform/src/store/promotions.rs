@@ -282,6 +282,21 @@ impl Store {
         Ok(())
     }
 
+    /// Writes a part unless it was written before, and answers the one that holds.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn put_part_once<T: Serialize + DeserializeOwned>(
+        &self,
+        id: &PromotionId,
+        part: Part,
+        value: &T,
+    ) -> Result<T, StoreError> {
+        let new = item(&promotion_key(id), part.key(), value)?;
+        self.put_new(new).await?;
+        self.required_part(id, part).await
+    }
+
     /// Writes a part if this generation may still write: both in one transaction.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use sluice_domain::promotion::BundleRef;
+use sluice_domain::promotion::{BundleRef, PromotionId};
 
 use super::{Store, StoreError, document, item};
 
@@ -29,6 +29,19 @@ pub struct Release {
     pub requested_by: String,
     /// When.
     pub requested_at: Timestamp,
+}
+
+impl Release {
+    /// The promotion of this attempt into one of its environments.
+    #[must_use]
+    pub fn promotion(&self, environment: &str) -> PromotionId {
+        PromotionId {
+            application: self.application.clone(),
+            environment: environment.to_owned(),
+            version: self.version.clone(),
+            attempt: self.attempt,
+        }
+    }
 }
 
 fn key(application: &str, version: &Version) -> String {
