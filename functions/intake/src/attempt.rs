@@ -34,6 +34,15 @@ pub enum Repeat {
     Ended,
 }
 
+impl Repeat {
+    /// Whether what is asked for is the bundle of an earlier attempt, if there
+    /// was one, and not a bundle that has come.
+    #[must_use]
+    pub fn is_further(self) -> bool {
+        matches!(self, Self::Unreleased | Self::Ended)
+    }
+}
+
 /// What to do about a version that was asked for.
 #[derive(Debug, PartialEq)]
 pub enum Next<'a> {
@@ -118,7 +127,7 @@ impl ExecutionInput {
     #[must_use]
     pub fn of(release: &Release) -> Self {
         let promotion = |environment: &String| {
-            let promotion = promotion_id(release, environment);
+            let promotion = release.promotion(environment);
             let execution = promotion_execution(&promotion, &release.bundle.digest);
             PromotionInput {
                 environment: environment.clone(),
@@ -133,16 +142,5 @@ impl ExecutionInput {
             bundle: release.bundle.clone(),
             promotions: release.environments.iter().map(promotion).collect(),
         }
-    }
-}
-
-/// The promotion of an attempt into one of its environments.
-#[must_use]
-pub fn promotion_id(release: &Release, environment: &str) -> PromotionId {
-    PromotionId {
-        application: release.application.clone(),
-        environment: environment.to_owned(),
-        version: release.version.clone(),
-        attempt: release.attempt,
     }
 }

@@ -28,6 +28,10 @@ impl Bundles for BundleReader {
     ) -> Result<(Manifest, BundleRef), BundleError> {
         self.pin(bucket, key, version_id).await
     }
+
+    async fn manifest(&self, bundle: &BundleRef) -> Result<Manifest, BundleError> {
+        self.manifest(bundle).await
+    }
 }
 
 /// Settings and repositories in Parameter Store.

@@ -6,7 +6,7 @@ use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::settings::SettingsError;
-use sluice_platform::store::StoreError;
+use sluice_platform::store::{Release, StoreError};
 
 use crate::request::Subject;
 
@@ -45,6 +45,19 @@ pub enum Error {
         bucket: String,
         /// The key.
         key: String,
+    },
+    /// The manifest of an earlier attempt is gone, and the current one is another.
+    #[error(
+        "the {} that attempt {} released is gone from bucket {}: found {found}; \
+         expected S3 version {} or any with digest {}. Upload that very file again, or release a new version",
+        .earlier.bundle.key, .earlier.attempt, .earlier.bundle.bucket,
+        .earlier.bundle.version_id, .earlier.bundle.digest
+    )]
+    BundleLost {
+        /// The earlier attempt.
+        earlier: Box<Release>,
+        /// What is there now.
+        found: String,
     },
     /// The manifest of the version that was pushed speaks of another image.
     #[error(
@@ -134,7 +147,9 @@ impl Named for Error {
             }
             Self::Settings(_) => "InvalidSettings",
             Self::BundlePathMismatch { .. } => "BundlePathMismatch",
-            Self::Bundle(BundleError::Missing { .. }) | Self::Unversioned { .. } => "BundleMissing",
+            Self::Bundle(BundleError::Missing { .. })
+            | Self::Unversioned { .. }
+            | Self::BundleLost { .. } => "BundleMissing",
             Self::Bundle(_) | Self::ImageNotNamed { .. } => "InvalidManifest",
             Self::AlreadyReleased { .. } => "AlreadyReleased",
             Self::VersionTaken { .. } => "VersionTaken",

@@ -19,6 +19,10 @@ const IMAGE: &str = "sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378
 #[derive(Default)]
 pub(super) struct World {
     manifests: RefCell<BTreeMap<String, Value>>,
+    /// Of each S3 version that was pinned, what it is: it never changes.
+    pinned: RefCell<BTreeMap<(String, String), Vec<u8>>>,
+    /// How often a manifest was overwritten.
+    overwritten: Cell<u32>,
     unversioned: Cell<bool>,
     settings: RefCell<BTreeMap<(String, String), Value>>,
     releases: RefCell<Vec<Release>>,
@@ -94,6 +98,7 @@ impl World {
         version: &str,
         change: impl FnOnce(&mut Value),
     ) {
+        self.overwritten.set(self.overwritten.get() + 1);
         let key = format!("{application}/{version}/release.json");
         change(
             self.manifests
@@ -101,6 +106,17 @@ impl World {
                 .get_mut(&key)
                 .expect("the manifest is there"),
         );
+    }
+
+    /// Somebody deletes it: S3 puts a marker over its versions.
+    pub(super) fn delete(&self, key: &str) {
+        let deleted = self.manifests.borrow_mut().remove(key);
+        deleted.expect("the manifest was there");
+    }
+
+    /// S3 forgets all versions but the current ones.
+    pub(super) fn expire(&self) {
+        self.pinned.borrow_mut().clear();
     }
 
     pub(super) fn copy(&self, from: &str, to: &str) {
@@ -200,18 +216,39 @@ impl Bundles for &World {
             .ok_or_else(missing)?
             .to_string()
             .into_bytes();
-        let version_id = if self.unversioned.get() {
-            ""
-        } else {
-            version_id.unwrap_or("current")
+        let current = match self.overwritten.get() {
+            0 => "current".to_owned(),
+            times => format!("current-{times}"),
         };
+        let version_id = if self.unversioned.get() {
+            String::new()
+        } else {
+            version_id.map_or(current, str::to_owned)
+        };
+        self.pinned
+            .borrow_mut()
+            .entry((key.to_owned(), version_id.clone()))
+            .or_insert_with(|| bytes.clone());
         let bundle = BundleRef {
             bucket: bucket.into(),
             key: key.into(),
-            version_id: version_id.into(),
+            version_id,
             digest: Digest::of(&bytes),
         };
         Ok((Manifest::parse(key, &bytes)?, bundle))
+    }
+
+    async fn manifest(&self, bundle: &BundleRef) -> Result<Manifest, BundleError> {
+        self.call("manifest")?;
+        let pinned = self.pinned.borrow();
+        let bytes = pinned
+            .get(&(bundle.key.clone(), bundle.version_id.clone()))
+            .ok_or_else(|| BundleError::Missing {
+                bucket: bundle.bucket.clone(),
+                key: bundle.key.clone(),
+            })?;
+        assert_eq!(Digest::of(bytes), bundle.digest, "the fake is consistent");
+        Ok(Manifest::parse(&bundle.key, bytes)?)
     }
 }
 

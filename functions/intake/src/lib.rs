@@ -2,7 +2,8 @@
 //!
 //! Decides: what an event asks for, whether its bundle is what its place says,
 //! and whether that starts an attempt, is a repetition, or is refused. What
-//! starts does so once, however often its event arrives.
+//! starts does so once, however often its event arrives. A further attempt at a
+//! version takes the bundle that was pinned before.
 //!
 //! Environment: `SLUICE_RELEASE_MACHINE`, `SLUICE_ARTIFACTS_BUCKET`,
 //! `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
@@ -12,6 +13,7 @@
 
 pub mod attempt;
 pub mod aws;
+mod bundle;
 mod error;
 mod ports;
 pub mod request;
@@ -30,6 +32,7 @@ use sluice_platform::lambda::Named as _;
 use sluice_platform::store::Release;
 
 use attempt::{ExecutionInput, Next, Repeat, Standing, next};
+use bundle::Chosen;
 pub use error::Error;
 pub use ports::{Attempts, Bundles, Catalogue, Machine, Record, Status};
 use request::{Input, Push, Subject, Upload, Wanted};
@@ -203,27 +206,56 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
     }
 
     async fn release(&self, wanted: &Wanted, now: Timestamp) -> Result<Output, Error> {
-        let pinned = self
-            .bundles
-            .pin(&self.bucket, &wanted.key, wanted.version_id.as_deref())
-            .await;
-        let (manifest, bundle) = match pinned {
+        let chosen = match self.choose(wanted).await {
             // An image is pushed before the manifest that names its digest.
-            Err(BundleError::Missing { key, .. }) if wanted.image.is_some() => {
+            Err(Error::Bundle(BundleError::Missing { key, .. })) if wanted.image.is_some() => {
                 return Ok(Output::ignored(format!(
                     "there is no {key} yet; the release starts when it is uploaded"
                 )));
             }
-            pinned => pinned?,
+            chosen => chosen?,
         };
-        check_bundle(wanted, &manifest, &bundle)?;
+        bundle::check(wanted, &chosen)?;
+        let Chosen {
+            manifest,
+            bundle,
+            note,
+        } = chosen;
         let environments = self.catalogue.environments(&manifest.application).await?;
         if environments.is_empty() {
             return Err(Error::UnknownApplication(manifest.application));
         }
         let environments = narrow(environments, wanted.only.as_deref())?;
-        self.attempt(wanted, &manifest, bundle, environments, now)
-            .await
+        let mut output = self
+            .attempt(wanted, &manifest, bundle, environments, now)
+            .await?;
+        if let Some(note) = note {
+            output.message = format!("{}. {note}", output.message);
+        }
+        Ok(output)
+    }
+
+    /// The bundle that is meant. All attempts at a version have one digest, so
+    /// any earlier one's would do; S3 keeps the last one's longest.
+    async fn choose(&self, wanted: &Wanted) -> Result<Chosen, Error> {
+        let Subject {
+            application,
+            version,
+        } = &wanted.subject;
+        let earlier = if wanted.repeat.is_further() {
+            self.attempts.of(application, version).await?.pop()
+        } else {
+            None
+        };
+        let now = self
+            .bundles
+            .pin(&self.bucket, &wanted.key, wanted.version_id.as_deref())
+            .await;
+        let Some(earlier) = earlier else {
+            return Ok(now?.into());
+        };
+        let released = self.bundles.manifest(&earlier.bundle).await;
+        bundle::choose(earlier, released, now)
     }
 
     async fn attempt(
@@ -306,7 +338,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
     async fn standing_by_record(&self, release: &Release) -> Result<Standing, Error> {
         let mut standing = Standing::NeverStarted;
         for environment in &release.environments {
-            let id = attempt::promotion_id(release, environment);
+            let id = release.promotion(environment);
             standing = match self.attempts.promotion(&id).await? {
                 Some(promotion) if promotion.outcome == Some(PromotionOutcome::Promoted) => {
                     Standing::Promoted
@@ -398,42 +430,6 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         }
         error
     }
-}
-
-/// Is the bundle what its place, and what was pushed, say?
-fn check_bundle(wanted: &Wanted, manifest: &Manifest, bundle: &BundleRef) -> Result<(), Error> {
-    let Wanted { subject, key, .. } = wanted;
-    if manifest.application != subject.application || manifest.version != subject.version {
-        return Err(Error::BundlePathMismatch {
-            key: key.clone(),
-            found: format!(
-                "a manifest of {} {}",
-                manifest.application, manifest.version
-            ),
-            expected: format!("one of {} {}", subject.application, subject.version),
-        });
-    }
-    if matches!(bundle.version_id.as_str(), "" | "null") {
-        return Err(Error::Unversioned {
-            bucket: bundle.bucket.clone(),
-            key: key.clone(),
-        });
-    }
-    let Some(push) = &wanted.image else {
-        return Ok(());
-    };
-    let mut images = manifest
-        .functions
-        .values()
-        .filter_map(|function| function.image.as_ref());
-    if images.any(|image| push.is(image)) {
-        return Ok(());
-    }
-    Err(Error::ImageNotNamed {
-        key: key.clone(),
-        repository: push.repository.clone(),
-        digest: push.digest.clone(),
-    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@ use sluice_domain::promotion::Outcome as Ended;
 
 use super::*;
 
+#[path = "earlier_tests.rs"]
+mod earlier;
 #[path = "fakes.rs"]
 mod fakes;
 #[path = "refusal_tests.rs"]
@@ -241,7 +243,7 @@ async fn another_bundle_under_the_same_version_is_refused_with_both_digests() {
     world.put_changed("storefront", "1.1.0", |manifest| {
         manifest["notes"] = "rebuilt".into()
     });
-    for event in [UPLOADED_AGAIN, MANUAL_AGAIN, MANUAL_ROLLBACK] {
+    for event in [UPLOADED_AGAIN, MANUAL] {
         let message = refusal(&world, event, "VersionTaken", "release/storefront/1.1.0").await;
         assert!(message.contains(&format!("expected {first}")), "{message}");
     }

@@ -24,6 +24,9 @@ pub trait Bundles {
         key: &str,
         version_id: Option<&str>,
     ) -> impl Future<Output = Result<(Manifest, BundleRef), BundleError>>;
+
+    /// The manifest that was pinned before, with its digest. Reads only.
+    fn manifest(&self, bundle: &BundleRef) -> impl Future<Output = Result<Manifest, BundleError>>;
 }
 
 /// What Sluice was told about applications.

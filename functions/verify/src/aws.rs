@@ -15,7 +15,7 @@ use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
 use sluice_platform::bundle::{BundleError, BundleReader};
 use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
-use sluice_platform::store::{Part, Store, StoreError};
+use sluice_platform::store::{Part, Release, Store, StoreError};
 
 use crate::{Bundles, Images, Object, Objects, Pins, Promotions, Record, Repository};
 
@@ -29,6 +29,14 @@ impl Promotions for Table {
 
     async fn pin(&self, id: &PromotionId, pins: &Pins) -> Result<(), StoreError> {
         self.0.put_part(id, Part::Pins, pins).await
+    }
+
+    async fn attempts(&self, id: &PromotionId) -> Result<Vec<Release>, StoreError> {
+        self.0.releases(&id.application, &id.version).await
+    }
+
+    async fn pins(&self, id: &PromotionId) -> Result<Option<Pins>, StoreError> {
+        self.0.part(id, Part::Pins).await
     }
 }
 
@@ -50,12 +58,18 @@ impl S3 {
 }
 
 impl Objects for S3 {
-    async fn find(&self, bucket: &str, key: &str) -> Result<Option<Object>, Fault> {
+    async fn find(
+        &self,
+        bucket: &str,
+        key: &str,
+        version_id: Option<&str>,
+    ) -> Result<Option<Object>, Fault> {
         let request = self
             .0
             .head_object()
             .bucket(bucket)
             .key(key)
+            .set_version_id(version_id.map(str::to_owned))
             .checksum_mode(ChecksumMode::Enabled);
         match request.send().await {
             Ok(head) => Ok(Some(Object {
@@ -63,7 +77,9 @@ impl Objects for S3 {
                 digest: whole_object_digest(head.checksum_type(), head.checksum_sha256()),
             })),
             Err(error) => {
-                let fault = Fault::new(format!("s3:HeadObject of s3://{bucket}/{key}"), error);
+                let version = version_id.map_or_else(String::new, |id| format!(" version {id}"));
+                let operation = format!("s3:HeadObject of s3://{bucket}/{key}{version}");
+                let fault = Fault::new(operation, error);
                 if fault.is("NotFound") {
                     Ok(None)
                 } else {

@@ -75,6 +75,17 @@ pub enum Problem {
         /// The digest that the manifest names.
         expected: Digest,
     },
+    /// What was released before is gone, and the current object is no substitute.
+    Lost {
+        /// Its key.
+        key: String,
+        /// The S3 version that was released.
+        version_id: String,
+        /// The digest of the current object; None: there is none.
+        found: Option<Digest>,
+        /// The digest that the manifest names.
+        expected: Digest,
+    },
     /// The image isn't there.
     NoImage {
         /// The repository.
@@ -87,6 +98,25 @@ pub enum Problem {
         /// The repository.
         repository: String,
     },
+}
+
+impl Problem {
+    /// The same of a current object, where this version was looked for first
+    /// and is gone.
+    #[must_use]
+    pub(crate) fn without(self, pinned: &str, expected: &Digest) -> Self {
+        let (key, found) = match self {
+            Self::Missing { key, .. } => (key, None),
+            Self::Different { key, found, .. } => (key, Some(found)),
+            other => return other,
+        };
+        Self::Lost {
+            key,
+            version_id: pinned.to_owned(),
+            found,
+            expected: expected.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -112,6 +142,22 @@ impl fmt::Display for Problem {
                 write!(
                     f,
                     "{key} has digest {found}; expected {expected}: build and upload the bundle again"
+                )
+            }
+            Self::Lost {
+                key,
+                version_id,
+                found,
+                expected,
+            } => {
+                let now = found.as_ref().map_or_else(
+                    || "nothing is there now".to_owned(),
+                    |found| format!("what is there now has digest {found}"),
+                );
+                write!(
+                    f,
+                    "S3 version {version_id} of {key}, which was released before, is gone, and {now}; expected {expected}: \
+                     upload that very file again, or release a new version"
                 )
             }
             Self::NoImage { repository, digest } => {

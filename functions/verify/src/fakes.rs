@@ -8,19 +8,40 @@ use super::*;
 const BUNDLE_DIGEST: &str =
     "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
-/// An object: what S3 tells of it, and the digest of its content.
+/// A version of an object: what S3 tells of it, and the digest of its content.
 struct Stored {
     told: Object,
     content: Digest,
+}
+
+/// What the bucket has under a key.
+#[derive(Default)]
+struct Versions {
+    kept: Vec<Stored>,
+    is_deleted: bool,
+}
+
+impl Versions {
+    fn find(&self, version_id: Option<&str>) -> Option<&Stored> {
+        match version_id {
+            Some(_) => self
+                .kept
+                .iter()
+                .find(|stored| stored.told.version_id.as_deref() == version_id),
+            None if self.is_deleted => None,
+            None => self.kept.last(),
+        }
+    }
 }
 
 /// What AWS holds. Every operation can be made to fail once.
 #[derive(Default)]
 pub(super) struct World {
     manifests: RefCell<BTreeMap<String, Value>>,
-    objects: RefCell<BTreeMap<String, Stored>>,
+    objects: RefCell<BTreeMap<String, Versions>>,
+    attempts: RefCell<Vec<Release>>,
     promotions: RefCell<BTreeMap<String, Promotion>>,
-    pins: RefCell<Pins>,
+    pins: RefCell<Vec<(String, Pins)>>,
     entries: RefCell<Vec<(String, Kind, Value)>>,
     hashed: RefCell<Vec<String>>,
     at_once: Cell<usize>,
@@ -78,27 +99,57 @@ impl World {
         }
     }
 
-    fn put(&self, version: &str, key: &str) {
-        let content = Digest::of(key.as_bytes());
-        let told = Object {
-            version_id: Some(format!("v-{key}")),
-            digest: Some(content.clone()),
-        };
-        self.objects.borrow_mut().insert(
-            format!("storefront/{version}/{key}"),
-            Stored { told, content },
-        );
+    /// Notes the attempt that this promotion belongs to, as `intake` does.
+    pub(super) fn begin(&self, event: &str, environments: &[&str]) {
+        let Input {
+            promotion, bundle, ..
+        } = serde_json::from_str(event).expect("the input is understood");
+        let environments = environments.iter().map(|name| (*name).to_owned());
+        self.attempts.borrow_mut().push(Release {
+            application: promotion.application,
+            version: promotion.version,
+            bundle,
+            attempt: promotion.attempt,
+            environments: environments.collect(),
+            rollback: false,
+            execution_arn: "arn".into(),
+            requested_by: "ada".into(),
+            requested_at: Timestamp::UNIX_EPOCH,
+        });
     }
 
-    fn change(&self, key: &str, change: impl FnOnce(&mut Stored)) {
+    fn put(&self, version: &str, key: &str) {
+        let (place, name) = (format!("storefront/{version}/{key}"), format!("v-{key}"));
+        self.add(&place, name, Digest::of(key.as_bytes()));
+    }
+
+    fn add(&self, key: &str, version_id: String, content: Digest) {
+        let told = Object {
+            version_id: Some(version_id),
+            digest: Some(content.clone()),
+        };
+        let mut objects = self.objects.borrow_mut();
+        let there = objects.entry(key.to_owned()).or_default();
+        there.kept.push(Stored { told, content });
+        there.is_deleted = false;
+    }
+
+    fn at<T>(&self, key: &str, change: impl FnOnce(&mut Versions) -> T) -> T {
         change(
             self.objects
                 .borrow_mut()
                 .get_mut(key)
                 .expect("the object is there"),
-        );
+        )
     }
 
+    fn change(&self, key: &str, change: impl FnOnce(&mut Stored)) {
+        self.at(key, |versions| {
+            change(versions.kept.last_mut().expect("a version"));
+        });
+    }
+
+    /// As if it had never been there.
     pub(super) fn remove(&self, key: &str) {
         self.objects
             .borrow_mut()
@@ -106,11 +157,19 @@ impl World {
             .expect("the object was there");
     }
 
+    /// Somebody puts another content under the key: version `v2`.
     pub(super) fn replace(&self, key: &str, content: &[u8]) {
-        self.change(key, |stored| {
-            stored.content = Digest::of(content);
-            stored.told.digest = Some(Digest::of(content));
-        });
+        self.add(key, "v2".to_owned(), Digest::of(content));
+    }
+
+    /// Somebody deletes it: S3 puts a marker over its versions.
+    pub(super) fn delete(&self, key: &str) {
+        self.at(key, |versions| versions.is_deleted = true);
+    }
+
+    /// S3 forgets its oldest version.
+    pub(super) fn expire(&self, key: &str) {
+        self.at(key, |versions| drop(versions.kept.remove(0)));
     }
 
     pub(super) fn forget_digest(&self, key: &str) {
@@ -128,8 +187,12 @@ impl World {
         self.failing.set(operation);
     }
 
+    /// What was pinned last.
     pub(super) fn pins(&self) -> Pins {
-        self.pins.borrow().clone()
+        let pins = self.pins.borrow();
+        pins.last()
+            .map(|(_, pins)| pins.clone())
+            .unwrap_or_default()
     }
 
     pub(super) fn entries(&self) -> Vec<(String, Kind, Value)> {
@@ -168,10 +231,28 @@ impl Promotions for &World {
         Ok(there.execution_arn == promotion.execution_arn && there.outcome.is_none())
     }
 
-    async fn pin(&self, _: &PromotionId, pins: &Pins) -> Result<(), StoreError> {
+    async fn pin(&self, id: &PromotionId, pins: &Pins) -> Result<(), StoreError> {
         self.call("pin")?;
-        self.pins.replace(pins.clone());
+        self.pins.borrow_mut().push((id.to_string(), pins.clone()));
         Ok(())
+    }
+
+    async fn attempts(&self, id: &PromotionId) -> Result<Vec<Release>, StoreError> {
+        self.call("attempts")?;
+        let attempts = self.attempts.borrow();
+        let ours = attempts
+            .iter()
+            .filter(|attempt| attempt.version == id.version);
+        Ok(ours.cloned().collect())
+    }
+
+    async fn pins(&self, id: &PromotionId) -> Result<Option<Pins>, StoreError> {
+        self.call("pins")?;
+        let pins = self.pins.borrow();
+        let of = pins
+            .iter()
+            .rfind(|(promotion, _)| *promotion == id.to_string());
+        Ok(of.map(|(_, pins)| pins.clone()))
     }
 }
 
@@ -202,7 +283,12 @@ impl Bundles for &World {
 }
 
 impl Objects for &World {
-    async fn find(&self, _: &str, key: &str) -> Result<Option<Object>, Fault> {
+    async fn find(
+        &self,
+        _: &str,
+        key: &str,
+        version_id: Option<&str>,
+    ) -> Result<Option<Object>, Fault> {
         self.call("find")?;
         self.at_once.set(self.at_once.get() + 1);
         self.most_at_once
@@ -214,6 +300,7 @@ impl Objects for &World {
             .objects
             .borrow()
             .get(key)
+            .and_then(|versions| versions.find(version_id))
             .map(|stored| stored.told.clone()))
     }
 
@@ -221,7 +308,9 @@ impl Objects for &World {
         self.hashed
             .borrow_mut()
             .push(format!("{key}?versionId={version_id}"));
-        Ok(self.objects.borrow()[key].content.clone())
+        let objects = self.objects.borrow();
+        let stored = objects[key].find(Some(version_id)).expect("a version");
+        Ok(stored.content.clone())
     }
 }
 

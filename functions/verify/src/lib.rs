@@ -1,7 +1,8 @@
 //! Proves that a bundle is what its manifest says, and pins it.
 //!
 //! Decides: whether every artifact is there with the digest that the manifest
-//! names, and which S3 version of it the promotion will use. Opens the
+//! names, and which S3 version of it the promotion will use: the one that an
+//! earlier promotion of the bundle used, or else the current one. Opens the
 //! promotion's record.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
@@ -11,6 +12,7 @@
 pub mod aws;
 mod error;
 mod image;
+mod pins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -25,10 +27,11 @@ use sluice_domain::manifest::Manifest;
 use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
 use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
-use sluice_platform::store::StoreError;
+use sluice_platform::store::{Release, StoreError};
 
 pub use error::{Error, Problem};
 pub use image::Repository;
+pub use pins::Pins;
 
 /// How many artifacts are looked at side by side. Hashing streams, so this
 /// bounds memory too.
@@ -55,13 +58,10 @@ pub struct Output {
     pub images: usize,
 }
 
-/// The S3 VersionIds of a bundle's files, by the key that the manifest uses.
-pub type Pins = BTreeMap<String, String>;
-
-/// An object as it stands now.
+/// A version of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
-    /// Its version; None in a bucket without versioning.
+    /// Its name; None in a bucket without versioning.
     pub version_id: Option<String>,
     /// Its SHA-256, where S3 computed it over the whole object.
     pub digest: Option<Digest>,
@@ -75,6 +75,12 @@ pub trait Promotions {
 
     /// Writes the pins. Safe to repeat.
     fn pin(&self, id: &PromotionId, pins: &Pins) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// The attempts at releasing what this promotion promotes, in order. Reads only.
+    fn attempts(&self, id: &PromotionId) -> impl Future<Output = Result<Vec<Release>, StoreError>>;
+
+    /// What a promotion pinned, if it got that far. Reads only.
+    fn pins(&self, id: &PromotionId) -> impl Future<Output = Result<Option<Pins>, StoreError>>;
 }
 
 /// Manifests in S3.
@@ -85,8 +91,14 @@ pub trait Bundles {
 
 /// Objects in S3.
 pub trait Objects {
-    /// The current version of an object, or None if there is none. Reads only.
-    fn find(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Option<Object>, Fault>>;
+    /// This version of an object, or the current one where none is named; None
+    /// if there is none. Reads only.
+    fn find(
+        &self,
+        bucket: &str,
+        key: &str,
+        version_id: Option<&str>,
+    ) -> impl Future<Output = Result<Option<Object>, Fault>>;
 
     /// Computes the digest of this version from its content. Reads only.
     fn hash(
@@ -165,7 +177,8 @@ impl<P: Promotions, B: Bundles, O: Objects, I: Images, L: Record> Verify<P, B, O
         }
         let manifest = self.bundles.manifest(&bundle).await?;
         check_subject(&id, &bundle, &manifest)?;
-        let (pins, images) = self.check(&bundle, &manifest).await?;
+        let earlier = self.earlier_pins(&id, &bundle).await?;
+        let (pins, images) = self.check(&bundle, &manifest, &earlier).await?;
         self.promotions.pin(&id, &pins).await?;
 
         let output = Output {
@@ -190,9 +203,25 @@ impl<P: Promotions, B: Bundles, O: Objects, I: Images, L: Record> Verify<P, B, O
         Ok(output)
     }
 
+    /// What was pinned when this bundle was promoted before; nothing if it never was.
+    async fn earlier_pins(&self, id: &PromotionId, bundle: &BundleRef) -> Result<Pins, StoreError> {
+        let attempts = self.promotions.attempts(id).await?;
+        for earlier in pins::promotions_of(bundle, &attempts) {
+            if let Some(pins) = self.promotions.pins(&earlier).await? {
+                return Ok(pins);
+            }
+        }
+        Ok(Pins::new())
+    }
+
     /// Looks at everything that the manifest names, so that all problems are
     /// told at once.
-    async fn check(&self, bundle: &BundleRef, manifest: &Manifest) -> Result<(Pins, usize), Error> {
+    async fn check(
+        &self,
+        bundle: &BundleRef,
+        manifest: &Manifest,
+        earlier: &Pins,
+    ) -> Result<(Pins, usize), Error> {
         // Functions may share a file; the manifest allows that only with one digest.
         let artifacts: BTreeMap<String, Digest> = manifest
             .artifacts()
@@ -205,7 +234,7 @@ impl<P: Promotions, B: Bundles, O: Objects, I: Images, L: Record> Verify<P, B, O
             .map(|image| (image.repository.as_str(), &image.digest))
             .collect();
         let artifacts: Vec<Result<Found<(String, String)>, Fault>> = stream::iter(artifacts)
-            .map(|(key, digest)| self.check_artifact(bundle, key, digest))
+            .map(|(key, digest)| self.check_artifact(bundle, key, digest, earlier))
             .buffered(AT_ONCE)
             .collect()
             .await;
@@ -235,39 +264,59 @@ impl<P: Promotions, B: Bundles, O: Objects, I: Images, L: Record> Verify<P, B, O
         }
     }
 
+    /// The version that was pinned before, or else the current one: the digest
+    /// makes either the same file.
     async fn check_artifact(
         &self,
         bundle: &BundleRef,
         relative: String,
         expected: Digest,
+        earlier: &Pins,
     ) -> Result<Found<(String, String)>, Fault> {
-        let (bucket, key) = (&bundle.bucket, bundle.key_of(&relative));
-        let Some(object) = self.objects.find(bucket, &key).await? else {
-            return Ok(Err(Problem::Missing {
-                bucket: bucket.clone(),
-                key,
-            }));
+        let key = bundle.key_of(&relative);
+        let look = |version| self.look(&bundle.bucket, &key, version, &expected);
+        let pinned = earlier.get(&relative);
+        if let Some(pinned) = pinned
+            && let Ok(version_id) = look(Some(pinned)).await?
+        {
+            return Ok(Ok((relative, version_id)));
+        }
+        Ok(match (look(None).await?, pinned) {
+            (Ok(version_id), _) => Ok((relative, version_id)),
+            (Err(problem), None) => Err(problem),
+            (Err(problem), Some(pinned)) => Err(problem.without(pinned, &expected)),
+        })
+    }
+
+    /// The version of an object that is this file, if it is.
+    async fn look(
+        &self,
+        bucket: &str,
+        key: &str,
+        version_id: Option<&str>,
+        expected: &Digest,
+    ) -> Result<Found<String>, Fault> {
+        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        let Some(object) = self.objects.find(&bucket, &key, version_id).await? else {
+            return Ok(Err(Problem::Missing { bucket, key }));
         };
         // "null" is what S3 calls the version of an object that was put before
         // versioning was turned on: it can be overwritten.
         let Some(version_id) = object.version_id.filter(|version| version != "null") else {
-            return Ok(Err(Problem::Unversioned {
-                bucket: bucket.clone(),
-                key,
-            }));
+            return Ok(Err(Problem::Unversioned { bucket, key }));
         };
         let found = match object.digest {
             Some(digest) => digest,
-            None => self.objects.hash(bucket, &key, &version_id).await?,
+            None => self.objects.hash(&bucket, &key, &version_id).await?,
         };
-        if found != expected {
-            return Ok(Err(Problem::Different {
-                key,
-                found,
-                expected,
-            }));
+        if found == *expected {
+            return Ok(Ok(version_id));
         }
-        Ok(Ok((relative, version_id)))
+        Ok(Err(Problem::Different {
+            key,
+            found,
+            expected: expected.clone(),
+        }))
     }
 
     async fn check_image(&self, repository: &str, digest: &Digest) -> Result<Found<()>, Fault> {

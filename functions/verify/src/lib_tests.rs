@@ -3,6 +3,8 @@ use sluice_platform::lambda::Named as _;
 
 use super::*;
 
+#[path = "earlier_tests.rs"]
+mod earlier;
 #[path = "fakes.rs"]
 mod fakes;
 
@@ -249,8 +251,11 @@ async fn several_artifacts_are_looked_at_side_by_side_but_never_more_than_the_bo
 
 #[tokio::test]
 async fn a_failed_call_is_told_as_such_and_not_as_a_problem_of_the_bundle() {
-    for operation in ["open", "manifest", "find", "pin", "record"] {
+    for operation in [
+        "open", "manifest", "attempts", "pins", "find", "pin", "record",
+    ] {
         let world = World::with_release("1.1.0");
+        world.begin(BUNDLE, &["dev"]);
         world.fail_next(operation);
         let error = hand(&world, BUNDLE).await.expect_err("the call failed");
         assert_eq!(error.name(), "Throttled", "{operation}");

@@ -55,6 +55,12 @@ impl Build {
         &self.bundle.manifest.version
     }
 
+    /// The key of one of its files in the bucket.
+    #[must_use]
+    pub fn key(&self, file: &str) -> String {
+        format!("{}/{file}", Uploader::folder(&self.bundle))
+    }
+
     pub(super) fn zip(&self, function: &str) -> Vec<u8> {
         self.bundle.files[&format!("{function}.zip")].clone()
     }
@@ -147,6 +153,20 @@ impl World {
             .await
             .unwrap_or_else(|error| panic!("putting {key}: {error:?}"));
         put.version_id().unwrap_or_default().to_owned()
+    }
+
+    /// Deletes an object of the bucket: S3 keeps its versions under a marker.
+    ///
+    /// # Panics
+    /// When S3 refuses.
+    pub async fn delete(&self, key: &str) {
+        aws_sdk_s3::Client::new(&self.config)
+            .delete_object()
+            .bucket(self.bucket())
+            .key(key)
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("deleting {key}: {error:?}"));
     }
 
     /// The event that S3 sends for an object of the bucket.

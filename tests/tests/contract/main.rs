@@ -8,6 +8,7 @@ mod flow;
 mod functions;
 mod layout;
 mod machines;
+mod partitions;
 mod payloads;
 mod permissions;
 mod resources;

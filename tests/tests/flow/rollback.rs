@@ -1,26 +1,24 @@
 //! Taking an earlier version back on purpose.
 
 use serde_json::json;
+use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::Outcome;
 use sluice_tests::World;
+use sluice_tests::world::{Build, Ended, healthy};
+
+const FUNCTIONS: [&str; 2] = ["api", "worker"];
 
 #[tokio::test]
 #[ignore = "needs the engine: make test"]
 async fn an_earlier_version_is_taken_back_only_where_and_when_it_is_asked_for() {
     let world = World::new().await;
-    let first = world.healthy("1.0.0", &["api", "worker"]);
+    let first = world.healthy("1.0.0", &FUNCTIONS);
     let order = |order: u32| json!({ "order": order });
     world.environment("dev", &first, order(1)).await;
     world.environment("prod", &first, order(2)).await;
-    let old = world.healthy("1.1.0", &["api", "worker"]);
-    let new = world.healthy("1.2.0", &["api", "worker"]);
-    for build in [&old, &new] {
-        world.upload(build).await;
-        let id = world.promotion("prod", &build.version().to_string());
-        world.ended(&id).await.is(Outcome::Promoted);
-        let release = world.attempts(&build.version().to_string()).await.remove(0);
-        world.execution_ended(&release.execution_arn).await;
-    }
+    let old = world.healthy("1.1.0", &FUNCTIONS);
+    let new = world.healthy("1.2.0", &FUNCTIONS);
+    released(&world, &[&old, &new]).await;
     let refused = world.ask("1.1.0", json!({ "again": true })).await;
     assert_eq!(refused.expect_err("released").name, "AlreadyReleased");
 
@@ -30,12 +28,70 @@ async fn an_earlier_version_is_taken_back_only_where_and_when_it_is_asked_for() 
     let ended = world.ended(&world.attempt("prod", "1.1.0", 2)).await;
     ended.is(Outcome::Promoted);
     for (environment, version) in [("dev", "1.2.0"), ("prod", "1.1.0")] {
-        for function in old.functions() {
-            let alias = format!("{}:live", world.function(environment, function));
-            let answer = world.invoke_function(&alias, &json!({})).await;
-            let serves = &answer.expect("an answer")["version"];
-            assert_eq!(serves, version, "{function} in {environment}");
-        }
+        serves(&world, environment, version).await;
         world.unlocked(environment, &old).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_bundle_that_was_overwritten_since_is_taken_back_as_it_was_released() {
+    let world = World::new().await;
+    let first = world.healthy("1.0.0", &FUNCTIONS);
+    world.environment("prod", &first, json!({})).await;
+    let old = world.healthy("1.1.0", &FUNCTIONS);
+    let new = world.healthy("1.2.0", &FUNCTIONS);
+    released(&world, &[&old, &new]).await;
+
+    // Somebody builds 1.1.0 once more, of other code, and tidies up after that.
+    let other = FUNCTIONS.map(|function| (function, healthy("9.9.9")));
+    let rebuilt = world.build("1.1.0", &other, json!({}));
+    world.upload(&rebuilt).await;
+    let chain = world.release_chain("1.1.0");
+    let refused = world
+        .wait("the refusal of the upload", async || {
+            let entries = world.ledger(&chain).await;
+            let mut events = entries.into_iter().map(|entry| entry.event);
+            events.find(|event| event.kind == Kind::ReleaseRefused)
+        })
+        .await;
+    assert_eq!(refused.facts["error"], "VersionTaken", "{refused:?}");
+    world.delete(&old.key("worker.zip")).await;
+
+    let started = world.ask("1.1.0", json!({ "rollback": true })).await;
+    let started = started.expect("it starts");
+    let message = started["message"].as_str().unwrap_or_default();
+    let expected = format!(
+        "is not what attempt 1 released: found one with digest {}",
+        rebuilt.bundle.digest()
+    );
+    assert!(message.contains(&expected), "{message}");
+    let ended = world.ended(&world.attempt("prod", "1.1.0", 2)).await;
+    ended.is(Outcome::Promoted);
+    serves(&world, "prod", "1.1.0").await;
+    let before = world.ended(&world.promotion("prod", "1.1.0")).await;
+    let pins = |ended: &Ended| ended.entry(Kind::BundleVerified).event.facts["pins"].clone();
+    assert_eq!(pins(&ended), pins(&before));
+}
+
+/// Releases these builds, one after the other.
+async fn released(world: &World, builds: &[&Build]) {
+    for build in builds {
+        world.upload(build).await;
+        let version = build.version().to_string();
+        let ended = world.ended(&world.promotion("prod", &version)).await;
+        ended.is(Outcome::Promoted);
+        let release = world.attempts(&version).await.remove(0);
+        world.execution_ended(&release.execution_arn).await;
+    }
+}
+
+/// Checks which version's code answers callers.
+async fn serves(world: &World, environment: &str, version: &str) {
+    for function in FUNCTIONS {
+        let alias = format!("{}:live", world.function(environment, function));
+        let answer = world.invoke_function(&alias, &json!({})).await;
+        let found = &answer.expect("an answer")["version"];
+        assert_eq!(found, version, "{function} in {environment}");
     }
 }
