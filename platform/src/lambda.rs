@@ -5,6 +5,7 @@ use std::future::Future;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
 use crate::fault::Fault;
@@ -26,8 +27,8 @@ pub fn fault_name(fault: &Fault) -> &'static str {
     }
 }
 
-/// Serves a handler until the runtime ends the process. An error is logged
-/// here, once, and answered under its name.
+/// Serves a handler until the runtime ends the process. An error is logged,
+/// once, and answered under its name.
 ///
 /// # Errors
 /// When the runtime API can't be reached.
@@ -41,18 +42,38 @@ where
 {
     init_logging();
     let handler = &handler;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<serde_json::Value>| async move {
-        let request_id = event.context.request_id;
-        let input = serde_json::from_value(event.payload).map_err(|error| {
-            tracing::error!(%request_id, %error, name = "InvalidInput", "the input was not understood");
-            Diagnostic { error_type: "InvalidInput".to_owned(), error_message: format!("the input was not understood: {error}") }
-        })?;
-        Box::pin(handler(input)).await.map_err(|error| {
-            tracing::error!(%request_id, %error, name = error.name(), "failed");
-            Diagnostic { error_type: error.name().to_owned(), error_message: error.to_string() }
-        })
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        answer(handler, event).await
     }))
     .await
+}
+
+/// What a handler answers to an event. An error is logged here, once.
+pub(crate) async fn answer<I, O, E, F, Fut>(
+    handler: &F,
+    event: LambdaEvent<Value>,
+) -> Result<O, Diagnostic>
+where
+    I: DeserializeOwned,
+    E: Named,
+    F: Fn(I) -> Fut,
+    Fut: Future<Output = Result<O, E>>,
+{
+    let request_id = event.context.request_id;
+    let input = serde_json::from_value(event.payload).map_err(|error| {
+        tracing::error!(%request_id, %error, name = "InvalidInput", "the input was not understood");
+        Diagnostic {
+            error_type: "InvalidInput".to_owned(),
+            error_message: format!("the input was not understood: {error}"),
+        }
+    })?;
+    Box::pin(handler(input)).await.map_err(|error| {
+        tracing::error!(%request_id, %error, name = error.name(), "failed");
+        Diagnostic {
+            error_type: error.name().to_owned(),
+            error_message: error.to_string(),
+        }
+    })
 }
 
 /// JSON lines for CloudWatch Logs, without times (Lambda adds its own). The

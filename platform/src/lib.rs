@@ -1,6 +1,6 @@
 //! What every Sluice function shares: AWS clients, the Lambda loop with its
-//! log format and error names, and typed access to the state table, the
-//! ledger, settings and bundles.
+//! log format and error names, tasks that wait for a token, and typed access to
+//! the state table, the ledger, settings and bundles.
 //!
 //! Environment variables: `SLUICE_STATE_TABLE` (feature `store`),
 //! `SLUICE_RECORD_FUNCTION` (feature `ledger`), `SLUICE_LOG` (a
@@ -20,3 +20,5 @@ pub mod ledger;
 pub mod settings;
 #[cfg(feature = "store")]
 pub mod store;
+#[cfg(feature = "task")]
+pub mod task;

@@ -1,8 +1,8 @@
-//! The ports on AWS: state table, bundles and settings through the platform;
-//! SNS and Step Functions here.
+//! The ports on AWS: state table, bundles, settings and waiting tasks through
+//! the platform; SNS here.
 
 use aws_config::SdkConfig;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluice_domain::approval::{Request, State, Vote};
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
@@ -15,9 +15,10 @@ use sluice_platform::lambda::{MissingVariable, variable};
 use sluice_platform::ledger::Ledger;
 use sluice_platform::settings::SettingsReader;
 use sluice_platform::store::{OpenRequest, Part, Store, TaskToken};
+use sluice_platform::task::{Resumed, Tasks};
 
 use crate::{
-    Ballot, Environments, Error, Ids, Machine, Message, People, Record, Requests, Resumed, Subjects,
+    Ballot, Environments, Error, Ids, Machine, Message, People, Record, Requests, Subjects,
 };
 
 /// All ports on AWS.
@@ -27,7 +28,7 @@ pub struct Aws {
     settings: SettingsReader,
     ledger: Ledger,
     sns: aws_sdk_sns::Client,
-    sfn: aws_sdk_sfn::Client,
+    tasks: Tasks,
     topic: String,
 }
 
@@ -43,7 +44,7 @@ impl Aws {
             settings: SettingsReader::new(config),
             ledger: Ledger::from_env(config, "approval")?,
             sns: aws_sdk_sns::Client::new(config),
-            sfn: aws_sdk_sfn::Client::new(config),
+            tasks: Tasks::new(config),
             topic: variable("SLUICE_TOPIC")?,
         })
     }
@@ -81,8 +82,11 @@ impl Ids for Aws {
     }
 
     async fn note(&self, id: &PromotionId, request: &str) -> Result<String, Error> {
-        self.store.put_part(id, Part::Approval, &request).await?;
-        Ok(self.store.required_part(id, Part::Approval).await?)
+        let request = request.to_owned();
+        Ok(self
+            .store
+            .put_part_once(id, Part::Approval, &request)
+            .await?)
     }
 }
 
@@ -156,26 +160,8 @@ impl People for Aws {
 impl Machine for Aws {
     async fn resume(&self, token: &TaskToken) -> Result<Resumed, Fault> {
         // What was decided is read from the record, not from here.
-        let output = r#"{"approval":"decided"}"#;
-        match self
-            .sfn
-            .send_task_success()
-            .task_token(&token.0)
-            .output(output)
-            .send()
-            .await
-        {
-            Ok(_) => Ok(Resumed::Resumed),
-            Err(error) => {
-                let fault = Fault::new("states:SendTaskSuccess of an approval", error);
-                let nobody = ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"];
-                if nobody.iter().any(|code| fault.is(code)) {
-                    Ok(Resumed::NobodyWaits)
-                } else {
-                    Err(fault)
-                }
-            }
-        }
+        let output = json!({ "approval": "decided" });
+        self.tasks.succeed(token, &output).await
     }
 }
 

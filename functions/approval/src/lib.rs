@@ -29,6 +29,7 @@ use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
 use sluice_domain::settings::{ApprovalPolicy, Settings};
 use sluice_platform::fault::Fault;
 use sluice_platform::store::{OpenRequest, StoreError, TaskToken};
+use sluice_platform::task::Resumed;
 
 pub use error::Error;
 pub use message::Message;
@@ -81,16 +82,6 @@ pub enum Output {
     },
 }
 
-/// What resuming a state machine met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resumed {
-    /// It goes on.
-    Resumed,
-    /// Nobody waits under this token any more: it was resumed before, timed out
-    /// or was stopped. The record says what was decided.
-    NobodyWaits,
-}
-
 /// What a request is about. Reads only.
 pub trait Subjects {
     /// The promotion.
@@ -117,7 +108,8 @@ pub trait Ids {
     /// The id of this promotion's request, if it has one. Reads only.
     fn known(&self, id: &PromotionId) -> impl Future<Output = Result<Option<String>, Error>>;
 
-    /// Notes an id and answers the one that holds. Safe to repeat.
+    /// Notes an id unless there is one, and answers the one that holds. Safe to
+    /// repeat, and by two at once: the first stays.
     fn note(&self, id: &PromotionId, request: &str) -> impl Future<Output = Result<String, Error>>;
 }
 

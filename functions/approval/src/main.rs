@@ -3,7 +3,7 @@
 use approval::Approval;
 use approval::aws::Aws;
 use jiff::Timestamp;
-use sluice_platform::{aws, lambda};
+use sluice_platform::{aws, task};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -12,5 +12,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         ports: Aws::from_env(&config)?,
     };
     // Boxed: the compiler gives up on futures that nest as deeply as the SDK's.
-    lambda::serve(|input| Box::pin(approval.handle(input, Timestamp::now()))).await
+    task::serve(&config, |input| {
+        Box::pin(approval.handle(input, Timestamp::now()))
+    })
+    .await
 }

@@ -19,10 +19,11 @@ use sluice_platform::lambda::MissingVariable;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::settings::SettingsReader;
 use sluice_platform::store::{OpenRequest, Part, Release, Store, StoreError, TaskToken, Ticket};
+use sluice_platform::task::{Resumed, Tasks};
 
 use crate::Error;
 use crate::ports::{
-    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Promotions, Record, Resumed,
+    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Promotions, Record,
 };
 
 /// Everything `guard` works on.
@@ -33,7 +34,7 @@ pub struct Aws {
     bundles: BundleReader,
     settings: SettingsReader,
     lambda: aws_sdk_lambda::Client,
-    executions: aws_sdk_sfn::Client,
+    tasks: Tasks,
 }
 
 impl Aws {
@@ -49,7 +50,7 @@ impl Aws {
             bundles: BundleReader::new(config),
             settings: SettingsReader::new(config),
             lambda: aws_sdk_lambda::Client::new(config),
-            executions: aws_sdk_sfn::Client::new(config),
+            tasks: Tasks::new(config),
         })
     }
 
@@ -277,43 +278,14 @@ impl Line for Aws {
     }
 }
 
-/// What Step Functions answers when nobody waits under a token.
-fn nobody_waits(fault: Fault) -> Result<Resumed, Fault> {
-    let gone = ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"]
-        .iter()
-        .any(|code| fault.is(code));
-    if gone {
-        Ok(Resumed::NobodyWaits)
-    } else {
-        Err(fault)
-    }
-}
-
 impl Executions for Aws {
     async fn resume(&self, token: &TaskToken, generation: Generation) -> Result<Resumed, Fault> {
-        let output = json!({ "generation": generation }).to_string();
-        let request = self
-            .executions
-            .send_task_success()
-            .task_token(&token.0)
-            .output(output);
-        match request.send().await {
-            Ok(_) => Ok(Resumed::Resumed),
-            Err(error) => nobody_waits(Fault::new("states:SendTaskSuccess", error)),
-        }
+        let output = json!({ "generation": generation });
+        self.tasks.succeed(token, &output).await
     }
 
     async fn supersede(&self, token: &TaskToken, by: &PromotionId) -> Result<Resumed, Fault> {
-        let request = self
-            .executions
-            .send_task_failure()
-            .task_token(&token.0)
-            .error("Superseded")
-            .cause(by.to_string());
-        match request.send().await {
-            Ok(_) => Ok(Resumed::Resumed),
-            Err(error) => nobody_waits(Fault::new("states:SendTaskFailure", error)),
-        }
+        self.tasks.fail(token, "Superseded", &by.to_string()).await
     }
 }
 

@@ -4,8 +4,9 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use jiff::Timestamp;
@@ -22,12 +23,17 @@ use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
 use sluice_platform::settings::SettingsError;
 use sluice_platform::store::{OpenRequest, StoreError, TaskToken, Ticket};
+use sluice_platform::task::Resumed;
 
-use crate::ports::{Approvals, Bundles, Environments, Lookup, Promotions, Resumed};
+use crate::ports::{Approvals, Bundles, Environments, Lookup, Promotions};
 use crate::{Error, Guard};
 
 #[path = "fakes/line.rs"]
 mod line;
+#[path = "fakes/turns.rs"]
+mod turns;
+
+pub(crate) use turns::Touch;
 
 /// What there is.
 #[derive(Clone, Default)]
@@ -55,9 +61,11 @@ pub(crate) struct State {
     pub(crate) waits: BTreeSet<String>,
     /// What was said to those who waited, in order.
     pub(crate) signals: Vec<String>,
-    pub(crate) entries: Vec<(PromotionId, Kind, String, Value)>,
+    pub(crate) entries: Vec<(PromotionId, Kind, String, Rc<Value>)>,
     /// What does not work.
     pub(crate) broken: Option<&'static str>,
+    /// What whoever was polled last touches next.
+    next: Option<Touch>,
 }
 
 /// Everything `guard` works on, in memory.
@@ -243,26 +251,8 @@ impl World {
         let entries = state.entries.iter();
         entries
             .filter(|entry| entry.0 == id(version) && entry.1 == kind)
-            .map(|entry| entry.3.clone())
+            .map(|entry| Value::clone(&entry.3))
             .collect()
-    }
-
-    /// Others may act here.
-    async fn turn(&self, operation: &str) -> Result<(), Fault> {
-        let mut waited = false;
-        poll_fn(|_| {
-            if waited {
-                Poll::Ready(())
-            } else {
-                waited = true;
-                Poll::Pending
-            }
-        })
-        .await;
-        if self.0.borrow().broken == Some(operation) {
-            return Err(Fault::other(operation, "broken"));
-        }
-        Ok(())
     }
 
     fn found(&self, id: &PromotionId) -> Result<(Promotion, Generation), StoreError> {
@@ -292,7 +282,8 @@ fn read_settings(json: &Value) -> Result<Settings, SettingsError> {
 
 impl Promotions for World {
     async fn promotion(&self, id: &PromotionId) -> Result<(Promotion, Generation), StoreError> {
-        self.turn("promotion").await?;
+        let touch = Touch::Reads(format!("promotion {id}"));
+        self.turn_for("promotion", touch).await?;
         self.found(id)
     }
 
@@ -313,29 +304,32 @@ impl Promotions for World {
     }
 
     async fn plan_of(&self, id: &PromotionId) -> Result<Plan, StoreError> {
-        self.turn("plan_of").await?;
+        let touch = Touch::Reads(format!("plan {id}"));
+        self.turn_for("plan_of", touch).await?;
         let found = self.0.borrow().plans.get(id).cloned();
         found.ok_or_else(|| StoreError::Missing(format!("part#plan of {id}")))
     }
 
     async fn keep_plan(&self, id: &PromotionId, plan: &Plan) -> Result<(), StoreError> {
-        self.turn("keep_plan").await?;
+        let touch = Touch::Writes(format!("plan {id}"));
+        self.turn_for("keep_plan", touch).await?;
         self.0.borrow_mut().plans.insert(id.clone(), plan.clone());
         Ok(())
     }
 
     async fn is_rollback(&self, id: &PromotionId) -> Result<bool, StoreError> {
-        self.turn("is_rollback").await?;
+        self.turn_for("is_rollback", Touch::Nothing).await?;
         Ok(self.0.borrow().rollbacks.contains(id))
     }
 
     async fn environment_before(&self, _: &PromotionId) -> Result<Option<String>, StoreError> {
-        self.turn("environment_before").await?;
+        self.turn_for("environment_before", Touch::Nothing).await?;
         Ok(self.0.borrow().before.clone())
     }
 
     async fn fence(&self, id: &PromotionId) -> Result<Generation, StoreError> {
-        self.turn("fence").await?;
+        let touch = Touch::Writes(format!("promotion {id}"));
+        self.turn_for("fence", touch).await?;
         let mut state = self.0.borrow_mut();
         let (_, generation) = state.promotions.get_mut(id).unwrap();
         generation.0 += 1;
@@ -349,7 +343,8 @@ impl Promotions for World {
         reason: &str,
         now: Timestamp,
     ) -> Result<Promotion, StoreError> {
-        self.turn("end").await?;
+        let subject = format!("promotion {id}");
+        self.turn_for("end", Touch::Reads(subject.clone())).await?;
         let (mut promotion, generation) = self.found(id)?;
         match promotion.outcome {
             Some(there) if there != Outcome::Stranded || outcome == Outcome::Stranded => {
@@ -360,7 +355,7 @@ impl Promotions for World {
         promotion.outcome = Some(outcome);
         promotion.reason = Some(reason.to_owned());
         promotion.closed_at = Some(now);
-        self.turn("end").await?;
+        self.turn_for("end", Touch::Writes(subject)).await?;
         if self.found(id)?.1 != generation {
             let promotion = id.clone();
             return Err(StoreError::Fenced {
@@ -374,7 +369,8 @@ impl Promotions for World {
     }
 
     async fn settle(&self, id: &PromotionId) -> Result<(), StoreError> {
-        self.turn("settle").await?;
+        let touch = Touch::Writes(format!("settled {id}"));
+        self.turn_for("settle", touch).await?;
         self.0.borrow_mut().settled.insert(id.clone());
         Ok(())
     }
@@ -382,7 +378,7 @@ impl Promotions for World {
 
 impl Bundles for World {
     async fn manifest(&self, bundle: &BundleRef) -> Result<Manifest, Error> {
-        self.turn("manifest").await?;
+        self.turn_for("manifest", Touch::Nothing).await?;
         let bytes = self.0.borrow().bundles[&bundle.version_id].clone();
         let found = Digest::of(&bytes);
         if found != bundle.digest {
@@ -400,7 +396,7 @@ impl Bundles for World {
 
 impl Environments for World {
     async fn settings(&self, _: &PromotionId) -> Result<Settings, Error> {
-        self.turn("settings").await?;
+        self.turn_for("settings", Touch::Nothing).await?;
         Ok(read_settings(&self.0.borrow().settings)?)
     }
 }
@@ -412,7 +408,7 @@ impl Lookup for World {
         _: &PromotionId,
         target: &Target,
     ) -> Result<Option<Observed>, Fault> {
-        self.turn("look").await?;
+        self.turn_for("look", Touch::Nothing).await?;
         Ok(self.0.borrow().functions.get(&target.name).cloned())
     }
 }
@@ -422,7 +418,7 @@ impl Approvals for World {
         &self,
         id: &PromotionId,
     ) -> Result<Option<(OpenRequest, Vec<Vote>)>, StoreError> {
-        self.turn("approval").await?;
+        self.turn_for("approval", Touch::Nothing).await?;
         Ok(self.0.borrow().approvals.get(id).cloned())
     }
 }

@@ -25,7 +25,7 @@ use sluice_platform::store::TaskToken;
 pub(crate) use close::Ending;
 pub use error::Error;
 pub use ports::{
-    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Promotions, Record, Resumed,
+    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Promotions, Record,
 };
 
 /// What is asked of this function.

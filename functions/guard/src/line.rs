@@ -7,8 +7,9 @@ use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Outcome, PromotionId};
 use sluice_domain::settings::QueuePolicy;
 use sluice_platform::store::{StoreError, TaskToken, Ticket};
+use sluice_platform::task::Resumed;
 
-use crate::{Error, Guard, Output, Ports, Resumed};
+use crate::{Error, Guard, Output, Ports};
 
 impl<P: Ports> Guard<P> {
     /// Joins the line, then tries to be served, after those ahead. In this

@@ -3,7 +3,7 @@
 use guard::Guard;
 use guard::aws::Aws;
 use jiff::Timestamp;
-use sluice_platform::{aws, lambda};
+use sluice_platform::{aws, task};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -11,5 +11,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let guard = Guard {
         ports: Aws::from_env(&config)?,
     };
-    lambda::serve(|input| guard.handle(input, Timestamp::now())).await
+    task::serve(&config, |input| guard.handle(input, Timestamp::now())).await
 }

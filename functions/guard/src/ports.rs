@@ -10,6 +10,7 @@ use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, Promot
 use sluice_domain::settings::{Role, Settings, Target};
 use sluice_platform::fault::Fault;
 use sluice_platform::store::{OpenRequest, StoreError, TaskToken, Ticket};
+use sluice_platform::task::Resumed;
 
 use crate::Error;
 
@@ -121,15 +122,6 @@ pub trait Line {
 
     /// Takes a promotion out of the line. Safe to repeat.
     fn leave(&self, ticket: &Ticket) -> impl Future<Output = Result<(), StoreError>>;
-}
-
-/// What resuming an execution met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resumed {
-    /// It goes on.
-    Resumed,
-    /// Nobody waits under this token any more.
-    NobodyWaits,
 }
 
 /// Executions that wait for their turn.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use sluice_platform::task::TRIED_AGAIN;
 use sluice_tests::machine::{all_states, items, strings};
 use sluice_tests::{expect_none, files, folders, repository, state_machines, text};
 
@@ -25,21 +26,11 @@ fn names(function: &str) -> BTreeSet<String> {
     found
 }
 
-/// What a source lets a waiting task fail with: the name that follows
-/// `send_task_failure()`.
+/// What a source lets a waiting task fail with: the name in `.fail(token, "…"`.
 fn failures_in(source: &str) -> Vec<String> {
-    let calls = source.split("send_task_failure()").skip(1);
-    calls
-        .filter_map(|call| {
-            Some(
-                call.split_once(".error(\"")?
-                    .1
-                    .split_once('"')?
-                    .0
-                    .to_owned(),
-            )
-        })
-        .collect()
+    let calls = source.split(".fail(").skip(1);
+    let names = calls.filter_map(|call| call.split_once(')')?.0.split('"').nth(1));
+    names.map(str::to_owned).collect()
 }
 
 fn names_in(source: &str) -> BTreeSet<String> {
@@ -116,6 +107,31 @@ fn every_name_that_a_state_machine_knows_is_said_by_the_function_it_calls() {
         }
     }
     expect_none(problems);
+}
+
+/// Whoever refuses for good says so under the token, and leaves to the state
+/// machine what it tries again.
+#[test]
+fn a_function_that_a_task_waits_for_knows_its_token_and_what_is_tried_again() {
+    let machines = state_machines();
+    let waiting = all_states(&machines)
+        .into_iter()
+        .filter(|(_, state)| state.waits_for_a_token());
+    expect_none(waiting.filter_map(|(place, state)| {
+        let retried: BTreeSet<&str> = items(&state.body["Retry"])
+            .flat_map(|retrier| strings(&retrier["ErrorEquals"]))
+            .filter(|name| !name.starts_with("Lambda."))
+            .collect();
+        let token = &state.body["Arguments"]["Payload"]["task_token"];
+        let main = text(format!(
+            "functions/{}/src/main.rs",
+            function_of(state.calls())
+        ));
+        let agrees = retried == BTreeSet::from(TRIED_AGAIN)
+            && token == "{% $states.context.Task.Token %}"
+            && main.contains("task::serve(");
+        (!agrees).then(|| format!("{place} retries {retried:?}, and passes {token}"))
+    }));
 }
 
 /// An operator meets the name first, in an execution's history.

@@ -199,9 +199,8 @@ fn everything_read_from_a_result_is_answered() {
 fn is_sent_on_resuming(function: &str, field: &str) -> bool {
     let sources = files(format!("functions/{function}/src"), "rs");
     let mut adapters = sources.iter().map(text);
-    adapters.any(|text| {
-        text.contains("send_task_success") && text.contains(&format!("json!({{ \"{field}\":"))
-    })
+    adapters
+        .any(|text| text.contains(".succeed(") && text.contains(&format!("json!({{ \"{field}\":")))
 }
 
 #[test]

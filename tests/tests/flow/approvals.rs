@@ -6,6 +6,7 @@ use sluice_cli::error::{Error, Exit};
 use sluice_domain::approval::Choice;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Outcome, PromotionId};
+use sluice_platform::store::Part;
 use sluice_tests::World;
 use sluice_tests::world::Build;
 
@@ -106,6 +107,47 @@ async fn a_release_that_nobody_decides_about_expires() {
     untouched(&world, &build, &ended.kinds()).await;
     let again = world.ask("1.1.0", json!({ "again": true })).await;
     assert_eq!(again.expect("a new attempt")["attempt"], 2);
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_release_that_its_author_alone_could_approve_is_refused_at_once() {
+    let world = World::new().await;
+    let inbox = world.inbox().await;
+    let first = world.healthy("1.0.0", &["api", "worker"]);
+    // She writes every build here.
+    let grace = world.approver("grace", CODE).await;
+    let settings = json!({ "approval": { "approvers": [grace] } });
+    world.environment("prod", &first, settings).await;
+    let build = world.healthy("1.1.0", &["api", "worker"]);
+    world.upload(&build).await;
+
+    let ended = world.ended(&world.promotion("prod", "1.1.0")).await;
+    ended.is(Outcome::Refused);
+    let (_, told) = world.told(&inbox, "PromotionClosed").await;
+    for said in [ended.reason(), &told] {
+        assert!(said.contains("InvalidSettings: "), "{said}");
+        assert!(said.contains("could never be approved"), "{said}");
+    }
+    let kinds = ended.kinds();
+    assert!(!kinds.contains(&Kind::ApprovalRequested), "{kinds:?}");
+    untouched(&world, &build, &kinds).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_second_try_to_ask_at_the_same_time_asks_under_the_id_of_the_first() {
+    let (world, _, id) = waiting(600).await;
+    let first = world.asked(&id).await.request.id;
+    let late = "of the second".to_owned();
+    let store = &world.reader.store;
+    let holds = store.put_part_once(&id, Part::Approval, &late).await;
+    assert_eq!(holds.expect("the id that holds"), first);
+
+    vote(&world, &id, Choice::Reject, CODE)
+        .await
+        .expect("a vote");
+    world.ended(&id).await.is(Outcome::Rejected);
 }
 
 async fn untouched(world: &World, build: &Build, kinds: &[Kind]) {

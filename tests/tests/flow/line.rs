@@ -1,6 +1,7 @@
 //! One at a time: the line in front of the locks, freezes and new attempts.
 
 use serde_json::{Value, json};
+use sluice_cli::error::Exit;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Outcome, PromotionId};
 use sluice_tests::World;
@@ -109,6 +110,36 @@ async fn a_second_promotion_to_the_same_targets_waits_and_is_resumed() {
     let acquired = two.entry(Kind::TargetsAcquired);
     assert!(Some(acquired.at) >= one.promotion.closed_at, "{acquired:?}");
     world.settled("prod", &build, "3").await;
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_promotion_whose_targets_are_held_is_refused_where_settings_say_so() {
+    let (world, gate, one) = holding("refuse").await;
+    let inbox = world.inbox().await;
+    let build = world.healthy("1.2.0", &["api", "worker"]);
+    world.upload(&build).await;
+
+    let two = world.ended(&world.promotion("prod", "1.2.0")).await;
+    two.is(Outcome::Refused);
+    assert_eq!(Exit::of(Outcome::Refused) as u8, 6);
+    let refused = format!("is held by {one}");
+    let (_, told) = world.told(&inbox, "PromotionClosed").await;
+    for said in [two.reason(), &told] {
+        assert!(said.contains("TargetsBusy: "), "{said}");
+        assert!(said.contains(&refused), "{said}");
+    }
+    for function in build.functions() {
+        let alias = world.alias("prod", function).await.expect("an alias");
+        assert_eq!(alias.weights.get("2"), Some(&0.5), "{function}");
+        assert_eq!(world.versions("prod", function).await, ["1", "2"]);
+        let target = world.arn("prod", function);
+        let holder = world.reader.store.holder(&target).await;
+        assert_eq!(holder.expect("the lock"), Some(one.to_string()));
+    }
+    world.open(&gate).await;
+    world.ended(&one).await.is(Outcome::Promoted);
+    world.settled("prod", &build, "2").await;
 }
 
 #[tokio::test]

@@ -124,6 +124,18 @@ async fn an_artifact_with_another_digest_is_refused_with_both() {
     assert!(reason.contains(&found.to_string()), "{reason}");
 }
 
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn an_error_is_answered_also_where_nobody_waits_under_the_token() {
+    let world = World::new().await;
+    let id = world.promotion("prod", "1.1.0");
+    let acquire = json!({ "op": "acquire", "promotion": id, "task_token": "used" });
+    let refused = world.invoke("GuardFunction", &acquire).await;
+    let refused = refused.expect_err("it has no plan");
+    assert_eq!(refused.name, "NotFound");
+    assert!(refused.message.contains("plan"), "{}", refused.message);
+}
+
 /// Uploads a build, and checks that it is refused before anything is touched.
 async fn refused(world: &World, build: &Build) -> Ended {
     Uploader::new(&world.config, world.bucket())

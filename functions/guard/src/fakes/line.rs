@@ -1,24 +1,36 @@
 //! Locks, the line in front of them, who waits in it, and the ledger.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_platform::fault::Fault;
 use sluice_platform::store::{StoreError, TaskToken, Ticket};
+use sluice_platform::task::Resumed;
 
-use super::World;
-use crate::ports::{Executions, Line, Locks, Record, Resumed};
+use super::{Touch, World};
+use crate::ports::{Executions, Line, Locks, Record};
+
+const LOCKS: &str = "locks";
+const LINE: &str = "line";
+
+fn waits(token: &TaskToken) -> Touch {
+    Touch::Writes(format!("who waits under {}", token.0))
+}
 
 impl Locks for World {
     async fn lock(&self, id: &PromotionId, targets: &[String]) -> Result<(), StoreError> {
-        self.turn("lock").await?;
+        let touch = Touch::Writes(format!("targets of {id}"));
+        self.turn_for("lock", touch).await?;
         let noted = self.0.borrow().targets.get(id).cloned();
         let mut noted = noted.unwrap_or_default();
         let new = targets.iter().filter(|target| !noted.contains(target));
         let new: Vec<_> = new.cloned().collect();
         noted.extend(new);
         self.0.borrow_mut().targets.insert(id.clone(), noted);
-        self.turn("lock").await?;
+        self.turn_for("lock", Touch::Writes(LOCKS.to_owned()))
+            .await?;
         let mut state = self.0.borrow_mut();
         for target in targets {
             if let Some(holder) = state.locks.get(target).filter(|holder| *holder != id) {
@@ -34,10 +46,12 @@ impl Locks for World {
     }
 
     async fn unlock(&self, id: &PromotionId) -> Result<(), StoreError> {
-        self.turn("unlock").await?;
+        let touch = Touch::Reads(format!("targets of {id}"));
+        self.turn_for("unlock", touch).await?;
         let targets = self.0.borrow().targets.get(id).cloned().unwrap_or_default();
         for target in targets {
-            self.turn("unlock").await?;
+            let touch = Touch::Writes(LOCKS.to_owned());
+            self.turn_for("unlock", touch).await?;
             let mut state = self.0.borrow_mut();
             if state.locks.get(&target) == Some(id) {
                 state.locks.remove(&target);
@@ -49,7 +63,8 @@ impl Locks for World {
 
 impl Line for World {
     async fn join(&self, ticket: &Ticket) -> Result<(), StoreError> {
-        self.turn("join").await?;
+        self.turn_for("join", Touch::Writes(LINE.to_owned()))
+            .await?;
         let line = &mut self.0.borrow_mut().line;
         line.retain(|other| {
             (&other.promotion, other.queued_at) != (&ticket.promotion, ticket.queued_at)
@@ -60,12 +75,14 @@ impl Line for World {
     }
 
     async fn waiting(&self) -> Result<Vec<Ticket>, StoreError> {
-        self.turn("waiting").await?;
+        self.turn_for("waiting", Touch::Reads(LINE.to_owned()))
+            .await?;
         Ok(self.0.borrow().line.clone())
     }
 
     async fn leave(&self, ticket: &Ticket) -> Result<(), StoreError> {
-        self.turn("leave").await?;
+        self.turn_for("leave", Touch::Writes(LINE.to_owned()))
+            .await?;
         self.0.borrow_mut().line.retain(|other| {
             (&other.promotion, other.queued_at) != (&ticket.promotion, ticket.queued_at)
         });
@@ -75,13 +92,14 @@ impl Line for World {
 
 impl Executions for World {
     async fn resume(&self, token: &TaskToken, generation: Generation) -> Result<Resumed, Fault> {
-        self.turn("resume").await?;
-        self.turn(&format!("resume {}", token.0)).await?;
+        self.turn_for("resume", Touch::Nothing).await?;
+        let operation = format!("resume {}", token.0);
+        self.turn_for(&operation, waits(token)).await?;
         Ok(self.signal(token, format!("{} goes on at {generation}", token.0)))
     }
 
     async fn supersede(&self, token: &TaskToken, by: &PromotionId) -> Result<Resumed, Fault> {
-        self.turn("supersede").await?;
+        self.turn_for("supersede", waits(token)).await?;
         let said = format!("{} is superseded by {}", token.0, by.version);
         Ok(self.signal(token, said))
     }
@@ -95,13 +113,14 @@ impl Record for World {
         key: &str,
         facts: Value,
     ) -> Result<(), Fault> {
-        self.turn("record").await?;
+        let touch = Touch::Writes(format!("ledger of {id}"));
+        self.turn_for("record", touch).await?;
         let entries = &mut self.0.borrow_mut().entries;
-        let same = |entry: &(PromotionId, Kind, String, Value)| {
+        let same = |entry: &(PromotionId, Kind, String, Rc<Value>)| {
             entry.0 == *id && entry.1 == kind && entry.2 == key
         };
         if !entries.iter().any(same) {
-            entries.push((id.clone(), kind, key.to_owned(), facts));
+            entries.push((id.clone(), kind, key.to_owned(), facts.into()));
         }
         Ok(())
     }
