@@ -3,7 +3,8 @@
 //! What lives here: the documents people write ([`manifest`], [`settings`]),
 //! the records Sluice keeps ([`promotion`], [`plan`], [`journal`],
 //! [`approval`], [`ledger`]) and every decision that can be made from data
-//! alone ([`judge`], [`alias`], [`naming`]).
+//! alone ([`judge`], [`alias`], [`naming`]), with the statistics under them
+//! ([`stats`], [`sequential`]).
 //!
 //! What never does: I/O, async, clocks, environment variables, AWS types.
 //! Time comes in as data ([`jiff::Timestamp`]), so that every decision can be
@@ -20,5 +21,6 @@ pub mod manifest;
 pub mod naming;
 pub mod plan;
 pub mod promotion;
+pub mod sequential;
 pub mod settings;
 pub mod stats;
