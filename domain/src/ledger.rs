@@ -38,6 +38,8 @@ pub enum Kind {
     TrafficShifted,
     /// The judge spoke.
     VerdictReached,
+    /// A limit was exceeded that people are told of, and that fails nothing.
+    LimitExceeded,
     /// The point of no return was passed.
     Committed,
     /// The aliases were put back.

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Problem, check_name, check_range};
+pub use crate::judge::{JudgePolicy, OnInconclusive};
 
 /// How releases enter one environment of one application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -75,44 +76,6 @@ pub struct Step {
     pub weight: f64,
     /// How long the step is watched, in seconds. 0: not watched and not judged.
     pub bake_seconds: u64,
-}
-
-/// How a step is judged. See the README, "How the judge decides".
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct JudgePolicy {
-    /// The period of the metrics, in seconds: 1, 5, 10, 30 or a multiple of 60.
-    /// AWS's own Lambda metrics have 60.
-    pub period_seconds: u64,
-    /// How long metrics take to arrive, in seconds. The youngest data is left
-    /// out by this much, and the bake lasts longer by it.
-    pub lag_seconds: u64,
-    /// Invocations that the new version must have had before it can pass.
-    pub min_invocations: u64,
-    /// The share of failing invocations above which a version is unhealthy,
-    /// whatever the other one does (0.05 is 5 %).
-    pub max_error_rate: f64,
-    /// The rise of the failing share, against the version that serves beside
-    /// it, that must be excluded before a step passes (0.02 is two points).
-    pub max_error_increase: f64,
-    /// A rise this small is never a reason to roll back (0.005 is half a point).
-    pub tolerated_error_increase: f64,
-    /// Confidence of each step's verdict over all looks at it together.
-    pub confidence: f64,
-    /// How many seconds a step may be extended while the verdict is inconclusive.
-    pub extend_seconds: u64,
-    /// What happens when a step is still inconclusive at that limit.
-    pub on_inconclusive: OnInconclusive,
-}
-
-/// What to do when the data never sufficed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnInconclusive {
-    /// Take the new version out.
-    RollBack,
-    /// Go on all the same. For environments without real traffic.
-    Advance,
 }
 
 /// Who must say yes before a release enters.
@@ -203,22 +166,6 @@ fn default_steps() -> Vec<Step> {
     ]
 }
 
-impl Default for JudgePolicy {
-    fn default() -> Self {
-        Self {
-            period_seconds: 60,
-            lag_seconds: 120,
-            min_invocations: 100,
-            max_error_rate: 0.05,
-            max_error_increase: 0.02,
-            tolerated_error_increase: 0.005,
-            confidence: 0.99,
-            extend_seconds: 60 * 60,
-            on_inconclusive: OnInconclusive::RollBack,
-        }
-    }
-}
-
 /// Step Functions ends an execution at 25,000 events of history. One look of the
 /// judge takes nine of them; this leaves room for everything else.
 const MOST_LOOKS: u64 = 2500;
@@ -249,7 +196,7 @@ impl Document for Settings {
         }
         self.check_targets_are_used_once(problems);
         self.check_steps(problems);
-        self.judge.check(problems);
+        self.judge.check(LONGEST_BAKE, problems);
         if let Some(approval) = &self.approval {
             approval.check(problems);
         }
@@ -292,7 +239,9 @@ impl Settings {
             );
         }
         let watched = self.steps.iter().filter(|step| step.bake_seconds > 0);
-        let looks: u64 = watched.map(|step| self.judge.looks(step)).sum();
+        let looks: u64 = watched
+            .map(|step| self.judge.looks(step.bake_seconds))
+            .sum();
         if looks > MOST_LOOKS {
             problems.push(Problem::new(
                 "steps",
@@ -338,61 +287,6 @@ impl Target {
                 ),
             ));
         }
-    }
-}
-
-impl JudgePolicy {
-    /// How often a step is looked at, at most.
-    fn looks(&self, step: &Step) -> u64 {
-        let seconds = step
-            .bake_seconds
-            .saturating_add(self.lag_seconds)
-            .saturating_add(self.extend_seconds);
-        seconds.div_ceil(self.period_seconds.max(1))
-    }
-
-    fn check(&self, problems: &mut Vec<Problem>) {
-        if !matches!(self.period_seconds, 1 | 5 | 10 | 30)
-            && (self.period_seconds == 0 || !self.period_seconds.is_multiple_of(60))
-        {
-            problems.push(Problem::new(
-                "judge.period_seconds",
-                format!(
-                    "found {}; CloudWatch knows 1, 5, 10, 30 and multiples of 60",
-                    self.period_seconds
-                ),
-            ));
-        }
-        check_range("judge.lag_seconds", self.lag_seconds, 0, 3600, problems);
-        check_range(
-            "judge.max_error_rate",
-            self.max_error_rate,
-            0.0,
-            1.0,
-            problems,
-        );
-        check_range(
-            "judge.max_error_increase",
-            self.max_error_increase,
-            0.0001,
-            1.0,
-            problems,
-        );
-        check_range(
-            "judge.tolerated_error_increase",
-            self.tolerated_error_increase,
-            0.0,
-            self.max_error_increase,
-            problems,
-        );
-        check_range("judge.confidence", self.confidence, 0.8, 0.9999, problems);
-        check_range(
-            "judge.extend_seconds",
-            self.extend_seconds,
-            0,
-            LONGEST_BAKE,
-            problems,
-        );
     }
 }
 

@@ -1,16 +1,18 @@
 //! Metrics from CloudWatch, plan and journal from the state table.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
-    Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
+    AlarmType, Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy,
+    StateValue, StatusCode,
 };
 use jiff::Timestamp;
 use serde_json::Value;
 use sluice_domain::journal::Journal;
+use sluice_domain::judge::{AlarmState, MetricQuery};
 use sluice_domain::ledger::Kind;
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::PromotionId;
@@ -20,7 +22,7 @@ use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Store, StoreError};
 
-use crate::{Metrics, Query, Records, Series, Verdicts, Window};
+use crate::{Metrics, Records, Series, Verdicts, Window};
 
 /// GetMetricData takes at most this many queries a call.
 const QUERIES_PER_CALL: usize = 500;
@@ -37,26 +39,50 @@ impl CloudWatch {
 }
 
 impl Metrics for CloudWatch {
-    async fn sums(
+    async fn series(
         &self,
         role: Option<&Role>,
         id: &PromotionId,
-        queries: &[Query],
+        queries: &[MetricQuery],
         window: &Window,
     ) -> Result<Vec<Option<Series>>, Fault> {
         let client = self.0.of(role, id).await;
-        let mut sums = Vec::with_capacity(queries.len());
+        let mut series = Vec::with_capacity(queries.len());
         for chunk in queries.chunks(QUERIES_PER_CALL) {
-            sums.extend(ask(&client, chunk, window).await?);
+            series.extend(ask(&client, chunk, window).await?);
         }
-        Ok(sums)
+        Ok(series)
+    }
+
+    async fn alarms(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        names: &[String],
+    ) -> Result<BTreeMap<String, AlarmState>, Fault> {
+        let client = self.0.of(role, id).await;
+        let request = client
+            .describe_alarms()
+            .set_alarm_names(Some(names.to_vec()))
+            .alarm_types(AlarmType::MetricAlarm)
+            .alarm_types(AlarmType::CompositeAlarm);
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| Fault::new("cloudwatch:DescribeAlarms", error))?;
+        let metric = answer.metric_alarms().iter();
+        let metric = metric.map(|alarm| (alarm.alarm_name(), alarm.state_value()));
+        let composite = answer.composite_alarms().iter();
+        let composite = composite.map(|alarm| (alarm.alarm_name(), alarm.state_value()));
+        Ok(metric
+            .chain(composite)
+            .filter_map(|(name, state)| Some((name?.to_owned(), alarm_state(state?))))
+            .collect())
     }
 }
 
 /// One call, with all of its pages.
 async fn ask(
     client: &Client,
-    queries: &[Query],
+    queries: &[MetricQuery],
     window: &Window,
 ) -> Result<Vec<Option<Series>>, Fault> {
     let mut pages = client
@@ -86,26 +112,41 @@ async fn ask(
         .collect())
 }
 
-fn query(index: usize, query: &Query, window: &Window) -> MetricDataQuery {
-    let dimension = |name: &str, value: &str| Dimension::builder().name(name).value(value).build();
-    let metric = Metric::builder()
-        .namespace("AWS/Lambda")
-        .metric_name(query.metric)
-        .dimensions(dimension("FunctionName", &query.function_name))
-        .dimensions(dimension("Resource", &query.resource));
-    let metric = match &query.executed_version {
-        Some(version) => metric.dimensions(dimension("ExecutedVersion", version)),
-        None => metric,
-    };
-    let stat = MetricStat::builder()
-        .metric(metric.build())
-        .period(i32::try_from(window.period_seconds).unwrap_or(i32::MAX))
-        .stat("Sum")
-        .build();
-    MetricDataQuery::builder()
-        .id(query_id(index))
-        .metric_stat(stat)
-        .build()
+fn alarm_state(state: &StateValue) -> AlarmState {
+    match state {
+        StateValue::Alarm => AlarmState::Alarm,
+        StateValue::Ok => AlarmState::Ok,
+        _ => AlarmState::InsufficientData,
+    }
+}
+
+fn query(index: usize, query: &MetricQuery, window: &Window) -> MetricDataQuery {
+    let period = i32::try_from(window.period_seconds).unwrap_or(i32::MAX);
+    let asked = MetricDataQuery::builder().id(query_id(index));
+    match query {
+        MetricQuery::Expression { expression } => {
+            asked.expression(expression).period(period).build()
+        }
+        MetricQuery::Metric {
+            namespace,
+            metric,
+            dimensions,
+            statistic,
+        } => {
+            let dimensions = dimensions
+                .iter()
+                .map(|(name, value)| Dimension::builder().name(name).value(value).build());
+            let metric = Metric::builder()
+                .namespace(namespace)
+                .metric_name(metric)
+                .set_dimensions(Some(dimensions.collect()));
+            let stat = MetricStat::builder()
+                .metric(metric.build())
+                .period(period)
+                .stat(statistic);
+            asked.metric_stat(stat.build()).build()
+        }
+    }
 }
 
 /// CloudWatch wants a lower-case letter first.
@@ -171,11 +212,14 @@ impl Records for Table {
 }
 
 impl Verdicts for Ledger {
-    async fn record(&self, id: &PromotionId, key: &str, facts: Value) -> Result<u64, Fault> {
-        Ok(self
-            .append(id, Kind::VerdictReached, key, facts)
-            .await?
-            .sequence)
+    async fn record(
+        &self,
+        id: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> Result<u64, Fault> {
+        Ok(self.append(id, kind, key, facts).await?.sequence)
     }
 }
 
@@ -235,29 +279,31 @@ mod tests {
     }
 
     #[test]
-    fn a_query_without_a_version_has_two_dimensions() {
+    fn a_query_asks_for_its_metric_with_its_dimensions_or_for_its_expression() {
         let window = Window {
             start: Timestamp::UNIX_EPOCH,
             end: Timestamp::UNIX_EPOCH,
             period_seconds: 60,
         };
-        let mut asked = Query {
-            metric: "Errors",
-            function_name: "checkout".to_owned(),
-            resource: "checkout:live".to_owned(),
-            executed_version: None,
+        let asked = MetricQuery::Metric {
+            namespace: "AWS/Lambda".to_owned(),
+            metric: "Duration".to_owned(),
+            dimensions: [("FunctionName", "checkout"), ("ExecutedVersion", "4")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            statistic: "PR(:400)".to_owned(),
         };
-        let dimensions = |asked: &Query| {
-            let query = query(7, asked, &window);
-            let stat = query.metric_stat().expect("a metric");
-            (
-                query.id().map(str::to_owned),
-                stat.period(),
-                stat.metric().map_or(0, |metric| metric.dimensions().len()),
-            )
+        let built = query(7, &asked, &window);
+        let stat = built.metric_stat().expect("a metric");
+        let metric = stat.metric().expect("a metric");
+        assert_eq!(built.id(), Some("q7"));
+        assert_eq!((stat.period(), stat.stat()), (Some(60), Some("PR(:400)")));
+        assert_eq!(metric.dimensions().len(), 2);
+        let asked = MetricQuery::Expression {
+            expression: "SELECT MAX(Age) FROM Queues".to_owned(),
         };
-        assert_eq!(dimensions(&asked), (Some("q7".to_owned()), Some(60), 2));
-        asked.executed_version = Some("4".to_owned());
-        assert_eq!(dimensions(&asked).2, 3);
+        let built = query(0, &asked, &window);
+        assert_eq!(built.expression(), Some("SELECT MAX(Age) FROM Queues"));
+        assert_eq!((built.period(), built.metric_stat()), (Some(60), None));
     }
 }

@@ -11,13 +11,15 @@
 pub mod aws;
 mod measure;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_domain::journal::Journal;
-use sluice_domain::judge::{self, Next, Outcome};
+use sluice_domain::judge::{self, AlarmState, MetricQuery, Next, Outcome, Verdict};
+use sluice_domain::ledger::Kind;
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::{Role, Step};
@@ -25,7 +27,7 @@ use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::store::StoreError;
 
-pub use measure::{Counted, Queries, Query, Series, Window};
+pub use measure::{Before, Measurement, Series, Window};
 
 /// What the state machine asks.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -105,16 +107,24 @@ pub trait Records {
 
 /// Metrics of an environment's account.
 pub trait Metrics {
-    /// One series for each query, in their order: the sum per period within the
+    /// One series for each query, in their order: a value per period within the
     /// window, in the account that this role opens (None: this one). A series
     /// that may lack something is None. Reads only.
-    fn sums(
+    fn series(
         &self,
         role: Option<&Role>,
         id: &PromotionId,
-        queries: &[Query],
+        queries: &[MetricQuery],
         window: &Window,
     ) -> impl Future<Output = Result<Vec<Option<Series>>, Fault>>;
+
+    /// How these alarms stand, those that exist, in the same account. Reads only.
+    fn alarms(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        names: &[String],
+    ) -> impl Future<Output = Result<BTreeMap<String, AlarmState>, Fault>>;
 }
 
 /// The ledger.
@@ -124,6 +134,7 @@ pub trait Verdicts {
     fn record(
         &self,
         id: &PromotionId,
+        kind: Kind,
         key: &str,
         facts: Value,
     ) -> impl Future<Output = Result<u64, Fault>>;
@@ -156,15 +167,21 @@ impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
     pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
         let id = &input.promotion;
         let subject = self.subject(id).await?;
-        let queries = Queries::of(&subject.journal.functions, subject.step.weight);
-        if let Some(reason) = not_watched(&subject.step, &queries) {
+        let policy = &subject.plan.judge;
+        let before = self.before(id, &subject).await?;
+        let measurement = Measurement::of(
+            policy,
+            &subject.journal.functions,
+            subject.step.weight,
+            &before,
+        );
+        if let Some(reason) = not_watched(&subject.step, &measurement) {
             return self.pass_through(id, &subject, reason).await;
         }
-        let policy = &subject.plan.judge;
-        let window = queries.window(policy, subject.shifted_at, now);
-        let counted = self.count(id, &subject, &queries, &window).await?;
+        let window = measurement.window(subject.shifted_at, now);
+        let observed = self.observe(id, &subject, &measurement, &window).await?;
         let look = judge::look(policy, subject.shifted_at, now);
-        let verdict = judge::judge(policy, &counted.measured, look);
+        let verdict = judge::judge(policy, &observed, look);
         let next = judge::next(
             policy,
             &subject.step,
@@ -187,14 +204,18 @@ impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
             "outcome": verdict.outcome,
             "rule": verdict.rule,
             "functions": verdict.functions,
+            "signals": verdict.signals,
             "next": next,
             "wait_seconds": wait_seconds,
             "shifted_at": subject.shifted_at,
             "window": window,
-            "queries": queries.list(),
-            "missing": counted.missing,
+            "queries": measurement.queries(),
         });
-        let sequence = self.ledger.record(id, &key, facts).await?;
+        let sequence = self
+            .ledger
+            .record(id, Kind::VerdictReached, &key, facts)
+            .await?;
+        self.warn(id, &subject, &verdict).await?;
         Ok(Output {
             outcome: verdict.outcome,
             rule: verdict.rule,
@@ -202,6 +223,74 @@ impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
             wait_seconds,
             sequence,
         })
+    }
+
+    /// What was normal before the rollout, where a limit is a multiple of it.
+    async fn before(&self, id: &PromotionId, subject: &Subject) -> Result<Before, Error> {
+        let policy = &subject.plan.judge;
+        let asked = Before::queries(policy, &subject.journal.functions);
+        if asked.is_empty() || subject.step.bake_seconds == 0 {
+            return Ok(Before::default());
+        }
+        let begun_at = subject.journal.begun_at.unwrap_or(subject.shifted_at);
+        let window = Window::before(policy, begun_at);
+        let queries: Vec<MetricQuery> = asked.iter().map(|(_, query)| query.clone()).collect();
+        let role = subject.journal.role.as_ref();
+        let answers = self.metrics.series(role, id, &queries, &window).await?;
+        Ok(Before::of(&asked, &answers))
+    }
+
+    /// What was observed. A window without a whole period asks nobody.
+    async fn observe(
+        &self,
+        id: &PromotionId,
+        subject: &Subject,
+        measurement: &Measurement<'_>,
+        window: &Window,
+    ) -> Result<judge::Observed, Error> {
+        let role = subject.journal.role.as_ref();
+        let names: Vec<String> = subject
+            .plan
+            .judge
+            .alarms
+            .iter()
+            .map(|alarm| alarm.name.clone())
+            .collect();
+        let alarms = if names.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.metrics.alarms(role, id, &names).await?
+        };
+        let answers = if window.is_empty() {
+            vec![Some(Series::new()); measurement.queries().len()]
+        } else {
+            self.metrics
+                .series(role, id, measurement.queries(), window)
+                .await?
+        };
+        Ok(measurement.observe(&answers, window, &alarms))
+    }
+
+    /// Records what people should hear of: each limit once a step, however
+    /// many looks find it exceeded.
+    async fn warn(
+        &self,
+        id: &PromotionId,
+        subject: &Subject,
+        verdict: &Verdict,
+    ) -> Result<(), Error> {
+        for warning in verdict.warnings() {
+            let key = format!("{}/{warning}", subject.index);
+            let facts = json!({
+                "step": subject.index,
+                "weight": subject.step.weight,
+                "warning": warning,
+            });
+            self.ledger
+                .record(id, Kind::LimitExceeded, &key, facts)
+                .await?;
+        }
+        Ok(())
     }
 
     async fn subject(&self, id: &PromotionId) -> Result<Subject, Error> {
@@ -232,22 +321,6 @@ impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
         })
     }
 
-    /// What was counted. A window without a whole period asks nobody.
-    async fn count(
-        &self,
-        id: &PromotionId,
-        subject: &Subject,
-        queries: &Queries,
-        window: &Window,
-    ) -> Result<Counted, Error> {
-        if window.is_empty() {
-            return Ok(queries.count(&[]));
-        }
-        let role = subject.journal.role.as_ref();
-        let series = self.metrics.sums(role, id, queries.list(), window).await?;
-        Ok(queries.count(&series))
-    }
-
     /// Goes on without a judgement, and says why.
     async fn pass_through(
         &self,
@@ -265,7 +338,10 @@ impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
             "shifted_at": subject.shifted_at,
         });
         let key = format!("{}/unwatched", subject.index);
-        let sequence = self.ledger.record(id, &key, facts).await?;
+        let sequence = self
+            .ledger
+            .record(id, Kind::VerdictReached, &key, facts)
+            .await?;
         Ok(Output {
             outcome: Outcome::Pass,
             rule,
@@ -277,12 +353,11 @@ impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
 }
 
 /// Why a step is not judged, if it isn't.
-fn not_watched(step: &Step, queries: &Queries) -> Option<&'static str> {
+fn not_watched(step: &Step, measurement: &Measurement<'_>) -> Option<&'static str> {
     if step.bake_seconds == 0 {
         return Some("this step has no bake");
     }
-    queries
-        .list()
+    measurement
         .is_empty()
         .then_some("no function receives traffic on a new version at this step")
 }

@@ -28,7 +28,7 @@ impl Records for Record {
 }
 
 /// One request for metrics: what was asked, over which window, in which account.
-type Asked = (Vec<Query>, Window, Option<Role>);
+type Asked = (Vec<MetricQuery>, Window, Option<Role>);
 
 /// Ten invocations a second of each metric that has a failing share here, by
 /// `function version`. A share that is not a number: an incomplete answer.
@@ -38,14 +38,17 @@ struct Meter {
     asked: RefCell<Vec<Asked>>,
     /// How many of the youngest periods lack `Errors`.
     late_errors: usize,
+    /// Statistics of `Duration` in every period, by `function version statistic`.
+    durations: BTreeMap<&'static str, f64>,
+    alarms: BTreeMap<&'static str, AlarmState>,
 }
 
 impl Metrics for Meter {
-    async fn sums(
+    async fn series(
         &self,
         role: Option<&Role>,
         _: &PromotionId,
-        queries: &[Query],
+        queries: &[MetricQuery],
         window: &Window,
     ) -> Result<Vec<Option<Series>>, Fault> {
         self.asked
@@ -53,43 +56,85 @@ impl Metrics for Meter {
             .push((queries.to_vec(), window.clone(), role.cloned()));
         Ok(queries
             .iter()
-            .map(|query| self.series(query, window))
+            .map(|query| self.answer(query, window))
+            .collect())
+    }
+
+    async fn alarms(
+        &self,
+        _: Option<&Role>,
+        _: &PromotionId,
+        names: &[String],
+    ) -> Result<BTreeMap<String, AlarmState>, Fault> {
+        let known = names
+            .iter()
+            .filter_map(|name| self.alarms.get_key_value(name.as_str()));
+        Ok(known
+            .map(|(name, state)| ((*name).to_owned(), *state))
             .collect())
     }
 }
 
 impl Meter {
-    fn series(&self, query: &Query, window: &Window) -> Option<Series> {
-        let version = query.executed_version.as_deref().unwrap_or("*");
-        let name = format!("{} {version}", query.function_name);
+    fn answer(&self, query: &MetricQuery, window: &Window) -> Option<Series> {
+        let MetricQuery::Metric {
+            metric,
+            dimensions,
+            statistic,
+            ..
+        } = query
+        else {
+            return Some(Series::new());
+        };
+        let version = dimensions
+            .get("ExecutedVersion")
+            .map_or("*", String::as_str);
+        let name = format!("{} {version}", dimensions["FunctionName"]);
+        if metric == "Duration" {
+            let value = self.durations.get(format!("{name} {statistic}").as_str());
+            return Some(value.map_or_else(Series::new, |value| every(window, 0, *value)));
+        }
         let Some(share) = self.failing.get(name.as_str()) else {
             return Some(Series::new());
         };
         if share.is_nan() {
             return None;
         }
-        let is_errors = query.metric == "Errors";
-        let per_period = 10.0 * window.period_seconds as f64 * if is_errors { *share } else { 1.0 };
-        let seconds = (window.start.as_second()..window.end.as_second())
-            .step_by(window.period_seconds as usize);
-        let seconds: Vec<i64> = seconds.collect();
-        let late = if is_errors { self.late_errors } else { 0 };
-        let known = seconds.len() - late.min(seconds.len());
-        Some(
-            seconds
-                .into_iter()
-                .take(known)
-                .map(|second| (Timestamp::from_second(second).expect("time"), per_period))
-                .collect(),
-        )
+        let all = 10.0 * window.period_seconds as f64;
+        Some(match metric.as_str() {
+            "Invocations" => every(window, 0, all),
+            "Errors" => every(window, self.late_errors, all * share),
+            _ => Series::new(),
+        })
     }
 }
 
+/// A value for every period of a window but the last few.
+fn every(window: &Window, but: usize, value: f64) -> Series {
+    let seconds = (window.start.as_second()..window.end.as_second())
+        .step_by(usize::try_from(window.period_seconds).expect("a short period"));
+    let known = seconds.clone().count().saturating_sub(but);
+    let times = seconds
+        .take(known)
+        .map(|second| Timestamp::from_second(second).expect("time"));
+    times.map(|time| (time, value)).collect()
+}
+
 #[derive(Default)]
-struct Book(RefCell<Vec<(String, Value)>>);
+struct Book(RefCell<Vec<(String, Value)>>, RefCell<Vec<Value>>);
 
 impl Verdicts for Book {
-    async fn record(&self, _: &PromotionId, key: &str, facts: Value) -> Result<u64, Fault> {
+    async fn record(
+        &self,
+        _: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> Result<u64, Fault> {
+        if kind == Kind::LimitExceeded {
+            self.1.borrow_mut().push(facts);
+            return Ok(0);
+        }
         self.0.borrow_mut().push((key.to_owned(), facts));
         Ok(self.0.borrow().len() as u64)
     }
@@ -139,6 +184,7 @@ fn judge_of(
             .collect(),
         role: None,
         steps,
+        begun_at: None,
         step: Some(0),
         shifted_at: Some(shifted_at()),
         committed: false,
@@ -231,18 +277,18 @@ async fn an_answer_with_gaps_is_no_data_and_says_so() {
         look(&judge_beside, 720).await.outcome,
         Outcome::Inconclusive
     );
-    let missing = |judge: &Judge<Record, Meter, Book>| {
-        judge.ledger.0.borrow()[0].1["missing"]["checkout"].to_string()
+    let rule = |judge: &Judge<Record, Meter, Book>| {
+        judge.ledger.0.borrow()[0].1["functions"]["checkout"]["rule"].to_string()
     };
     assert!(
-        missing(&judge).contains("the new version's metrics"),
+        rule(&judge).contains("not answered in full"),
         "{}",
-        missing(&judge)
+        rule(&judge)
     );
     assert!(
-        missing(&judge_beside).contains("beside it"),
+        rule(&judge_beside).contains("nothing to compare with"),
         "{}",
-        missing(&judge_beside)
+        rule(&judge_beside)
     );
 }
 
@@ -277,19 +323,130 @@ async fn invocations_whose_errors_have_not_arrived_are_not_counted_as_healthy() 
 async fn the_window_is_whole_periods_that_have_arrived() {
     let judge = judge_of(&checkout(), &[]);
     look(&judge, 300).await;
-    let (queries, window, _) = judge.metrics.asked.borrow()[0].clone();
+    let asked = judge.metrics.asked.borrow().clone();
+    let (queries, window, _) = &asked[1];
     assert_eq!(window.start.to_string(), "2026-11-21T10:00:00Z");
     assert_eq!(window.end.to_string(), "2026-11-21T10:03:00Z");
-    assert_eq!(queries.len(), 4);
+    let asked_for: Vec<String> = queries.iter().map(shown).collect();
+    let expected = [
+        "Invocations Sum of shop-checkout:live 4",
+        "Errors Sum of shop-checkout:live 4",
+        "Invocations Sum of shop-checkout:live 3",
+        "Errors Sum of shop-checkout:live 3",
+        "Throttles Sum of shop-checkout:live *",
+        "Duration PR(:10000.000) of shop-checkout:live 4",
+        "Duration p99 of shop-checkout:live 4",
+        "Duration PR(:10000.000) of shop-checkout:live 3",
+        "Duration p99 of shop-checkout:live 3",
+    ];
+    assert_eq!(asked_for, expected);
+}
+
+#[tokio::test]
+async fn what_was_normal_is_read_from_the_hour_before_the_rollout() {
+    let mut judge = at_step(judge_of(&checkout(), &[]), 1);
+    judge.metrics.durations = [("shop-checkout * p95", 200.0)].into();
+    let begun_at = shifted_at() - SignedDuration::from_mins(30);
+    judge.records.journal.as_mut().expect("journal").begun_at = Some(begun_at);
+    look(&judge, 300).await;
+    let asked = judge.metrics.asked.borrow().clone();
+    let (queries, window, _) = &asked[0];
+    assert_eq!(window.start.to_string(), "2026-11-21T08:30:00Z");
+    assert_eq!(window.end.to_string(), "2026-11-21T09:30:00Z");
     assert_eq!(
-        (queries[1].metric, queries[1].resource.as_str()),
-        ("Errors", "shop-checkout:live")
+        queries.iter().map(shown).collect::<Vec<_>>(),
+        ["Duration p95 of shop-checkout:live *"]
     );
-    let versions: Vec<_> = queries
-        .iter()
-        .map(|query| query.executed_version.as_deref())
-        .collect();
-    assert_eq!(versions, [Some("4"), Some("4"), Some("3"), Some("3")]);
+    let then: Vec<String> = asked[1].0.iter().map(shown).collect();
+    let ranked = "Duration PR(:400.000) of shop-checkout:live 4".to_owned();
+    assert!(then.contains(&ranked), "{then:?}");
+}
+
+/// A slower new version: 90 % of its calls take no longer than the bound.
+fn slower() -> Judge<Record, Meter, Book> {
+    let healthy = [("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)];
+    let mut judge = judge_of(&checkout(), &healthy);
+    judge.metrics.durations = [
+        ("shop-checkout * p95", 200.0),
+        ("shop-checkout 4 p95", 480.0),
+        ("shop-checkout 3 p95", 190.0),
+        ("shop-checkout 4 p99", 900.0),
+        ("shop-checkout 3 p99", 400.0),
+        ("shop-checkout 4 PR(:400.000)", 85.0),
+        ("shop-checkout 3 PR(:400.000)", 99.0),
+        ("shop-checkout 4 PR(:10000.000)", 100.0),
+        ("shop-checkout 3 PR(:10000.000)", 100.0),
+    ]
+    .into();
+    judge
+}
+
+#[tokio::test]
+async fn a_version_that_is_twice_as_slow_as_before_is_rolled_back_by_counts() {
+    let output = look(&slower(), 300).await;
+    assert_eq!(output.next, Follows::RollBack);
+    assert!(
+        output.rule.contains("took longer than 400 ms"),
+        "{}",
+        output.rule
+    );
+}
+
+#[tokio::test]
+async fn where_calls_are_not_ranked_percentiles_decide_and_the_verdict_says_so() {
+    let mut judge = slower();
+    judge
+        .metrics
+        .durations
+        .retain(|name, _| !name.contains("PR("));
+    let output = look(&judge, 420).await;
+    assert_eq!(output.next, Follows::RollBack);
+    assert!(output.rule.contains("by percentiles"), "{}", output.rule);
+}
+
+#[tokio::test]
+async fn an_alarm_of_the_settings_vetoes() {
+    let healthy = [("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)];
+    let mut judge = judge_of(&checkout(), &healthy);
+    judge.metrics.alarms = [("orders", AlarmState::Alarm)].into();
+    judge.records.plan.judge.alarms = vec![sluice_domain::judge::AlarmVeto {
+        name: "orders".to_owned(),
+        dry_run: false,
+    }];
+    let output = look(&judge, 300).await;
+    assert_eq!(output.next, Follows::RollBack);
+    assert_eq!(output.rule, "alarm orders is in ALARM");
+}
+
+#[tokio::test]
+async fn a_limit_that_is_only_told_of_is_recorded_once_a_step() {
+    let both = [("shop-checkout 4", 0.03), ("shop-checkout 3", 0.03)];
+    let mut judge = judge_of(&checkout(), &both);
+    judge.records.plan.judge.errors.sustained = None;
+    look(&judge, 300).await;
+    let told = judge.ledger.1.borrow().clone();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["warning"], "checkout: errors above 1.00 %");
+}
+
+/// `metric statistic of resource version`.
+fn shown(query: &MetricQuery) -> String {
+    let MetricQuery::Metric {
+        metric,
+        dimensions,
+        statistic,
+        ..
+    } = query
+    else {
+        return String::new();
+    };
+    let version = dimensions
+        .get("ExecutedVersion")
+        .map_or("*", String::as_str);
+    format!(
+        "{metric} {statistic} of {} {version}",
+        dimensions["Resource"]
+    )
 }
 
 #[tokio::test]
@@ -303,20 +460,19 @@ async fn nobody_is_asked_before_the_first_period_can_have_arrived() {
         (output.outcome, output.next),
         (Outcome::Inconclusive, Follows::Bake)
     );
-    assert!(judge.metrics.asked.borrow().is_empty());
+    // Only what was normal before.
+    assert_eq!(judge.metrics.asked.borrow().len(), 1);
 }
 
 #[tokio::test]
 async fn at_one_hundred_percent_the_alias_is_judged_alone_from_after_the_shift() {
     let judge = at_step(judge_of(&checkout(), &[("shop-checkout *", 0.0)]), 2);
     assert_eq!(look(&judge, 720).await.next, Follows::Advance);
-    let (queries, window, _) = judge.metrics.asked.borrow()[0].clone();
-    assert_eq!(
-        queries
-            .iter()
-            .map(|query| query.executed_version.as_deref())
-            .collect::<Vec<_>>(),
-        [None, None]
+    let (queries, window, _) = judge.metrics.asked.borrow()[1].clone();
+    let asked_for: Vec<String> = queries.iter().map(shown).collect();
+    assert!(
+        asked_for.iter().all(|query| query.ends_with(" *")),
+        "{asked_for:?}"
     );
     assert_eq!(window.start.to_string(), "2026-11-21T10:01:00Z");
     assert!(judge.ledger.0.borrow()[0].1["functions"]["checkout"]["baseline"].is_null());
@@ -389,8 +545,7 @@ async fn functions_named_by_arn_are_measured_by_their_bare_name_in_their_account
     judge.records.journal.as_mut().expect("journal").role = Some(role.clone());
     look(&judge, 300).await;
     let (queries, _, asked_as) = judge.metrics.asked.borrow()[0].clone();
-    assert_eq!(queries[0].function_name, "shop-checkout");
-    assert_eq!(queries[0].resource, "shop-checkout:live");
+    assert_eq!(shown(&queries[0]), "Duration p95 of shop-checkout:live *");
     assert_eq!(asked_as, Some(role));
 }
 
@@ -422,7 +577,8 @@ async fn the_approved_policy_judges_and_each_look_is_recorded_under_its_own_key(
         (&facts["step"], &facts["weight"], &facts["look"]),
         (&json!(0), &json!(10.0), &json!(6))
     );
-    assert_eq!(facts["queries"][0]["function_name"], "shop-checkout");
+    let dimensions = &facts["queries"][0]["dimensions"];
+    assert_eq!(dimensions["FunctionName"], "shop-checkout");
     assert_eq!(facts["window"]["period_seconds"], 60);
 }
 

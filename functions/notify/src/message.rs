@@ -81,11 +81,15 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         ),
         Kind::TakenOver => plain(
             "taken over by the watchdog",
-            "No live execution owned this promotion any more; it is being put right.",
+            "Its execution, or its release, has ended and nobody answers for it: it is being put right.",
         ),
         Kind::Stranded => plain(
             "STRANDED",
             "Rolling back failed: a person must look. The locks stay and the watchdog keeps trying.",
+        ),
+        Kind::LimitExceeded => plain(
+            "warning",
+            "A limit that is only told of was exceeded. The rollout goes on.",
         ),
         Kind::PromotionClosed => Some(closed(&entry.event.facts["outcome"])),
         Kind::BundleVerified

@@ -45,6 +45,7 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
         self.records.save(id, input.generation, &journal).await?;
         self.move_group(input, &mut journal, &step).await?;
         journal.shifted_at = Some(now);
+        journal.begun_at.get_or_insert(now);
         self.records.save(id, input.generation, &journal).await?;
         self.record_shift(input, asked, &journal).await?;
         answer(&plan, asked).ok_or_else(|| out_of_step(None))
@@ -105,6 +106,7 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
             functions,
             role: plan.role.clone(),
             steps: plan.steps.clone(),
+            begun_at: None,
             step: None,
             shifted_at: None,
             committed: false,

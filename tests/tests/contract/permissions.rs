@@ -10,7 +10,8 @@ use sluice_tests::template::{
 use sluice_tests::{expect_none, state_machines, template, text};
 
 /// The actions for which AWS knows no resource that could be named.
-const WITHOUT_RESOURCE: [&str; 18] = [
+const WITHOUT_RESOURCE: [&str; 19] = [
+    "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "dynamodb:ListStreams",
     "logs:CreateLogDelivery",

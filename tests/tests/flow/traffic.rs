@@ -20,11 +20,9 @@ async fn a_version_that_fails_every_fifth_call_is_taken_back_in_its_first_step()
             "period_seconds": 1,
             "lag_seconds": 1,
             "min_invocations": 20,
-            "max_error_rate": 0.05,
-            "max_error_increase": 0.1,
-            "tolerated_error_increase": 0.005,
             "confidence": 0.95,
             "extend_seconds": 0,
+            "errors": { "max_increase": 0.1 },
         },
     });
     world.environment("prod", &first, settings).await;

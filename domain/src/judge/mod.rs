@@ -1,0 +1,294 @@
+//! The judge: pass, fail or inconclusive, from what two versions did that
+//! served side by side.
+//!
+//! A step is judged by *signals*. Some are shares of calls ([`share`]): those
+//! that failed, were throttled, or took too long; they are judged by counts,
+//! with tests that hold however often one looks. Others are values of a metric
+//! against a limit, or an alarm ([`value`]).
+//!
+//! - **fail** as soon as one signal knows of harm;
+//! - **pass** when enough was seen and every signal excludes the harm that it
+//!   stands for;
+//! - **inconclusive** otherwise. No data is inconclusive, never healthy.
+//!
+//! The chance that a harmless version fails a step is at most `1 - confidence`,
+//! over all looks, functions and signals together: each test gets its share of
+//! it (Bonferroni's inequality).
+
+mod follow;
+mod policy;
+pub mod share;
+pub mod value;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use follow::{Next, look, next};
+pub use policy::{
+    AlarmVeto, ErrorLimits, JudgePolicy, LatencyLimit, MetricLimit, MetricQuery, NoData,
+    OnInconclusive, Sustained, ThrottleLimits,
+};
+pub use share::{Block, Share, ShareRule, ShareSignal};
+pub use value::{AlarmSignal, AlarmState, ValueSignal};
+
+/// The signal that every function has: the share of invocations that failed.
+pub const ERRORS: &str = "errors";
+
+/// What the judge says.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Enough was seen, and harm is excluded.
+    Pass,
+    /// Neither is known yet.
+    Inconclusive,
+    /// Harm is known.
+    Fail,
+}
+
+/// What was observed of a step.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Observed {
+    /// Per function of the group.
+    pub functions: BTreeMap<String, Vec<Signal>>,
+    /// Of the environment: metrics and alarms.
+    pub environment: Vec<Signal>,
+}
+
+/// One thing that was observed, and what it is held against.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Signal {
+    /// A share of calls.
+    Share(ShareSignal),
+    /// Values of a metric.
+    Value(ValueSignal),
+    /// An alarm.
+    Alarm(AlarmSignal),
+}
+
+impl Signal {
+    fn judge(&self, policy: &JudgePolicy, alpha: &Alpha, look: u64) -> SignalVerdict {
+        match self {
+            Self::Share(signal) => share::judge(policy, signal, alpha.of(signal), look),
+            Self::Value(signal) => value::judge(signal),
+            Self::Alarm(signal) => value::judge_alarm(signal),
+        }
+    }
+}
+
+/// Invocations of one version, and how many of them failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// All invocations.
+    pub invocations: f64,
+    /// Those that ended in an error.
+    pub errors: f64,
+}
+
+impl From<Share> for Counts {
+    fn from(share: Share) -> Self {
+        Self {
+            invocations: share.total,
+            errors: share.bad,
+        }
+    }
+}
+
+/// The verdict on one signal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignalVerdict {
+    /// The signal: `errors`, `throttles`, `p95`, a metric's or an alarm's name.
+    pub name: String,
+    /// What it says.
+    pub outcome: Outcome,
+    /// Why, in a sentence with the numbers that decided.
+    pub rule: String,
+    /// What people should hear of although nothing fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+    /// It is shown, and counts for nothing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dry_run: bool,
+    /// The new version's calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Share>,
+    /// The calls of the version beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Share>,
+    /// The new version's share of bad calls less the other's (or its own
+    /// share, where nothing serves beside it); a metric's last value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<f64>,
+    /// Bounds of that effect, `[low, high]`, that hold over all looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
+}
+
+/// The verdict on one function: the worst of its signals, with the counts and
+/// the effect of its errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FunctionVerdict {
+    /// What the judge says.
+    pub outcome: Outcome,
+    /// Why, in a sentence with the numbers that decided.
+    pub rule: String,
+    /// The new version's counts.
+    pub canary: Counts,
+    /// The counts of the version beside it.
+    pub baseline: Option<Counts>,
+    /// The new version's failing share less the other's (or its own share,
+    /// where nothing serves beside it).
+    pub effect: f64,
+    /// Bounds of that effect, `[low, high]`, that hold over all looks.
+    pub interval: [f64; 2],
+    /// Each signal.
+    #[serde(default)]
+    pub signals: Vec<SignalVerdict>,
+}
+
+/// The verdict on a release group at one look.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The worst of all signals: one that fails fails all.
+    pub outcome: Outcome,
+    /// Why, in a sentence.
+    pub rule: String,
+    /// Per function.
+    pub functions: BTreeMap<String, FunctionVerdict>,
+    /// Metrics and alarms of the environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<SignalVerdict>,
+    /// Which look at this step this is, from 1.
+    pub look: u64,
+}
+
+impl Verdict {
+    /// What people should hear of although nothing fails.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let of_functions = self.functions.iter().flat_map(|(function, verdict)| {
+            let signals = verdict.signals.iter();
+            signals.filter_map(move |signal| Some((Some(function), signal.warning.as_ref()?)))
+        });
+        let of_group = self.signals.iter();
+        of_functions
+            .chain(of_group.filter_map(|signal| Some((None, signal.warning.as_ref()?))))
+            .map(|(function, warning)| match function {
+                Some(function) => format!("{function}: {warning}"),
+                None => warning.clone(),
+            })
+    }
+}
+
+/// Judges a release group at its `look`-th look at a step.
+#[must_use]
+pub fn judge(policy: &JudgePolicy, observed: &Observed, look: u64) -> Verdict {
+    let alpha = Alpha::new(policy, observed);
+    let judge = |signals: &[Signal]| -> Vec<SignalVerdict> {
+        let judged = signals.iter();
+        judged
+            .map(|signal| signal.judge(policy, &alpha, look))
+            .collect()
+    };
+    let functions: BTreeMap<String, FunctionVerdict> = observed
+        .functions
+        .iter()
+        .map(|(name, signals)| (name.clone(), function_verdict(judge(signals))))
+        .collect();
+    let signals = judge(&observed.environment);
+    let of_functions = functions
+        .iter()
+        .map(|(name, verdict)| (verdict.outcome, format!("{name}: {}", verdict.rule)));
+    let of_group = counting(&signals).map(|signal| (signal.outcome, signal.rule.clone()));
+    let (outcome, rule) = of_functions
+        .chain(of_group)
+        .reduce(worse)
+        .unwrap_or((Outcome::Inconclusive, "nothing was measured".to_owned()));
+    Verdict {
+        outcome,
+        rule,
+        functions,
+        signals,
+        look,
+    }
+}
+
+/// The one that is worse, and the first where they are equal.
+fn worse<T>(one: (Outcome, T), other: (Outcome, T)) -> (Outcome, T) {
+    if other.0 > one.0 { other } else { one }
+}
+
+/// The signals that count.
+fn counting(signals: &[SignalVerdict]) -> impl Iterator<Item = &SignalVerdict> {
+    signals.iter().filter(|signal| !signal.dry_run)
+}
+
+fn function_verdict(signals: Vec<SignalVerdict>) -> FunctionVerdict {
+    let (outcome, rule) = counting(&signals)
+        .map(|signal| (signal.outcome, signal.rule.clone()))
+        .reduce(worse)
+        .unwrap_or((Outcome::Inconclusive, "nothing was measured".to_owned()));
+    let errors = signals.iter().find(|signal| signal.name == ERRORS);
+    let share = |of: fn(&SignalVerdict) -> Option<Share>| errors.and_then(of).map(Counts::from);
+    FunctionVerdict {
+        outcome,
+        rule,
+        canary: share(|errors| errors.canary).unwrap_or_default(),
+        baseline: share(|errors| errors.baseline),
+        effect: errors.and_then(|errors| errors.effect).unwrap_or_default(),
+        interval: errors
+            .and_then(|errors| errors.interval)
+            .unwrap_or_default(),
+        signals,
+    }
+}
+
+/// How the permitted chance of a false alarm is shared out: half of it to the
+/// errors, which most harm shows in, the other half to all other signals.
+struct Alpha {
+    errors: f64,
+    others: f64,
+}
+
+impl Alpha {
+    fn new(policy: &JudgePolicy, observed: &Observed) -> Self {
+        let all = 1.0 - policy.confidence;
+        let shares = || {
+            let signals = observed.functions.values().flatten();
+            signals.filter_map(|signal| match signal {
+                Signal::Share(share) => Some(share),
+                Signal::Value(_) | Signal::Alarm(_) => None,
+            })
+        };
+        let errors = shares().filter(|share| share.name == ERRORS).count();
+        let others = shares().filter(|share| share.name != ERRORS && share.rule.can_fail());
+        let others = others.count();
+        let part = if others == 0 { all } else { all / 2.0 };
+        Self {
+            errors: part / errors.max(1) as f64,
+            others: part / others.max(1) as f64,
+        }
+    }
+
+    fn of(&self, signal: &ShareSignal) -> f64 {
+        if signal.name == ERRORS {
+            self.errors
+        } else {
+            self.others
+        }
+    }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,421 @@
+//! The settings' `judge`: how a step is judged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Problem, check_range};
+
+/// How a step is judged. See the README, "How the judge decides".
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct JudgePolicy {
+    /// The period of the metrics, in seconds: 1, 5, 10, 30 or a multiple of 60.
+    /// AWS's own Lambda metrics have 60.
+    pub period_seconds: u64,
+    /// How long metrics take to arrive, in seconds. The youngest data is left
+    /// out by this much, and the bake lasts longer by it. A call is counted in
+    /// the period it began, once it has ended: on AWS, this is the longest
+    /// time-out of the group's functions and two minutes.
+    pub lag_seconds: u64,
+    /// Confidence of each step's verdict, over all looks, functions and
+    /// signals together.
+    pub confidence: f64,
+    /// Invocations that the new version must have had before it can pass.
+    pub min_invocations: u64,
+    /// How many seconds a step may be extended while the verdict is inconclusive.
+    pub extend_seconds: u64,
+    /// What happens when a step is still inconclusive at that limit.
+    pub on_inconclusive: OnInconclusive,
+    /// How often one call may be counted, at most: 3 for functions that are
+    /// invoked asynchronously, which Lambda tries three times.
+    pub attempts: u32,
+    /// Invocations that ended in an error, time-outs included.
+    pub errors: ErrorLimits,
+    /// Calls refused for lack of concurrency, among all calls of the alias.
+    /// They never reach a version: there is nothing beside them to compare with.
+    pub throttles: ThrottleLimits,
+    /// How long invocations take.
+    pub latency: Vec<LatencyLimit>,
+    /// Other metrics, of CloudWatch.
+    pub metrics: Vec<MetricLimit>,
+    /// CloudWatch alarms, composite ones too: one in ALARM fails the step.
+    pub alarms: Vec<AlarmVeto>,
+}
+
+/// What to do when the data never sufficed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnInconclusive {
+    /// Take the new version out.
+    RollBack,
+    /// Go on all the same. For environments without real traffic.
+    Advance,
+}
+
+/// Limits on the share of invocations that failed. `null` takes a limit away.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ErrorLimits {
+    /// Known to be above this: people are told, and nothing else happens.
+    pub warn_above: Option<f64>,
+    /// Known to be above this: the step fails, whatever the other version does.
+    pub fail_above: Option<f64>,
+    /// A lower limit that fails the step when it is exceeded for a time.
+    pub sustained: Option<Sustained>,
+    /// The rise against the version beside it that must be excluded before a
+    /// step passes (0.02 is two points).
+    pub max_increase: f64,
+    /// A rise this small is never a reason to roll back (0.002 is a fifth of a point).
+    pub tolerated_increase: f64,
+}
+
+/// Limits on the share of calls that were throttled. `null` takes a limit away.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ThrottleLimits {
+    /// Known to be above this: people are told, and nothing else happens.
+    pub warn_above: Option<f64>,
+    /// Known to be above this: the step fails.
+    pub fail_above: Option<f64>,
+}
+
+/// A limit that has to be exceeded for a time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sustained {
+    /// The limit.
+    pub above: f64,
+    /// For how long, in seconds: every period within it is above, and together
+    /// they are known to be.
+    pub seconds: u64,
+}
+
+/// A limit on how long invocations take, in one percentile. It is judged by
+/// counts: p95 is above 400 ms when more than 5 % of the calls take longer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LatencyLimit {
+    /// The percentile: 95 for p95.
+    pub percentile: f64,
+    /// The limit in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above_ms: Option<f64>,
+    /// The limit as a multiple of the same percentile of the version before,
+    /// in the hour before the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above_ratio: Option<f64>,
+    /// For how long it has to be above, in seconds. 0: once it is known.
+    #[serde(default)]
+    pub seconds: u64,
+    /// Judged and shown, and never a reason for anything.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// A limit on a metric of CloudWatch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricLimit {
+    /// How verdicts call it.
+    pub name: String,
+    /// What is measured.
+    pub query: MetricQuery,
+    /// Above this the step fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_above: Option<f64>,
+    /// Below this the step fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_below: Option<f64>,
+    /// Above this people are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warn_above: Option<f64>,
+    /// Below this people are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warn_below: Option<f64>,
+    /// For how long it has to be so, in seconds. 0: one period.
+    #[serde(default)]
+    pub seconds: u64,
+    /// Judged and shown, and never a reason for anything.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// What no data means.
+    #[serde(default)]
+    pub no_data: NoData,
+}
+
+/// What is measured: a metric, or an expression over CloudWatch's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum MetricQuery {
+    /// A metric.
+    Metric {
+        /// Its namespace, such as `AWS/SQS`.
+        namespace: String,
+        /// Its name.
+        metric: String,
+        /// Its dimensions.
+        #[serde(default)]
+        dimensions: BTreeMap<String, String>,
+        /// Its statistic, such as `Sum`, `Maximum` or `p99`.
+        statistic: String,
+    },
+    /// A metric math or Metrics Insights expression that answers one series.
+    Expression {
+        /// The expression.
+        expression: String,
+    },
+}
+
+/// What no data means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoData {
+    /// Nothing is known: the step holds.
+    #[default]
+    Hold,
+    /// Nothing bad happened: for metrics that are only put when something did.
+    Fine,
+}
+
+/// An alarm that stops a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlarmVeto {
+    /// The alarm's name, in the functions' account and region.
+    pub name: String,
+    /// Looked at and shown, and never a reason for anything.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+impl Default for JudgePolicy {
+    fn default() -> Self {
+        Self {
+            period_seconds: 60,
+            lag_seconds: 120,
+            confidence: 0.99,
+            min_invocations: 100,
+            extend_seconds: 60 * 60,
+            on_inconclusive: OnInconclusive::RollBack,
+            attempts: 1,
+            errors: ErrorLimits::default(),
+            throttles: ThrottleLimits::default(),
+            latency: vec![
+                LatencyLimit {
+                    percentile: 95.0,
+                    above_ms: None,
+                    above_ratio: Some(2.0),
+                    seconds: 0,
+                    dry_run: false,
+                },
+                LatencyLimit {
+                    percentile: 99.0,
+                    above_ms: Some(10_000.0),
+                    above_ratio: None,
+                    seconds: 5 * 60,
+                    dry_run: false,
+                },
+            ],
+            metrics: Vec::new(),
+            alarms: Vec::new(),
+        }
+    }
+}
+
+impl Default for ErrorLimits {
+    fn default() -> Self {
+        Self {
+            warn_above: Some(0.01),
+            fail_above: Some(0.05),
+            sustained: Some(Sustained {
+                above: 0.01,
+                seconds: 5 * 60,
+            }),
+            max_increase: 0.02,
+            tolerated_increase: 0.002,
+        }
+    }
+}
+
+impl Default for ThrottleLimits {
+    fn default() -> Self {
+        Self {
+            warn_above: Some(0.01),
+            fail_above: None,
+        }
+    }
+}
+
+impl JudgePolicy {
+    /// How often a step of this bake is looked at, at most.
+    #[must_use]
+    pub fn looks(&self, bake_seconds: u64) -> u64 {
+        let seconds = bake_seconds
+            .saturating_add(self.lag_seconds)
+            .saturating_add(self.extend_seconds);
+        seconds.div_ceil(self.period_seconds.max(1))
+    }
+
+    /// Finds what is wrong with it.
+    pub(crate) fn check(&self, longest: u64, problems: &mut Vec<Problem>) {
+        if !matches!(self.period_seconds, 1 | 5 | 10 | 30)
+            && (self.period_seconds == 0 || !self.period_seconds.is_multiple_of(60))
+        {
+            let found = self.period_seconds;
+            problems.push(Problem::new(
+                "judge.period_seconds",
+                format!("found {found}; CloudWatch knows 1, 5, 10, 30 and multiples of 60"),
+            ));
+        }
+        check_range("judge.lag_seconds", self.lag_seconds, 0, 3600, problems);
+        check_range("judge.confidence", self.confidence, 0.8, 0.9999, problems);
+        check_range("judge.attempts", self.attempts, 1, 3, problems);
+        check_range(
+            "judge.extend_seconds",
+            self.extend_seconds,
+            0,
+            longest,
+            problems,
+        );
+        self.errors.check(problems);
+        check_share(
+            "judge.throttles.warn_above",
+            self.throttles.warn_above,
+            problems,
+        );
+        check_share(
+            "judge.throttles.fail_above",
+            self.throttles.fail_above,
+            problems,
+        );
+        for (index, limit) in self.latency.iter().enumerate() {
+            limit.check(&format!("judge.latency[{index}]"), problems);
+        }
+        let mut names = BTreeSet::new();
+        for (index, limit) in self.metrics.iter().enumerate() {
+            let path = format!("judge.metrics[{index}]");
+            limit.check(&path, problems);
+            if !names.insert(&limit.name) {
+                problems.push(Problem::new(
+                    format!("{path}.name"),
+                    format!(
+                        "found `{}`, which stands above; expected each name once",
+                        limit.name
+                    ),
+                ));
+            }
+        }
+        // DescribeAlarms takes at most 100 names.
+        check_range("judge.alarms", self.alarms.len(), 0, 100, problems);
+    }
+}
+
+impl ErrorLimits {
+    fn check(&self, problems: &mut Vec<Problem>) {
+        check_share("judge.errors.warn_above", self.warn_above, problems);
+        check_share("judge.errors.fail_above", self.fail_above, problems);
+        if let Some(sustained) = self.sustained {
+            check_share(
+                "judge.errors.sustained.above",
+                Some(sustained.above),
+                problems,
+            );
+            check_range(
+                "judge.errors.sustained.seconds",
+                sustained.seconds,
+                1,
+                86_400,
+                problems,
+            );
+        }
+        check_range(
+            "judge.errors.max_increase",
+            self.max_increase,
+            0.0001,
+            1.0,
+            problems,
+        );
+        check_range(
+            "judge.errors.tolerated_increase",
+            self.tolerated_increase,
+            0.0,
+            self.max_increase,
+            problems,
+        );
+    }
+}
+
+impl LatencyLimit {
+    fn check(&self, path: &str, problems: &mut Vec<Problem>) {
+        check_range(
+            &format!("{path}.percentile"),
+            self.percentile,
+            50.0,
+            99.99,
+            problems,
+        );
+        check_range(
+            &format!("{path}.seconds"),
+            self.seconds,
+            0,
+            86_400,
+            problems,
+        );
+        match (self.above_ms, self.above_ratio) {
+            (Some(limit), None) => {
+                check_range(&format!("{path}.above_ms"), limit, 0.1, 900_000.0, problems);
+            }
+            (None, Some(ratio)) => {
+                check_range(&format!("{path}.above_ratio"), ratio, 1.0, 1000.0, problems);
+            }
+            (one, _) => problems.push(Problem::new(
+                path,
+                format!(
+                    "found {}; expected one of `above_ms` and `above_ratio`",
+                    if one.is_some() { "both" } else { "no limit" }
+                ),
+            )),
+        }
+    }
+}
+
+impl MetricLimit {
+    fn check(&self, path: &str, problems: &mut Vec<Problem>) {
+        if self.name.trim().is_empty() {
+            problems.push(Problem::new(
+                format!("{path}.name"),
+                "found nothing; expected a name",
+            ));
+        }
+        check_range(
+            &format!("{path}.seconds"),
+            self.seconds,
+            0,
+            86_400,
+            problems,
+        );
+        let limits = [
+            self.fail_above,
+            self.fail_below,
+            self.warn_above,
+            self.warn_below,
+        ];
+        if limits.iter().all(Option::is_none) {
+            problems.push(Problem::new(
+                path,
+                "found no limit; expected `fail_above`, `fail_below`, `warn_above` or `warn_below`",
+            ));
+        }
+        if limits.iter().flatten().any(|limit| !limit.is_finite()) {
+            problems.push(Problem::new(path, "found a limit that is no number"));
+        }
+    }
+}
+
+fn check_share(path: &str, share: Option<f64>, problems: &mut Vec<Problem>) {
+    if let Some(share) = share {
+        check_range(path, share, 0.0, 1.0, problems);
+    }
+}

@@ -1,0 +1,368 @@
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use super::value::Limits;
+use super::*;
+use crate::settings::Step;
+
+const PERIOD: i64 = 60;
+
+fn at(minute: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute)
+}
+
+fn share(total: f64, bad: f64) -> Share {
+    Share { total, bad }
+}
+
+/// The errors of one function, minute by minute.
+fn errors(policy: &JudgePolicy, minutes: &[(Share, Option<Share>)]) -> Signal {
+    let blocks = minutes
+        .iter()
+        .zip(0..)
+        .map(|((canary, baseline), minute)| Block {
+            start: at(minute),
+            canary: *canary,
+            baseline: *baseline,
+        });
+    Signal::Share(ShareSignal {
+        name: ERRORS.to_owned(),
+        bad: "failed".to_owned(),
+        rule: ShareRule::of_errors(&policy.errors),
+        blocks: Some(blocks.collect()),
+        is_beside: minutes.iter().any(|(_, baseline)| baseline.is_some()),
+        until: at(minutes.len() as i64),
+    })
+}
+
+fn observed(signals: Vec<Signal>) -> Observed {
+    Observed {
+        functions: BTreeMap::from([("api".to_owned(), signals)]),
+        environment: Vec::new(),
+    }
+}
+
+/// The verdict on errors that are the same in each of some minutes.
+fn verdict(minutes: usize, canary: Share, baseline: Option<Share>) -> Verdict {
+    let policy = JudgePolicy::default();
+    let signal = errors(&policy, &vec![(canary, baseline); minutes]);
+    judge(&policy, &observed(vec![signal]), minutes as u64)
+}
+
+#[test]
+fn no_data_is_inconclusive() {
+    let verdict = verdict(10, share(0.0, 0.0), Some(share(500.0, 0.0)));
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert!(
+        verdict.rule.contains("no data is not health"),
+        "{}",
+        verdict.rule
+    );
+}
+
+#[test]
+fn nothing_measured_at_all_is_inconclusive() {
+    let verdict = judge(&JudgePolicy::default(), &Observed::default(), 1);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+}
+
+#[test]
+fn an_answer_that_is_not_complete_is_inconclusive() {
+    let policy = JudgePolicy::default();
+    let Signal::Share(mut signal) = errors(&policy, &[]) else {
+        unreachable!("errors are a share")
+    };
+    signal.blocks = None;
+    let verdict = judge(&policy, &observed(vec![Signal::Share(signal)]), 1);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+}
+
+#[test]
+fn eight_percent_of_errors_beside_a_clean_version_fail_within_a_hundred_calls() {
+    let verdict = verdict(2, share(50.0, 4.0), Some(share(450.0, 0.0)));
+    assert_eq!(verdict.outcome, Outcome::Fail, "{}", verdict.rule);
+}
+
+#[test]
+fn a_single_error_is_no_reason_to_fail() {
+    let verdict = verdict(1, share(100.0, 1.0), Some(share(900.0, 0.0)));
+    assert_eq!(verdict.outcome, Outcome::Inconclusive, "{}", verdict.rule);
+}
+
+#[test]
+fn the_same_error_rate_on_both_sides_passes_with_enough_calls() {
+    let verdict = verdict(10, share(2000.0, 10.0), Some(share(18_000.0, 90.0)));
+    assert_eq!(verdict.outcome, Outcome::Pass, "{}", verdict.rule);
+}
+
+#[test]
+fn too_few_calls_hold() {
+    let verdict = verdict(1, share(99.0, 0.0), Some(share(900.0, 0.0)));
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert!(
+        verdict.rule.contains("100 are asked for"),
+        "{}",
+        verdict.rule
+    );
+}
+
+#[test]
+fn at_one_hundred_percent_only_the_absolute_limits_count() {
+    assert_eq!(verdict(10, share(500.0, 1.0), None).outcome, Outcome::Pass);
+    assert_eq!(
+        verdict(10, share(500.0, 100.0), None).outcome,
+        Outcome::Fail
+    );
+}
+
+#[test]
+fn a_bad_minute_of_both_versions_fails_neither() {
+    let policy = JudgePolicy::default();
+    let good = (share(200.0, 0.0), Some(share(1800.0, 0.0)));
+    let bad = (share(200.0, 8.0), Some(share(1800.0, 72.0)));
+    let mut minutes = vec![good; 5];
+    minutes.push(bad);
+    minutes.extend(vec![good; 4]);
+    let verdict = judge(&policy, &observed(vec![errors(&policy, &minutes)]), 10);
+    assert_ne!(verdict.outcome, Outcome::Fail, "{}", verdict.rule);
+}
+
+#[test]
+fn two_percent_for_five_minutes_fail_where_five_percent_are_the_limit_at_once() {
+    let policy = JudgePolicy::default();
+    let minute = (share(2000.0, 40.0), None);
+    let judge_minutes = |minutes: &[(Share, Option<Share>)]| {
+        judge(
+            &policy,
+            &observed(vec![errors(&policy, minutes)]),
+            minutes.len() as u64,
+        )
+    };
+    assert_ne!(judge_minutes(&[minute; 4]).outcome, Outcome::Fail);
+    let verdict = judge_minutes(&[minute; 5]);
+    assert_eq!(verdict.outcome, Outcome::Fail, "{}", verdict.rule);
+    assert!(
+        verdict.rule.contains("in the last 300 s"),
+        "{}",
+        verdict.rule
+    );
+    let mut with_a_good_minute = vec![minute; 3];
+    with_a_good_minute.extend([(share(2000.0, 10.0), None), minute]);
+    assert_ne!(judge_minutes(&with_a_good_minute).outcome, Outcome::Fail);
+}
+
+#[test]
+fn more_than_one_percent_is_told_and_fails_nothing() {
+    let policy = JudgePolicy {
+        errors: ErrorLimits {
+            sustained: None,
+            ..ErrorLimits::default()
+        },
+        ..JudgePolicy::default()
+    };
+    let minutes = vec![(share(2000.0, 40.0), Some(share(2000.0, 40.0))); 10];
+    let verdict = judge(&policy, &observed(vec![errors(&policy, &minutes)]), 10);
+    assert_ne!(verdict.outcome, Outcome::Fail, "{}", verdict.rule);
+    let warnings: Vec<String> = verdict.warnings().collect();
+    assert_eq!(warnings, ["api: errors above 1.00 %"]);
+}
+
+#[test]
+fn one_failing_function_fails_the_group() {
+    let policy = JudgePolicy::default();
+    let good = errors(&policy, &[(share(5000.0, 0.0), Some(share(45_000.0, 0.0)))]);
+    let bad = errors(&policy, &[(share(500.0, 100.0), Some(share(4500.0, 0.0)))]);
+    let mut group = observed(vec![good]);
+    group.functions.insert("web".into(), vec![bad]);
+    let verdict = judge(&policy, &group, 1);
+    assert_eq!(verdict.outcome, Outcome::Fail);
+    assert!(verdict.rule.starts_with("web:"), "{}", verdict.rule);
+}
+
+#[test]
+fn a_signal_on_trial_is_shown_and_counts_for_nothing() {
+    let policy = JudgePolicy::default();
+    let good = errors(&policy, &[(share(5000.0, 0.0), Some(share(45_000.0, 0.0)))]);
+    let Signal::Share(mut slow) = errors(&policy, &[(share(500.0, 400.0), None)]) else {
+        unreachable!("errors are a share")
+    };
+    slow.name = "p95".to_owned();
+    slow.rule.dry_run = true;
+    let verdict = judge(&policy, &observed(vec![good, Signal::Share(slow)]), 1);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{}", verdict.rule);
+    let shown = &verdict.functions["api"].signals[1];
+    assert!(shown.dry_run && shown.outcome == Outcome::Fail);
+}
+
+fn value(values: &[(i64, f64)]) -> ValueSignal {
+    ValueSignal {
+        name: "queue age".to_owned(),
+        unit: "s".to_owned(),
+        values: Some(
+            values
+                .iter()
+                .map(|(minute, value)| (at(*minute), *value))
+                .collect(),
+        ),
+        period_seconds: PERIOD as u64,
+        until: at(5),
+        fail: Limits {
+            above: Some(30.0),
+            below: None,
+        },
+        warn: Limits::default(),
+        seconds: 180,
+        no_data: NoData::Hold,
+        dry_run: false,
+    }
+}
+
+#[test]
+fn a_metric_fails_when_it_was_beyond_its_limit_for_its_time() {
+    let beyond = value(&[(0, 1.0), (1, 1.0), (2, 31.0), (3, 40.0), (4, 50.0)]);
+    let verdict = value::judge(&beyond);
+    assert_eq!(verdict.outcome, Outcome::Fail);
+    assert_eq!(verdict.rule, "queue age above 30 for 180 s: 31, 40, 50 s");
+    let too_short = value(&[(3, 40.0), (4, 50.0)]);
+    assert_eq!(value::judge(&too_short).outcome, Outcome::Pass);
+    let once_within = value(&[(2, 31.0), (3, 30.0), (4, 50.0)]);
+    assert_eq!(value::judge(&once_within).outcome, Outcome::Pass);
+}
+
+#[test]
+fn a_metric_without_data_holds_unless_that_is_fine() {
+    let mut empty = value(&[(0, 1.0)]);
+    assert_eq!(value::judge(&empty).outcome, Outcome::Inconclusive);
+    empty.no_data = NoData::Fine;
+    assert_eq!(value::judge(&empty).outcome, Outcome::Pass);
+    empty.values = None;
+    assert_eq!(value::judge(&empty).outcome, Outcome::Inconclusive);
+}
+
+#[test]
+fn a_metric_may_have_to_stay_above_a_limit() {
+    let mut orders = value(&[(2, 3.0), (3, 2.0), (4, 1.0)]);
+    orders.fail = Limits {
+        above: None,
+        below: Some(5.0),
+    };
+    assert_eq!(value::judge(&orders).outcome, Outcome::Fail);
+}
+
+#[test]
+fn an_alarm_vetoes_and_one_that_is_not_there_holds() {
+    let alarm = |state| {
+        let signal = AlarmSignal {
+            name: "orders".to_owned(),
+            state,
+            dry_run: false,
+        };
+        value::judge_alarm(&signal).outcome
+    };
+    assert_eq!(alarm(Some(AlarmState::Alarm)), Outcome::Fail);
+    assert_eq!(alarm(Some(AlarmState::Ok)), Outcome::Pass);
+    assert_eq!(alarm(Some(AlarmState::InsufficientData)), Outcome::Pass);
+    assert_eq!(alarm(None), Outcome::Inconclusive);
+}
+
+#[test]
+fn equally_good_versions_fail_no_more_often_than_the_confidence_says() {
+    // 1,000 rollouts of equally good versions (2 % fail), looked at after each
+    // of 30 periods of 10 calls beside 90. The generator is a plain LCG with a
+    // fixed seed (Knuth's MMIX constants): no chance in the outcome.
+    let policy = JudgePolicy {
+        confidence: 0.95,
+        ..JudgePolicy::default()
+    };
+    let mut state = 42_u64;
+    let mut failures = |calls: u32| {
+        let mut failed = 0.0;
+        for _ in 0..calls {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let chance = (state >> 11) as f64 / (1_u64 << 53) as f64;
+            failed += f64::from(u8::from(chance < 0.02));
+        }
+        failed
+    };
+    let mut alarms = 0;
+    for _ in 0..1000 {
+        let mut minutes = Vec::new();
+        for look in 1..=30 {
+            minutes.push((share(10.0, failures(10)), Some(share(90.0, failures(90)))));
+            let group = observed(vec![errors(&policy, &minutes)]);
+            if judge(&policy, &group, look).outcome == Outcome::Fail {
+                alarms += 1;
+                break;
+            }
+        }
+    }
+    assert!(
+        alarms <= 50,
+        "{alarms} of 1000 equally good versions were rolled back; 5 % are allowed"
+    );
+}
+
+#[test]
+fn a_fail_does_not_wait_for_the_end_of_the_bake() {
+    let policy = JudgePolicy::default();
+    let step = Step {
+        weight: 10.0,
+        bake_seconds: 600,
+    };
+    assert_eq!(
+        next(&policy, &step, at(0), at(1), Outcome::Fail),
+        Next::RollBack
+    );
+    assert_eq!(
+        next(&policy, &step, at(0), at(1), Outcome::Pass),
+        Next::Bake(60)
+    );
+}
+
+#[test]
+fn an_inconclusive_step_is_extended_and_then_does_what_the_settings_say() {
+    let mut policy = JudgePolicy::default();
+    let step = Step {
+        weight: 10.0,
+        bake_seconds: 600,
+    };
+    let at =
+        |outcome, policy: &JudgePolicy, minute| next(policy, &step, at(0), at(minute), outcome);
+    assert_eq!(at(Outcome::Pass, &policy, 12), Next::Advance);
+    assert_eq!(at(Outcome::Inconclusive, &policy, 12), Next::Bake(60));
+    assert_eq!(at(Outcome::Inconclusive, &policy, 72), Next::RollBack);
+    policy.on_inconclusive = OnInconclusive::Advance;
+    assert_eq!(at(Outcome::Inconclusive, &policy, 72), Next::Advance);
+}
+
+proptest! {
+    #[test]
+    fn one_more_error_never_makes_a_verdict_better(
+        all in 1u32..5000, bad in 0u32..5000, beside in 0u32..20_000, beside_bad in 0u32..200
+    ) {
+        prop_assume!(bad < all && beside_bad <= beside);
+        let policy = JudgePolicy { min_invocations: 1, ..JudgePolicy::default() };
+        let verdict = |bad: u32| {
+            let canary = share(f64::from(all), f64::from(bad));
+            let baseline = share(f64::from(beside), f64::from(beside_bad));
+            let group = observed(vec![errors(&policy, &[(canary, Some(baseline))])]);
+            judge(&policy, &group, 1)
+        };
+        let (before, after) = (verdict(bad), verdict(bad + 1));
+        prop_assert!(after.outcome >= before.outcome, "{} then {}", before.rule, after.rule);
+    }
+
+    #[test]
+    fn waiting_always_ends(seconds in 0i64..100_000, pass in any::<bool>()) {
+        let policy = JudgePolicy::default();
+        let step = Step { weight: 10.0, bake_seconds: 600 };
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
+        let outcome = if pass { Outcome::Pass } else { Outcome::Inconclusive };
+        if let Next::Bake(wait) = next(&policy, &step, Timestamp::UNIX_EPOCH, now, outcome) {
+            prop_assert!((1..=60).contains(&wait));
+            prop_assert!(seconds < 600 + 120 + 3600);
+        }
+    }
+}

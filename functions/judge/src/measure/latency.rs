@@ -1,0 +1,255 @@
+//! How long calls take: by counts where CloudWatch ranks them, by percentiles
+//! where it doesn't.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sluice_domain::journal::Entry;
+use sluice_domain::judge::share::Compare;
+use sluice_domain::judge::value::Limits;
+use sluice_domain::judge::{
+    JudgePolicy, LatencyLimit, MetricQuery, NoData, Share, ShareRule, ShareSignal, Signal,
+    Sustained, ValueSignal,
+};
+
+use super::{Answers, Series, Sides, Window, answered, blocks, lambda_metric};
+
+/// What was normal before the rollout: per percentile and function, in ms.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Before(BTreeMap<(String, String), f64>);
+
+impl Before {
+    /// What has to be asked to know it: for each limit that is a ratio, the
+    /// percentile of each function's alias.
+    #[must_use]
+    pub fn queries(
+        policy: &JudgePolicy,
+        functions: &BTreeMap<String, Entry>,
+    ) -> Vec<((String, String), MetricQuery)> {
+        let ratios = policy
+            .latency
+            .iter()
+            .filter(|limit| limit.above_ratio.is_some());
+        ratios
+            .flat_map(|limit| {
+                let statistic = percentile(limit);
+                functions.iter().map(move |(name, entry)| {
+                    let query = lambda_metric(entry, None, "Duration", &statistic);
+                    ((statistic.clone(), name.clone()), query)
+                })
+            })
+            .collect()
+    }
+
+    /// From the answers: the median of the periods, which a bad minute does not
+    /// move.
+    #[must_use]
+    pub fn of(queries: &[((String, String), MetricQuery)], answers: &[Option<Series>]) -> Self {
+        let medians = queries.iter().enumerate().filter_map(|(index, (key, _))| {
+            Some((key.clone(), median(answered(answers, index)?)?))
+        });
+        Self(medians.collect())
+    }
+
+    /// The bound, in ms, above which a call is slow. None: nothing is known of
+    /// the time before.
+    pub(super) fn bound(&self, limit: &LatencyLimit, function: &str) -> Option<f64> {
+        limit.above_ms.or_else(|| {
+            let before = self.0.get(&(percentile(limit), function.to_owned()))?;
+            Some(before * limit.above_ratio?)
+        })
+    }
+}
+
+fn median(series: &Series) -> Option<f64> {
+    let mut values: Vec<f64> = series.values().copied().collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+/// `p95`, `p99.9`.
+fn percentile(limit: &LatencyLimit) -> String {
+    format!("p{}", limit.percentile)
+}
+
+/// Calls that a percentile needs in a period to be worth reading: at p95, one
+/// in twenty is above it.
+fn enough(limit: &LatencyLimit) -> f64 {
+    100.0 / (100.0 - limit.percentile)
+}
+
+/// How many periods a percentile has to be above its limit, by default.
+const PERIODS: u64 = 3;
+
+/// One limit on how long one function's calls take, and where the answers are.
+pub(super) struct Latency {
+    limit: LatencyLimit,
+    bound: Option<f64>,
+    canary: Option<Side>,
+    baseline: Option<Side>,
+}
+
+/// Where the answers about one version are.
+#[derive(Clone, Copy)]
+struct Side {
+    /// The percentage of calls that took no longer than the bound.
+    rank: usize,
+    /// The percentile.
+    percentile: usize,
+}
+
+impl Latency {
+    /// Asks for both, by version. Without a bound there is nothing to ask.
+    pub(super) fn ask(
+        limit: &LatencyLimit,
+        bound: Option<f64>,
+        (canary, stable): (Option<&str>, Option<&str>),
+        mut ask: impl FnMut(Option<&str>, &str) -> usize,
+    ) -> Self {
+        let mut side = |version| {
+            bound.map(|bound| Side {
+                rank: ask(version, &format!("PR(:{bound:.3})")),
+                percentile: ask(version, &percentile(limit)),
+            })
+        };
+        Self {
+            limit: limit.clone(),
+            bound,
+            canary: side(canary),
+            baseline: stable.and_then(|stable| side(Some(stable))),
+        }
+    }
+
+    pub(super) fn signal(
+        &self,
+        policy: &JudgePolicy,
+        calls: &Sides<'_>,
+        answers: Answers<'_>,
+        window: &Window,
+    ) -> Signal {
+        if self.has_percentiles_only(answers) {
+            return Signal::Value(self.by_percentiles(calls, answers, window));
+        }
+        Signal::Share(self.by_counts(policy, calls, answers, window))
+    }
+
+    /// Some endpoints know percentiles and no ranks.
+    fn has_percentiles_only(&self, answers: Answers<'_>) -> bool {
+        let is_there = |index| answered(answers, index).is_some_and(|series| !series.is_empty());
+        self.canary
+            .is_some_and(|side| is_there(side.percentile) && !is_there(side.rank))
+    }
+
+    fn by_counts(
+        &self,
+        policy: &JudgePolicy,
+        calls: &Sides<'_>,
+        answers: Answers<'_>,
+        window: &Window,
+    ) -> ShareSignal {
+        let slow = |calls: Option<&Series>, side: Option<Side>| {
+            let ranks = answered(answers, side?.rank)?;
+            let known = calls?.iter().filter_map(|(period, total)| {
+                let quick = ranks.get(period)?.clamp(0.0, 100.0) / 100.0;
+                let bad = (total * (1.0 - quick)).round();
+                Some((*period, Share { total: *total, bad }))
+            });
+            Some(known.collect::<BTreeMap<Timestamp, Share>>())
+        };
+        let blocks = match (self.bound, calls.baseline) {
+            // Nothing was normal before: nothing to hold it against.
+            (None, _) => Some(Vec::new()),
+            (Some(_), None) => slow(calls.canary, self.canary).map(|canary| blocks(&canary, None)),
+            (Some(_), Some(baseline)) => slow(calls.canary, self.canary)
+                .zip(slow(baseline, self.baseline))
+                .map(|(canary, baseline)| blocks(&canary, Some(&baseline))),
+        };
+        ShareSignal {
+            name: percentile(&self.limit),
+            bad: match self.bound {
+                Some(bound) => format!("took longer than {bound:.0} ms"),
+                None => "were slow".to_owned(),
+            },
+            rule: self.rule(policy, calls.baseline.is_some()),
+            blocks,
+            is_beside: calls.baseline.is_some(),
+            until: window.end,
+        }
+    }
+
+    /// p95 is above a bound when more than 5 % of the calls take longer. Against
+    /// another version it is so when 5 % more do than of its calls: a bad minute
+    /// of both is no harm of one.
+    fn rule(&self, policy: &JudgePolicy, is_beside: bool) -> ShareRule {
+        let slow = 1.0 - self.limit.percentile / 100.0;
+        let mut rule = ShareRule {
+            dry_run: self.limit.dry_run,
+            ..ShareRule::default()
+        };
+        match (self.limit.seconds, self.limit.above_ratio, is_beside) {
+            (1.., ..) => {
+                rule.sustained = Some(Sustained {
+                    above: slow,
+                    seconds: self.limit.seconds,
+                });
+            }
+            (0, Some(_), true) => {
+                rule.compare = Some(Compare {
+                    max_increase: (2.0 * slow).max(policy.errors.max_increase),
+                    tolerated: slow,
+                });
+            }
+            (0, ..) => {
+                rule.fail_above = Some(slow);
+                rule.pass_below = Some(2.0 * slow);
+            }
+        }
+        rule
+    }
+
+    fn by_percentiles(
+        &self,
+        calls: &Sides<'_>,
+        answers: Answers<'_>,
+        window: &Window,
+    ) -> ValueSignal {
+        let enough = enough(&self.limit);
+        let of = |calls: Option<&Series>, side: Option<Side>| -> Option<Series> {
+            let percentiles = answered(answers, side?.percentile)?;
+            let calls = calls?;
+            let known = percentiles
+                .iter()
+                .filter(|(period, _)| calls.get(period).is_some_and(|total| *total >= enough));
+            Some(known.map(|(period, value)| (*period, *value)).collect())
+        };
+        let canary = of(calls.canary, self.canary);
+        let beside = calls.baseline.map(|calls| of(calls, self.baseline));
+        let (values, limit, unit) = match (self.limit.above_ratio, beside) {
+            (Some(ratio), Some(beside)) => {
+                let ratios = canary.zip(beside).map(|(canary, beside)| {
+                    let both = canary.iter().filter_map(|(period, value)| {
+                        Some((*period, value / beside.get(period)?.max(f64::MIN_POSITIVE)))
+                    });
+                    both.collect()
+                });
+                (ratios, Some(ratio), "times the other version's")
+            }
+            _ => (canary, self.bound, "ms"),
+        };
+        ValueSignal {
+            name: percentile(&self.limit),
+            unit: format!("{unit} (by percentiles: calls were not ranked)"),
+            values,
+            period_seconds: window.period_seconds,
+            until: window.end,
+            fail: Limits {
+                above: limit,
+                below: None,
+            },
+            warn: Limits::default(),
+            seconds: self.limit.seconds.max(PERIODS * window.period_seconds),
+            no_data: NoData::Fine,
+            dry_run: self.limit.dry_run,
+        }
+    }
+}
