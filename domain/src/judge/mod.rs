@@ -15,8 +15,10 @@
 //! over all looks, functions and signals together: each test gets its share of
 //! it (Bonferroni's inequality).
 
+mod feasibility;
 mod follow;
 mod policy;
+pub mod replay;
 pub mod share;
 pub mod value;
 
@@ -25,6 +27,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use feasibility::{Feasibility, feasibility};
 pub use follow::{Next, look, next};
 pub use policy::{
     AlarmVeto, ErrorLimits, JudgePolicy, LatencyLimit, MetricLimit, MetricQuery, NoData,

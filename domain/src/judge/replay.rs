@@ -1,0 +1,173 @@
+//! Judging what was counted before, minute by minute, as if it happened now.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::share::{Compare, ShareRule};
+use super::{
+    Block, ERRORS, JudgePolicy, Observed, Outcome, Share, ShareSignal, Signal, Verdict, judge,
+};
+
+/// One minute of both versions.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Minute {
+    /// Its number.
+    pub minute: i64,
+    /// The new version.
+    pub canary: Side,
+    /// The version beside it. None where nothing serves beside it.
+    pub baseline: Option<Side>,
+}
+
+/// What was counted of one version in one minute.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Side {
+    /// All invocations.
+    pub invocations: u64,
+    /// Those that failed.
+    pub errors: u64,
+    /// Those that were slower than a bound, where that was counted.
+    pub slow: Option<u64>,
+}
+
+impl Side {
+    fn share(&self, bad: u64) -> Share {
+        Share {
+            total: self.invocations as f64,
+            bad: bad.min(self.invocations) as f64,
+        }
+    }
+}
+
+/// The share of slow calls, beyond the other version's, that is no harm: that of
+/// a limit on p95.
+const SLOW: f64 = 0.05;
+
+/// The verdict after each minute, up to the first that fails.
+#[must_use]
+pub fn replay(policy: &JudgePolicy, minutes: &[Minute]) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for (seen, look) in (1..=minutes.len()).zip(1..) {
+        let verdict = judge(policy, &observed(policy, &minutes[..seen]), look);
+        let is_known = verdict.outcome == Outcome::Fail;
+        verdicts.push(verdict);
+        if is_known {
+            break;
+        }
+    }
+    verdicts
+}
+
+fn observed(policy: &JudgePolicy, minutes: &[Minute]) -> Observed {
+    let mut signals = vec![signal(
+        ERRORS,
+        "failed",
+        ShareRule::of_errors(&policy.errors),
+        minutes,
+        |side| Some(side.errors),
+    )];
+    if minutes.iter().any(|minute| minute.canary.slow.is_some()) {
+        let compare = Compare {
+            max_increase: 2.0 * SLOW,
+            tolerated: SLOW,
+        };
+        let rule = ShareRule {
+            compare: Some(compare),
+            ..ShareRule::default()
+        };
+        signals.push(signal("slow", "were slow", rule, minutes, |side| side.slow));
+    }
+    Observed {
+        functions: BTreeMap::from([("replayed".to_owned(), signals)]),
+        environment: Vec::new(),
+    }
+}
+
+fn signal(
+    name: &str,
+    bad: &str,
+    rule: ShareRule,
+    minutes: &[Minute],
+    count: fn(&Side) -> Option<u64>,
+) -> Signal {
+    let share = |side: &Side| side.share(count(side).unwrap_or_default());
+    let blocks = minutes.iter().map(|minute| Block {
+        start: at(minute.minute),
+        canary: share(&minute.canary),
+        baseline: minute.baseline.as_ref().map(share),
+    });
+    Signal::Share(ShareSignal {
+        name: name.to_owned(),
+        bad: bad.to_owned(),
+        rule,
+        blocks: Some(blocks.collect()),
+        is_beside: minutes.iter().any(|minute| minute.baseline.is_some()),
+        until: minutes
+            .last()
+            .map_or(Timestamp::UNIX_EPOCH, |last| at(last.minute + 1)),
+    })
+}
+
+fn at(minute: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH
+        .checked_add(SignedDuration::from_mins(minute))
+        .unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minute(minute: i64, errors: u64, slow: Option<u64>) -> Minute {
+        let baseline = Side {
+            invocations: 900,
+            errors: 1,
+            slow: slow.map(|_| 9),
+        };
+        Minute {
+            minute,
+            canary: Side {
+                invocations: 100,
+                errors,
+                slow,
+            },
+            baseline: Some(baseline),
+        }
+    }
+
+    #[test]
+    fn a_replay_ends_with_the_minute_in_which_harm_is_known() {
+        let minutes: Vec<Minute> = (0..10)
+            .map(|n| minute(n, if n < 3 { 0 } else { 8 }, None))
+            .collect();
+        let verdicts = replay(&JudgePolicy::default(), &minutes);
+        assert!((4..=6).contains(&verdicts.len()), "{}", verdicts.len());
+        assert_eq!(
+            verdicts.last().map(|verdict| verdict.outcome),
+            Some(Outcome::Fail)
+        );
+        assert!(
+            verdicts[..3]
+                .iter()
+                .all(|verdict| verdict.outcome != Outcome::Fail)
+        );
+    }
+
+    #[test]
+    fn slow_calls_are_judged_where_they_were_counted() {
+        let minutes: Vec<Minute> = (0..10).map(|n| minute(n, 0, Some(30))).collect();
+        let verdicts = replay(&JudgePolicy::default(), &minutes);
+        let last = verdicts.last().expect("a verdict");
+        assert_eq!(last.outcome, Outcome::Fail);
+        assert!(last.rule.contains("were slow"), "{}", last.rule);
+    }
+
+    #[test]
+    fn an_even_match_is_never_failed() {
+        let minutes: Vec<Minute> = (0..60).map(|n| minute(n, 0, Some(1))).collect();
+        let verdicts = replay(&JudgePolicy::default(), &minutes);
+        assert_eq!(verdicts.len(), 60);
+        assert_eq!(verdicts[59].outcome, Outcome::Pass, "{}", verdicts[59].rule);
+    }
+}
