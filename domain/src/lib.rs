@@ -3,7 +3,7 @@
 //! What lives here: the documents people write ([`manifest`], [`settings`]),
 //! the records Sluice keeps ([`promotion`], [`plan`], [`journal`],
 //! [`approval`], [`ledger`]) and every decision that can be made from data
-//! alone ([`judge`], [`alias`], [`naming`]), with the statistics under them
+//! alone ([`judge`], [`alias`], [`configuration`], [`naming`]), with the statistics under them
 //! ([`stats`], [`sequential`]).
 //!
 //! What never does: I/O, async, clocks, environment variables, AWS types.
@@ -12,6 +12,7 @@
 
 pub mod alias;
 pub mod approval;
+pub mod configuration;
 pub mod digest;
 pub mod document;
 pub mod journal;

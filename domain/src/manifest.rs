@@ -66,8 +66,8 @@ pub struct Function {
     /// Code as a container image in ECR.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Image>,
-    /// Configuration to apply before the version is published. What is left
-    /// out stays as it is.
+    /// Configuration of the version that is published. What is left out is the
+    /// function's own, as the stack that creates it says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<Configuration>,
 }

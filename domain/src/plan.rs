@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::configuration::FunctionConfiguration;
 use crate::digest::Digest;
-use crate::manifest::{Configuration, Manifest};
-use crate::settings::{JudgePolicy, Role, Settings, Step};
+use crate::manifest::{Configuration, Function, Manifest};
+use crate::settings::{JudgePolicy, Role, Settings, Step, Target};
 
 /// What a promotion would change. Approval binds to its [`Plan::hash`]; it is
 /// computed again after the wait, and a different hash voids the approval.
@@ -40,6 +41,13 @@ pub struct FunctionPlan {
     pub code: Digest,
     /// The configuration that the bundle brings.
     pub configuration: Option<Configuration>,
+    /// The digest of all the configuration that the new version will have: the
+    /// bundle's, laid over the function's own. None: the plan is older than this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration_digest: Option<Digest>,
+    /// How that configuration differs from what serves, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub configuration_changes: Vec<String>,
     /// What this promotion does to the function.
     pub change: Change,
 }
@@ -71,20 +79,9 @@ pub struct Observed {
     /// The function's ARN, without a qualifier.
     pub arn: String,
     /// The alias's version with its code and configuration, if there is an alias.
-    pub live: Option<(CurrentVersion, LiveConfiguration)>,
-}
-
-/// Configuration that a published version froze.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct LiveConfiguration {
-    /// Environment variables.
-    pub environment: BTreeMap<String, String>,
-    /// Memory in MB.
-    pub memory_mb: Option<u32>,
-    /// Time-out in seconds.
-    pub timeout_seconds: Option<u32>,
-    /// Layer version ARNs.
-    pub layers: Vec<String>,
+    pub live: Option<(CurrentVersion, FunctionConfiguration)>,
+    /// The function's own configuration: what the next version is made from.
+    pub own: FunctionConfiguration,
 }
 
 /// Why no plan can be made.
@@ -139,18 +136,7 @@ impl Plan {
                     });
                 }
             };
-            functions.insert(
-                name.clone(),
-                FunctionPlan {
-                    name: target.name.clone(),
-                    arn: found.arn.clone(),
-                    alias: target.alias.clone(),
-                    current: found.live.as_ref().map(|(version, _)| version.clone()),
-                    change: change(&code, built.configuration.as_ref(), found),
-                    code,
-                    configuration: built.configuration.clone(),
-                },
-            );
+            functions.insert(name.clone(), function(target, built, code, found));
         }
         Ok(Self {
             bundle,
@@ -177,35 +163,27 @@ impl Plan {
     }
 }
 
-fn change(code: &Digest, configuration: Option<&Configuration>, found: &Observed) -> Change {
-    match &found.live {
-        None => Change::First,
-        Some((current, live)) if current.code == *code && live.satisfies(configuration) => {
-            Change::Unchanged
-        }
-        Some(_) => Change::Update,
-    }
-}
-
-impl LiveConfiguration {
-    /// Whether this is already what the bundle asks for. What it leaves out stays as it is.
-    #[must_use]
-    pub fn satisfies(&self, wanted: Option<&Configuration>) -> bool {
-        let Some(wanted) = wanted else { return true };
-        wanted
-            .environment
-            .as_ref()
-            .is_none_or(|environment| *environment == self.environment)
-            && wanted
-                .memory_mb
-                .is_none_or(|memory| Some(memory) == self.memory_mb)
-            && wanted
-                .timeout_seconds
-                .is_none_or(|timeout| Some(timeout) == self.timeout_seconds)
-            && wanted
-                .layers
-                .as_ref()
-                .is_none_or(|layers| *layers == self.layers)
+fn function(target: &Target, built: &Function, code: Digest, found: &Observed) -> FunctionPlan {
+    let configuration = found.own.with(built.configuration.as_ref());
+    let nothing = FunctionConfiguration::default();
+    let live = found.live.as_ref();
+    let serves = live.map_or(&nothing, |(_, serves)| serves);
+    FunctionPlan {
+        name: target.name.clone(),
+        arn: found.arn.clone(),
+        alias: target.alias.clone(),
+        current: live.map(|(version, _)| version.clone()),
+        change: match live {
+            None => Change::First,
+            Some((current, _)) if current.code == code && *serves == configuration => {
+                Change::Unchanged
+            }
+            Some(_) => Change::Update,
+        },
+        code,
+        configuration: built.configuration.clone(),
+        configuration_digest: Some(configuration.digest()),
+        configuration_changes: configuration.changes_since(serves),
     }
 }
 

@@ -26,7 +26,7 @@ fn live(code: &[u8], memory: u32) -> BTreeMap<String, Observed> {
         version: "3".into(),
         code: Digest::of(code),
     };
-    let configuration = LiveConfiguration {
+    let configuration = FunctionConfiguration {
         memory_mb: Some(memory),
         ..Default::default()
     };
@@ -35,6 +35,7 @@ fn live(code: &[u8], memory: u32) -> BTreeMap<String, Observed> {
         "api".to_owned(),
         Observed {
             arn,
+            own: configuration.clone(),
             live: Some((version, configuration)),
         },
     )])
@@ -67,6 +68,26 @@ fn new_configuration_alone_is_an_update() {
 }
 
 #[test]
+fn a_change_to_the_functions_own_configuration_is_an_update_that_the_plan_shows() {
+    let mut observed = live(b"same", 256);
+    observed.get_mut("api").expect("api").own.timeout_seconds = Some(9);
+    let plan = plan(b"same", &observed);
+    let api = &plan.functions["api"];
+    assert_eq!(api.change, Change::Update);
+    assert_eq!(api.configuration_changes, ["time-out: none -> 9 s"]);
+    let with_own = observed["api"].own.with(api.configuration.as_ref());
+    assert_eq!(api.configuration_digest, Some(with_own.digest()));
+}
+
+#[test]
+fn what_the_bundle_names_holds_whatever_the_function_has_of_its_own() {
+    let mut observed = live(b"new", 256);
+    observed.get_mut("api").expect("api").own.memory_mb = Some(1024);
+    let plan = plan(b"new", &observed);
+    assert_eq!(plan.functions["api"].configuration_changes, [""; 0]);
+}
+
+#[test]
 fn what_already_serves_is_left_out_of_the_shift() {
     let plan = plan(b"same", &live(b"same", 256));
     assert_eq!(plan.functions["api"].change, Change::Unchanged);
@@ -94,6 +115,10 @@ fn the_hash_follows_what_is_there_now() {
         before,
         plan(b"new", &live(b"other", 256)).hash().expect("hash")
     );
+    let mut observed = live(b"old", 256);
+    let own = &mut observed.get_mut("api").expect("api").own;
+    own.environment = Some([("TABLE".to_owned(), "orders".to_owned())].into());
+    assert_ne!(before, plan(b"new", &observed).hash().expect("hash"));
 }
 
 #[test]

@@ -83,6 +83,9 @@ fn body(request: &Request, plan: &Plan, manifest: &Manifest, desk_url: Option<&s
         };
         // Writing to a String can't fail.
         let _ = writeln!(text, "- {name}: {now} -> {then}");
+        for change in &function.configuration_changes {
+            let _ = writeln!(text, "  {}", one_line(change));
+        }
     }
     text.push_str(&how_to_vote(request, desk_url));
     text

@@ -6,10 +6,11 @@ use aws_config::SdkConfig;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_domain::approval::Vote;
+use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::digest::Digest;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
-use sluice_domain::plan::{CurrentVersion, LiveConfiguration, Observed, Plan};
+use sluice_domain::plan::{CurrentVersion, Observed, Plan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::{Role, Settings, Target};
 use sluice_platform::aws::config_for;
@@ -150,33 +151,42 @@ impl Lookup for Aws {
         target: &Target,
     ) -> Result<Option<Observed>, Fault> {
         let lambda = self.lambda_for(role, id).await;
-        for qualifier in [Some(&target.alias), None] {
-            let request = lambda
-                .get_function_configuration()
-                .function_name(&target.name)
-                .set_qualifier(qualifier.cloned());
-            let found = match request.send().await {
-                Ok(found) => found,
-                Err(error) => {
-                    let fault = Fault::new(
-                        format!("lambda:GetFunctionConfiguration of {}", target.name),
-                        error,
-                    );
-                    if fault.is("ResourceNotFoundException") {
-                        continue;
-                    } else {
-                        return Err(fault);
-                    }
-                }
-            };
-            let arn = unqualified(found.function_arn().unwrap_or_default());
-            let live = match qualifier {
-                Some(_) => Some((current(&found)?, configuration(&found))),
-                None => None,
-            };
-            return Ok(Some(Observed { arn, live }));
+        let Some(function) = found(&lambda, target, None).await? else {
+            return Ok(None);
+        };
+        let live = match found(&lambda, target, Some(&target.alias)).await? {
+            Some(live) => Some((current(&live)?, configuration(&live))),
+            None => None,
+        };
+        Ok(Some(Observed {
+            arn: unqualified(function.function_arn().unwrap_or_default()),
+            live,
+            own: configuration(&function),
+        }))
+    }
+}
+
+/// The function itself, or what its alias serves. None: there is none.
+async fn found(
+    lambda: &aws_sdk_lambda::Client,
+    target: &Target,
+    alias: Option<&str>,
+) -> Result<Option<Found>, Fault> {
+    let request = lambda
+        .get_function_configuration()
+        .function_name(&target.name)
+        .set_qualifier(alias.map(str::to_owned));
+    match request.send().await {
+        Ok(found) => Ok(Some(found)),
+        Err(error) => {
+            let operation = format!("lambda:GetFunctionConfiguration of {}", target.name);
+            let fault = Fault::new(operation, error);
+            if fault.is("ResourceNotFoundException") {
+                Ok(None)
+            } else {
+                Err(fault)
+            }
         }
-        Ok(None)
     }
 }
 
@@ -213,28 +223,21 @@ fn code_digest(text: &str) -> Option<Digest> {
     Some(Digest::from_hash(&bytes))
 }
 
-fn configuration(found: &Found) -> LiveConfiguration {
-    let environment = found
-        .environment()
-        .and_then(|environment| environment.variables());
-    LiveConfiguration {
-        environment: environment
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect::<BTreeMap<_, _>>(),
-        memory_mb: found
-            .memory_size()
-            .and_then(|size| u32::try_from(size).ok()),
-        timeout_seconds: found
-            .timeout()
-            .and_then(|seconds| u32::try_from(seconds).ok()),
-        layers: found
-            .layers()
-            .iter()
-            .filter_map(|layer| layer.arn())
-            .map(str::to_owned)
-            .collect(),
+fn configuration(found: &Found) -> FunctionConfiguration {
+    let number = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
+    let layers = found.layers().iter().filter_map(|layer| layer.arn());
+    FunctionConfiguration {
+        environment: match found.environment() {
+            Some(environment) if environment.error().is_some() => None,
+            Some(environment) => {
+                let variables = environment.variables().cloned().unwrap_or_default();
+                Some(variables.into_iter().collect())
+            }
+            None => Some(BTreeMap::new()),
+        },
+        memory_mb: number(found.memory_size()),
+        timeout_seconds: number(found.timeout()),
+        layers: layers.map(str::to_owned).collect(),
     }
 }
 

@@ -12,11 +12,12 @@ use std::task::{Context, Poll, Waker};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_domain::approval::{Choice, Request, State as Standing, Vote};
+use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
-use sluice_domain::plan::{CurrentVersion, LiveConfiguration, Observed, Plan};
+use sluice_domain::plan::{CurrentVersion, Observed, Plan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::{Role, Settings, Target};
 use sluice_platform::bundle::BundleError;
@@ -104,7 +105,8 @@ pub(crate) fn serving(function: &str, version: &str) -> Observed {
     };
     Observed {
         arn: arn(function),
-        live: Some((current, LiveConfiguration::default())),
+        live: Some((current, FunctionConfiguration::default())),
+        own: FunctionConfiguration::default(),
     }
 }
 

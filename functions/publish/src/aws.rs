@@ -1,6 +1,8 @@
 //! Functions through Lambda, secrets and parameters through their stores,
 //! records through the state table.
 
+use std::collections::BTreeMap;
+
 use aws_config::SdkConfig;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{Environment, LastUpdateStatus, PackageType, State};
@@ -9,11 +11,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 use sluice_domain::alias::{Alias, Routing};
+use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::digest::Digest;
 use sluice_domain::journal::Versions;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::{Configuration, Requires};
-use sluice_domain::plan::LiveConfiguration;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
 use sluice_platform::aws::PerAccount;
@@ -317,26 +319,21 @@ fn zip_digest(code_sha256: &str) -> Option<Digest> {
     Some(Digest::from_hash(&hash))
 }
 
-fn configuration(found: &GetFunctionConfigurationOutput) -> LiveConfiguration {
-    let variables = found
-        .environment()
-        .and_then(|environment| environment.variables());
-    LiveConfiguration {
-        environment: variables
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect(),
-        memory_mb: found
-            .memory_size()
-            .and_then(|memory| memory.try_into().ok()),
-        timeout_seconds: found.timeout().and_then(|timeout| timeout.try_into().ok()),
-        layers: found
-            .layers()
-            .iter()
-            .filter_map(|layer| layer.arn())
-            .map(str::to_owned)
-            .collect(),
+fn configuration(found: &GetFunctionConfigurationOutput) -> FunctionConfiguration {
+    let number = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
+    let layers = found.layers().iter().filter_map(|layer| layer.arn());
+    FunctionConfiguration {
+        environment: match found.environment() {
+            Some(environment) if environment.error().is_some() => None,
+            Some(environment) => {
+                let variables = environment.variables().cloned().unwrap_or_default();
+                Some(variables.into_iter().collect())
+            }
+            None => Some(BTreeMap::new()),
+        },
+        memory_mb: number(found.memory_size()),
+        timeout_seconds: number(found.timeout()),
+        layers: layers.map(str::to_owned).collect(),
     }
 }
 
@@ -367,6 +364,7 @@ impl Records for Table {
         Ok(Work {
             plan: self.store.required_part(id, Part::Plan).await?,
             pins: self.store.required_part(id, Part::Pins).await?,
+            published: self.store.part(id, Part::Versions).await?,
             manifest: self.bundles.manifest(&promotion.bundle).await?,
             bundle: promotion.bundle,
         })

@@ -1,3 +1,5 @@
+use aws_sdk_lambda::types::{EnvironmentError, EnvironmentResponse, Layer};
+
 use super::*;
 
 fn lambda(state: State, update: LastUpdateStatus) -> GetFunctionConfigurationOutput {
@@ -67,4 +69,30 @@ fn only_what_waiting_helps_is_a_conflict() {
         change_error(fault("TooManyRequestsException")),
         ChangeError::Fault(_)
     ));
+}
+
+#[test]
+fn a_configuration_is_read_whole_and_variables_that_lambda_cannot_decrypt_are_unknown() {
+    let whole = GetFunctionConfigurationOutput::builder()
+        .memory_size(256)
+        .timeout(30)
+        .layers(Layer::builder().arn("arn:layer:1").build())
+        .environment(
+            EnvironmentResponse::builder()
+                .variables("TABLE", "orders")
+                .build(),
+        );
+    let expected = FunctionConfiguration {
+        environment: Some([("TABLE".to_owned(), "orders".to_owned())].into()),
+        memory_mb: Some(256),
+        timeout_seconds: Some(30),
+        layers: vec!["arn:layer:1".to_owned()],
+    };
+    assert_eq!(configuration(&whole.clone().build()), expected);
+    let denied = EnvironmentError::builder().error_code("AccessDenied");
+    let environment = EnvironmentResponse::builder().error(denied.build()).build();
+    let unread = configuration(&whole.environment(environment).build());
+    assert_eq!(unread.environment, None);
+    let bare = configuration(&GetFunctionConfigurationOutput::builder().build());
+    assert_eq!(bare.environment, Some(BTreeMap::new()));
 }

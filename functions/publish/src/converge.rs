@@ -40,7 +40,7 @@ enum Changed {
 fn next<'a>(latest: &Deployed, plan: &'a FunctionPlan, code: &Code) -> Next<'a> {
     match &plan.configuration {
         _ if matches!(latest.status, Status::Failed(_)) => Next::UpdateCode,
-        Some(wanted) if !latest.configuration.satisfies(Some(wanted)) => Next::Configure(wanted),
+        Some(wanted) if !latest.configuration.has(wanted) => Next::Configure(wanted),
         _ if latest.code.as_ref() != Some(code.digest()) => Next::UpdateCode,
         _ => Next::Publish,
     }
@@ -62,7 +62,7 @@ impl<A: Inspect + Change, R: Records> Publisher<'_, A, R> {
             (None, Some(current)) => current.version.clone(),
             (None, None) => return Err(Error::FunctionMissing(plan.arn)),
             (Some(code), _) => {
-                let version = self.converge(&plan, &code, &description).await?;
+                let version = self.make_version(&plan, &code, &description).await?;
                 self.check_version(&plan, &code, &version).await?;
                 version
             }
@@ -77,6 +77,26 @@ impl<A: Inspect + Change, R: Records> Publisher<'_, A, R> {
             revision: alias.map(|alias| alias.revision),
         };
         Ok((name, published))
+    }
+
+    /// Publishes a version as the plan wants it. What the manifest configures
+    /// is for that version: the function gets its own back, whatever came of it.
+    async fn make_version(
+        &self,
+        plan: &FunctionPlan,
+        code: &Code,
+        description: &str,
+    ) -> Result<String, Error> {
+        let Some(wanted) = &plan.configuration else {
+            return self.converge(plan, code, description).await;
+        };
+        let latest = self.settled(&plan.arn, None).await?;
+        let own = latest.configuration.beneath(wanted);
+        let version = self.converge(plan, code, description).await;
+        let given_back = self.give_back(&plan.arn, &own, wanted).await;
+        let version = version?;
+        given_back?;
+        Ok(version)
     }
 
     /// Changes `$LATEST` until it is what the plan wants, then publishes it.
@@ -95,6 +115,7 @@ impl<A: Inspect + Change, R: Records> Publisher<'_, A, R> {
         loop {
             let latest = self.settled(function, before.as_deref()).await?;
             check_outcome(function, &latest, changes.last())?;
+            check_plan(plan, &latest)?;
             let next = next(&latest, plan, code);
             check_progress(function, &latest, code, next, &changes)?;
             self.records
@@ -130,6 +151,39 @@ impl<A: Inspect + Change, R: Records> Publisher<'_, A, R> {
                     return Err(self.not_ready(function, "changes by somebody else", "none"));
                 }
                 Err(ChangeError::Refused(reason)) => return Err(refused(function, change, reason)),
+                Err(ChangeError::Fault(fault)) => return Err(fault.into()),
+            }
+        }
+    }
+
+    /// Takes away from `$LATEST` what was laid over it. If it is not there, it
+    /// never was, or somebody else has other plans for the function.
+    async fn give_back(
+        &self,
+        function: &str,
+        own: &Configuration,
+        laid_over: &Configuration,
+    ) -> Result<(), Error> {
+        let mut pauses = self.waiting.pauses();
+        loop {
+            let latest = self.settled(function, None).await?;
+            if latest.configuration.has(own) || !latest.configuration.has(laid_over) {
+                return Ok(());
+            }
+            self.records
+                .check_fence(self.promotion, self.generation)
+                .await?;
+            let given = self.account.configure(function, own, &latest.revision);
+            match given.await {
+                Ok(()) => return Ok(()),
+                Err(ChangeError::Conflict) if pauses.pause().await => {}
+                Err(ChangeError::Conflict) => {
+                    return Err(self.not_ready(function, "changes by somebody else", "none"));
+                }
+                Err(ChangeError::Refused(reason)) => {
+                    let reason = format!("its own can't be given back: {reason}");
+                    return Err(refused(function, Changed::Configuration, reason));
+                }
                 Err(ChangeError::Fault(fault)) => return Err(fault.into()),
             }
         }
@@ -220,6 +274,21 @@ fn check_alias(plan: &FunctionPlan, alias: Option<&Alias>) -> Result<(), Error> 
             format!("version {version} alone")
         }),
     })
+}
+
+/// What the manifest leaves out comes from the function itself: that must be
+/// what was approved, too.
+fn check_plan(plan: &FunctionPlan, latest: &Deployed) -> Result<(), Error> {
+    let found = latest.configuration.with(plan.configuration.as_ref());
+    let found = found.digest();
+    match &plan.configuration_digest {
+        Some(expected) if *expected != found => Err(Error::PlanChanged {
+            function: plan.arn.clone(),
+            found,
+            expected: expected.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// A change that Lambda took may fail later.

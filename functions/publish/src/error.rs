@@ -30,6 +30,19 @@ pub enum Error {
         /// What the plan says.
         expected: String,
     },
+    /// A function's own configuration isn't what the plan was made from.
+    #[error(
+        "the configuration of {function} itself has changed since the plan was made: its next \
+         version would have {found}, expected {expected}. No version was published; release again"
+    )]
+    PlanChanged {
+        /// The Lambda function.
+        function: String,
+        /// The digest of what the next version would have.
+        found: Digest,
+        /// The digest in the plan.
+        expected: Digest,
+    },
     /// Secrets or parameters that the code reads are not there.
     #[error(
         "release.json requires what does not exist in this environment: {}; create it, then \
@@ -102,6 +115,7 @@ impl Named for Error {
         match self {
             Self::FunctionMissing(_) => "FunctionMissing",
             Self::AliasChanged { .. } => "AliasChanged",
+            Self::PlanChanged { .. } => "PlanChanged",
             Self::RequirementMissing(_) => "RequirementMissing",
             Self::CodeMismatch { .. } => "CodeMismatch",
             Self::ConfigurationRefused { .. } => "ConfigurationRefused",

@@ -129,7 +129,7 @@ impl Change for Rc<Lambda> {
     ) -> Result<(), ChangeError> {
         self.change("configure", arn, revision, |function| {
             let before = function.latest.clone();
-            function.latest.configuration.memory_mb = wanted.memory_mb;
+            function.latest.configuration = before.configuration.with(Some(wanted));
             self.changed(function, before);
         })
     }
@@ -176,7 +176,10 @@ pub(crate) struct Table {
 
 impl Records for Table {
     async fn work(&self, _: &PromotionId) -> Result<Work, Error> {
-        Ok(self.work.clone())
+        Ok(Work {
+            published: self.saved.borrow().clone(),
+            ..self.work.clone()
+        })
     }
 
     async fn check_fence(
@@ -222,9 +225,10 @@ pub(crate) fn deployed(code: &[u8]) -> Deployed {
         revision: "r".into(),
         code: Some(Digest::of(code)),
         code_sha256: "hash".into(),
-        configuration: LiveConfiguration {
+        configuration: FunctionConfiguration {
             memory_mb: Some(128),
-            ..LiveConfiguration::default()
+            timeout_seconds: Some(3),
+            ..FunctionConfiguration::default()
         },
         status: Status::Ready,
     }
@@ -316,6 +320,9 @@ pub(crate) fn work(lambda: &Lambda, catalog: &[u8]) -> Work {
         Observed {
             arn: arn.to_owned(),
             live,
+            own: function
+                .map(|function| function.latest.configuration.clone())
+                .unwrap_or_default(),
         }
     };
     let observed = BTreeMap::from([
@@ -333,6 +340,7 @@ pub(crate) fn work(lambda: &Lambda, catalog: &[u8]) -> Work {
         manifest,
         bundle,
         pins: BTreeMap::from([("checkout.zip".to_owned(), "z1".to_owned())]),
+        published: None,
     }
 }
 

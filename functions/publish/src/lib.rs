@@ -2,7 +2,9 @@
 //!
 //! Decides: what a function lacks (configuration, code, a version), in that
 //! order, since a version freezes both; whether what Lambda published is what
-//! the bundle holds; whether an alias has to move at all.
+//! the bundle holds and the plan says; whether an alias has to move at all.
+//! What a manifest configures is for its version alone: the function then gets
+//! its own configuration back.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
@@ -20,10 +22,10 @@ use std::future::Future;
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use sluice_domain::alias::Alias;
+use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::digest::Digest;
 use sluice_domain::journal::Versions;
 use sluice_domain::manifest::{Configuration, Requires};
-use sluice_domain::plan::LiveConfiguration;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
 use sluice_platform::fault::Fault;
@@ -66,7 +68,7 @@ pub struct Deployed {
     /// The same as Lambda spells it, for conditions.
     pub code_sha256: String,
     /// Its configuration.
-    pub configuration: LiveConfiguration,
+    pub configuration: FunctionConfiguration,
     /// How it stands.
     pub status: Status,
 }
@@ -216,17 +218,34 @@ impl<A: Open, R: Records, L: Record> Publish<A, R, L> {
             generation,
         } = input;
         let work = self.records.work(&promotion).await?;
-        let jobs = work.jobs(&promotion)?;
-        let account = self
-            .accounts
-            .open(work.plan.role.as_ref(), &promotion)
-            .await;
-        check_requirements(&account, &work).await?;
+        let versions = match work.published.clone() {
+            Some(versions) => versions,
+            None => self.publish(&promotion, generation, &work).await?,
+        };
+        self.records.save(&promotion, generation, &versions).await?;
+        self.ledger.published(&promotion, &versions).await?;
+        let published = versions.values().filter(|version| version.changed).count();
+        Ok(Output {
+            published,
+            unchanged: versions.len() - published,
+        })
+    }
+
+    async fn publish(
+        &self,
+        promotion: &PromotionId,
+        generation: Generation,
+        work: &Work,
+    ) -> Result<Versions, Error> {
+        let jobs = work.jobs(promotion)?;
+        let role = work.plan.role.as_ref();
+        let account = self.accounts.open(role, promotion).await;
+        check_requirements(&account, work).await?;
 
         let publisher = converge::Publisher {
             account: &account,
             records: &self.records,
-            promotion: &promotion,
+            promotion,
             generation,
             waiting: self.patience.start(),
         };
@@ -235,15 +254,7 @@ impl<A: Open, R: Records, L: Record> Publish<A, R, L> {
             .buffered(CONCURRENCY)
             .collect()
             .await;
-        let versions = results.into_iter().collect::<Result<Versions, Error>>()?;
-
-        self.records.save(&promotion, generation, &versions).await?;
-        self.ledger.published(&promotion, &versions).await?;
-        let published = versions.values().filter(|version| version.changed).count();
-        Ok(Output {
-            published,
-            unchanged: versions.len() - published,
-        })
+        results.into_iter().collect()
     }
 }
 
@@ -271,6 +282,8 @@ async fn check_requirements<A: Inspect>(account: &A, work: &Work) -> Result<(), 
     }
 }
 
+#[cfg(test)]
+mod configuration_tests;
 #[cfg(test)]
 mod fakes;
 #[cfg(test)]

@@ -27,7 +27,9 @@ async fn configuration_comes_before_code_and_code_before_the_version() {
         [
             "configure checkout-prod",
             "update checkout-prod",
-            "publish checkout-prod"
+            "publish checkout-prod",
+            // Its own again.
+            "configure checkout-prod"
         ]
     );
 }
@@ -58,7 +60,24 @@ async fn publishing_again_finds_everything_done() {
     fixture.accounts.0.changes.borrow_mut().clear();
     let second = fixture.handle(input()).await.expect("published again");
     assert_eq!((first, version), (second, checkout(&fixture).version));
-    assert_eq!(fixture.accounts.0.changes(), ["publish checkout-prod"]);
+    assert_eq!(fixture.accounts.0.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_try_that_was_cut_off_before_it_was_written_down_is_taken_up() {
+    let lambda = lambda();
+    let mut work = work(&lambda, b"catalog 1.1.0");
+    work.plan.functions.remove("checkout");
+    let fixture = publish(lambda, work);
+    fixture.records.writes.set(2);
+    let error = fixture.handle(input()).await.expect_err("cut off");
+    assert_eq!(error.name(), "Fenced");
+    fixture.accounts.0.changes.borrow_mut().clear();
+    fixture.records.writes.set(100);
+    fixture.handle(input()).await.expect("published");
+    assert_eq!(fixture.accounts.0.changes(), ["publish catalog-prod"]);
+    let saved = fixture.records.saved.borrow();
+    assert_eq!(saved.as_ref().expect("saved")["catalog"].version, "2");
 }
 
 #[tokio::test]
@@ -221,7 +240,7 @@ async fn a_look_that_does_not_show_the_change_yet_is_not_believed() {
         ..lambda()
     });
     fixture.handle(input()).await.expect("published");
-    assert_eq!(fixture.accounts.0.changes().len(), 3);
+    assert_eq!(fixture.accounts.0.changes().len(), 4);
 }
 
 #[tokio::test]

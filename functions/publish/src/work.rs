@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sluice_domain::digest::Digest;
+use sluice_domain::journal::Versions;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::plan::{Change, FunctionPlan, Plan};
 use sluice_domain::promotion::{BundleRef, PromotionId};
@@ -24,6 +25,8 @@ pub struct Work {
     pub bundle: BundleRef,
     /// The S3 VersionIds that were verified, by the keys of the manifest.
     pub pins: BTreeMap<String, String>,
+    /// What an earlier try published, if it came to its end.
+    pub published: Option<Versions>,
 }
 
 /// Where a function's new code lies, pinned.

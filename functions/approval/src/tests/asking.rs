@@ -29,6 +29,7 @@ fn a_request_is_bound_to_bundle_and_plan_and_people_get_the_link() {
         "sluice approve storefront/prod/1.1.0/1",
         "1970-01-01 01:00:10 UTC",
         "- checkout: version 7 -> code ",
+        "\n  memory: 128 MB -> 256 MB\n",
     ] {
         assert!(message.body.contains(part), "{part} in {}", message.body);
     }

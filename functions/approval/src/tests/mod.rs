@@ -47,6 +47,7 @@ fn plan() -> Plan {
             "name": "storefront-checkout-prod", "arn": "arn:checkout", "alias": "live",
             "current": {"version": "7", "code": Digest::of(b"old")},
             "code": Digest::of(b"new"), "configuration": null, "change": "update",
+            "configuration_changes": ["memory: 128 MB -> 256 MB"],
         }},
         "steps": [{"weight": 100.0, "bake_seconds": 60}],
         "judge": sluice_domain::settings::JudgePolicy::default(),

@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::Timestamp;
 use sluice_domain::approval::{Choice, Request, State, Vote};
-use sluice_domain::manifest::{Configuration, Manifest, SmokeTest};
+use sluice_domain::manifest::{Manifest, SmokeTest};
 use sluice_domain::plan::{Change, FunctionPlan, Plan};
 use sluice_domain::settings::Step;
 
@@ -202,64 +202,30 @@ fn row<'a>(name: &'a str, function: &FunctionPlan) -> Function<'a> {
         Change::First => format!("first version ({})", function.code.short()),
         Change::Unchanged => "unchanged".to_owned(),
     };
-    let configuration = function
-        .configuration
-        .as_ref()
-        .map(configuration)
-        .unwrap_or_default();
     Function {
         name,
         target: plain(&format!("{}:{}", function.name, function.alias)),
         now,
         then,
-        configuration,
+        configuration: configuration(function),
     }
 }
 
-/// Names of variables, never their values.
-fn configuration(configuration: &Configuration) -> Vec<String> {
-    let list = |names: &mut dyn Iterator<Item = &String>| {
-        names.map(|name| plain(name)).collect::<Vec<_>>().join(", ")
-    };
-    let mut lines = Vec::new();
-    lines.extend(
-        configuration
-            .memory_mb
-            .map(|memory| format!("memory: {memory} MB")),
-    );
-    lines.extend(
-        configuration
-            .timeout_seconds
-            .map(|timeout| format!("time-out: {timeout} s")),
-    );
-    if let Some(environment) = &configuration.environment {
-        lines.push(format!(
-            "environment variables: {}",
-            or_none(list(&mut environment.keys()))
-        ));
-    }
-    if let Some(layers) = &configuration.layers {
-        lines.push(format!("layers: {}", or_none(list(&mut layers.iter()))));
-    }
-    if let Some(requires) = &configuration.requires {
-        lines.push(format!(
-            "needs secrets: {}",
-            or_none(list(&mut requires.secrets.iter()))
-        ));
-        lines.push(format!(
-            "needs parameters: {}",
-            or_none(list(&mut requires.parameters.iter()))
-        ));
-    }
-    lines
-}
-
-fn or_none(list: String) -> String {
-    if list.is_empty() {
-        "none".to_owned()
-    } else {
-        list
-    }
+/// What of the configuration changes, and what the new version reads.
+fn configuration(function: &FunctionPlan) -> Vec<String> {
+    let brought = function.configuration.as_ref();
+    let requires = brought.and_then(|configuration| configuration.requires.as_ref());
+    let needs = requires.into_iter().flat_map(|requires| {
+        [
+            ("needs secrets", &requires.secrets),
+            ("needs parameters", &requires.parameters),
+        ]
+    });
+    let needs = needs
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what}: {}", names.join(", ")));
+    let changes = function.configuration_changes.iter().cloned();
+    changes.chain(needs).map(|line| plain(&line)).collect()
 }
 
 fn steps(plan: &Plan) -> Vec<String> {

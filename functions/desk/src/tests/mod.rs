@@ -62,7 +62,12 @@ fn plan() -> Plan {
     let checkout = json!({
         "name": "storefront-checkout-prod", "arn": "arn:checkout", "alias": "live",
         "current": {"version": "7", "code": Digest::of(b"old checkout")}, "code": Digest::of(b"new checkout"),
-        "configuration": {"memory_mb": 512, "environment": {"PRICES_TABLE": "secret-value"}}, "change": "update",
+        "configuration": {
+            "memory_mb": 512, "environment": {"PRICES_TABLE": "secret-value"},
+            "requires": {"secrets": ["payment-key"]},
+        },
+        "configuration_changes": ["memory: 128 MB -> 512 MB", "environment variable PRICES_\u{202e}TABLE: new"],
+        "change": "update",
     });
     let cart = json!({
         "name": "storefront-cart-prod", "arn": "arn:cart", "alias": "live",

@@ -44,6 +44,16 @@ fn a_plan_that_changed_since_the_approval_is_refused() {
 }
 
 #[test]
+fn a_function_whose_own_configuration_changed_since_the_approval_is_refused() {
+    let guard = approved();
+    let mut now = serving("checkout", "1.0.0");
+    now.own.memory_mb = Some(256);
+    let name = "storefront-checkout-prod".to_owned();
+    guard.ports.0.borrow_mut().functions.insert(name, now);
+    assert_eq!(send(&guard, RECHECK), Err("PlanChanged"));
+}
+
+#[test]
 fn settings_that_shift_in_other_steps_than_approved_are_refused() {
     let guard = approved();
     guard.ports.0.borrow_mut().settings["steps"] = json!([{"weight": 100, "bake_seconds": 0}]);

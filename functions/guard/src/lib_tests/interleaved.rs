@@ -81,7 +81,7 @@ struct Run<'a, 'g> {
 impl Run<'_, '_> {
     /// Runs all to their ends, and answers true; or breaks off where the rest
     /// comes to the same as in another run.
-    fn is_whole(mut self) -> bool {
+    fn finish(mut self) -> bool {
         let mut current = self.choices.choose(self.actors.len());
         loop {
             if self.go_on(current) {
@@ -199,7 +199,7 @@ fn all_runs<'a>(
             known,
             touched,
         };
-        if run.is_whole() {
+        if run.finish() {
             no_closed_one_holds(&guard.ports);
             must_hold(&guard.ports);
             runs += 1;

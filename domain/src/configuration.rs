@@ -1,0 +1,209 @@
+//! What a version freezes beside its code: the manifest's configuration, laid
+//! over the function's own. The function's own stays with whoever creates the
+//! function: it differs between environments, and a manifest does not.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::digest::Digest;
+use crate::manifest::Configuration;
+
+/// The configuration that a function has for its next version, or that a
+/// version froze.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FunctionConfiguration {
+    /// Environment variables. None: Lambda can't decrypt them for us.
+    pub environment: Option<BTreeMap<String, String>>,
+    /// Memory in MB.
+    pub memory_mb: Option<u32>,
+    /// Time-out in seconds.
+    pub timeout_seconds: Option<u32>,
+    /// Layer version ARNs.
+    pub layers: Vec<String>,
+}
+
+impl FunctionConfiguration {
+    /// This with a manifest's configuration laid over it.
+    #[must_use]
+    pub fn with(&self, manifest: Option<&Configuration>) -> Self {
+        let Some(over) = manifest else {
+            return self.clone();
+        };
+        Self {
+            environment: over.environment.clone().or(self.environment.clone()),
+            memory_mb: over.memory_mb.or(self.memory_mb),
+            timeout_seconds: over.timeout_seconds.or(self.timeout_seconds),
+            layers: over.layers.clone().unwrap_or_else(|| self.layers.clone()),
+        }
+    }
+
+    /// Whether this has all that a manifest's configuration names.
+    #[must_use]
+    pub fn has(&self, manifest: &Configuration) -> bool {
+        self.with(Some(manifest)) == *self
+    }
+
+    /// What this has where a manifest's configuration names something: laid
+    /// over it in turn, it takes that away again.
+    #[must_use]
+    pub fn beneath(&self, manifest: &Configuration) -> Configuration {
+        Configuration {
+            environment: manifest
+                .environment
+                .as_ref()
+                .and_then(|_| self.environment.clone()),
+            memory_mb: manifest.memory_mb.and(self.memory_mb),
+            timeout_seconds: manifest.timeout_seconds.and(self.timeout_seconds),
+            layers: manifest.layers.as_ref().map(|_| self.layers.clone()),
+            requires: None,
+        }
+    }
+
+    /// The digest of all of it. It stands for values of environment variables
+    /// where they must not be shown.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let all = json!({
+            "environment": self.environment,
+            "memory_mb": self.memory_mb,
+            "timeout_seconds": self.timeout_seconds,
+            "layers": self.layers,
+        });
+        Digest::of(all.to_string().as_bytes())
+    }
+
+    /// How this differs from what was there `before`, for people: names of
+    /// environment variables, never their values.
+    #[must_use]
+    pub fn changes_since(&self, before: &Self) -> Vec<String> {
+        let memory = |memory: u32| format!("{memory} MB");
+        let timeout = |seconds: u32| format!("{seconds} s");
+        let layers = |found: &Self| found.layers.join(", ");
+        let mut changes = Vec::new();
+        changes.extend(change(
+            "memory",
+            &before.memory_mb.map(memory).unwrap_or_default(),
+            &self.memory_mb.map(memory).unwrap_or_default(),
+        ));
+        changes.extend(change(
+            "time-out",
+            &before.timeout_seconds.map(timeout).unwrap_or_default(),
+            &self.timeout_seconds.map(timeout).unwrap_or_default(),
+        ));
+        changes.extend(change("layers", &layers(before), &layers(self)));
+        changes.extend(variables(
+            before.environment.as_ref(),
+            self.environment.as_ref(),
+        ));
+        changes
+    }
+}
+
+fn change(what: &str, before: &str, after: &str) -> Option<String> {
+    let or_none = |text: &str| match text {
+        "" => "none".to_owned(),
+        text => text.to_owned(),
+    };
+    (before != after).then(|| format!("{what}: {} -> {}", or_none(before), or_none(after)))
+}
+
+fn variables(
+    before: Option<&BTreeMap<String, String>>,
+    after: Option<&BTreeMap<String, String>>,
+) -> Vec<String> {
+    let nothing = BTreeMap::new();
+    let (before, after) = (before.unwrap_or(&nothing), after.unwrap_or(&nothing));
+    let kept_or_new = after.iter().filter_map(|(name, value)| {
+        let how = match before.get(name) {
+            None => "new",
+            Some(old) if old != value => "another value",
+            Some(_) => return None,
+        };
+        Some(format!("environment variable {name}: {how}"))
+    });
+    let gone = before.keys().filter(|name| !after.contains_key(*name));
+    let gone = gone.map(|name| format!("environment variable {name}: gone"));
+    kept_or_new.chain(gone).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Option<BTreeMap<String, String>> {
+        let owned = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Some(owned.collect())
+    }
+
+    fn own() -> FunctionConfiguration {
+        FunctionConfiguration {
+            environment: environment(&[("TABLE", "orders"), ("REGION", "eu")]),
+            memory_mb: Some(128),
+            timeout_seconds: Some(3),
+            layers: Vec::new(),
+        }
+    }
+
+    fn named() -> Configuration {
+        Configuration {
+            environment: environment(&[("TABLE", "orders-2"), ("MODE", "fast")]),
+            memory_mb: Some(256),
+            layers: Some(vec!["arn:layer:1".to_owned()]),
+            ..Configuration::default()
+        }
+    }
+
+    #[test]
+    fn what_a_manifest_leaves_out_is_the_functions_own() {
+        let laid = own().with(Some(&named()));
+        assert_eq!((laid.memory_mb, laid.timeout_seconds), (Some(256), Some(3)));
+        assert_eq!(laid.environment, named().environment);
+        assert_eq!(own().with(None), own());
+        assert!(laid.has(&named()) && !own().has(&named()));
+        assert!(own().has(&Configuration::default()));
+    }
+
+    #[test]
+    fn what_was_laid_over_can_be_taken_away_again() {
+        let laid = own().with(Some(&named()));
+        assert_eq!(laid.with(Some(&own().beneath(&named()))), own());
+    }
+
+    #[test]
+    fn variables_that_cannot_be_read_are_left_as_they_are() {
+        let unread = FunctionConfiguration {
+            environment: None,
+            ..own()
+        };
+        assert_eq!(unread.beneath(&named()).environment, None);
+    }
+
+    #[test]
+    fn the_digest_follows_every_value() {
+        let laid = own().with(Some(&named()));
+        assert_ne!(own().digest(), laid.digest());
+        let mut other = own();
+        other.environment = environment(&[("TABLE", "orders"), ("REGION", "us")]);
+        assert_ne!(own().digest(), other.digest());
+        assert_eq!(own().digest(), own().digest());
+    }
+
+    #[test]
+    fn differences_are_told_without_values_of_variables() {
+        let laid = own().with(Some(&named()));
+        assert_eq!(
+            laid.changes_since(&own()),
+            [
+                "memory: 128 MB -> 256 MB",
+                "layers: none -> arn:layer:1",
+                "environment variable MODE: new",
+                "environment variable TABLE: another value",
+                "environment variable REGION: gone",
+            ]
+        );
+        assert_eq!(own().changes_since(&own()), [""; 0]);
+    }
+}
