@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
-use sluice_domain::naming::promotion_execution;
+use sluice_domain::naming::{promotion_execution, release_execution};
 use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{MissingVariable, variable};
@@ -47,19 +47,41 @@ impl Promotions for Table {
 /// Executions in Step Functions.
 pub struct StateMachines {
     client: aws_sdk_sfn::Client,
+    release: String,
     rollout: String,
 }
 
 impl StateMachines {
-    /// From `SLUICE_ROLLOUT_MACHINE`.
+    /// From `SLUICE_RELEASE_MACHINE` and `SLUICE_ROLLOUT_MACHINE`.
     ///
     /// # Errors
-    /// When the variable is not set.
+    /// When a variable is not set.
     pub fn from_env(config: &SdkConfig) -> Result<Self, MissingVariable> {
         Ok(Self {
             client: aws_sdk_sfn::Client::new(config),
+            release: variable("SLUICE_RELEASE_MACHINE")?,
             rollout: variable("SLUICE_ROLLOUT_MACHINE")?,
         })
+    }
+
+    /// Stops an execution if it runs. One that ends by itself meanwhile is fine.
+    async fn stop_if_running(&self, arn: &str) -> Result<(), Fault> {
+        if self.status(arn).await? != Status::Running {
+            return Ok(());
+        }
+        let request = self
+            .client
+            .stop_execution()
+            .execution_arn(arn)
+            .error("TakenOver")
+            .cause("nobody answered for it any more: the watchdog took over");
+        let Err(error) = request.send().await else {
+            return Ok(());
+        };
+        if self.status(arn).await? == Status::Running {
+            return Err(Fault::new(format!("states:StopExecution of {arn}"), error));
+        }
+        Ok(())
     }
 }
 
@@ -91,29 +113,18 @@ impl Executions for StateMachines {
         }
     }
 
-    async fn stop_rollout(&self, promotion: &Promotion) -> Result<(), Fault> {
+    async fn release_status(&self, promotion: &Promotion) -> Result<Status, Fault> {
+        let Promotion { id, bundle, .. } = promotion;
+        let name = release_execution(&id.application, &id.version, &bundle.digest, id.attempt);
+        self.status(&execution_arn(&self.release, &name)?).await
+    }
+
+    async fn stop(&self, promotion: &Promotion) -> Result<(), Fault> {
+        // In this order: it would act upon the end of its rollout.
+        self.stop_if_running(&promotion.execution_arn).await?;
         let name = promotion_execution(&promotion.id, &promotion.bundle.digest);
-        let arn = execution_arn(&self.rollout, &name)?;
-        if self.status(&arn).await? != Status::Running {
-            return Ok(());
-        }
-        let request = self
-            .client
-            .stop_execution()
-            .execution_arn(&arn)
-            .error("TakenOver")
-            .cause("no live execution owned it: the watchdog took over");
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let fault = Fault::new(format!("states:StopExecution of {arn}"), error);
-                if fault.is(NO_SUCH_EXECUTION) {
-                    Ok(())
-                } else {
-                    Err(fault)
-                }
-            }
-        }
+        let rollout = execution_arn(&self.rollout, &name)?;
+        self.stop_if_running(&rollout).await
     }
 }
 
@@ -135,7 +146,7 @@ fn execution_arn(machine: &str, name: &str) -> Result<String, Fault> {
             "arn:{partition}:states:{region}:{account}:execution:{machine}:{name}"
         )),
         _ => Err(Fault::other(
-            "reading SLUICE_ROLLOUT_MACHINE",
+            "making the ARN of an execution from SLUICE_RELEASE_MACHINE or SLUICE_ROLLOUT_MACHINE",
             format!("found `{machine}`; expected the ARN of a state machine"),
         )),
     }

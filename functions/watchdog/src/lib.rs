@@ -1,23 +1,26 @@
-//! Mends what no live execution owns, ends approval requests that expire, and
-//! resumes promotions whose approval was decided without them hearing of it:
-//! runs on a schedule, and when an execution of `promote` ends badly.
+//! Mends what no live execution owns, ends promotions whose release was ended,
+//! ends approval requests that expire, and resumes promotions whose approval was
+//! decided without them hearing of it: runs on a schedule, and when an execution
+//! ends badly.
 //!
 //! Decides: whether a promotion has lost its owner, and in which order it is
-//! put right: stop its rollout, raise the fence, put its aliases back, close it.
-//! And when the votes of a request must be counted, for the first time or again.
+//! put right: stop what runs of it, raise the fence, put its aliases back, close
+//! it. And when the votes of a request must be counted, for the first time or again.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`,
 //! `SLUICE_SHIFT_FUNCTION`, `SLUICE_GUARD_FUNCTION`, `SLUICE_APPROVAL_FUNCTION`,
-//! `SLUICE_ROLLOUT_MACHINE`.
+//! `SLUICE_RELEASE_MACHINE`, `SLUICE_ROLLOUT_MACHINE`.
 //!
 //! Never: touches an alias or a lock itself, trusts what an event says, decides
 //! a request itself, lets a request's id into a log, or interferes with a
-//! promotion whose execution runs, except that its request is counted.
+//! promotion while its execution and its release run, except that its request is
+//! counted.
 
 pub mod aws;
+mod loss;
 mod ports;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sluice_domain::approval::State;
@@ -27,6 +30,7 @@ use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::store::StoreError;
 
+use loss::{Loss, lost};
 pub use ports::{Approvals, CallError, Executions, Facts, Functions, Promotions, Settled, Status};
 
 /// The event that woke the watchdog. Its content decides nothing: events are
@@ -154,37 +158,42 @@ impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdo
         })
     }
 
-    /// Leaves a promotion alone if somebody owns it, but for its approval
+    /// Leaves a promotion alone if somebody answers for it, but for its approval
     /// request, and mends it if nobody does.
     async fn look_after(&self, promotion: &Promotion, now: Timestamp) -> Result<Fate, Error> {
-        let owner = self.executions.status(&promotion.execution_arn).await?;
-        if owner == Status::Running {
-            return self.count(&promotion.id, now).await;
-        }
-        if !is_orphaned(&owner, promotion.opened_at, now) {
-            return Ok(Fate::Left);
-        }
+        let execution = self.executions.status(&promotion.execution_arn).await?;
+        let release = match &execution {
+            Status::Running => self.executions.release_status(promotion).await?,
+            // For what is said of it alone: it is mended either way.
+            _ => (self.executions.release_status(promotion).await).unwrap_or(Status::Unknown),
+        };
+        let Some(loss) = lost(&execution, &release, promotion.opened_at, now) else {
+            return match execution {
+                Status::Running => self.count(&promotion.id, now).await,
+                _ => Ok(Fate::Left),
+            };
+        };
         // Open promotions come from an index that lags: it may have ended since.
         let promotion = self.promotions.current(&promotion.id).await?;
-        if let Some(outcome) = ended(&promotion) {
-            // It ended, but closing it broke off before it left the index. The
-            // same words again, since the ledger may have them already.
-            let reason = promotion.reason.as_deref().unwrap_or_default();
-            return self.close(&promotion.id, outcome, reason).await;
+        match ended(&promotion) {
+            // Its execution is just closing it.
+            Some(_) if execution == Status::Running => Ok(Fate::Left),
+            // Closing it broke off before it left the index.
+            Some(ending) => self.close(&promotion.id, &ending).await,
+            None => self.take_over(&promotion, &loss).await,
         }
-        tracing::warn!(promotion = %promotion.id, owner = %owner, "no live execution owns it: taking over");
-        match self.mend(&promotion, &owner).await {
-            Ok(outcome) => {
-                let reason = format!(
-                    "{ABANDONED}: its execution {owner} without closing it; the watchdog did"
-                );
-                self.close(&promotion.id, outcome, &reason).await
-            }
+    }
+
+    /// Puts a promotion right and closes it, or tells that it could not.
+    async fn take_over(&self, promotion: &Promotion, loss: &Loss) -> Result<Fate, Error> {
+        tracing::warn!(promotion = %promotion.id, %loss, "taking over");
+        match self.mend(promotion, loss).await {
+            Ok(ending) => self.close(&promotion.id, &ending).await,
             Err(Error::Call(error)) if error.is_fence() => {
                 tracing::info!(promotion = %promotion.id, %error, "somebody else took over");
                 Ok(Fate::Left)
             }
-            Err(error) => Ok(self.strand(&promotion, error.to_string()).await),
+            Err(error) => Ok(self.strand(promotion, error.to_string()).await),
         }
     }
 
@@ -208,28 +217,35 @@ impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdo
 
     /// Puts a promotion right, and answers how it is to be closed. Every part is
     /// safe to repeat, so a run that broke off is completed by the next.
-    async fn mend(&self, promotion: &Promotion, owner: &Status) -> Result<Outcome, Error> {
+    async fn mend(&self, promotion: &Promotion, loss: &Loss) -> Result<Ending, Error> {
         let id = &promotion.id;
-        self.executions.stop_rollout(promotion).await?;
-        // The fence: whatever of it still runs can't write from here on.
+        self.executions.stop(promotion).await?;
+        // The fence: whatever of it still runs can't write from here on. What it
+        // wrote before may have been the end.
         let generation = self.promotions.take_over(id).await?;
-        let facts = json!({ "execution": promotion.execution_arn, "status": owner.to_string(), "generation": generation });
-        self.record(id, Kind::TakenOver, facts).await;
+        if let Some(ending) = ended(&self.promotions.current(id).await?) {
+            return Ok(ending);
+        }
+        self.record(id, Kind::TakenOver, loss.facts(promotion))
+            .await;
         let settled = self.functions.settle(id, generation).await?;
         self.functions.verify(id, generation).await?;
-        Ok(match settled {
+        let outcome = match settled {
             Settled {
                 outcome: Outcome::RolledBack,
                 touched: false,
             } => Outcome::Aborted,
             Settled { outcome, .. } => outcome,
-        })
+        };
+        let reason = format!("{ABANDONED}: {loss}");
+        Ok(Ending { outcome, reason })
     }
 
     /// Closes a promotion that is in order. If that fails, it stays listed, and
     /// the next run closes it.
-    async fn close(&self, id: &PromotionId, outcome: Outcome, why: &str) -> Result<Fate, Error> {
-        match self.functions.close(id, outcome, why).await {
+    async fn close(&self, id: &PromotionId, ending: &Ending) -> Result<Fate, Error> {
+        let Ending { outcome, reason } = ending;
+        match self.functions.close(id, *outcome, reason).await {
             Ok(()) => {
                 tracing::info!(promotion = %id, outcome = outcome.title(), "mended");
                 Ok(Fate::Mended)
@@ -242,24 +258,34 @@ impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdo
         }
     }
 
-    /// Tells people. What fails here is tried again at the next run.
+    /// Marks a promotion as stranded, which tells people: once, however often it
+    /// is tried again.
     async fn strand(&self, promotion: &Promotion, reason: String) -> Fate {
         let id = &promotion.id;
         // Somebody else may have ended it meanwhile: that outcome holds.
         if let Ok(current) = self.promotions.current(id).await
-            && let Some(outcome) = ended(&current)
+            && let Some(Ending { outcome, .. }) = ended(&current)
         {
             tracing::info!(promotion = %id, outcome = outcome.title(), reason, "not stranded: it has ended");
             return Fate::Left;
         }
         tracing::error!(promotion = %id, reason, "stranded");
-        self.record(id, Kind::Stranded, json!({ "reason": reason }))
-            .await;
+        if promotion.outcome == Some(Outcome::Stranded) {
+            return Fate::Stranded(reason);
+        }
         let why = format!("{ABANDONED}: {reason}");
-        if promotion.outcome != Some(Outcome::Stranded)
-            && let Err(error) = self.functions.close(id, Outcome::Stranded, &why).await
-        {
-            tracing::error!(promotion = %id, %error, "could not be marked as stranded");
+        match self.functions.close(id, Outcome::Stranded, &why).await {
+            Ok(()) => {}
+            Err(error) if error.is_fence() => {
+                tracing::info!(promotion = %id, %error, "somebody else took over");
+                return Fate::Left;
+            }
+            Err(error) => {
+                tracing::error!(promotion = %id, %error, "could not be marked as stranded");
+                // People hear of it all the same. The mark is tried again at the next run.
+                let facts = json!({ "reason": why });
+                self.record(id, Kind::Stranded, facts).await;
+            }
         }
         Fate::Stranded(reason)
     }
@@ -276,11 +302,18 @@ impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdo
 /// The error under which a promotion that nobody owned is closed.
 const ABANDONED: &str = "Abandoned";
 
-/// How a promotion ended for good. One that is stranded has not.
-fn ended(promotion: &Promotion) -> Option<Outcome> {
-    promotion
-        .outcome
-        .filter(|outcome| *outcome != Outcome::Stranded)
+/// How a promotion is closed.
+struct Ending {
+    outcome: Outcome,
+    reason: String,
+}
+
+/// How a promotion ended for good, in the words that were stored, since the
+/// ledger may have them already. One that is stranded has not ended.
+fn ended(promotion: &Promotion) -> Option<Ending> {
+    let outcome = promotion.outcome?;
+    let reason = promotion.reason.clone().unwrap_or_default();
+    (outcome != Outcome::Stranded).then_some(Ending { outcome, reason })
 }
 
 /// Whether the votes on a request must be counted: its time is over, or it was
@@ -288,18 +321,6 @@ fn ended(promotion: &Promotion) -> Option<Outcome> {
 /// counting sends it again; one that got it already is not disturbed.
 fn is_due(state: State, expires_at: Timestamp, now: Timestamp) -> bool {
     state != State::Pending || now >= expires_at
-}
-
-/// An execution that Step Functions does not know may be too new for it to say.
-const GRACE: SignedDuration = SignedDuration::from_mins(5);
-
-/// Whether nobody owns a promotion any more.
-fn is_orphaned(owner: &Status, opened_at: Timestamp, now: Timestamp) -> bool {
-    match owner {
-        Status::Running => false,
-        Status::Ended(_) => true,
-        Status::Unknown => now.duration_since(opened_at) > GRACE,
-    }
 }
 
 #[cfg(test)]

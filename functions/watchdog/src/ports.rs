@@ -40,6 +40,14 @@ pub enum Status {
     Unknown,
 }
 
+impl Status {
+    /// Whether it was ended from outside.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Ended(status) if ["ABORTED", "TIMED_OUT"].contains(&status.as_str()))
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -55,8 +63,12 @@ pub trait Executions {
     /// How an execution stands. Reads only.
     fn status(&self, arn: &str) -> impl Future<Output = Result<Status, Fault>>;
 
-    /// Stops the promotion's `rollout`, if one runs. Safe to repeat.
-    fn stop_rollout(&self, promotion: &Promotion) -> impl Future<Output = Result<(), Fault>>;
+    /// How the release stands that a promotion is part of. Reads only.
+    fn release_status(&self, promotion: &Promotion) -> impl Future<Output = Result<Status, Fault>>;
+
+    /// Stops the promotion's execution and then its `rollout`, as far as they
+    /// run. Safe to repeat.
+    fn stop(&self, promotion: &Promotion) -> impl Future<Output = Result<(), Fault>>;
 }
 
 /// How a promotion's aliases stand after putting them back.

@@ -137,67 +137,21 @@ async fn a_fence_at_the_close_means_that_somebody_else_is_mending_it() {
 }
 
 #[tokio::test]
-async fn an_outcome_that_was_stored_meanwhile_is_not_stranded() {
-    let mut world = world(&[("prod", ended("FAILED"))]);
-    world.failing.insert("prod".into(), "RollbackIncomplete");
-    world.ended_meanwhile.push("prod");
-    assert!(run(&world, SCHEDULE).await.expect("left").mended.is_empty());
-    let log = world.log.borrow();
-    assert!(!log.iter().any(|did| did.contains("Stranded")), "{log:?}");
-}
-
-#[tokio::test]
-async fn one_that_cannot_be_mended_is_told_of_and_does_not_stop_the_others() {
-    let mut world = world(&[("staging", ended("FAILED")), ("prod", ended("FAILED"))]);
-    world.failing.insert("staging".into(), "RollbackIncomplete");
-    let error = run(&world, SCHEDULE).await.expect_err("stranded");
-    assert_eq!(error.name(), "Stranded");
-    let text = error.to_string();
-    assert!(
-        text.starts_with("1 promotion could not be put right: storefront/staging/1.1.0/1: "),
-        "{text}"
-    );
-    assert!(text.contains("RollbackIncomplete: it says why"), "{text}");
-    let log = world.log.borrow();
-    for done in [
-        "record staging Stranded",
-        "close staging Stranded",
-        "close prod RolledBack",
-        "hand over",
-    ] {
-        assert!(log.contains(&done.to_owned()), "{done} is not in {log:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_stranded_promotion_is_tried_again_after_the_others_and_not_marked_again() {
-    let mut world = world(&[("staging", ended("FAILED")), ("prod", ended("FAILED"))]);
-    world.open[0].outcome = Some(Outcome::Stranded);
-    world.failing.insert("staging".into(), "NotSettled");
-    run(&world, SCHEDULE).await.expect_err("stranded");
-    let order: Vec<String> = world
-        .log
-        .borrow()
-        .iter()
-        .filter(|did| did.starts_with("settle"))
-        .cloned()
-        .collect();
-    assert_eq!(order, ["settle prod at 7", "settle staging at 7"]);
-    assert!(
-        !world
-            .log
-            .borrow()
-            .contains(&"close staging Stranded".to_owned())
-    );
-    world.failing.clear();
+async fn one_that_ends_while_it_is_taken_over_is_closed_as_it_ended() {
+    let mut world = world(&[("prod", ended("ABORTED"))]);
+    world.ended_at = Some("raise prod");
+    let output = run(&world, SCHEDULE).await.expect("closed");
+    assert_eq!(output.mended.len(), 1);
     assert_eq!(
-        run(&world, SCHEDULE)
-            .await
-            .expect("mended at last")
-            .mended
-            .len(),
-        2
+        *world.log.borrow(),
+        [
+            "stop prod",
+            "raise prod",
+            "close prod RolledBack",
+            "hand over"
+        ]
     );
+    assert_eq!(*world.reason.borrow(), "Unhealthy: it says why");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 use sluice_domain::digest::Digest;
 use sluice_domain::promotion::{BundleRef, Generation};
@@ -27,6 +28,9 @@ struct World {
     current: BTreeMap<String, Promotion>,
     /// Status by execution ARN. Those that aren't there run.
     owners: BTreeMap<String, Status>,
+    /// Status of releases, by environment of their promotion. Those that aren't
+    /// there run. `?` can't be read.
+    releases: BTreeMap<String, Status>,
     /// What `shift` answers, by promotion; the rest were rolled back.
     settled: BTreeMap<String, Settled>,
     /// Errors of `shift`'s stable goal, by promotion.
@@ -37,11 +41,13 @@ struct World {
     counted: BTreeMap<String, State>,
     /// Environments whose promotion has gone on to its targets.
     rolling: Vec<&'static str>,
-    /// Environments whose promotion somebody else ends while it is settled.
-    ended_meanwhile: Vec<&'static str>,
+    /// What the watchdog does while somebody else ends its promotion in prod.
+    ended_at: Option<&'static str>,
     /// Error of every `close`.
     close_fails: Option<&'static str>,
     ledger_is_down: bool,
+    /// What the ledger was told, by promotion and key.
+    told: RefCell<BTreeMap<String, Value>>,
     queue_is_down: bool,
 }
 
@@ -69,12 +75,14 @@ impl Promotions for &World {
     }
 
     async fn current(&self, id: &PromotionId) -> Result<Promotion, StoreError> {
-        let settling = format!("settle {} at 7", id.environment);
-        if self.ended_meanwhile.contains(&id.environment.as_str())
-            && self.log.borrow().contains(&settling)
+        let log = self.log.borrow();
+        if self
+            .ended_at
+            .is_some_and(|did| log.iter().any(|done| done == did))
         {
             return Ok(Promotion {
                 outcome: Some(Outcome::RolledBack),
+                reason: Some("Unhealthy: it says why".to_owned()),
                 ..promotion(&id.environment)
             });
         }
@@ -89,8 +97,15 @@ impl Promotions for &World {
     }
 
     async fn take_over(&self, id: &PromotionId) -> Result<Generation, StoreError> {
-        self.did(format!("raise {}", id.environment));
-        Ok(Generation(7))
+        let raised = format!("raise {}", id.environment);
+        let before = self
+            .log
+            .borrow()
+            .iter()
+            .filter(|did| **did == raised)
+            .count();
+        self.did(raised);
+        Ok(Generation(7 + u64::try_from(before).expect("few")))
     }
 }
 
@@ -104,7 +119,16 @@ impl Executions for &World {
         }
     }
 
-    async fn stop_rollout(&self, promotion: &Promotion) -> Result<(), Fault> {
+    async fn release_status(&self, promotion: &Promotion) -> Result<Status, Fault> {
+        match self.releases.get(&promotion.id.environment) {
+            Some(Status::Ended(status)) if status == "?" => {
+                Err(Fault::other("states:DescribeExecution", "down"))
+            }
+            found => Ok(found.cloned().unwrap_or(Status::Running)),
+        }
+    }
+
+    async fn stop(&self, promotion: &Promotion) -> Result<(), Fault> {
         self.did(format!("stop {}", promotion.id.environment));
         Ok(())
     }
@@ -167,10 +191,23 @@ impl Approvals for &World {
 }
 
 impl Facts for &World {
-    async fn record(&self, id: &PromotionId, kind: Kind, _: &str, _: Value) -> Result<(), Fault> {
+    async fn record(
+        &self,
+        id: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> Result<(), Fault> {
         if self.ledger_is_down {
             return Err(Fault::other("recording", "down"));
         }
+        let key = format!("{id} {} {key}", kind.name());
+        let mut told = self.told.borrow_mut();
+        if let Some(there) = told.get(&key) {
+            assert_eq!(*there, facts, "{key} was recorded with other facts");
+            return Ok(());
+        }
+        told.insert(key, facts);
         self.did(format!("record {} {}", id.environment, kind.name()));
         Ok(())
     }
@@ -237,3 +274,5 @@ async fn run(world: &World, event: &str) -> Result<Output, Error> {
 
 mod counting;
 mod mending;
+mod releases;
+mod stranding;
