@@ -1,4 +1,4 @@
-//! Functions through Lambda, URLs through HTTPS, records through the state table.
+//! Functions through Lambda, records through the state table.
 
 use std::time::{Duration, Instant};
 
@@ -16,13 +16,8 @@ use sluice_platform::bundle::BundleReader;
 use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Store};
-use ureq::Agent;
-use ureq::config::RedirectAuthHeaders;
 
-use crate::{Answer, Call, Error, Fetch, Open, Record, Records, Source, TestResult, Work};
-
-/// The answer of a URL is read up to this many bytes.
-const LARGEST_BODY: u64 = 1024 * 1024;
+use crate::{Answer, Call, Error, Open, Record, Records, Source, TestResult, Work};
 
 /// How long a function that Lambda put to sleep may take to wake.
 const LONGEST_WAKING: Duration = Duration::from_secs(60);
@@ -103,66 +98,6 @@ impl Call for Functions {
     }
 }
 
-/// Fetches https URLs.
-pub struct Https(Agent);
-
-impl Https {
-    /// Builds the client once.
-    #[must_use]
-    pub fn new() -> Self {
-        let config = Agent::config_builder()
-            .https_only(true)
-            .http_status_as_error(false)
-            .max_redirects(5)
-            .redirect_auth_headers(RedirectAuthHeaders::Never)
-            .user_agent("sluice-smoke")
-            .build();
-        Self(config.into())
-    }
-}
-
-impl Default for Https {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Fetch for Https {
-    async fn fetch(&self, url: &str, within: Duration) -> Result<Answer, String> {
-        let (agent, address) = (self.0.clone(), url.to_owned());
-        let fetched = tokio::task::spawn_blocking(move || get(&agent, &address, within)).await;
-        match fetched {
-            Ok(answer) => answer
-                .map_err(|error| format!("found no answer ({error}), expected one over https")),
-            Err(error) => Err(format!(
-                "found no answer ({error}), expected one over https"
-            )),
-        }
-    }
-}
-
-/// Latency counts to the end of the body, as a caller sees it.
-fn get(agent: &Agent, url: &str, within: Duration) -> Result<Answer, ureq::Error> {
-    let started = Instant::now();
-    let mut answer = agent
-        .get(url)
-        .config()
-        .timeout_global(Some(within))
-        .build()
-        .call()?;
-    let body = answer
-        .body_mut()
-        .with_config()
-        .limit(LARGEST_BODY)
-        .read_to_vec()?;
-    let status = answer.status().as_u16();
-    Ok(Answer {
-        body,
-        latency: started.elapsed(),
-        source: Source::Url { status },
-    })
-}
-
 /// The promotion's record in the state table, and its bundle.
 pub struct Table {
     /// The state table.
@@ -198,20 +133,5 @@ impl Record for Ledger {
         self.append(id, Kind::SmokeTested, stage, facts)
             .await
             .map(|_| ())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_url_without_tls_is_not_fetched() {
-        let error = Https::new()
-            .fetch("http://127.0.0.1:9/", Duration::from_secs(5))
-            .await
-            .expect_err("must be refused");
-        assert!(error.contains("https"), "{error}");
-        assert!(!error.contains("onnect"), "{error}");
     }
 }

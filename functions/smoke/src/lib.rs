@@ -14,6 +14,7 @@
 pub mod aws;
 mod error;
 pub mod expect;
+pub mod web;
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -4,7 +4,8 @@ use sluice_platform::bundle::BundleReader;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::Store;
 use sluice_platform::{aws, lambda};
-use smoke::aws::{Functions, Https, Table};
+use smoke::aws::{Functions, Table};
+use smoke::web::Https;
 use smoke::{LIMIT, SPREADS_WITHIN, Smoke};
 
 #[tokio::main(flavor = "current_thread")]
