@@ -160,6 +160,19 @@ impl Error {
     }
 }
 
+/// Whether AWS said that the caller may not do this.
+#[must_use]
+pub fn is_denial(fault: &Fault) -> bool {
+    const CODES: [&str; 5] = [
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "KmsAccessDeniedException",
+    ];
+    CODES.iter().any(|code| fault.is(code))
+}
+
 /// What commands answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

@@ -9,7 +9,7 @@ use sluice_domain::naming;
 use sluice_domain::promotion::{Promotion, PromotionId};
 use sluice_platform::store::{Part, Release, Store, StoreError};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_denial};
 use crate::execution::{Executions, execution_arn};
 use crate::ledger::LedgerReader;
 use crate::resources::Resources;
@@ -232,7 +232,8 @@ impl Reader {
     /// # Errors
     /// When AWS fails.
     pub async fn timeline(&self, record: &Record, now: Timestamp) -> Result<Timeline> {
-        Ok(Timeline::of(record, self.taken(record).await?, now))
+        let taken = if_permitted(self.taken(record).await)?;
+        Ok(Timeline::of(record, taken, now))
     }
 
     /// What a release came to.
@@ -249,12 +250,14 @@ impl Reader {
             promotions.push(self.timeline(record, now).await?);
         }
         let own = match view.standing {
-            Some(_) => Some(
-                self.executions
-                    .trace(&view.release.execution_arn)
-                    .await?
-                    .state_transitions,
-            ),
+            Some(_) => {
+                let trace = self.executions.trace(&view.release.execution_arn).await;
+                if_permitted(
+                    trace
+                        .map(|trace| Some(trace.state_transitions))
+                        .map_err(Error::from),
+                )?
+            }
             None => None,
         };
         Ok(ReleaseTimeline::of(view, own, promotions))
@@ -318,5 +321,33 @@ impl Reader {
             .and_then(|configuration| configuration.memory_size)
             .unwrap_or(128);
         f64::from(megabytes) / 1024.0
+    }
+}
+
+/// Few people may read histories, and everybody may see the rest.
+fn if_permitted<T>(answer: Result<Option<T>>) -> Result<Option<T>> {
+    match answer {
+        Err(Error::Fault(fault)) if is_denial(&fault) => Ok(None),
+        answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_platform::fault::Fault;
+
+    use super::*;
+
+    #[test]
+    fn a_history_that_may_not_be_read_is_left_out_and_any_other_failure_is_told() {
+        let failed = |code: &str| {
+            let mut fault = Fault::other("states:GetExecutionHistory", "no");
+            fault.code = Some(code.to_owned());
+            if_permitted::<u64>(Err(fault.into()))
+        };
+        for code in ["AccessDeniedException", "KmsAccessDeniedException"] {
+            assert_eq!(failed(code).expect("left out"), None, "{code}");
+        }
+        failed("InternalServerError").expect_err("told");
     }
 }

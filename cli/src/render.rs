@@ -320,7 +320,7 @@ pub fn timeline(timeline: &Timeline, style: Style) -> Vec<String> {
 pub fn totals(transitions: Option<u64>, cost: Option<&Cost>, style: Style) -> Vec<String> {
     let (Some(transitions), Some(cost)) = (transitions, cost) else {
         return vec![
-            "the executions' histories are gone: transitions and cost are not known".to_owned(),
+            "the executions' histories are gone or may not be read: transitions and cost are not known".to_owned(),
         ];
     };
     let parts = format!(

@@ -1,4 +1,5 @@
-//! Where things are: the outputs of Sluice's own stack.
+//! Where things are, and what may be touched: outputs and parameters of
+//! Sluice's own stack.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +8,12 @@ use sluice_platform::fault::Fault;
 
 use crate::error::{Error, Result};
 
-/// The outputs of the stack, by name.
+/// The outputs of the stack and its parameters, by name.
 #[derive(Debug, Clone)]
 pub struct Resources {
     stack: String,
     outputs: BTreeMap<String, String>,
+    parameters: BTreeMap<String, String>,
 }
 
 macro_rules! outputs {
@@ -59,10 +61,17 @@ impl Resources {
         Self {
             stack: stack.into(),
             outputs,
+            parameters: BTreeMap::new(),
         }
     }
 
-    /// Reads the outputs of a stack.
+    /// The same with what the stack's parameters are set to.
+    #[must_use]
+    pub fn with_parameters(self, parameters: BTreeMap<String, String>) -> Self {
+        Self { parameters, ..self }
+    }
+
+    /// Reads the outputs and parameters of a stack.
     ///
     /// # Errors
     /// When there is no such stack, or CloudFormation fails.
@@ -92,7 +101,13 @@ impl Resources {
                 output.output_value()?.to_owned(),
             ))
         });
-        Ok(Self::new(stack, outputs.collect()))
+        let parameters = found.parameters().iter().filter_map(|parameter| {
+            Some((
+                parameter.parameter_key()?.to_owned(),
+                parameter.parameter_value()?.to_owned(),
+            ))
+        });
+        Ok(Self::new(stack, outputs.collect()).with_parameters(parameters.collect()))
     }
 
     /// The stack's name.
@@ -109,6 +124,12 @@ impl Resources {
             .copied()
             .filter(|output| !self.outputs.contains_key(*output))
             .collect()
+    }
+
+    /// What a parameter of the stack is set to. None: it has no such parameter.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(String::as_str)
     }
 
     fn output(&self, output: &'static str) -> Result<&str> {

@@ -6,98 +6,11 @@
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
-use serde::Serialize;
 use sluice_domain::settings::{Settings, Target};
 use sluice_platform::aws::config_for;
 use sluice_platform::fault::Fault;
 
-use crate::paint::{Style, Tone};
-
-/// How serious a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// As it should be.
-    Ok,
-    /// Works, and a person should know.
-    Note,
-    /// Releases would fail.
-    Problem,
-}
-
-/// One thing that was checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// How serious it is.
-    pub level: Level,
-    /// What was checked: `functions.checkout`.
-    pub subject: String,
-    /// What was found.
-    pub message: String,
-    /// How to mend it.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub mend: String,
-}
-
-impl Finding {
-    /// All is well with it.
-    pub fn ok(subject: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            level: Level::Ok,
-            subject: subject.into(),
-            message: message.into(),
-            mend: String::new(),
-        }
-    }
-
-    /// A person should know.
-    pub fn note(
-        subject: impl Into<String>,
-        message: impl Into<String>,
-        mend: impl Into<String>,
-    ) -> Self {
-        Self {
-            level: Level::Note,
-            subject: subject.into(),
-            message: message.into(),
-            mend: mend.into(),
-        }
-    }
-
-    /// Releases would fail.
-    pub fn problem(
-        subject: impl Into<String>,
-        message: impl Into<String>,
-        mend: impl Into<String>,
-    ) -> Self {
-        Self {
-            level: Level::Problem,
-            subject: subject.into(),
-            message: message.into(),
-            mend: mend.into(),
-        }
-    }
-
-    /// One or two lines of text.
-    #[must_use]
-    pub fn lines(&self, style: Style) -> Vec<String> {
-        let (tone, mark) = match self.level {
-            Level::Ok => (Tone::Good, "ok     "),
-            Level::Note => (Tone::Doubt, "note   "),
-            Level::Problem => (Tone::Bad, "problem"),
-        };
-        let mut lines = vec![format!(
-            "{}  {}: {}",
-            style.paint(tone, mark),
-            self.subject,
-            self.message
-        )];
-        if !self.mend.is_empty() {
-            lines.push(format!("         {}", self.mend));
-        }
-        lines
-    }
-}
+use crate::finding::Finding;
 
 /// Whether something is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +83,25 @@ pub fn check(settings: &Settings, facts: &Facts) -> Vec<Finding> {
     findings
 }
 
+/// Judges the place of an environment among the others of its application.
+#[must_use]
+pub fn check_order<'a>(
+    settings: &Settings,
+    others: impl IntoIterator<Item = (&'a str, &'a Settings)>,
+) -> Vec<Finding> {
+    others
+        .into_iter()
+        .filter(|(_, other)| other.order == settings.order)
+        .map(|(name, _)| {
+            Finding::problem(
+                "order",
+                format!("found {}, which {name} has too", settings.order),
+                "give each environment of an application a place of its own",
+            )
+        })
+        .collect()
+}
+
 fn check_function(
     name: &str,
     target: &Target,
@@ -231,14 +163,6 @@ fn check_code(
         ),
         None => Finding::note(subject, format!("{parameter} was not looked at"), ""),
     }
-}
-
-/// Whether any finding is a problem.
-#[must_use]
-pub fn has_problem(findings: &[Finding]) -> bool {
-    findings
-        .iter()
-        .any(|finding| finding.level == Level::Problem)
 }
 
 /// Looks at what the settings name. Codes are never decrypted.
@@ -329,6 +253,7 @@ mod tests {
     use sluice_domain::document::Document as _;
 
     use super::*;
+    use crate::finding::{Level, has_problem};
 
     fn settings(period: u64) -> Settings {
         let document = json!({
@@ -408,18 +333,12 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_is_one_line_and_its_mending_another() {
-        let finding = Finding::problem(
-            "functions.api",
-            "there is no function shop-api",
-            "create it",
-        );
-        assert_eq!(
-            finding.lines(Style::PLAIN),
-            [
-                "problem  functions.api: there is no function shop-api",
-                "         create it"
-            ]
-        );
+    fn two_environments_in_one_place_are_a_problem_that_names_the_other() {
+        let [prod, dev, mut late] = [60; 3].map(settings);
+        late.order = 2;
+        assert_eq!(check_order(&prod, [("late", &late)]), []);
+        let findings = check_order(&prod, [("late", &late), ("dev", &dev)]);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].message, "found 1, which dev has too");
     }
 }

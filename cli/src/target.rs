@@ -7,7 +7,7 @@ use sluice_domain::promotion::{Promotion, PromotionId};
 
 use crate::error::{Error, Result};
 
-/// A release: `storefront`, `storefront/1.1.0` or `storefront/1.1.0/2`.
+/// A release: `shop`, `shop/1.1.0` or `shop/1.1.0/2`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseTarget {
     /// The application.
@@ -18,8 +18,8 @@ pub struct ReleaseTarget {
     pub attempt: Option<u32>,
 }
 
-/// A promotion: `storefront/prod`, which means the one that is open there, or
-/// `storefront/prod/1.1.0/1`.
+/// A promotion: `shop/prod`, which means the one that is open there, or
+/// `shop/prod/1.1.0/1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PromotionTarget {
     /// Exactly this one.

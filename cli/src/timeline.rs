@@ -41,7 +41,8 @@ pub struct Timeline {
     pub closed_at: Option<Timestamp>,
     /// How long it took, or has taken until now.
     pub seconds: f64,
-    /// States entered by it and its rollout. None: their histories are gone.
+    /// States entered by it and its rollout. None: their histories are gone, or
+    /// the caller may not read them.
     pub state_transitions: Option<u64>,
     /// The shift.
     pub steps: Vec<StepTimeline>,
@@ -128,7 +129,11 @@ impl Timeline {
     pub fn of(record: &Record, taken: Option<Taken>, now: Timestamp) -> Self {
         let id = &record.promotion.id;
         let steps = steps(record, now);
-        let sum = |count: fn(&Counts) -> f64| steps.iter().map(|step| count(&step.canary)).sum();
+        // (The sum of no floats is -0, which nobody wants to read.)
+        let sum = |count: fn(&Counts) -> f64| {
+            let counts = steps.iter().map(|step| count(&step.canary));
+            counts.fold(0.0, |sum, count| sum + count)
+        };
         Self {
             promotion: id.clone(),
             application: id.application.clone(),

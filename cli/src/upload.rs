@@ -62,6 +62,21 @@ impl Uploader {
         Ok(uploaded)
     }
 
+    /// Uploads what is not there, and nothing if all of it is. A `release.json`
+    /// that has to be sent asks for a release that is known already.
+    ///
+    /// # Errors
+    /// When S3 fails.
+    pub async fn complete(&self, bundle: &Bundle) -> Result<Uploaded, Fault> {
+        let folder = Self::folder(bundle);
+        let mut uploaded = self.send_files(&folder, &bundle.files).await?;
+        let manifest = BTreeMap::from([(RELEASE_JSON.to_owned(), bundle.release_json.clone())]);
+        let last = self.send_files(&folder, &manifest).await?;
+        uploaded.sent += last.sent;
+        uploaded.kept += last.kept;
+        Ok(uploaded)
+    }
+
     async fn send_files(
         &self,
         folder: &str,

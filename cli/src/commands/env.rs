@@ -2,16 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+use aws_config::SdkConfig;
 use serde_json::json;
 use sluice_domain::document::Document as _;
 use sluice_domain::settings::Settings;
 use sluice_platform::settings::parameter;
 
 use crate::context::Global;
+use crate::doctor::judge;
 use crate::error::{Error, Exit, Result};
+use crate::finding::{Finding, has_problem};
+use crate::managed::Managed;
 use crate::paint::{Output, Style, Table, Tone};
 use crate::parameters::{self, Stored};
-use crate::settings_check::{self, Finding, check, gather, has_problem};
+use crate::resources::Resources;
+use crate::settings_check::gather;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -58,7 +63,7 @@ enum Action {
 }
 
 impl Args {
-    pub(super) async fn run(self, _: &Global, output: &Output) -> Result<Exit> {
+    pub(super) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
         // Settings live outside the stack: they can be read before it is there.
         let config = sluice_platform::aws::config().await;
         match self.action {
@@ -68,15 +73,9 @@ impl Args {
                 file,
                 unchecked,
             } => {
-                put(
-                    &config,
-                    output,
-                    &application,
-                    &environment,
-                    &file,
-                    unchecked,
-                )
-                .await
+                let place = (application.as_str(), environment.as_str());
+                let stack = (!unchecked).then_some(global.stack.as_str());
+                put(&config, output, place, &file, stack).await
             }
             Action::Get {
                 application,
@@ -99,7 +98,8 @@ impl Args {
                             .text
                     }
                 };
-                let findings = findings(&config, &application, &environment, &text).await?;
+                let place = (application.as_str(), environment.as_str());
+                let findings = findings(&config, &global.stack, place, &text).await?;
                 tell(output, &application, &environment, &findings)
             }
             Action::List { application } => list(&config, output, application.as_deref()).await,
@@ -107,34 +107,33 @@ impl Args {
     }
 }
 
+/// Writes settings. With the name of Sluice's stack they are checked before.
 async fn put(
-    config: &aws_config::SdkConfig,
+    config: &SdkConfig,
     output: &Output,
-    application: &str,
-    environment: &str,
+    place @ (application, environment): (&str, &str),
     file: &Path,
-    unchecked: bool,
+    stack: Option<&str>,
 ) -> Result<Exit> {
     let name = parameter(application, environment);
     let text = read(file)?;
     check_names(application, environment)?;
-    if unchecked {
-        Settings::parse(&name, text.as_bytes())?;
-    } else {
-        let findings = findings(config, application, environment, &text).await?;
-        if has_problem(&findings) {
-            // The answer is the refusal; this is why.
-            let style = output.style();
-            let lines = findings.iter().flat_map(|finding| finding.lines(style));
-            output.lines(&lines.collect::<Vec<_>>())?;
-            let message = format!(
-                "{name} was not written; mend the problems, or write it all the same with --unchecked"
-            );
-            return Err(Error::Refused {
-                name: "InvalidSettings".to_owned(),
-                message,
-            });
-        }
+    let findings = match stack {
+        Some(stack) => findings(config, stack, place, &text).await?,
+        None => Settings::parse(&name, text.as_bytes()).map(|_| Vec::new())?,
+    };
+    if has_problem(&findings) {
+        // The answer is the refusal; this is why.
+        let style = output.style();
+        let lines = findings.iter().flat_map(|finding| finding.lines(style));
+        output.lines(&lines.collect::<Vec<_>>())?;
+        let message = format!(
+            "{name} was not written; mend the problems, or write it all the same with --unchecked"
+        );
+        return Err(Error::Refused {
+            name: "InvalidSettings".to_owned(),
+            message,
+        });
     }
     let version = parameters::put(config, application, environment, text.trim_end()).await?;
     output.answer(&json!({"parameter": name, "version": version}), |_| {
@@ -166,43 +165,49 @@ fn check_names(application: &str, environment: &str) -> Result<()> {
 }
 
 async fn findings(
-    config: &aws_config::SdkConfig,
-    application: &str,
-    environment: &str,
+    config: &SdkConfig,
+    stack: &str,
+    (application, environment): (&str, &str),
     text: &str,
 ) -> Result<Vec<Finding>> {
     let name = parameter(application, environment);
     let settings = Settings::parse(&name, text.as_bytes())?;
     let mut findings = vec![Finding::ok(name, "the document is valid")];
-    let others = parameters::list(config, Some(application)).await?;
-    findings.extend(
-        others
-            .iter()
-            .filter(|other| other.environment != environment)
-            .filter_map(|other| {
-                let there = Settings::parse(&other.environment, other.text.as_bytes()).ok()?;
-                (there.order == settings.order).then(|| {
-                    let message = format!(
-                        "found {}, which {} has too",
-                        settings.order, other.environment
-                    );
-                    Finding::problem(
-                        "order",
-                        message,
-                        "give each environment of an application a place of its own",
-                    )
-                })
-            }),
-    );
-    findings.extend(check(&settings, &gather(config, &settings).await));
+    let managed = managed(config, stack).await;
+    if let Err(error) = &managed {
+        let message = format!("what it may touch is not compared: {error}");
+        findings.push(Finding::note(format!("stack {stack}"), message, ""));
+    }
+    let others: Vec<(String, Settings)> = parameters::list(config, Some(application))
+        .await?
+        .into_iter()
+        .filter(|other| other.environment != environment)
+        .filter_map(|other| {
+            let settings = Settings::parse(&other.environment, other.text.as_bytes()).ok()?;
+            Some((other.environment, settings))
+        })
+        .collect();
+    let others = others.iter().map(|(name, other)| (name.as_str(), other));
+    let facts = gather(config, &settings).await;
+    findings.extend(judge::settings(
+        &settings,
+        &facts,
+        others,
+        managed.ok().as_ref(),
+    ));
     Ok(findings)
+}
+
+/// Settings can be written before the stack is there.
+async fn managed(config: &SdkConfig, stack: &str) -> Result<Managed> {
+    Managed::of(&Resources::load(config, stack).await?)
 }
 
 fn tell(
     output: &Output,
     application: &str,
     environment: &str,
-    findings: &[settings_check::Finding],
+    findings: &[Finding],
 ) -> Result<Exit> {
     let document =
         json!({"application": application, "environment": environment, "findings": findings});
@@ -219,11 +224,7 @@ fn tell(
     })
 }
 
-async fn list(
-    config: &aws_config::SdkConfig,
-    output: &Output,
-    application: Option<&str>,
-) -> Result<Exit> {
+async fn list(config: &SdkConfig, output: &Output, application: Option<&str>) -> Result<Exit> {
     let mut found: Vec<_> = parameters::list(config, application)
         .await?
         .into_iter()

@@ -200,6 +200,18 @@ async fn again(
     output: &Output,
     bundle: &Bundle,
 ) -> Result<Release> {
+    // What the attempt before lacked may be here.
+    let bucket = context.resources.artifacts_bucket()?;
+    let uploaded = Uploader::new(&context.config, bucket)
+        .complete(bundle)
+        .await?;
+    if uploaded.sent > 0 {
+        output.line(&format!(
+            "uploaded what s3://{bucket}/{}/ lacked: {} files",
+            Uploader::folder(bundle),
+            uploaded.sent
+        ))?;
+    }
     let request = Request {
         application: bundle.manifest.application.clone(),
         version: bundle.manifest.version.clone(),
@@ -247,22 +259,22 @@ pub(super) async fn ask(
 pub(super) async fn report(reader: &Reader, output: &Output, view: &ReleaseView) -> Result<Exit> {
     let timeline = reader.release_timeline(view, Timestamp::now()).await?;
     output.line("")?;
+    let Some(outcome) = timeline.outcome else {
+        // The answer is the failure; this is how far it came.
+        output.lines(&render::release_timeline(&timeline, output.style()))?;
+        let cause = view
+            .standing
+            .as_ref()
+            .and_then(|standing| standing.cause.clone());
+        let cause = cause.unwrap_or_else(|| "its execution left no cause".to_owned());
+        return Err(Error::Absent(format!(
+            "the release ended before a promotion did: {cause}"
+        )));
+    };
     output.answer(&timeline, |style| {
         render::release_timeline(&timeline, style)
     })?;
-    match timeline.outcome {
-        Some(outcome) => Ok(Exit::of(outcome)),
-        None => {
-            let cause = view
-                .standing
-                .as_ref()
-                .and_then(|standing| standing.cause.clone());
-            let cause = cause.unwrap_or_else(|| "its execution left no cause".to_owned());
-            Err(Error::Absent(format!(
-                "the release ended before a promotion did: {cause}"
-            )))
-        }
-    }
+    Ok(Exit::of(outcome))
 }
 
 #[cfg(test)]

@@ -57,6 +57,8 @@ pub(super) async fn report_promotion(
     record: &Record,
 ) -> Result<Exit> {
     let timeline = reader.timeline(record, Timestamp::now()).await?;
+    let open = || Error::Absent(format!("{} is still open", record.promotion.id));
+    let outcome = timeline.outcome.ok_or_else(open)?;
     output.line("")?;
     output.answer(&timeline, |style| {
         let mut lines = render::timeline(&timeline, style);
@@ -67,6 +69,5 @@ pub(super) async fn report_promotion(
         ));
         lines
     })?;
-    let open = || Error::Absent(format!("{} is still open", record.promotion.id));
-    timeline.outcome.map(Exit::of).ok_or_else(open)
+    Ok(Exit::of(outcome))
 }
