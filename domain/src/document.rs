@@ -38,7 +38,7 @@ impl fmt::Display for Problem {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{document} is not valid: {}", list(problems))]
 pub struct Invalid {
-    /// Which document: `release.json`, `/sluice/storefront/prod`.
+    /// Which document: `release.json`, `/sluice/shop/prod`.
     pub document: String,
     /// At least one problem.
     pub problems: Vec<Problem>,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
-/// Names a promotion: `storefront/prod/1.1.0/1`.
+/// Names a promotion: `shop/prod/1.1.0/1`.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]

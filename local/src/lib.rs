@@ -9,9 +9,7 @@
 //!
 //! Environment: `SLUICE_ROOT` (the checkout; found upwards from the working
 //! directory when absent) and `SLUICE_VENVS` (the folder of the `engine` and
-//! `sam` virtual environments; `.sluice/venv` when absent), and
-//! `SLUICE_MANAGED_FUNCTIONS` (ARN patterns of the functions that Sluice may
-//! touch on the engine; `storefront-*` when absent).
+//! `sam` virtual environments; `.sluice/venv` when absent).
 //!
 //! It never reaches AWS, never touches Docker, and writes nothing outside
 //! `.sluice`, `target` and the virtual environments.

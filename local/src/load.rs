@@ -339,7 +339,7 @@ async fn ending(response: Response<Incoming>) -> Ending {
 
 #[cfg(test)]
 mod tests {
-    use rand::Rng;
+    use rand::RngExt;
 
     use super::*;
 

@@ -16,7 +16,8 @@ use sluice_local::{
     Result, demo,
     door::Door,
     engine::{Options, is_healthy, sdk_config},
-    session::{self, Session, State, Step},
+    session::{self, Session, Setup, State, Step},
+    storefront,
     workspace::Workspace,
 };
 use tokio::{
@@ -65,6 +66,8 @@ enum Verb {
     With {
         #[command(flatten)]
         engine: EngineArgs,
+        #[command(flatten)]
+        managed: Managed,
         /// The command and its arguments.
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<OsString>,
@@ -81,6 +84,22 @@ struct Up {
     door_port: Option<u16>,
     #[command(flatten)]
     engine: EngineArgs,
+    #[command(flatten)]
+    managed: Managed,
+}
+
+#[derive(Debug, Args)]
+struct Managed {
+    /// The functions that Sluice may touch, as ARN patterns; those of the example
+    /// if absent.
+    #[arg(
+        long = "managed-functions",
+        value_name = "PATTERNS",
+        env = "SLUICE_MANAGED_FUNCTIONS",
+        default_value = storefront::MANAGED_FUNCTIONS,
+        hide_default_value = true
+    )]
+    functions: String,
 }
 
 #[derive(Debug, Args)]
@@ -94,11 +113,14 @@ struct EngineArgs {
 }
 
 impl EngineArgs {
-    fn options(&self, port: Option<u16>) -> Options {
-        Options {
-            port,
-            enforce_iam: !self.no_iam,
-            wait_scale: self.wait_scale.clone(),
+    fn setup(&self, port: Option<u16>, managed_functions: &str) -> Setup {
+        Setup {
+            engine: Options {
+                port,
+                enforce_iam: !self.no_iam,
+                wait_scale: self.wait_scale.clone(),
+            },
+            managed_functions: managed_functions.to_owned(),
         }
     }
 }
@@ -125,16 +147,22 @@ async fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Down => down().await,
         Verb::Status { json } => status(json).await,
         Verb::Door { engine, port } => door(&engine, port).await,
-        Verb::Demo { engine } => show(&engine).await,
-        Verb::With { engine, command } => with(&engine, &command).await,
+        Verb::Demo { engine } => show(&engine.setup(None, storefront::MANAGED_FUNCTIONS)).await,
+        Verb::With {
+            engine,
+            managed,
+            command,
+        } => with(&engine.setup(None, &managed.functions), &command).await,
     }
 }
 
 async fn up(arguments: &Up) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
-    let options = arguments.engine.options(arguments.port);
+    let setup = arguments
+        .engine
+        .setup(arguments.port, &arguments.managed.functions);
     let mut steps = Steps::default();
-    let state = session::up(&workspace, &options, arguments.door_port, |step| {
+    let state = session::up(&workspace, &setup, arguments.door_port, |step| {
         steps.begin(step)
     })
     .await?;
@@ -186,44 +214,24 @@ async fn door(engine: &str, port: u16) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn with(arguments: &EngineArgs, command: &[OsString]) -> Result<ExitCode> {
+async fn with(setup: &Setup, command: &[OsString]) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     let mut ends = Ends::listen();
-    let mut steps = Steps::default();
-    let options = arguments.options(None);
-    let starting = Session::start(&workspace, workspace.own_run(), &options, |step| {
-        steps.begin(step)
-    });
-    // Dropping a half-started session ends its engine.
-    let session = tokio::select! {
-        session = starting => session?,
-        code = interrupted(&mut ends) => {
-            workspace.own_run().remove()?;
-            return Ok(code);
-        }
+    let session = match start(&workspace, setup, &mut ends).await? {
+        Started::Session(session) => session,
+        Started::Interrupted(code) => return Ok(code),
     };
-    steps.end();
-    let outcome = run_command(session.state(), command, &mut ends).await;
-    session.stop().await?;
-    Ok(outcome)
+    let code = run_command(session.state(), command, &mut ends).await;
+    stop(&workspace, *session, code).await
 }
 
-async fn show(arguments: &EngineArgs) -> Result<ExitCode> {
+async fn show(setup: &Setup) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     let mut ends = Ends::listen();
-    let mut steps = Steps::default();
-    let options = arguments.options(None);
-    let starting = Session::start(&workspace, workspace.own_run(), &options, |step| {
-        steps.begin(step)
-    });
-    let session = tokio::select! {
-        session = starting => session?,
-        code = interrupted(&mut ends) => {
-            workspace.own_run().remove()?;
-            return Ok(code);
-        }
+    let session = match start(&workspace, setup, &mut ends).await? {
+        Started::Session(session) => session,
+        Started::Interrupted(code) => return Ok(code),
     };
-    steps.end();
     let code = tokio::select! {
         outcome = demo::run(&workspace, &session) => match outcome {
             Ok(true) => ExitCode::SUCCESS,
@@ -235,7 +243,40 @@ async fn show(arguments: &EngineArgs) -> Result<ExitCode> {
         },
         code = interrupted(&mut ends) => code,
     };
-    session.stop().await?;
+    stop(&workspace, *session, code).await
+}
+
+enum Started {
+    Session(Box<Session>),
+    Interrupted(ExitCode),
+}
+
+async fn start(workspace: &Workspace, setup: &Setup, ends: &mut Option<Ends>) -> Result<Started> {
+    let mut steps = Steps::default();
+    let starting = Session::start(workspace, workspace.own_run(), setup, |step| {
+        steps.begin(step);
+    });
+    // Dropping a half-started session ends its engine.
+    let session = tokio::select! {
+        session = starting => session?,
+        code = interrupted(ends) => {
+            workspace.own_run().remove()?;
+            return Ok(Started::Interrupted(code));
+        }
+    };
+    steps.end();
+    Ok(Started::Session(Box::new(session)))
+}
+
+/// Stops the engine. If what ran on it failed, its logs stay.
+async fn stop(workspace: &Workspace, session: Session, code: ExitCode) -> Result<ExitCode> {
+    if code == ExitCode::SUCCESS {
+        session.stop().await?;
+    } else {
+        let logs = workspace.kept_logs();
+        session.stop_and_keep_logs(&logs).await?;
+        eprintln!("the engine's logs are in {}", logs.display());
+    }
     Ok(code)
 }
 

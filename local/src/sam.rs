@@ -24,14 +24,6 @@ use crate::{
 /// The outputs of a stack.
 pub type Outputs = BTreeMap<String, String>;
 
-/// The functions that Sluice may touch on the engine, unless
-/// `SLUICE_MANAGED_FUNCTIONS` says otherwise: those of the examples.
-const MANAGED_FUNCTIONS: &str = "arn:aws:lambda:*:*:function:storefront-*";
-
-fn managed_functions() -> String {
-    std::env::var("SLUICE_MANAGED_FUNCTIONS").unwrap_or_else(|_| MANAGED_FUNCTIONS.to_owned())
-}
-
 /// What is deployed, and under which name.
 #[derive(Debug, Clone)]
 pub struct Stack {
@@ -44,16 +36,17 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Sluice itself, as [`build`] left it in `run`.
+    /// Sluice itself, as [`build`] left it in `run`, for functions whose ARNs
+    /// match these patterns.
     #[must_use]
-    pub fn sluice(run: &RunFolder) -> Self {
+    pub fn sluice(run: &RunFolder, managed_functions: &str) -> Self {
         Self {
             name: "sluice".to_owned(),
             template: run.build().join("template.yaml"),
             parameters: [
                 ("Architecture", architecture().to_owned()),
                 ("Endpoint", "plain".to_owned()),
-                ("ManagedFunctions", managed_functions()),
+                ("ManagedFunctions", managed_functions.to_owned()),
             ]
             .map(|(name, value)| (name.to_owned(), value))
             .into(),

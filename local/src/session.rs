@@ -3,7 +3,7 @@
 //! What runs is written to `state.json` in the run folder, so that another
 //! process can find it and stop it.
 
-use std::{fs, io::ErrorKind, process::Stdio, time::Duration};
+use std::{fs, io::ErrorKind, path::Path, process::Stdio, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -104,6 +104,15 @@ pub fn output_variable(key: &str) -> String {
     name
 }
 
+/// How an engine with Sluice on it is set up.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// How the engine is started.
+    pub engine: Options,
+    /// ARN patterns of the functions that Sluice may touch on it.
+    pub managed_functions: String,
+}
+
 /// What [`Session::start`] is doing, for whoever shows progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -133,7 +142,7 @@ impl Session {
     pub async fn start(
         workspace: &Workspace,
         run: RunFolder,
-        options: &Options,
+        setup: &Setup,
         mut report: impl FnMut(Step),
     ) -> Result<Self> {
         report(Step::Compile);
@@ -141,7 +150,7 @@ impl Session {
         tidy_orphans(workspace).await;
         run.create()?;
         report(Step::Start);
-        let engine = Engine::start(workspace, &run, options).await?;
+        let engine = Engine::start(workspace, &run, &setup.engine).await?;
         let door = Door::open(&sdk_config(engine.endpoint()), 0).await?;
         let mut state = State {
             endpoint: engine.endpoint().to_owned(),
@@ -153,7 +162,8 @@ impl Session {
         };
         // Written before the deployment: whoever finds this folder can stop the engine.
         state.write(&run)?;
-        state.outputs = deploy(workspace, &run, engine.endpoint(), report).await?;
+        let managed = &setup.managed_functions;
+        state.outputs = deploy(workspace, &run, engine.endpoint(), managed, report).await?;
         state.write(&run)?;
         Ok(Self {
             run,
@@ -183,16 +193,27 @@ impl Session {
 
     /// Stops everything and deletes the run folder.
     pub async fn stop(self) -> Result<()> {
+        self.end().await?.remove()
+    }
+
+    /// Stops everything, moves the logs to `kept` and deletes the rest.
+    pub async fn stop_and_keep_logs(self, kept: &Path) -> Result<()> {
+        let run = self.end().await?;
+        run.keep_logs(kept)?;
+        run.remove()
+    }
+
+    async fn end(self) -> Result<RunFolder> {
         self.door.close().await;
         self.engine.stop().await?;
-        self.run.remove()
+        Ok(self.run)
     }
 }
 
 /// Starts an engine with Sluice on it that stays when this process ends.
 pub async fn up(
     workspace: &Workspace,
-    options: &Options,
+    setup: &Setup,
     door_port: Option<u16>,
     mut report: impl FnMut(Step),
 ) -> Result<State> {
@@ -209,19 +230,26 @@ pub async fn up(
     sam::compile(workspace).await?;
     run.create()?;
     report(Step::Start);
-    let engine = Engine::start(workspace, &run, options).await?;
+    let engine = Engine::start(workspace, &run, &setup.engine).await?;
     let endpoint = engine.endpoint().to_owned();
-    let outputs = deploy(workspace, &run, &endpoint, report).await?;
     let (door, door_process) = spawn_door(workspace, &run, &endpoint, door_port).await?;
-    let state = State {
+    let mut state = State {
         endpoint,
         door,
         engine: engine.process(),
         door_process: Some(door_process),
         stack: "sluice".to_owned(),
-        outputs,
+        outputs: Outputs::new(),
     };
-    if let Err(error) = state.write(&run) {
+    let deployed = async {
+        // Written before the deployment: if this process is ended meanwhile,
+        // `down` finds what it left.
+        state.write(&run)?;
+        let managed = &setup.managed_functions;
+        state.outputs = deploy(workspace, &run, &state.endpoint, managed, report).await?;
+        state.write(&run)
+    };
+    if let Err(error) = deployed.await {
         door_process.kill();
         return Err(error);
     }
@@ -239,12 +267,14 @@ async fn deploy(
     workspace: &Workspace,
     run: &RunFolder,
     endpoint: &str,
+    managed_functions: &str,
     mut report: impl FnMut(Step),
 ) -> Result<Outputs> {
     report(Step::Build);
     sam::build(workspace, run).await?;
     report(Step::Deploy);
-    let outputs = sam::deploy(workspace, run, endpoint, &Stack::sluice(run)).await?;
+    let stack = Stack::sluice(run, managed_functions);
+    let outputs = sam::deploy(workspace, run, endpoint, &stack).await?;
     let reachable = |value: String| function_url(endpoint, &value).unwrap_or(value);
     Ok(outputs
         .into_iter()

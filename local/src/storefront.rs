@@ -1,12 +1,13 @@
 //! The example application, as the demo and the tests use it: its stack, its
 //! aliases, and the orders of its customers.
 //!
-//! Nothing else in this crate knows about it, and Sluice itself knows nothing
-//! of it at all.
+//! Only the demo and the command know this module, and Sluice itself knows
+//! nothing of the application at all.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use rand::Rng;
+use rand::RngExt;
 use serde_json::json;
 
 use crate::{
@@ -21,17 +22,25 @@ pub const APPLICATION: &str = "storefront";
 pub const ALIAS: &str = "live";
 /// Its functions, as manifests carry them.
 pub const FUNCTIONS: [&str; 2] = ["checkout", "catalog"];
+/// The ARN pattern of its functions in all environments.
+pub const MANAGED_FUNCTIONS: &str = "arn:aws:lambda:*:*:function:storefront-*";
 
 /// Out of 100 customers, how many pay in yen: what version 1.2.0 can't do.
 const IN_YEN: u32 = 8;
 const IN_DOLLARS: u32 = 32;
+
+/// The folder of its template, its versions and its settings.
+#[must_use]
+pub fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.root().join("examples/storefront")
+}
 
 /// The stack that creates its functions at 1.0.0 for every environment.
 #[must_use]
 pub fn stack(workspace: &Workspace) -> Stack {
     Stack {
         name: APPLICATION.to_owned(),
-        template: workspace.root().join("examples/storefront/template.yaml"),
+        template: folder(workspace).join("template.yaml"),
         parameters: Vec::new(),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Every engine has a run folder of its own: `.sluice/run` for the one that
 //! `up` leaves running, `.sluice/with-<pid>` for those that live as long as a
-//! command. Nothing of an engine is written outside its run folder.
+//! command. Nothing of an engine is written outside its run folder. Of a command
+//! that failed the logs are moved to `.sluice/logs/<pid>`, and stay.
 
 use std::{
     env, fs,
@@ -97,6 +98,13 @@ impl Workspace {
         }
     }
 
+    /// Where this process keeps logs that are to outlive its engine.
+    #[must_use]
+    pub fn kept_logs(&self) -> PathBuf {
+        self.root
+            .join(format!(".sluice/logs/{}", std::process::id()))
+    }
+
     /// The run folders of engines whose owner was killed before it could tidy up.
     #[must_use]
     pub fn orphaned_runs(&self) -> Vec<RunFolder> {
@@ -167,14 +175,31 @@ impl RunFolder {
         fs::create_dir_all(&temporary).map_err(Error::files("create", &temporary))
     }
 
+    /// Moves the logs to the folder `kept`, in place of what lies there.
+    pub fn keep_logs(&self, kept: &Path) -> Result<()> {
+        remove(kept)?;
+        fs::create_dir_all(kept).map_err(Error::files("create", kept))?;
+        let entries = fs::read_dir(&self.path).map_err(Error::files("read", &self.path))?;
+        let files = entries.flatten().map(|entry| entry.path());
+        for log in files.filter(|file| file.extension().is_some_and(|found| found == "log")) {
+            let name = log.file_name().unwrap_or_default();
+            fs::rename(&log, kept.join(name)).map_err(Error::files("move", &log))?;
+        }
+        Ok(())
+    }
+
     /// Deletes the folder and all in it. A folder that is not there is fine.
     pub fn remove(&self) -> Result<()> {
-        match fs::remove_dir_all(&self.path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::files("delete", &self.path)(error))
-            }
-            _ => Ok(()),
+        remove(&self.path)
+    }
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::files("delete", folder)(error))
         }
+        _ => Ok(()),
     }
 }
 
@@ -198,6 +223,25 @@ mod tests {
     fn a_folder_without_a_template_is_no_checkout() {
         let error = Workspace::at(Path::new("/proc")).unwrap_err();
         assert!(error.to_string().contains("SLUICE_ROOT"), "{error}");
+    }
+
+    #[test]
+    fn logs_outlive_their_run_folder_when_they_are_kept() {
+        let folder = env::temp_dir().join(format!("sluice-logs-{}", std::process::id()));
+        let (run, kept) = (RunFolder::new(folder.join("run")), folder.join("logs/7"));
+        run.create().unwrap();
+        fs::write(run.log("engine"), "what it said").unwrap();
+        fs::write(run.state_file(), "{}").unwrap();
+        fs::create_dir_all(&kept).unwrap();
+        fs::write(kept.join("sam.log"), "of an older process").unwrap();
+
+        run.keep_logs(&kept).unwrap();
+        run.remove().unwrap();
+
+        let names = fs::read_dir(&kept).unwrap().flatten();
+        let names: Vec<_> = names.map(|entry| entry.file_name()).collect();
+        assert_eq!(names, ["engine.log"]);
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

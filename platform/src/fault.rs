@@ -12,7 +12,7 @@ pub const TRANSACTION_CONFLICT: &str = "TransactionConflict";
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} failed: {message}")]
 pub struct Fault {
-    /// What was tried: `lambda:UpdateAlias of storefront-checkout-prod:live`.
+    /// What was tried: `lambda:UpdateAlias of shop-checkout-prod:live`.
     pub operation: String,
     /// The service's error code, if it answered.
     pub code: Option<String>,

@@ -218,7 +218,7 @@ impl Subject {
         read().ok_or_else(|| Error::BundlePathMismatch {
             key: key.to_owned(),
             found: "a folder that names no application and version".to_owned(),
-            expected: "one such as storefront/1.2.3".to_owned(),
+            expected: "one such as shop/1.2.3".to_owned(),
         })
     }
 

@@ -1,14 +1,40 @@
 //! `target/demo/report.json`, and the last words of the demo.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
 use sluice_cli::timeline::{ReleaseTimeline, Timeline};
+use sluice_domain::promotion::Outcome;
 
+use super::DemoError;
 use super::storefront::Aliases;
-use super::{DemoError, PROMISED};
 use crate::load::{Count, Totals};
+
+/// What each promotion of the demo must come to: version, environment, outcome.
+const PROMISED: [(&str, &str, Outcome); 6] = [
+    ("1.1.0", "dev", Outcome::Promoted),
+    ("1.1.0", "staging", Outcome::Promoted),
+    ("1.1.0", PRODUCTION, Outcome::Promoted),
+    ("1.2.0", "dev", Outcome::Promoted),
+    ("1.2.0", "staging", Outcome::Promoted),
+    ("1.2.0", PRODUCTION, Outcome::RolledBack),
+];
+/// The version on which every production alias must stand at the end.
+const STAYS: &str = "1.1.0";
+/// The environment that has customers.
+pub(super) const PRODUCTION: &str = "prod";
+
+/// A release of the demo, once it is over.
+#[derive(Debug)]
+pub(super) struct Released {
+    /// What it came to.
+    pub(super) timeline: ReleaseTimeline,
+    /// What customers saw while it ran.
+    pub(super) served: Served,
+    /// The Lambda versions that it published in production, by function.
+    pub(super) published: Aliases,
+}
 
 /// What the demo came to.
 #[derive(Debug, Serialize)]
@@ -19,6 +45,8 @@ pub(super) struct Report {
     releases: Vec<Promoted>,
     /// Where the production aliases point at the end.
     aliases: Aliases,
+    /// Where they should: on what the version that stays published there.
+    expected_aliases: Aliases,
     /// What customers saw in all.
     served: BTreeMap<String, Tally>,
     /// Invocations that no version answered.
@@ -77,51 +105,55 @@ impl Served {
 impl Report {
     pub(super) fn new(
         engine: &str,
-        releases: Vec<(ReleaseTimeline, Served)>,
+        releases: Vec<Released>,
         served: &Totals,
         aliases: Aliases,
     ) -> Self {
-        let promoted = |(release, customers): (ReleaseTimeline, Served)| {
-            release.promotions.into_iter().map(move |mut timeline| {
-                if timeline.environment != "prod" {
-                    return Promoted {
-                        timeline,
-                        customers: BTreeMap::new(),
-                    };
-                }
-                // The judge's counts end at its last look; customers go on calling.
-                let failed: u64 = customers.0.values().map(|tally| tally.errors).sum();
-                timeline.failed_invocations = failed as f64;
-                Promoted {
-                    timeline,
-                    customers: customers.0.clone(),
-                }
-            })
-        };
+        let expected_aliases = releases
+            .iter()
+            .find(|release| release.timeline.version == STAYS)
+            .map(|release| release.published.clone())
+            .unwrap_or_default();
         let all = Served::between(&Totals::default(), served);
         Self {
             engine: engine.to_owned(),
-            releases: releases.into_iter().flat_map(promoted).collect(),
+            releases: releases.into_iter().flat_map(promotions).collect(),
             aliases,
+            expected_aliases,
             served: all.0,
             unanswered: served.unanswered,
         }
     }
 
-    /// Whether both releases ended as they should, and every production alias
-    /// stands on one version.
-    pub(super) fn is_as_promised(&self) -> bool {
-        let outcomes = PROMISED.iter().all(|(version, outcome)| {
-            let prod = self.releases.iter().find(|promoted| {
-                promoted.timeline.version == *version && promoted.timeline.environment == "prod"
+    /// What is not as it should be: promotions that ended otherwise, and
+    /// production aliases that are not where the version that stays put them.
+    pub(super) fn broken(&self) -> Vec<String> {
+        let outcomes = PROMISED
+            .iter()
+            .filter_map(|(version, environment, outcome)| {
+                let found = self.outcome(version, environment);
+                let found = found.map_or("nothing", Outcome::title);
+                let expected = outcome.title();
+                (found != expected)
+                    .then(|| format!("{version} {environment}: expected {expected}, found {found}"))
             });
-            prod.is_some_and(|promoted| promoted.timeline.outcome == Some(*outcome))
+        let names = self.aliases.keys().chain(self.expected_aliases.keys());
+        let aliases = names.collect::<BTreeSet<_>>().into_iter();
+        let aliases = aliases.filter_map(|name| {
+            let version =
+                |aliases: &Aliases| aliases.get(name).map_or("nothing", |on| on).to_owned();
+            let (found, expected) = (version(&self.aliases), version(&self.expected_aliases));
+            (found != expected)
+                .then(|| format!("alias of {name}: expected version {expected}, found {found}"))
         });
-        let settled = self
-            .aliases
-            .values()
-            .all(|alias| alias.bytes().all(|b| b.is_ascii_digit()));
-        outcomes && settled
+        outcomes.chain(aliases).collect()
+    }
+
+    fn outcome(&self, version: &str, environment: &str) -> Option<Outcome> {
+        let timelines = self.releases.iter().map(|promoted| &promoted.timeline);
+        timelines
+            .filter(|timeline| timeline.version == version && timeline.environment == environment)
+            .find_map(|timeline| timeline.outcome)
     }
 
     pub(super) fn write(&self, path: &Path) -> Result<(), DemoError> {
@@ -150,16 +182,41 @@ impl Report {
                 .iter()
                 .map(|(name, points)| format!("  {name:<32} version {points}")),
         );
-        let verdict = if self.is_as_promised() {
-            "as promised"
+        let broken = self.broken();
+        if broken.is_empty() {
+            let promised = PROMISED
+                .map(|(version, place, outcome)| format!("{version} {place} {}", outcome.title()));
+            lines.push(format!("as promised: {}", promised.join(", ")));
         } else {
-            "NOT as promised"
-        };
-        let expected: Vec<String> = PROMISED
-            .iter()
-            .map(|(version, outcome)| format!("{version} {}", outcome.title()))
-            .collect();
-        lines.push(format!("{verdict}: expected {}", expected.join(", ")));
+            lines.push("NOT as promised".to_owned());
+            lines.extend(broken.into_iter().map(|problem| format!("  {problem}")));
+        }
         lines
     }
 }
+
+/// The promotions of a release; those in production with what its customers saw.
+fn promotions(release: Released) -> impl Iterator<Item = Promoted> {
+    let customers = release.served.0;
+    release
+        .timeline
+        .promotions
+        .into_iter()
+        .map(move |mut timeline| {
+            let mut seen = BTreeMap::new();
+            if timeline.environment == PRODUCTION {
+                // The judge's counts end at its last look; customers go on calling.
+                let failed: u64 = customers.values().map(|tally| tally.errors).sum();
+                timeline.failed_invocations = failed as f64;
+                seen.clone_from(&customers);
+            }
+            Promoted {
+                timeline,
+                customers: seen,
+            }
+        })
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
 use aws_sdk_ssm::types::ParameterType;
-use rand::Rng as _;
+use rand::RngExt as _;
 use sluice_cli::parameters;
 use sluice_platform::fault::Fault;
 
 use super::DemoError;
 use super::approver::APPROVER;
+use super::report::PRODUCTION;
 use crate::Error;
 use crate::sam;
 use crate::session::Session;
-use crate::storefront::{ALIAS, APPLICATION, FUNCTIONS, function_name, stack};
+use crate::storefront::{ALIAS, APPLICATION, FUNCTIONS, folder, function_name, stack};
 use crate::workspace::Workspace;
 
-const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
+const ENVIRONMENTS: [&str; 3] = ["dev", "staging", PRODUCTION];
 
 /// Deploys all of it, and answers the approver's code.
 pub(super) async fn deploy(
@@ -32,9 +33,7 @@ pub(super) async fn deploy(
     )
     .await?;
     for environment in ENVIRONMENTS {
-        let path = workspace
-            .root()
-            .join(format!("examples/storefront/settings/{environment}.json"));
+        let path = folder(workspace).join(format!("settings/{environment}.json"));
         let text = std::fs::read_to_string(&path).map_err(Error::files("read", path))?;
         parameters::put(config, APPLICATION, environment, &text).await?;
     }
@@ -57,7 +56,7 @@ pub(super) async fn deploy(
     Ok(code)
 }
 
-/// Where an alias points: `3`, or `3 with 10 % on 4`.
+/// Where the aliases of functions point: `3`, or `3 with 10 % on 4`.
 pub(super) type Aliases = BTreeMap<String, String>;
 
 /// Where the production aliases point now.
@@ -65,7 +64,7 @@ pub(super) async fn aliases(config: &SdkConfig) -> Result<Aliases, DemoError> {
     let lambda = aws_sdk_lambda::Client::new(config);
     let mut aliases = Aliases::new();
     for function in FUNCTIONS {
-        let name = function_name(function, "prod");
+        let name = function_name(function, PRODUCTION);
         let request = lambda.get_alias().function_name(&name).name(ALIAS);
         let alias = request
             .send()
