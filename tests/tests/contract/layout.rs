@@ -1,6 +1,7 @@
 //! The checkout: what lies where, and what must not know of what.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use sluice_tests::template::{functions, of_type};
 use sluice_tests::{expect_none, files, folders, repository, template, text};
@@ -116,6 +117,34 @@ fn product_code_does_not_know_the_local_engine() {
         problems.extend(known.map(|name| format!("{}: {name}", file.display())));
     }
     expect_none(problems);
+}
+
+/// Tests may release the example; the product releases any application alike.
+#[test]
+fn product_code_does_not_know_the_example() {
+    let example = "storefront";
+    let folders = ["domain", "platform", "functions", "cli/src"];
+    let sources = folders.iter().flat_map(|folder| files(folder, "rs"));
+    let sources = sources.filter(|file| !is_test_code(file));
+    let wiring = files("statemachines", "json").into_iter();
+    let wiring = wiring.chain([repository().join("template.yaml")]);
+    expect_none(sources.chain(wiring).filter_map(|file| {
+        let text = text(&file);
+        // Modules with tests stand at the end of a file.
+        let product = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+        let known = product.to_lowercase().contains(example);
+        known.then(|| format!("{}: {example}", file.display()))
+    }));
+}
+
+/// Whether a file holds nothing but what tests use, as its name says.
+fn is_test_code(file: &Path) -> bool {
+    let path = file.with_extension("");
+    let path = path.strip_prefix(repository()).unwrap_or(&path);
+    path.iter().any(|part| {
+        let part = part.to_string_lossy();
+        part.ends_with("tests") || part == "fakes" || part == "samples"
+    })
 }
 
 /// The Rust files below these folders that have one of these words in them.

@@ -1,15 +1,21 @@
 //! Drift is a test failure: state machines, template, functions and events must
-//! say the same. Nothing runs here; these tests only read.
+//! say the same. Nothing of Sluice runs here; these tests only read.
 
+mod alarms;
+mod documents;
+mod encryption;
 mod errors;
 mod events;
 mod expressions;
 mod flow;
 mod functions;
+mod inputs;
 mod layout;
 mod machines;
+mod pages;
 mod partitions;
 mod payloads;
 mod permissions;
 mod resources;
 mod substitutions;
+mod translated;

@@ -95,7 +95,7 @@ fn every_statement_names_actions_and_resources_and_nothing_is_allowed_by_exclusi
     );
 }
 
-/// What a function may do stands in the template, not in a policy elsewhere.
+/// What a function may do stands in the template; `translated` has what SAM adds.
 #[test]
 fn no_policy_comes_from_elsewhere() {
     let template = template();

@@ -1,4 +1,4 @@
-//! The rest of the template: what is kept, what could be lost, who is told.
+//! The rest of the template: what is kept, and what could be lost.
 
 use serde_json::Value;
 use sluice_tests::template::{
@@ -217,28 +217,6 @@ fn the_watchdog_hears_of_every_way_an_execution_ends_badly() {
     assert!(references(&ended["detail"]).contains(machines["promote"].id));
 }
 
-/// Since October 2025 a public URL needs both. SAM adds both to a
-/// `FunctionUrlConfig` without authorisation.
-#[test]
-fn every_url_has_both_of_its_permissions() {
-    let template = template();
-    let permissions = of_type(&template, "AWS::Lambda::Permission");
-    for url in of_type(&template, "AWS::Lambda::Url") {
-        let target = references(url.property("TargetFunctionArn"));
-        for action in ["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"] {
-            let granted = permissions.iter().any(|permission| {
-                permission.property("Action") == action
-                    && references(permission.property("FunctionName")) == target
-            });
-            assert!(granted, "{}: {action}", url.id);
-        }
-    }
-    expect_none(functions(&template).into_values().filter_map(|function| {
-        let url = function.property("FunctionUrlConfig");
-        (url.is_object() && url["AuthType"] != "NONE").then(|| function.id.to_owned())
-    }));
-}
-
 #[test]
 fn every_state_machine_is_traced_logged_without_data_and_encrypted() {
     let template = template();
@@ -269,31 +247,6 @@ fn every_log_is_forgotten_after_the_same_time() {
                 retention.is_empty().then(|| group.id.to_owned())
             }),
     );
-}
-
-#[test]
-fn people_hear_of_the_stranded_and_of_sluices_own_failures() {
-    let template = template();
-    let alarms = of_type(&template, "AWS::CloudWatch::Alarm");
-    let stranded = alarms.iter().any(|alarm| {
-        list(alarm.property("Dimensions"))
-            .iter()
-            .any(|dimension| dimension["Value"] == "Stranded")
-    });
-    assert!(stranded, "nobody hears of a stranded promotion");
-    let functions = functions(&template);
-    for name in ["watchdog", "record", "shift", "guard"] {
-        let watched = alarms.iter().any(|alarm| {
-            alarm.property("MetricName") == "Errors"
-                && references(alarm.property("Dimensions")).contains(functions[name].id)
-        });
-        assert!(watched, "nobody hears of errors of {name}");
-    }
-    expect_none(alarms.iter().filter_map(|alarm| {
-        let told = !list(alarm.property("AlarmActions")).is_empty();
-        let described = alarm.property("AlarmDescription").is_string();
-        (!told || !described).then(|| alarm.id.to_owned())
-    }));
 }
 
 #[test]
