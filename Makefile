@@ -26,7 +26,7 @@ TEMPLATES := template.yaml examples/storefront/template.yaml
 .PHONY: help
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) \
-		| awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+		| awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 .PHONY: demo
 demo: local ## Release the storefront twice on the embedded engine: promoted, then rolled back
@@ -47,8 +47,10 @@ test: local ## Run all tests, those on the embedded engine included
 	@$(LOCAL) with -- cargo test --workspace -- --include-ignored
 
 .PHONY: check
-check: ## Check formatting, lints and documentation
+check: ## Check formatting, lints, documentation, and the functions as they ship
 	cargo fmt --all --check
+	@# What `make deploy` compiles: no feature that only tools or tests ask for.
+	cargo check --quiet
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 
@@ -76,9 +78,18 @@ bench: venvs ## Build the functions as AWS gets them and show their sizes
 			"$$(gzip -c "$$function" | wc -c | awk '{ print $$1 / 1e6 }')"; \
 	done
 
+# The same seed gives the same calls, and so the same report.
+SEED ?= 42
+RUNS ?= 200
+.PHONY: bench-judge
+bench-judge: ## Simulate rollouts by Sluice's judge and its peers (SEED=…, RUNS=…)
+	@cargo run --profile bench --quiet -p sluice-bench -- \
+		--seed $(SEED) --runs $(RUNS) --out $(TARGET_DIR)/bench
+
 .PHONY: deploy
 deploy: export CARGO_BUILD_TARGET :=
 deploy: venvs ## Build for arm64 and deploy to AWS with your credentials
+	@$(SLUICE_VENVS)/sam/bin/python statemachines/validate
 	PATH="$(SLUICE_VENVS)/sam/bin:$$PATH" cargo lambda build --release --arm64
 	$(SAM) build
 	$(SAM) deploy $(if $(wildcard samconfig.toml),,--guided)

@@ -1,0 +1,226 @@
+//! Sluice's judge with its default settings, as the function `judge` asks it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sluice_domain::judge::share::Compare;
+use sluice_domain::judge::{
+    self, Block, ERRORS, JudgePolicy, LatencyLimit, Next, Observed, Outcome, Share, ShareRule,
+    ShareSignal, Signal, Sustained,
+};
+use sluice_domain::settings::{Settings, Step};
+
+use crate::latency::percentile_ms;
+use crate::seen::{Cause, Decision, Judge, MINUTE, Minute, Seen, Side};
+
+/// What stands in the settings of an environment that sets nothing.
+const BARE: &str = r#"{"schema": 1, "order": 1, "functions": {}}"#;
+
+/// The settings that hold where nothing is set.
+///
+/// # Errors
+/// When they can't be read: a field without a default was added.
+pub fn default_settings() -> serde_json::Result<Settings> {
+    serde_json::from_str(BARE)
+}
+
+/// A rollout by Sluice.
+#[derive(Debug)]
+pub struct Sluice {
+    steps: Vec<Step>,
+    policy: JudgePolicy,
+    /// The step that is watched. None before the first shift.
+    step: Option<usize>,
+    shifted_at: u64,
+    look_at: u64,
+}
+
+impl Sluice {
+    /// With these settings.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            steps: settings.steps.clone(),
+            policy: settings.judge.clone(),
+            step: None,
+            shifted_at: 0,
+            look_at: 0,
+        }
+    }
+
+    /// Takes the next step, or finishes.
+    fn advance(&mut self, now: u64) -> Decision {
+        let next = self.step.map_or(0, |step| step + 1);
+        let Some(step) = self.steps.get(next) else {
+            return Decision::Finish;
+        };
+        self.step = Some(next);
+        self.shifted_at = now;
+        self.look_at = now + self.policy.period_seconds;
+        Decision::Shift(step.weight)
+    }
+
+    /// The minutes of this step that the policy's lag lets in. At full weight
+    /// the minute of the shift is left out, since the old version is in it.
+    fn window<'a>(&self, seen: &Seen<'a>, alone: bool) -> &'a [Minute] {
+        let first = if alone {
+            self.shifted_at.next_multiple_of(MINUTE)
+        } else {
+            self.shifted_at / MINUTE * MINUTE
+        };
+        let last = seen.now.saturating_sub(self.policy.lag_seconds);
+        let minutes = seen.since(first);
+        &minutes[..minutes.partition_point(|minute| minute.end() <= last)]
+    }
+
+    fn judged(&mut self, seen: &Seen<'_>, index: usize) -> Decision {
+        let step = self.steps[index].clone();
+        let alone = step.weight >= 100.0;
+        let minutes = self.window(seen, alone);
+        let signals = signals(&self.policy, minutes, alone);
+        let observed = Observed {
+            functions: BTreeMap::from([("function".to_owned(), signals)]),
+            environment: Vec::new(),
+        };
+        let (shifted_at, now) = (timestamp(self.shifted_at), timestamp(seen.now));
+        let look = judge::look(&self.policy, shifted_at, now);
+        let outcome = judge::judge(&self.policy, &observed, look).outcome;
+        match judge::next(&self.policy, &step, shifted_at, now, outcome) {
+            Next::Bake(seconds) => {
+                self.look_at = seen.now + seconds;
+                Decision::Stay
+            }
+            Next::Advance => self.advance(seen.now),
+            Next::RollBack if outcome == Outcome::Fail => Decision::RollBack(Cause::Harm),
+            Next::RollBack => Decision::RollBack(Cause::Undecided),
+        }
+    }
+}
+
+/// Errors and latency, as the function `judge` counts them. Nothing is throttled
+/// here, and no other metric is limited by default.
+fn signals(policy: &JudgePolicy, minutes: &[Minute], alone: bool) -> Vec<Signal> {
+    let share = |name: String, rule, bad: &dyn Fn(&Side) -> f64| {
+        Signal::Share(ShareSignal {
+            name,
+            bad: "bad".to_owned(),
+            rule,
+            blocks: Some(blocks(minutes, alone, bad)),
+            is_beside: !alone,
+            until: minutes
+                .last()
+                .map_or(Timestamp::MIN, |minute| timestamp(minute.end())),
+        })
+    };
+    let errors = ShareRule::of_errors(&policy.errors);
+    let mut signals = vec![share(ERRORS.to_owned(), errors, &|side| side.errors as f64)];
+    for limit in &policy.latency {
+        // What was normal is taken to be known well: it is from the hour before.
+        let normal = percentile_ms(limit.percentile);
+        let ratio = limit.above_ratio.unwrap_or(f64::INFINITY);
+        let bound = limit.above_ms.unwrap_or(ratio * normal);
+        let name = format!("p{}", limit.percentile);
+        let rule = latency_rule(policy, limit, alone);
+        signals.push(share(name, rule, &|side| {
+            side.latency.slower(bound).round()
+        }));
+    }
+    signals
+}
+
+/// What a percentile is held against, as the function `judge` has it.
+fn latency_rule(policy: &JudgePolicy, limit: &LatencyLimit, alone: bool) -> ShareRule {
+    let slow = 1.0 - limit.percentile / 100.0;
+    let mut rule = ShareRule {
+        dry_run: limit.dry_run,
+        ..ShareRule::default()
+    };
+    match (limit.seconds, limit.above_ratio, alone) {
+        (1.., ..) => {
+            rule.sustained = Some(Sustained {
+                above: slow,
+                seconds: limit.seconds,
+            });
+        }
+        (0, Some(_), false) => {
+            rule.compare = Some(Compare {
+                max_increase: (2.0 * slow).max(policy.errors.max_increase),
+                tolerated: slow,
+            });
+        }
+        (0, ..) => {
+            rule.fail_above = Some(slow);
+            rule.pass_below = Some(2.0 * slow);
+        }
+    }
+    rule
+}
+
+/// Period by period; CloudWatch has none without a call.
+fn blocks(minutes: &[Minute], alone: bool, bad: &dyn Fn(&Side) -> f64) -> Vec<Block> {
+    let share = |side: &Side| Share {
+        total: side.calls as f64,
+        bad: bad(side),
+    };
+    let called = |minute: &&Minute| minute.canary.calls + minute.baseline.calls > 0;
+    let of = |minute: &Minute| Block {
+        start: timestamp(minute.start),
+        canary: share(&minute.canary),
+        baseline: (!alone).then(|| share(&minute.baseline)),
+    };
+    minutes.iter().filter(called).map(of).collect()
+}
+
+impl Judge for Sluice {
+    fn look(&mut self, seen: &Seen<'_>) -> Decision {
+        match self.step {
+            None => self.advance(seen.now),
+            Some(index) if seen.now >= self.look_at => self.judged(seen, index),
+            Some(_) => Decision::Stay,
+        }
+    }
+}
+
+fn timestamp(second: u64) -> Timestamp {
+    i64::try_from(second)
+        .ok()
+        .and_then(|second| Timestamp::from_second(second).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seen::fixtures::{decisions, end_of, minutes};
+
+    fn sluice() -> Sluice {
+        Sluice::new(&default_settings().expect("defaults"))
+    }
+
+    #[test]
+    fn harm_is_rolled_back_as_soon_as_its_minute_arrives() {
+        let minutes = minutes(&[(600, 60, 5400, 20); 10]);
+        let end = end_of(&mut sluice(), &minutes);
+        assert_eq!(end, Some((Decision::RollBack(Cause::Harm), 180)));
+    }
+
+    #[test]
+    fn a_good_release_takes_the_default_steps() {
+        let minutes = minutes(&[(600, 3, 5400, 27); 60]);
+        let made = decisions(&mut sluice(), &minutes);
+        let expected = [
+            (Decision::Shift(10.0), 0),
+            (Decision::Shift(50.0), 720),
+            (Decision::Shift(100.0), 1440),
+            (Decision::Finish, 3360),
+        ];
+        assert_eq!(made, expected);
+    }
+
+    #[test]
+    fn too_little_traffic_is_undecided_in_the_end() {
+        let minutes = minutes(&[(0, 0, 6, 0); 80]);
+        let end = end_of(&mut sluice(), &minutes);
+        assert_eq!(end, Some((Decision::RollBack(Cause::Undecided), 4320)));
+    }
+}
