@@ -8,6 +8,7 @@
 
 pub mod machine;
 pub mod template;
+pub mod translated;
 pub mod world;
 
 use std::fs;

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aws_config::SdkConfig;
-use aws_sdk_cloudformation::types::{Capability, StackStatus};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{AliasRoutingConfiguration, FunctionCode, Runtime};
 use aws_sdk_ssm::types::ParameterType;
 use serde_json::{Value, json};
 use sluice_domain::alias::Routing;
 
-use super::{Build, EVERY, PATIENCE, World, merge};
+use super::{Build, World, merge};
 
 /// The alias that callers use.
 pub const ALIAS: &str = "live";
@@ -50,17 +48,26 @@ impl World {
     /// # Panics
     /// When the engine refuses.
     pub async fn create(&self, environment: &str, function: &str, build: &Build) {
-        let code = build.zip(function);
-        self.create_function(&self.function(environment, function), code)
+        self.create_on("python3.12", environment, function, build)
             .await;
     }
 
-    pub(crate) async fn create_function(&self, name: &str, code: Vec<u8>) -> String {
+    /// Creates one function on a runtime, without an alias.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn create_on(&self, runtime: &str, environment: &str, function: &str, build: &Build) {
+        let name = self.function(environment, function);
+        self.create_function(&name, runtime, build.zip(function))
+            .await;
+    }
+
+    pub(crate) async fn create_function(&self, name: &str, runtime: &str, code: Vec<u8>) -> String {
         let created = self
             .lambda()
             .create_function()
             .function_name(name)
-            .runtime(Runtime::from("python3.12"))
+            .runtime(Runtime::from(runtime))
             .role(&self.role)
             .handler("app.lambda_handler")
             .timeout(30)
@@ -73,7 +80,11 @@ impl World {
         arn.split(':').take(7).collect::<Vec<_>>().join(":")
     }
 
-    async fn create_alias(&self, environment: &str, function: &str) {
+    /// Gives a function its alias, on version 1.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn create_alias(&self, environment: &str, function: &str) {
         let name = self.function(environment, function);
         self.lambda()
             .create_alias()
@@ -283,53 +294,4 @@ impl World {
             .map(str::to_owned)
             .collect()
     }
-}
-
-/// The role of the application's functions, and of what tests break on purpose:
-/// it may do anything, since it is not what is tested.
-pub(super) async fn role(config: &SdkConfig, stack: &str) -> String {
-    let template = json!({
-        "Resources": {
-            "Role": {
-                "Type": "AWS::IAM::Role",
-                "Properties": {
-                    "AssumeRolePolicyDocument": policy(json!({
-                        "Principal": { "Service": ["lambda.amazonaws.com", "states.amazonaws.com"] },
-                        "Action": "sts:AssumeRole",
-                    })),
-                    "Policies": [{
-                        "PolicyName": "anything",
-                        "PolicyDocument": policy(json!({ "Action": "*", "Resource": "*" })),
-                    }],
-                },
-            },
-        },
-        "Outputs": { "Role": { "Value": { "Fn::GetAtt": ["Role", "Arn"] } } },
-    });
-    let client = aws_sdk_cloudformation::Client::new(config);
-    client
-        .create_stack()
-        .stack_name(stack)
-        .template_body(template.to_string())
-        .capabilities(Capability::CapabilityIam)
-        .send()
-        .await
-        .expect("the role's stack is begun");
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    loop {
-        let answer = client.describe_stacks().stack_name(stack).send().await;
-        let answer = answer.expect("the role's stack");
-        let found = answer.stacks().first().expect("the role's stack");
-        if found.stack_status() == Some(&StackStatus::CreateComplete) {
-            let role = found.outputs().first().and_then(|role| role.output_value());
-            return role.expect("the role's ARN").to_owned();
-        }
-        assert!(tokio::time::Instant::now() < deadline, "{found:?}");
-        tokio::time::sleep(EVERY).await;
-    }
-}
-
-fn policy(mut statement: Value) -> Value {
-    merge(&mut statement, json!({ "Effect": "Allow" }));
-    json!({ "Version": "2012-10-17", "Statement": [statement] })
 }

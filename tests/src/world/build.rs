@@ -37,6 +37,22 @@ pub fn failing(version: &str, every: u32) -> String {
     )
 }
 
+/// A function that answers with its version, in Bash: a runtime of its own,
+/// without any SDK.
+#[must_use]
+pub fn in_bash(version: &str) -> String {
+    include_str!("bootstrap.sh").replace("@version@", version)
+}
+
+/// The file that a source is: a script is a runtime of its own.
+fn file_of(source: &str) -> &'static str {
+    if source.starts_with("#!") {
+        "bootstrap"
+    } else {
+        "app.py"
+    }
+}
+
 /// A bundle of this test's application.
 pub struct Build {
     /// As `sluice pack` made it.
@@ -78,11 +94,12 @@ impl World {
             self.unique,
             std::process::id()
         ));
+        fs::create_dir_all(&folder).expect("a folder for the manifest");
         let mut named = Map::new();
         for (function, source) in functions {
             let code = folder.join(function);
             fs::create_dir_all(&code).expect("a folder for the code");
-            fs::write(code.join("app.py"), source).expect("the code");
+            fs::write(code.join(file_of(source)), source).expect("the code");
             named.insert((*function).to_owned(), json!({ "zip": function }));
         }
         let mut manifest =

@@ -43,7 +43,24 @@ impl World {
         let rollout = self.create_machine("rollout", &rollout.to_string()).await;
         let promote = promote.to_string().replace(deployed, &rollout);
         let promote = self.create_machine("promote", &promote).await;
-        Machines { promote, rollout }
+        let machines = Machines { promote, rollout };
+        self.let_the_watchdog_see(&machines).await;
+        machines
+    }
+
+    /// The definition of a state machine as it is deployed, by the name of its
+    /// file: `promote`.
+    ///
+    /// # Panics
+    /// When there is no such state machine.
+    pub async fn deployed(&self, name: &str) -> Value {
+        let machine = match name {
+            "release" => self.resources.release_machine(),
+            "promote" => self.resources.promote_machine(),
+            "rollout" => self.resources.rollout_machine(),
+            _ => panic!("the stack has no output for {name}"),
+        };
+        self.definition(machine.expect("the state machine")).await
     }
 
     async fn definition(&self, machine: &str) -> Value {
@@ -79,7 +96,8 @@ impl World {
         );
         let build = self.build("0.0.0", &[("stand-in", source)], json!({}));
         let name = format!("{}-{name}", self.application);
-        self.create_function(&name, build.zip("stand-in")).await
+        self.create_function(&name, "python3.12", build.zip("stand-in"))
+            .await
     }
 
     /// A judge that lets nobody go on until its gate is open: the gate's name,

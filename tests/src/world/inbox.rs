@@ -1,5 +1,7 @@
 //! Somebody who subscribed to Sluice's topic.
 
+use std::sync::{Mutex, PoisonError};
+
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
@@ -9,6 +11,7 @@ use super::World;
 pub struct Inbox {
     client: aws_sdk_sqs::Client,
     url: String,
+    arrived: Mutex<Vec<Value>>,
 }
 
 impl World {
@@ -49,7 +52,12 @@ impl World {
             .await
             .expect("the subscription");
         let url = created.queue_url().unwrap_or_default().to_owned();
-        Inbox { client, url }
+        let arrived = Mutex::default();
+        Inbox {
+            client,
+            url,
+            arrived,
+        }
     }
 
     /// Waits until people were told of something of this kind, and answers the
@@ -59,8 +67,10 @@ impl World {
     /// When they are not in time.
     pub async fn told(&self, inbox: &Inbox, kind: &str) -> (String, String) {
         self.wait(&format!("a message of {kind}"), async || {
-            let messages = inbox.receive().await;
-            let found = messages
+            let new = inbox.receive().await;
+            let mut arrived = inbox.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+            arrived.extend(new);
+            let found = arrived
                 .iter()
                 .find(|message| message["MessageAttributes"]["kind"]["Value"] == kind)?;
             let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();

@@ -9,10 +9,15 @@
 //!
 //! Never: writes the ledger, or shares anything between two tests.
 
+mod account;
 mod application;
 mod build;
+mod command;
+mod configuration;
 mod faults;
+mod images;
 mod inbox;
+mod permissions;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -27,9 +32,12 @@ use sluice_cli::resources::{OUTPUTS, Resources};
 use sluice_local::session::output_variable;
 
 pub use application::{ALIAS, alone};
-pub use build::{Build, failing, healthy};
+pub use build::{Build, failing, healthy, in_bash};
+pub use command::{Folder, Person, Run, Running, Sluice};
 pub use faults::Machines;
+pub use images::Image;
 pub use inbox::Inbox;
+pub use permissions::Forbidden;
 pub use watch::Ended;
 
 /// How long anything that is waited for may take.
@@ -75,7 +83,7 @@ impl World {
         let reader = Reader::new(&config, &resources).expect("every output of the stack");
         let unique = format!("{:08x}", RandomState::new().hash_one(()) & 0xffff_ffff);
         let application = format!("flow-{unique}");
-        let role = application::role(&config, &application).await;
+        let role = permissions::role(&config, &application).await;
         Self {
             application,
             config,
@@ -172,7 +180,9 @@ impl World {
         aws_sdk_lambda::Client::new(&self.config)
     }
 
-    pub(crate) fn executions(&self) -> aws_sdk_sfn::Client {
+    /// Step Functions.
+    #[must_use]
+    pub fn executions(&self) -> aws_sdk_sfn::Client {
         aws_sdk_sfn::Client::new(&self.config)
     }
 }

@@ -1,6 +1,7 @@
 //! Waiting for what Sluice does.
 
 use aws_sdk_sfn::types::ExecutionStatus;
+use serde_json::json;
 use sluice_cli::view::Question;
 use sluice_domain::approval::State;
 use sluice_domain::ledger::{Entry, Kind, verify};
@@ -42,6 +43,13 @@ impl Ended {
         self.entries.iter().map(|entry| entry.event.kind).collect()
     }
 
+    /// How many entries there are of a kind.
+    #[must_use]
+    pub fn count(&self, kind: Kind) -> usize {
+        let kinds = self.kinds();
+        kinds.into_iter().filter(|found| *found == kind).count()
+    }
+
     /// The last entry of a kind.
     ///
     /// # Panics
@@ -72,14 +80,13 @@ impl Ended {
             assert_eq!(self.status, status, "{self:#?}");
         }
         if self.status == ExecutionStatus::Failed {
+            // A stranded one is mended after its execution has ended.
+            let stranded = self.kinds().contains(&Kind::Stranded);
+            let outcome = if stranded { Outcome::Stranded } else { outcome };
             assert_eq!(self.error, outcome.title());
         }
         let closed = self.entry(Kind::PromotionClosed);
-        assert_eq!(
-            closed.event.facts["outcome"],
-            serde_json::json!(outcome),
-            "{closed:?}"
-        );
+        assert_eq!(closed.event.facts["outcome"], json!(outcome), "{closed:?}");
         self
     }
 }
@@ -178,6 +185,31 @@ impl World {
             entries.into_iter().find(|entry| entry.event.kind == kind)
         })
         .await
+    }
+
+    /// Runs the watchdog until the ledger has an entry of this kind. It runs by
+    /// itself, too; what one run answers depends on who came first.
+    pub async fn watched(&self, id: &PromotionId, kind: Kind) {
+        self.wait(&format!("{kind:?} of {id}"), async || {
+            let _ = self.invoke("WatchdogFunction", &json!({})).await;
+            let entries = self.ledger(&id.to_string()).await;
+            entries
+                .iter()
+                .any(|entry| entry.event.kind == kind)
+                .then_some(())
+        })
+        .await;
+    }
+
+    /// Runs the watchdog until it says that it could not put this one right.
+    pub async fn watched_in_vain(&self, id: &PromotionId) {
+        self.wait(&format!("a run that fails for {id}"), async || {
+            let answer = self.invoke("WatchdogFunction", &json!({})).await;
+            let refusal = answer.err()?;
+            let named = refusal.message.contains(&id.to_string());
+            (refusal.name == "Stranded" && named).then_some(())
+        })
+        .await;
     }
 
     /// Waits until people are asked, and answers the question.

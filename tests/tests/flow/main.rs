@@ -1,12 +1,21 @@
 //! What Sluice does, on an engine, with the binaries that ship: each test has
 //! an application of its own.
 
+mod accounts;
 mod approvals;
+mod cli;
+mod committed;
+mod configuration;
+mod definitions;
 mod faults;
 mod line;
+mod people;
 mod promotes;
+mod recheck;
 mod refusals;
 mod rollback;
+mod runtimes;
 mod stopped;
+mod stranded;
 mod traffic;
 mod zombies;

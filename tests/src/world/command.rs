@@ -1,0 +1,245 @@
+//! The command `sluice`, as a process of its own: what people and build servers
+//! run. What it writes to pipes is checked wherever it runs.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::permissions::{create, policy};
+use super::{Build, PATIENCE, World};
+use crate::repository;
+
+/// The command with its arguments.
+pub struct Sluice {
+    command: Command,
+    input: String,
+}
+
+/// The command while it runs.
+pub struct Running {
+    child: Child,
+    input: String,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Run {
+    /// The exit status.
+    pub status: Option<i32>,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+}
+
+/// Credentials, as the environment carries them.
+pub struct Person(Vec<(&'static str, String)>);
+
+/// A folder that is gone with this value.
+pub struct Folder(PathBuf);
+
+impl World {
+    /// `sluice` with these arguments, as the engine's root user.
+    ///
+    /// # Panics
+    /// When it was not built.
+    #[must_use]
+    pub fn sluice(&self, arguments: &[&str]) -> Sluice {
+        let binary = repository().join(".sluice/bin/sluice");
+        assert!(
+            binary.is_file(),
+            "there is no {}: `make local` builds it, and `make test` does that first",
+            binary.display()
+        );
+        let mut command = Command::new(binary);
+        command
+            .args(arguments)
+            .env_remove("SLUICE_PERSON")
+            .env_remove("SLUICE_APPROVAL_CODE")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        Sluice {
+            command,
+            input: String::new(),
+        }
+    }
+
+    /// Somebody who may do anything but this.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn person(&self, denied: &[&str]) -> Person {
+        let everything = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+        let but = json!({ "Effect": "Deny", "Action": denied, "Resource": "*" });
+        let document = json!({ "Version": "2012-10-17", "Statement": [everything, but] });
+        let trust = policy(json!({
+            "Principal": { "AWS": "arn:aws:iam::000000000000:root" },
+            "Action": "sts:AssumeRole",
+        }));
+        let role = json!({
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "AssumeRolePolicyDocument": trust,
+                "Policies": [{ "PolicyName": "denied", "PolicyDocument": document }],
+            },
+        });
+        let arn = json!({ "Value": { "Fn::GetAtt": ["Role", "Arn"] } });
+        let template = json!({ "Resources": { "Role": role }, "Outputs": { "Role": arn } });
+        let stack = format!("{}-person", self.application);
+        let created = create(&self.config, &stack, &template).await;
+        let role = created.outputs().first();
+        let assumed = aws_sdk_sts::Client::new(&self.config)
+            .assume_role()
+            .role_arn(role.and_then(|role| role.output_value()).expect("an ARN"))
+            .role_session_name("person")
+            .send()
+            .await
+            .expect("the role is assumed");
+        let credentials = assumed.credentials().expect("credentials");
+        let text = str::to_owned;
+        Person(vec![
+            ("AWS_ACCESS_KEY_ID", text(credentials.access_key_id())),
+            (
+                "AWS_SECRET_ACCESS_KEY",
+                text(credentials.secret_access_key()),
+            ),
+            ("AWS_SESSION_TOKEN", text(credentials.session_token())),
+        ])
+    }
+
+    /// A folder with a build as `sluice pack` writes it.
+    ///
+    /// # Panics
+    /// When it can't be written.
+    #[must_use]
+    pub fn folder(&self, build: &Build) -> Folder {
+        let digest = build.bundle.digest();
+        let name = format!("sluice-{}-{}", self.unique, digest.short());
+        let folder = std::env::temp_dir().join(name);
+        build.bundle.write(&folder).expect("the folder");
+        Folder(folder)
+    }
+}
+
+impl Sluice {
+    /// With this on its standard input.
+    #[must_use]
+    pub fn with_input(self, input: &str) -> Self {
+        Self {
+            input: input.to_owned(),
+            ..self
+        }
+    }
+
+    /// As somebody else.
+    #[must_use]
+    pub fn by(mut self, person: &Person) -> Self {
+        self.command.envs(person.0.iter().cloned());
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When it can't be started.
+    #[must_use]
+    pub fn start(mut self) -> Running {
+        Running {
+            child: self.command.spawn().expect("sluice is started"),
+            input: self.input,
+        }
+    }
+
+    /// Runs it to its end.
+    pub async fn run(self) -> Run {
+        self.start().ended().await
+    }
+}
+
+impl Running {
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When it does not end in time, or writes to pipes what only belongs onto
+    /// terminals.
+    pub async fn ended(mut self) -> Run {
+        let mut stdin = self.child.stdin.take().expect("its standard input");
+        // Whoever does not ask does not read: a broken pipe is no failure.
+        let _ = stdin.write_all(self.input.as_bytes()).await;
+        drop(stdin);
+        let ended = timeout(PATIENCE, self.child.wait_with_output()).await;
+        let ended = ended.expect("it ends in time").expect("its end");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        let run = Run {
+            status: ended.status.code(),
+            stdout: text(ended.stdout),
+            stderr: text(ended.stderr),
+        };
+        for stream in [&run.stdout, &run.stderr] {
+            assert!(!stream.contains(['\x1b', '\r']), "{stream:?}");
+        }
+        run
+    }
+}
+
+impl Run {
+    /// Checks the exit status.
+    ///
+    /// # Panics
+    /// When it is another one.
+    #[track_caller]
+    pub fn is(&self, status: i32) -> &Self {
+        let Self { stdout, stderr, .. } = self;
+        assert_eq!(self.status, Some(status), "{stdout}\n{stderr}");
+        self
+    }
+
+    /// Checks that it wrote this, to either stream.
+    ///
+    /// # Panics
+    /// When it did not.
+    #[track_caller]
+    pub fn says(&self, text: &str) -> &Self {
+        let Self { stdout, stderr, .. } = self;
+        let said = stdout.contains(text) || stderr.contains(text);
+        assert!(said, "no `{text}` in:\n{stdout}\n{stderr}");
+        self
+    }
+
+    /// Its standard output as the one document that it must be.
+    ///
+    /// # Panics
+    /// When it is not.
+    #[must_use]
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        let Self { stdout, stderr, .. } = self;
+        let document = serde_json::from_str(stdout);
+        document.unwrap_or_else(|error| panic!("{error}:\n{stdout}\n{stderr}"))
+    }
+}
+
+impl Folder {
+    /// Its path.
+    ///
+    /// # Panics
+    /// When it is no text.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.0.to_str().expect("UTF-8")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Nothing depends on it any more.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

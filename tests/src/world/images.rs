@@ -1,0 +1,105 @@
+//! Container images, as a build server pushes them.
+
+use aws_sdk_lambda::types::{FunctionCode, PackageType};
+use aws_sdk_ssm::types::ParameterType;
+use serde_json::{Value, json};
+
+use super::World;
+use crate::text;
+
+/// An image in a repository.
+pub struct Image {
+    /// The repository's name.
+    pub repository: String,
+    /// The repository, as manifests name it.
+    pub uri: String,
+    /// The image's digest.
+    pub digest: String,
+}
+
+impl World {
+    /// Pushes an image under a tag into a repository that is this application's.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn push_image(&self, tag: &str) -> Image {
+        let client = aws_sdk_ecr::Client::new(&self.config);
+        let repository = format!("sluice-managed-{}", self.unique);
+        let created = client.create_repository().repository_name(&repository);
+        let created = created.send().await.expect("a repository");
+        let created = created.repository().expect("the repository");
+        self.owned(&repository).await;
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": {
+                "mediaType": "application/vnd.oci.image.config.v1+json",
+                "size": 2,
+                "digest": sluice_domain::digest::Digest::of(b"{}"),
+            },
+            "layers": [],
+        });
+        let pushed = client
+            .put_image()
+            .repository_name(&repository)
+            .image_manifest(manifest.to_string())
+            .image_tag(tag)
+            .send()
+            .await
+            .expect("the image is pushed");
+        let id = pushed.image().and_then(|image| image.image_id());
+        let digest = id.and_then(|id| id.image_digest()).expect("its digest");
+        let uri = created.repository_uri().expect("its URI");
+        // An engine may add its own port.
+        let uri = uri.rsplit_once('/').map_or(uri, |(host, _)| host);
+        let host = uri.split(':').next().unwrap_or(uri);
+        Image {
+            uri: format!("{host}/{repository}"),
+            digest: digest.to_owned(),
+            repository,
+        }
+    }
+
+    /// Says whose images a repository holds.
+    async fn owned(&self, repository: &str) {
+        aws_sdk_ssm::Client::new(&self.config)
+            .put_parameter()
+            .name(format!("/sluice-repositories/{repository}"))
+            .value(&self.application)
+            .r#type(ParameterType::String)
+            .send()
+            .await
+            .expect("the repository's application is written");
+    }
+
+    /// Creates a function that runs an image, without an alias.
+    ///
+    /// # Panics
+    /// When Lambda refuses.
+    pub async fn create_of_image(&self, environment: &str, function: &str, image: &Image) {
+        let uri = format!("{}@{}", image.uri, image.digest);
+        self.lambda()
+            .create_function()
+            .function_name(self.function(environment, function))
+            .package_type(PackageType::Image)
+            .role(&self.role)
+            .code(FunctionCode::builder().image_uri(uri).build())
+            .send()
+            .await
+            .expect("the function is created");
+    }
+
+    /// The event that ECR sends for an image.
+    ///
+    /// # Panics
+    /// When the sample event can't be read.
+    #[must_use]
+    pub fn ecr_event(&self, image: &Image, tag: &str) -> Value {
+        let sample = text("events/intake/ecr-push.json");
+        let mut event: Value = serde_json::from_str(&sample).expect("a sample event");
+        event["detail"]["repository-name"] = json!(image.repository);
+        event["detail"]["image-digest"] = json!(image.digest);
+        event["detail"]["image-tag"] = json!(tag);
+        event
+    }
+}

@@ -1,0 +1,159 @@
+//! What roles may do: more than the template says, or less for a while.
+
+use aws_config::SdkConfig;
+use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
+use aws_sdk_cloudformation::types::{Capability, Stack, StackStatus};
+use serde_json::{Value, json};
+
+use super::{EVERY, Machines, PATIENCE, World, merge, variable};
+use crate::template::{functions, permissions};
+use crate::{template, template::Statement};
+
+/// Permissions that were taken away.
+#[must_use]
+pub struct Forbidden {
+    stack: String,
+}
+
+impl World {
+    /// Takes permissions on this application's functions away from one of
+    /// Sluice's, by the name of the stack's output.
+    pub async fn forbid(&self, output: &str, actions: &[&str]) -> Forbidden {
+        let functions = format!("arn:aws:lambda:*:*:function:storefront-{}-*", self.unique);
+        let statement = json!({ "Effect": "Deny", "Action": actions, "Resource": functions });
+        let stack = format!("{}-forbidden", self.application);
+        self.put_policy(&stack, output, json!([statement])).await;
+        Forbidden { stack }
+    }
+
+    /// Gives them back.
+    ///
+    /// # Panics
+    /// When CloudFormation refuses.
+    pub async fn allow(&self, forbidden: Forbidden) {
+        let client = aws_sdk_cloudformation::Client::new(&self.config);
+        let request = client.delete_stack().stack_name(&forbidden.stack);
+        request.send().await.expect("the policy's end is begun");
+        self.wait("the end of the policy", async || {
+            let stack = find(&client, &forbidden.stack).await;
+            let gone = |stack: &Stack| stack.stack_status() == Some(&StackStatus::DeleteComplete);
+            stack.as_ref().is_none_or(gone).then_some(())
+        })
+        .await;
+    }
+
+    /// Lets the watchdog do with copied machines what the template lets it do
+    /// with the deployed ones.
+    pub(super) async fn let_the_watchdog_see(&self, machines: &Machines) {
+        let template = template();
+        let held = permissions(&template, &functions(&template)["watchdog"]);
+        let statements: Value = held
+            .iter()
+            .filter_map(|statement| on_copies(statement, machines))
+            .collect();
+        let stack = format!("{}-watchdog", self.application);
+        self.put_policy(&stack, "WatchdogFunction", statements)
+            .await;
+    }
+
+    /// Puts a policy of its own onto the role of one of Sluice's functions.
+    async fn put_policy(&self, stack: &str, output: &str, statements: Value) {
+        let function = variable(&sluice_local::session::output_variable(output));
+        let request = self.lambda().get_function_configuration();
+        let found = request.function_name(&function).send().await;
+        let found = found.unwrap_or_else(|error| panic!("reading {function}: {error:?}"));
+        let role = found.role().unwrap_or_default();
+        let name = role.rsplit('/').next().unwrap_or_default();
+        let policy = json!({
+            "Type": "AWS::IAM::Policy",
+            "Properties": {
+                "PolicyName": stack,
+                "Roles": [name],
+                "PolicyDocument": { "Version": "2012-10-17", "Statement": statements },
+            },
+        });
+        let template = json!({ "Resources": { "Policy": policy } });
+        create(&self.config, stack, &template).await;
+    }
+}
+
+/// A statement about executions of the deployed machines, about those of the
+/// copies.
+fn on_copies(statement: &Statement<'_>, machines: &Machines) -> Option<Value> {
+    let copies = [
+        ("${PromoteMachine.Name}", &machines.promote),
+        ("${RolloutMachine.Name}", &machines.rollout),
+    ];
+    let arns: Vec<String> = copies
+        .into_iter()
+        .filter(|(deployed, _)| statement.arns().iter().any(|arn| arn.contains(deployed)))
+        .map(|(_, copy)| sluice_cli::execution::execution_arn(copy, "*"))
+        .collect();
+    let about = json!({ "Effect": "Allow", "Action": statement.actions, "Resource": arns });
+    (statement.allows && !arns.is_empty()).then_some(about)
+}
+
+/// The role of the application's functions, and of what tests break on purpose:
+/// it may do anything, since it is not what is tested.
+pub(super) async fn role(config: &SdkConfig, stack: &str) -> String {
+    let template = json!({
+        "Resources": {
+            "Role": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {
+                    "AssumeRolePolicyDocument": policy(json!({
+                        "Principal": { "Service": ["lambda.amazonaws.com", "states.amazonaws.com"] },
+                        "Action": "sts:AssumeRole",
+                    })),
+                    "Policies": [{
+                        "PolicyName": "anything",
+                        "PolicyDocument": policy(json!({ "Action": "*", "Resource": "*" })),
+                    }],
+                },
+            },
+        },
+        "Outputs": { "Role": { "Value": { "Fn::GetAtt": ["Role", "Arn"] } } },
+    });
+    let created = create(config, stack, &template).await;
+    let role = created
+        .outputs()
+        .first()
+        .and_then(|role| role.output_value());
+    role.expect("the role's ARN").to_owned()
+}
+
+pub(super) fn policy(mut statement: Value) -> Value {
+    merge(&mut statement, json!({ "Effect": "Allow" }));
+    json!({ "Version": "2012-10-17", "Statement": [statement] })
+}
+
+/// Creates a stack and waits until it is there.
+pub(super) async fn create(config: &SdkConfig, stack: &str, template: &Value) -> Stack {
+    let client = aws_sdk_cloudformation::Client::new(config);
+    client
+        .create_stack()
+        .stack_name(stack)
+        .template_body(template.to_string())
+        .capabilities(Capability::CapabilityNamedIam)
+        .send()
+        .await
+        .unwrap_or_else(|error| panic!("creating the stack {stack}: {error:?}"));
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let found = find(&client, stack).await.expect("the stack");
+        if found.stack_status() == Some(&StackStatus::CreateComplete) {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{found:?}");
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// A stack. None: there is none.
+async fn find(client: &aws_sdk_cloudformation::Client, stack: &str) -> Option<Stack> {
+    match client.describe_stacks().stack_name(stack).send().await {
+        Ok(answer) => answer.stacks().first().cloned(),
+        Err(error) if error.code() == Some("ValidationError") => None,
+        Err(error) => panic!("reading the stack {stack}: {error:?}"),
+    }
+}
