@@ -404,6 +404,28 @@ async fn where_calls_are_not_ranked_percentiles_decide_and_the_verdict_says_so()
     assert!(output.rule.contains("by percentiles"), "{}", output.rule);
 }
 
+/// An endpoint that does not know the statistic may answer the average.
+#[tokio::test]
+async fn ranks_that_contradict_the_percentiles_are_not_believed() {
+    for (version, rank) in [("3", 12.6), ("4", 12.6), ("4", 99.0)] {
+        let mut judge = slower();
+        let name = match version {
+            "3" => "shop-checkout 3 PR(:400.000)",
+            _ => "shop-checkout 4 PR(:400.000)",
+        };
+        judge.metrics.durations.insert(name, rank);
+        if rank < 50.0 {
+            judge.metrics.durations.insert("shop-checkout 4 p95", 210.0);
+        }
+        let output = look(&judge, 420).await;
+        let verdict = judge.ledger.0.borrow().clone();
+        let signals = verdict[0].1["functions"]["checkout"]["signals"].to_string();
+        assert!(signals.contains("by percentiles"), "{rank}: {signals}");
+        let is_slow = output.next == Follows::RollBack;
+        assert_eq!(is_slow, rank > 50.0, "{}", output.rule);
+    }
+}
+
 #[tokio::test]
 async fn an_alarm_of_the_settings_vetoes() {
     let healthy = [("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)];

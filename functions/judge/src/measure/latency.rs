@@ -81,6 +81,12 @@ fn enough(limit: &LatencyLimit) -> f64 {
 /// How many periods a percentile has to be above its limit, by default.
 const PERIODS: u64 = 3;
 
+/// How far apart, in percentage points, estimates of one rank may lie.
+const RANKS_DIFFER: f64 = 2.0;
+/// How far a percentile must lie from a bound, as a share of it, to tell on
+/// which side it is.
+const BOUNDS_DIFFER: f64 = 0.1;
+
 /// One limit on how long one function's calls take, and where the answers are.
 pub(super) struct Latency {
     limit: LatencyLimit,
@@ -127,17 +133,47 @@ impl Latency {
         answers: Answers<'_>,
         window: &Window,
     ) -> Signal {
-        if self.has_percentiles_only(answers) {
-            return Signal::Value(self.by_percentiles(calls, answers, window));
+        let of_canary = self.is_ranked(calls.canary, self.canary, answers);
+        if of_canary && self.is_ranked(calls.baseline.flatten(), self.baseline, answers) {
+            Signal::Share(self.by_counts(policy, calls, answers, window))
+        } else {
+            Signal::Value(self.by_percentiles(calls, answers, window))
         }
-        Signal::Share(self.by_counts(policy, calls, answers, window))
     }
 
-    /// Some endpoints know percentiles and no ranks.
-    fn has_percentiles_only(&self, answers: Answers<'_>) -> bool {
-        let is_there = |index| answered(answers, index).is_some_and(|series| !series.is_empty());
-        self.canary
-            .is_some_and(|side| is_there(side.percentile) && !is_there(side.rank))
+    /// Whether calls of a version are ranked. Some endpoints know percentiles
+    /// and no ranks: they answer nothing, or another statistic without a word.
+    /// So both answers are held against each other: where p95 is below the
+    /// bound, 95 % of the calls are too.
+    fn is_ranked(&self, calls: Option<&Series>, side: Option<Side>, answers: Answers<'_>) -> bool {
+        let series = |index: fn(Side) -> usize| answered(answers, index(side?));
+        let (Some(percentiles), Some(ranks)) =
+            (series(|side| side.percentile), series(|side| side.rank))
+        else {
+            return true;
+        };
+        let contradicts = |(period, percentile): (&Timestamp, &f64)| {
+            let total = calls.and_then(|calls| calls.get(period));
+            let rank = ranks.get(period).zip(total);
+            rank.is_none_or(|(rank, total)| self.contradicts(*percentile, *rank, *total))
+        };
+        !percentiles.iter().any(contradicts)
+    }
+
+    /// Both are estimates: of few calls each is off by one, and a bound that
+    /// lies close to the percentile tells nothing.
+    fn contradicts(&self, percentile: f64, rank: f64, total: f64) -> bool {
+        let Some(bound) = self.bound else {
+            return false;
+        };
+        let off = RANKS_DIFFER + 200.0 / total.max(1.0);
+        if percentile < bound * (1.0 - BOUNDS_DIFFER) {
+            rank < self.limit.percentile - off
+        } else if percentile > bound * (1.0 + BOUNDS_DIFFER) {
+            rank > self.limit.percentile + off
+        } else {
+            false
+        }
     }
 
     fn by_counts(
