@@ -221,7 +221,8 @@ impl World {
         .await
     }
 
-    /// Waits until a promotion is over and its execution has ended.
+    /// Waits until a promotion is over, in the ledger too, and its execution has
+    /// ended.
     pub async fn ended(&self, id: &PromotionId) -> Ended {
         let promotion = self
             .wait(&format!("the end of {id}"), async || {
@@ -231,6 +232,12 @@ impl World {
                 (promotion.outcome.is_some() && !runs).then_some(promotion)
             })
             .await;
+        // Whoever closes it for its execution tells the ledger last.
+        let told = match promotion.outcome {
+            Some(Outcome::Stranded) => Kind::Stranded,
+            _ => Kind::PromotionClosed,
+        };
+        self.happened(id, told).await;
         let execution = self
             .executions()
             .describe_execution()
