@@ -68,7 +68,7 @@ impl Sluice {
         } else {
             self.shifted_at / MINUTE * MINUTE
         };
-        let last = seen.now.saturating_sub(self.policy.lag_seconds);
+        let last = seen.now.saturating_sub(self.policy.lag());
         let minutes = seen.since(first);
         &minutes[..minutes.partition_point(|minute| minute.end() <= last)]
     }

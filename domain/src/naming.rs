@@ -34,6 +34,19 @@ pub fn promotion_execution(id: &PromotionId, digest: &Digest) -> String {
     )
 }
 
+/// The ARN that the execution of this name has or will have:
+/// `arn:aws:states:<region>:<account>:stateMachine:<machine>`, with or without
+/// a version or alias behind it, names executions
+/// `arn:aws:states:<region>:<account>:execution:<machine>:<name>`.
+#[must_use]
+pub fn execution_arn(machine: &str, name: &str) -> String {
+    let unqualified: Vec<&str> = machine.split(':').take(7).collect();
+    let kind = unqualified
+        .join(":")
+        .replacen(":stateMachine:", ":execution:", 1);
+    format!("{kind}:{name}")
+}
+
 /// `subject-version-tail`. Where the whole would be too long, subject and version
 /// are cut, and a piece of the whole name's digest keeps such names apart.
 fn name(subject: &str, version: &str, tail: &str) -> String {
@@ -61,6 +74,15 @@ mod tests {
         assert_eq!(name, format!("storefront-1.1.0-{}-1", digest.short()));
         assert_eq!(name, release_execution("storefront", &version, &digest, 1));
         assert_ne!(name, release_execution("storefront", &version, &digest, 2));
+    }
+
+    #[test]
+    fn executions_are_named_after_their_machine_whatever_qualifies_it() {
+        let expected = "arn:aws:states:eu-west-1:123456789012:execution:sluice-release:shop-1";
+        for machine in ["sluice-release", "sluice-release:7", "sluice-release:live"] {
+            let machine = format!("arn:aws:states:eu-west-1:123456789012:stateMachine:{machine}");
+            assert_eq!(execution_arn(&machine, "shop-1"), expected);
+        }
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub struct Plan {
     pub role: Option<Role>,
     /// The shift.
     pub steps: Vec<Step>,
-    /// How it is judged.
+    /// How it is judged: the settings' policy, with the lag of these functions
+    /// where the settings give none.
     pub judge: JudgePolicy,
 }
 
@@ -84,6 +85,18 @@ pub struct Observed {
     pub own: FunctionConfiguration,
 }
 
+impl Observed {
+    /// How long a call may take, in seconds, of the version that serves or of the
+    /// one that would.
+    fn longest_call(&self, built: &Function) -> u64 {
+        let next = self.own.with(built.configuration.as_ref());
+        let serves = self.live.as_ref().map(|(_, configuration)| configuration);
+        let timeouts = [Some(&next), serves].into_iter().flatten();
+        let timeouts = timeouts.filter_map(|configuration| configuration.timeout_seconds);
+        timeouts.map(u64::from).max().unwrap_or_default()
+    }
+}
+
 /// Why no plan can be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoPlan {
@@ -117,6 +130,7 @@ impl Plan {
         observed: &BTreeMap<String, Observed>,
     ) -> Result<Self, NoPlan> {
         let mut functions = BTreeMap::new();
+        let mut longest_call = 0;
         for (name, built) in &manifest.functions {
             let target = settings
                 .functions
@@ -136,14 +150,18 @@ impl Plan {
                     });
                 }
             };
-            functions.insert(name.clone(), function(target, built, code, found));
+            let function = function(target, built, code, found);
+            if function.change != Change::Unchanged {
+                longest_call = longest_call.max(found.longest_call(built));
+            }
+            functions.insert(name.clone(), function);
         }
         Ok(Self {
             bundle,
             functions,
             role: settings.role.clone(),
             steps: settings.steps.clone(),
-            judge: settings.judge.clone(),
+            judge: settings.judge.for_calls_of(longest_call),
         })
     }
 

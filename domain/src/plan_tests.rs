@@ -129,3 +129,38 @@ fn a_function_that_the_settings_lack_is_refused_with_what_to_do() {
         .expect_err("refused");
     assert!(error.to_string().contains("sluice env put"), "{error}");
 }
+
+/// What is there of a function whose versions, the one that serves and the
+/// next one, may take so many seconds.
+fn taking(serves: u32, next: u32) -> BTreeMap<String, Observed> {
+    let mut observed = live(b"old", 256);
+    let api = observed.get_mut("api").expect("api");
+    api.own.timeout_seconds = Some(next);
+    let (_, configuration) = api.live.as_mut().expect("it serves");
+    configuration.timeout_seconds = Some(serves);
+    observed
+}
+
+#[test]
+fn a_lag_that_settings_leave_out_is_the_longest_time_out_and_two_minutes() {
+    let lag = |observed| plan(b"new", &observed).judge.lag_seconds;
+    assert_eq!(lag(taking(30, 3)), Some(150), "the version that serves");
+    assert_eq!(lag(taking(3, 900)), Some(1020), "the next one");
+    assert_eq!(lag(live(b"old", 256)), Some(120), "no time-out is known");
+}
+
+#[test]
+fn functions_that_do_not_change_make_nobody_wait_for_their_calls() {
+    let plan = plan(b"old", &taking(30, 30));
+    assert_eq!(plan.changes().count(), 0);
+    assert_eq!(plan.judge.lag_seconds, Some(120));
+}
+
+#[test]
+fn a_lag_that_settings_give_holds_whatever_the_time_outs() {
+    let mut settings = settings();
+    settings.judge.lag_seconds = Some(0);
+    let observed = taking(900, 900);
+    let plan = Plan::make(Digest::of(b""), &manifest(b"new"), &settings, &observed);
+    assert_eq!(plan.expect("plan").judge.lag_seconds, Some(0));
+}

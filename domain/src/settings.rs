@@ -238,6 +238,7 @@ impl Settings {
                 problems,
             );
         }
+        self.check_something_is_seen(problems);
         let watched = self.steps.iter().filter(|step| step.bake_seconds > 0);
         let looks: u64 = watched
             .map(|step| self.judge.looks(step.bake_seconds))
@@ -256,6 +257,27 @@ impl Settings {
                 "steps",
                 "the last step's weight is not 100; expected a shift that ends",
             ));
+        }
+    }
+
+    /// Metrics come in whole periods. The bake lasts longer by their lag, so it is
+    /// the bake itself, with its extension, that must hold one.
+    fn check_something_is_seen(&self, problems: &mut Vec<Problem>) {
+        let judge = &self.judge;
+        let least = judge.period_seconds.saturating_mul(2);
+        for (index, step) in self.steps.iter().enumerate() {
+            let longest = step.bake_seconds.saturating_add(judge.extend_seconds);
+            let could_pass = longest >= least || judge.on_inconclusive == OnInconclusive::Advance;
+            if step.bake_seconds > 0 && !could_pass {
+                problems.push(Problem::new(
+                    format!("steps[{index}].bake_seconds"),
+                    format!(
+                        "found {} and an `extend_seconds` of {}; expected two metric periods together, {least}, \
+                         or 0: the step would end before a whole period was seen, and be rolled back",
+                        step.bake_seconds, judge.extend_seconds
+                    ),
+                ));
+            }
         }
     }
 }

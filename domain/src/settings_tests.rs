@@ -97,3 +97,38 @@ fn bakes_that_one_execution_has_no_room_for_are_refused() {
     value["judge"] = json!({"period_seconds": 600});
     parse(&value).expect("a longer period makes room");
 }
+
+#[test]
+fn a_bake_in_which_no_whole_period_can_be_seen_is_refused_where_it_would_be_rolled_back() {
+    let short = |s: &mut Value| {
+        s["steps"] =
+            json!([{"weight": 10, "bake_seconds": 60}, {"weight": 100, "bake_seconds": 0}]);
+        s["judge"] = json!({"extend_seconds": 59});
+    };
+    let error = problem_of(short);
+    assert!(
+        error.contains("steps[0].bake_seconds: found 60 and an `extend_seconds` of 59")
+            && error.contains("expected two metric periods together, 120")
+            && !error.contains("steps[1]"),
+        "{error}"
+    );
+    for (name, value) in [
+        ("extend_seconds", json!(60)),
+        ("period_seconds", json!(30)),
+        ("on_inconclusive", json!("advance")),
+    ] {
+        let mut settings = minimal();
+        short(&mut settings);
+        settings["judge"][name] = value;
+        parse(&settings).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn a_lag_may_be_left_to_the_plan_and_room_is_kept_for_the_longest() {
+    let settings = parse(&minimal()).expect("valid");
+    assert_eq!(settings.judge.lag_seconds, None);
+    assert_eq!(settings.judge.looks(600), (600 + 1020 + 3600) / 60);
+    let error = problem_of(|s| s["judge"] = json!({"lag_seconds": 3601}));
+    assert!(error.contains("judge.lag_seconds"), "{error}");
+}

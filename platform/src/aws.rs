@@ -1,10 +1,11 @@
 //! AWS clients: one HTTP client for all of them, built once.
 
+use std::fmt::Display;
+
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
-use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Role;
 
 /// The configuration that all clients of this process are built from.
@@ -20,13 +21,8 @@ pub async fn config() -> SdkConfig {
         .await
 }
 
-/// The configuration for an environment: the base, or one that assumes the
-/// environment's role in another account. The session's name tells that
-/// account's CloudTrail which promotion it was.
-pub async fn config_for(base: &SdkConfig, role: Option<&Role>, session: &str) -> SdkConfig {
-    let Some(role) = role else {
-        return base.clone();
-    };
+/// The configuration that assumes an environment's role in another account.
+async fn config_for(base: &SdkConfig, role: &Role, session: &str) -> SdkConfig {
     let assume = AssumeRoleProvider::builder(&role.arn)
         .configure(base)
         .external_id(&role.external_id)
@@ -60,11 +56,12 @@ impl<C: Clone> PerAccount<C> {
         }
     }
 
-    /// Those for an environment, on behalf of a promotion.
-    pub async fn of(&self, role: Option<&Role>, promotion: &PromotionId) -> C {
+    /// Those for an environment. The session's name tells the other account's
+    /// CloudTrail who it was: a promotion, or a command.
+    pub async fn of(&self, role: Option<&Role>, session: &(impl Display + ?Sized)) -> C {
         match role {
             None => self.own.clone(),
-            Some(_) => (self.build)(&config_for(&self.base, role, &promotion.to_string()).await),
+            Some(role) => (self.build)(&config_for(&self.base, role, &session.to_string()).await),
         }
     }
 }

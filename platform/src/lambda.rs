@@ -16,12 +16,17 @@ pub trait Named: std::error::Error + 'static {
     fn name(&self) -> &'static str;
 }
 
-/// The name under which a failed AWS call leaves a function: `Throttled` where
-/// waiting helps, `AwsCallFailed` otherwise.
+/// The names of failures that pass: state machines try again what ends so.
+pub const TRIED_AGAIN: [&str; 2] = ["Throttled", "AwsUnavailable"];
+
+/// The name under which a failed AWS call leaves a function: one of
+/// [`TRIED_AGAIN`] where waiting may help, `AwsCallFailed` otherwise.
 #[must_use]
 pub fn fault_name(fault: &Fault) -> &'static str {
     if fault.is_throttling() {
         "Throttled"
+    } else if fault.is_unavailable() {
+        "AwsUnavailable"
     } else {
         "AwsCallFailed"
     }
@@ -108,3 +113,33 @@ pub fn variable(name: &'static str) -> Result<String, MissingVariable> {
 #[derive(Debug, thiserror::Error)]
 #[error("environment variable {0} is not set; template.yaml sets it for this function")]
 pub struct MissingVariable(pub &'static str);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(code: Option<&str>) -> String {
+        let fault = Fault {
+            operation: "ssm:GetParameter of /a".to_owned(),
+            code: code.map(str::to_owned),
+            message: String::new(),
+        };
+        fault_name(&fault).to_owned()
+    }
+
+    #[test]
+    fn what_may_pass_leaves_a_function_under_a_name_that_is_tried_again() {
+        let names = ["SlowDown", "InternalServerError"].map(|code| name(Some(code)));
+        assert_eq!(names, TRIED_AGAIN);
+        for code in [Some("AccessDeniedException"), None] {
+            assert_eq!(name(code), "AwsCallFailed");
+        }
+    }
+
+    #[test]
+    fn a_failure_that_passes_keeps_its_name_on_its_way_through_another_function() {
+        for passes in TRIED_AGAIN {
+            assert_eq!(name(Some(passes)), passes);
+        }
+    }
+}

@@ -1,9 +1,11 @@
 //! What every Sluice function shares: AWS clients, the Lambda loop with its
 //! log format and error names, tasks that wait for a token, and typed access to
-//! the state table, the ledger, settings and bundles.
+//! the state table, the ledger, settings, bundles, what Lambda says of functions and
+//! the way to people.
 //!
 //! Environment variables: `SLUICE_STATE_TABLE` (feature `store`),
-//! `SLUICE_RECORD_FUNCTION` (feature `ledger`), `SLUICE_LOG` (a
+//! `SLUICE_RECORD_FUNCTION` (feature `ledger`), `SLUICE_TOPIC` (feature `people`),
+//! `SLUICE_LOG` (a
 //! `tracing_subscriber` filter, default `info`); beside these the AWS SDK's own.
 //!
 //! What never lives here: a decision (that is `sluice_domain`), or anything
@@ -13,9 +15,13 @@ pub mod aws;
 #[cfg(feature = "bundle")]
 pub mod bundle;
 pub mod fault;
+#[cfg(feature = "function")]
+pub mod function;
 pub mod lambda;
 #[cfg(feature = "ledger")]
 pub mod ledger;
+#[cfg(feature = "people")]
+pub mod people;
 #[cfg(feature = "settings")]
 pub mod settings;
 #[cfg(feature = "store")]

@@ -12,12 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
-use crate::lambda::{Named, answer, init_logging};
+use crate::lambda::{Named, TRIED_AGAIN, answer, init_logging};
 use crate::store::TaskToken;
-
-/// The errors that a waiting task tries again. Only its state machine knows
-/// when it gives up, so nothing is said of them under the token.
-pub const TRIED_AGAIN: [&str; 1] = ["Throttled"];
 
 /// What signalling a task met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +145,8 @@ fn token_in(payload: &Value) -> Option<TaskToken> {
 }
 
 /// The cause to end a task with, as Step Functions makes it of a function's
-/// error. None: the task is tried again.
+/// error. None: the task is tried again, and only its state machine knows when
+/// it gives up.
 fn cause(error: &Diagnostic) -> Option<String> {
     let Diagnostic {
         error_type: name,
@@ -179,7 +176,9 @@ mod tests {
 
     #[test]
     fn what_is_tried_again_does_not_end_a_task() {
-        assert_eq!(cause(&error("Throttled")), None);
+        for name in TRIED_AGAIN {
+            assert_eq!(cause(&error(name)), None);
+        }
     }
 
     #[test]

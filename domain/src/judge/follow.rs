@@ -40,8 +40,8 @@ pub fn next(
     let after = |seconds: u64| {
         shifted_at + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 2))
     };
-    let baked = after(step.bake_seconds + policy.lag_seconds);
-    let limit = after(step.bake_seconds + policy.lag_seconds + policy.extend_seconds);
+    let baked = after(step.bake_seconds + policy.lag());
+    let limit = after(step.bake_seconds + policy.lag() + policy.extend_seconds);
     let until = |end: Timestamp| {
         let rest = end
             .duration_since(now)

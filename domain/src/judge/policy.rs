@@ -16,9 +16,9 @@ pub struct JudgePolicy {
     pub period_seconds: u64,
     /// How long metrics take to arrive, in seconds. The youngest data is left
     /// out by this much, and the bake lasts longer by it. A call is counted in
-    /// the period it began, once it has ended: on AWS, this is the longest
-    /// time-out of the group's functions and two minutes.
-    pub lag_seconds: u64,
+    /// the period it began, once it has ended. Left out, it is the longest
+    /// time-out of the functions that change and two minutes.
+    pub lag_seconds: Option<u64>,
     /// Confidence of each step's verdict, over all looks, functions and
     /// signals together.
     pub confidence: f64,
@@ -194,7 +194,7 @@ impl Default for JudgePolicy {
     fn default() -> Self {
         Self {
             period_seconds: 60,
-            lag_seconds: 120,
+            lag_seconds: None,
             confidence: 0.99,
             min_invocations: 100,
             extend_seconds: 60 * 60,
@@ -248,12 +248,35 @@ impl Default for ThrottleLimits {
     }
 }
 
+/// How long Lambda's metrics on AWS take to arrive once a call has ended, in seconds.
+const ARRIVAL: u64 = 120;
+/// The longest time-out that Lambda takes, in seconds.
+const LONGEST_CALL: u64 = 900;
+
 impl JudgePolicy {
+    /// How long metrics take to arrive, in seconds. A plan's policy says so; where
+    /// settings leave it to the plan, it is what calls take that end at once.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        self.lag_seconds.unwrap_or(ARRIVAL)
+    }
+
+    /// This policy for functions whose calls take so many seconds at most: a lag
+    /// that was left out is theirs.
+    #[must_use]
+    pub fn for_calls_of(&self, seconds: u64) -> Self {
+        Self {
+            lag_seconds: Some(self.lag_seconds.unwrap_or(seconds + ARRIVAL)),
+            ..self.clone()
+        }
+    }
+
     /// How often a step of this bake is looked at, at most.
     #[must_use]
     pub fn looks(&self, bake_seconds: u64) -> u64 {
+        let lag = self.lag_seconds.unwrap_or(LONGEST_CALL + ARRIVAL);
         let seconds = bake_seconds
-            .saturating_add(self.lag_seconds)
+            .saturating_add(lag)
             .saturating_add(self.extend_seconds);
         seconds.div_ceil(self.period_seconds.max(1))
     }
@@ -269,7 +292,7 @@ impl JudgePolicy {
                 format!("found {found}; CloudWatch knows 1, 5, 10, 30 and multiples of 60"),
             ));
         }
-        check_range("judge.lag_seconds", self.lag_seconds, 0, 3600, problems);
+        check_range("judge.lag_seconds", self.lag(), 0, 3600, problems);
         check_range("judge.confidence", self.confidence, 0.8, 0.9999, problems);
         check_range("judge.attempts", self.attempts, 1, 3, problems);
         check_range(

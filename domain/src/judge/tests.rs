@@ -322,6 +322,22 @@ fn a_fail_does_not_wait_for_the_end_of_the_bake() {
 }
 
 #[test]
+fn a_bake_shorter_than_the_lag_lasts_until_its_data_is_there() {
+    let policy = JudgePolicy::default().for_calls_of(900);
+    let step = Step {
+        weight: 10.0,
+        bake_seconds: 60,
+    };
+    let after = |second| {
+        let now = at(0) + SignedDuration::from_secs(second);
+        next(&policy, &step, at(0), now, Outcome::Pass)
+    };
+    assert_eq!(after(60), Next::Bake(60));
+    assert_eq!(after(1079), Next::Bake(1));
+    assert_eq!(after(1080), Next::Advance);
+}
+
+#[test]
 fn an_inconclusive_step_is_extended_and_then_does_what_the_settings_say() {
     let mut policy = JudgePolicy::default();
     let step = Step {

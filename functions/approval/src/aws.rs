@@ -1,5 +1,4 @@
-//! The ports on AWS: state table, bundles, settings and waiting tasks through
-//! the platform; SNS here.
+//! The ports on AWS, through the platform.
 
 use aws_config::SdkConfig;
 use serde_json::{Value, json};
@@ -11,15 +10,14 @@ use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
 use sluice_domain::settings::Settings;
 use sluice_platform::bundle::BundleReader;
 use sluice_platform::fault::Fault;
-use sluice_platform::lambda::{MissingVariable, variable};
+use sluice_platform::lambda::MissingVariable;
 use sluice_platform::ledger::Ledger;
+use sluice_platform::people::{Message, Topics};
 use sluice_platform::settings::SettingsReader;
 use sluice_platform::store::{OpenRequest, Part, Store, TaskToken};
 use sluice_platform::task::{Resumed, Tasks};
 
-use crate::{
-    Ballot, Environments, Error, Ids, Machine, Message, People, Record, Requests, Subjects,
-};
+use crate::{Ballot, Environments, Error, Ids, Machine, People, Record, Requests, Subjects};
 
 /// All ports on AWS.
 pub struct Aws {
@@ -27,9 +25,8 @@ pub struct Aws {
     bundles: BundleReader,
     settings: SettingsReader,
     ledger: Ledger,
-    sns: aws_sdk_sns::Client,
+    topics: Topics,
     tasks: Tasks,
-    topic: String,
 }
 
 impl Aws {
@@ -43,9 +40,8 @@ impl Aws {
             bundles: BundleReader::new(config),
             settings: SettingsReader::new(config),
             ledger: Ledger::from_env(config, "approval")?,
-            sns: aws_sdk_sns::Client::new(config),
+            topics: Topics::from_env(config)?,
             tasks: Tasks::new(config),
-            topic: variable("SLUICE_TOPIC")?,
         })
     }
 }
@@ -112,8 +108,8 @@ impl Requests for Aws {
         Ok(self.store.open_request(request, token).await?)
     }
 
-    async fn renew(&self, id: &str, token: &TaskToken) -> Result<(), Error> {
-        Ok(self.store.renew_token(id, token).await?)
+    async fn add_token(&self, id: &str, token: &TaskToken) -> Result<(), Error> {
+        Ok(self.store.add_token(id, token).await?)
     }
 
     async fn find(&self, id: &str) -> Result<Option<OpenRequest>, Error> {
@@ -133,27 +129,7 @@ impl Ballot for Aws {
 
 impl People for Aws {
     async fn tell(&self, topic: Option<&str>, message: &Message) -> Result<(), Fault> {
-        let topic = topic.unwrap_or(&self.topic);
-        let operation = || format!("sns:Publish to {topic}");
-        let mut request = self
-            .sns
-            .publish()
-            .topic_arn(topic)
-            .subject(&message.subject)
-            .message(&message.body);
-        for (name, value) in &message.attributes {
-            let attribute = aws_sdk_sns::types::MessageAttributeValue::builder()
-                .data_type("String")
-                .string_value(value)
-                .build()
-                .map_err(|error| Fault::other(operation(), error))?;
-            request = request.message_attributes(*name, attribute);
-        }
-        request
-            .send()
-            .await
-            .map_err(|error| Fault::new(operation(), error))?;
-        Ok(())
+        self.topics.tell(topic, message).await
     }
 }
 

@@ -28,11 +28,11 @@ use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
 use sluice_domain::settings::{ApprovalPolicy, Settings};
 use sluice_platform::fault::Fault;
+use sluice_platform::people::Message;
 use sluice_platform::store::{OpenRequest, StoreError, TaskToken};
 use sluice_platform::task::Resumed;
 
 pub use error::Error;
-pub use message::Message;
 
 /// What is asked of this function.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -122,8 +122,9 @@ pub trait Requests {
         token: &TaskToken,
     ) -> impl Future<Output = Result<bool, Error>>;
 
-    /// Replaces the token of a request whose task was tried again. Safe to repeat.
-    fn renew(&self, id: &str, token: &TaskToken) -> impl Future<Output = Result<(), Error>>;
+    /// Adds the token of another try of a request's task, and replaces none. Safe
+    /// to repeat, and in any order.
+    fn add_token(&self, id: &str, token: &TaskToken) -> impl Future<Output = Result<(), Error>>;
 
     /// A request as it stands now. Reads only.
     fn find(&self, id: &str) -> impl Future<Output = Result<Option<OpenRequest>, Error>>;
@@ -241,8 +242,9 @@ impl<P: Ports> Approval<P> {
         check_reachable(&asked)?;
         let mut request = asked;
         if !self.ports.open(&request, token).await? {
-            // The task was tried again: what was asked stays, the new token counts.
-            self.ports.renew(&name, token).await?;
+            // The task was tried again, or this is a first try that comes late:
+            // what was asked stays, and whichever token is waited for counts.
+            self.ports.add_token(&name, token).await?;
             let open = self.find(&name).await?;
             if open.state != State::Pending {
                 self.ports.resume(token).await?;
@@ -298,14 +300,28 @@ impl<P: Ports> Approval<P> {
         let state = self.settle(self.find(name).await?, false, now).await?;
         if state != State::Pending {
             // Read again: the task may have been tried again meanwhile.
-            let token = self.find(name).await?.token;
-            if self.ports.resume(&token).await? == Resumed::NobodyWaits {
-                tracing::info!(
-                    "the promotion does not wait any more; the record says what was decided"
-                );
-            }
+            let tokens = self.find(name).await?.tokens;
+            self.resume_any(&tokens).await?;
         }
         Ok(state)
+    }
+
+    /// Resumes whichever try of the task is waited for: each has a token of its
+    /// own. A signal that fails holds up no other.
+    async fn resume_any(&self, tokens: &[TaskToken]) -> Result<(), Fault> {
+        let (mut resumed, mut failed) = (false, Ok(()));
+        for token in tokens {
+            match self.ports.resume(token).await {
+                Ok(answer) => resumed |= answer == Resumed::Resumed,
+                Err(fault) => failed = Err(fault),
+            }
+        }
+        if !resumed && failed.is_ok() {
+            tracing::info!(
+                "the promotion does not wait any more; the record says what was decided"
+            );
+        }
+        failed
     }
 
     async fn conclude(&self, id: &PromotionId, now: Timestamp) -> Result<State, Error> {

@@ -5,20 +5,7 @@ use std::fmt::Write as _;
 use sluice_domain::approval::Request;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::plan::{Change, Plan};
-
-/// SNS takes subjects of fewer than 100 characters, in ASCII, on one line.
-const LONGEST_SUBJECT: usize = 99;
-
-/// A message to people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// One line of ASCII.
-    pub subject: String,
-    /// The text.
-    pub body: String,
-    /// What subscribers can filter by: name and value.
-    pub attributes: Vec<(&'static str, String)>,
-}
+use sluice_platform::people::Message;
 
 /// Asks for a vote. The link shows the request; it takes a code to vote.
 pub(crate) fn ask(
@@ -32,19 +19,13 @@ pub(crate) fn ask(
         "Approval needed: {} {} into {}",
         id.application, id.version, id.environment
     );
-    Message {
-        subject: subject
-            .chars()
-            .filter(|c| c.is_ascii() && !c.is_ascii_control())
-            .take(LONGEST_SUBJECT)
-            .collect(),
-        body: body(request, plan, manifest, desk_url),
-        attributes: vec![
-            ("application", id.application.clone()),
-            ("environment", id.environment.clone()),
-            ("kind", "ApprovalRequested".to_owned()),
-        ],
-    }
+    let attributes = vec![
+        ("application", id.application.clone()),
+        ("environment", id.environment.clone()),
+        ("kind", "ApprovalRequested".to_owned()),
+    ];
+    let body = body(request, plan, manifest, desk_url);
+    Message::new(&subject, body, attributes)
 }
 
 fn body(request: &Request, plan: &Plan, manifest: &Manifest, desk_url: Option<&str>) -> String {

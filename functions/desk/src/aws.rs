@@ -14,7 +14,7 @@ use sluice_platform::lambda::{MissingVariable, variable};
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Store};
 
-use crate::{Code, Codes, Error, Record, Requests, Subject, Subjects, Tally};
+use crate::{Code, Codes, Error, Record, Requests, Subject, Subjects, Tally, Window};
 
 /// All ports on AWS.
 pub struct Aws {
@@ -107,9 +107,10 @@ impl Codes for Aws {
         }
     }
 
-    async fn count_try(&self, id: &str, person: &str, window: i64) -> Result<u64, Error> {
-        let counter = format!("{person}@{window}");
-        Ok(self.store.count_wrong_code(id, &counter).await?)
+    async fn count_try(&self, id: &str, person: &str, window: Window) -> Result<u64, Error> {
+        let (number, forgotten_at) = (window.number(), window.forgotten_at());
+        let counted = self.store.count_try(id, person, number, forgotten_at);
+        Ok(counted.await?)
     }
 }
 

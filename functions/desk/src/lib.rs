@@ -14,6 +14,7 @@ pub mod aws;
 mod form;
 mod http;
 mod page;
+mod tries;
 mod vote;
 
 use std::future::Future;
@@ -34,6 +35,7 @@ use sluice_platform::store::StoreError;
 use subtle::ConstantTimeEq as _;
 
 use http::{Answer, Incoming};
+pub use tries::Window;
 
 /// Why a page could not be made. People see a page that says so much and no more.
 #[derive(Debug, thiserror::Error)]
@@ -123,7 +125,7 @@ pub trait Codes {
         &self,
         id: &str,
         person: &str,
-        window: i64,
+        window: Window,
     ) -> impl Future<Output = Result<u64, Error>>;
 }
 

@@ -7,13 +7,8 @@ use sluice_domain::approval::{Choice, Request, State, Vote};
 
 use crate::form::Form;
 use crate::http::Answer;
+use crate::tries::{TRIES, Window};
 use crate::{Desk, Error, Ports};
-
-/// So many codes a person may try on one request in one window of time. Who
-/// only has the link can use them up, but not keep the person out for good.
-const TRIES: u64 = 5;
-/// How long such a window is, in seconds. The same ones for everybody.
-const WINDOW: i64 = 15 * 60;
 
 /// What became of a vote.
 pub(crate) struct Taken {
@@ -130,7 +125,7 @@ impl<P: Ports> Desk<P> {
             return no(StatusCode::FORBIDDEN, message.to_owned());
         };
         // Counted before it is looked at: many tries at once don't get past the limit.
-        let window = now.as_second().div_euclid(WINDOW);
+        let window = Window::of(now);
         let tries = self
             .ports
             .count_try(&request.id, &approver.name, window)
@@ -206,11 +201,9 @@ fn over(request: &Request, state: State, now: Timestamp) -> Option<State> {
     }
 }
 
-/// When this window of tries ends, and the next one begins.
-fn end_of(window: i64) -> String {
-    let end = Timestamp::from_second((window + 1).saturating_mul(WINDOW));
-    let end = end.unwrap_or(Timestamp::MAX);
-    format!("{} UTC", end.strftime("%H:%M"))
+/// When this window of tries ends, for people.
+fn end_of(window: Window) -> String {
+    format!("{} UTC", window.end().strftime("%H:%M"))
 }
 
 fn closed(state: State) -> Taken {

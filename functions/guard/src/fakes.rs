@@ -216,7 +216,7 @@ impl World {
         let open = OpenRequest {
             request,
             state,
-            token: TaskToken("asked".to_owned()),
+            tokens: vec![TaskToken("asked".to_owned())],
         };
         let votes = votes.collect();
         here.approvals.insert(id("1.1.0"), (open, votes));

@@ -14,6 +14,10 @@ use crate::{Error, Guard, Output, Ports};
 impl<P: Ports> Guard<P> {
     /// Joins the line, then tries to be served, after those ahead. In this
     /// order: whoever gives the targets back afterwards finds the ticket.
+    ///
+    /// Each try of the task has a ticket of its own, with its own token, and takes
+    /// no other's: a slow first try may come after the second one. Whichever
+    /// gets its turn first locks for both, at its place in line.
     pub(crate) async fn acquire(
         &self,
         id: &PromotionId,
@@ -22,9 +26,6 @@ impl<P: Ports> Guard<P> {
     ) -> Result<Output, Error> {
         let targets = targets(&self.ports.plan_of(id).await?);
         let waiting = self.ports.waiting().await?;
-        for stale in waiting.iter().filter(|ticket| ticket.promotion == *id) {
-            self.ports.leave(stale).await?;
-        }
         let ticket = Ticket {
             promotion: id.clone(),
             targets,
@@ -34,7 +35,7 @@ impl<P: Ports> Guard<P> {
         self.ports.join(&ticket).await?;
         let ahead = waiting
             .iter()
-            .filter(|other| other.promotion != *id && shared(&ticket, other).is_some());
+            .filter(|other| shared(&ticket, other).is_some());
         let mut pass = self.go_along(ahead).await;
         let turn = self.turn(&ticket, &mut pass).await?;
         if pass.gave_back {
@@ -124,8 +125,9 @@ impl<P: Ports> Guard<P> {
         pass
     }
 
-    /// Locks a ticket's targets and resumes its promotion, unless one ahead of
-    /// it waits for one of them. Safe to repeat, and by two at once: locking
+    /// Locks a ticket's targets and resumes its promotion, unless another one
+    /// ahead of it waits for one of them. What an earlier try of the same task
+    /// locked, nobody ahead can have before this promotion ends. Safe to repeat, and by two at once: locking
     /// again changes nothing, and a second signal finds nobody waiting. If the
     /// promotion was stopped meanwhile, its own end or the watchdog closes it
     /// and gives the locks back.
@@ -135,10 +137,13 @@ impl<P: Ports> Guard<P> {
         if let Some(outcome) = promotion.outcome {
             return self.turn_of_ended(ticket, outcome, pass).await;
         }
-        let before_it =
-            |other: &&Ticket| Some((shared(ticket, other)?.clone(), other.promotion.to_string()));
-        if let Some((target, holder)) = pass.ahead.iter().find_map(before_it) {
-            return Ok(Turn::Waits { target, holder });
+        if let Some((target, ahead)) = before(ticket, &pass.ahead)
+            && !self.ports.holds(id, target).await?
+        {
+            return Ok(Turn::Waits {
+                target: target.clone(),
+                holder: ahead.to_string(),
+            });
         }
         match self.ports.lock(id, &ticket.targets).await {
             Ok(()) => {}
@@ -202,6 +207,15 @@ struct Pass<'a> {
 pub(crate) fn targets(plan: &Plan) -> Vec<String> {
     let changes = plan.changes();
     changes.map(|(_, function)| function.arn.clone()).collect()
+}
+
+/// A target of a ticket that another promotion ahead of it wants, too, and which
+/// one that is.
+fn before<'a>(ticket: &'a Ticket, ahead: &[&'a Ticket]) -> Option<(&'a String, &'a PromotionId)> {
+    ahead
+        .iter()
+        .filter(|other| other.promotion != ticket.promotion)
+        .find_map(|other| Some((shared(ticket, other)?, &other.promotion)))
 }
 
 /// A target that both want, if there is one.

@@ -108,6 +108,13 @@ pub trait Locks {
         targets: &[String],
     ) -> impl Future<Output = Result<(), StoreError>>;
 
+    /// Whether a promotion holds a target. Reads only.
+    fn holds(
+        &self,
+        id: &PromotionId,
+        target: &str,
+    ) -> impl Future<Output = Result<bool, StoreError>>;
+
     /// Gives back all that a promotion holds. Safe to repeat.
     fn unlock(&self, id: &PromotionId) -> impl Future<Output = Result<(), StoreError>>;
 }

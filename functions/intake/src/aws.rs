@@ -8,6 +8,7 @@ use semver::Version;
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
+use sluice_domain::naming::execution_arn;
 use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
 use sluice_platform::bundle::{BundleError, BundleReader};
 use sluice_platform::fault::Fault;
@@ -178,40 +179,8 @@ impl Machine for ReleaseMachine {
     }
 }
 
-/// `arn:aws:states:<region>:<account>:stateMachine:<machine>`, with or without
-/// a version or alias behind it, names executions
-/// `arn:aws:states:<region>:<account>:execution:<machine>:<name>`.
-fn execution_arn(machine: &str, name: &str) -> String {
-    let unqualified: Vec<&str> = machine.split(':').take(7).collect();
-    format!(
-        "{}:{name}",
-        unqualified
-            .join(":")
-            .replacen(":stateMachine:", ":execution:", 1)
-    )
-}
-
 impl Record for Ledger {
     async fn record(&self, chain: &str, kind: Kind, key: &str, facts: Value) -> Result<(), Fault> {
         self.append_to(chain, kind, key, facts).await.map(|_| ())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::execution_arn;
-
-    #[test]
-    fn executions_are_named_after_their_machine_whatever_qualifies_it() {
-        let machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:sluice-release";
-        let expected =
-            "arn:aws:states:eu-west-1:123456789012:execution:sluice-release:storefront-1.1.0-0-1";
-        for machine in [
-            machine.to_owned(),
-            format!("{machine}:7"),
-            format!("{machine}:live"),
-        ] {
-            assert_eq!(execution_arn(&machine, "storefront-1.1.0-0-1"), expected);
-        }
     }
 }

@@ -1,14 +1,11 @@
-//! The ports on AWS: settings through the platform, SNS here.
+//! The ports on AWS, through the platform.
 
-use aws_config::SdkConfig;
-use aws_sdk_sns::Client;
-use aws_sdk_sns::types::MessageAttributeValue;
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::fault::Fault;
-use sluice_platform::lambda::{MissingVariable, variable};
+use sluice_platform::people::Message;
 use sluice_platform::settings::{SettingsError, SettingsReader};
 
-use crate::{Message, People, Topics};
+use crate::{People, Topics};
 
 /// Topics as environments' settings name them.
 pub struct SettingsTopics(pub SettingsReader);
@@ -26,47 +23,8 @@ impl Topics for SettingsTopics {
     }
 }
 
-/// People behind SNS topics.
-pub struct Sns {
-    client: Client,
-    topic: String,
-}
-
-impl Sns {
-    /// From `SLUICE_TOPIC`.
-    ///
-    /// # Errors
-    /// When the variable is not set.
-    pub fn from_env(config: &SdkConfig) -> Result<Self, MissingVariable> {
-        Ok(Self {
-            client: Client::new(config),
-            topic: variable("SLUICE_TOPIC")?,
-        })
-    }
-}
-
-impl People for Sns {
+impl People for sluice_platform::people::Topics {
     async fn tell(&self, topic: Option<&str>, message: &Message) -> Result<(), Fault> {
-        let topic = topic.unwrap_or(&self.topic);
-        let operation = || format!("sns:Publish to {topic}");
-        let mut request = self
-            .client
-            .publish()
-            .topic_arn(topic)
-            .subject(&message.subject)
-            .message(&message.body);
-        for (name, value) in &message.attributes {
-            let attribute = MessageAttributeValue::builder()
-                .data_type("String")
-                .string_value(value)
-                .build();
-            let attribute = attribute.map_err(|error| Fault::other(operation(), error))?;
-            request = request.message_attributes(*name, attribute);
-        }
-        request
-            .send()
-            .await
-            .map_err(|error| Fault::new(operation(), error))?;
-        Ok(())
+        self.tell(topic, message).await
     }
 }

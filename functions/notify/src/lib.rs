@@ -20,8 +20,7 @@ use sluice_domain::ledger::Entry;
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
-
-pub use message::Message;
+use sluice_platform::people::Message;
 
 /// What could not be told. Lambda delivers again from the first of them on.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]

@@ -5,22 +5,10 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use sluice_domain::ledger::{Entry, Kind};
 use sluice_domain::promotion::{Outcome, PromotionId};
+use sluice_platform::people::Message;
 
-/// SNS takes subjects of fewer than 100 characters, in ASCII, on one line.
-const LONGEST_SUBJECT: usize = 99;
 /// SNS takes 256 KiB; nobody reads that much. Of each fact, this many characters.
 const LONGEST_FACT: usize = 2_000;
-
-/// A message to people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// One line of ASCII.
-    pub subject: String,
-    /// The text.
-    pub body: String,
-    /// What subscribers can filter by: name and value.
-    pub attributes: Vec<(&'static str, String)>,
-}
 
 /// The message about an entry, if people hear of its kind.
 pub(crate) fn about(entry: &Entry) -> Option<Message> {
@@ -51,16 +39,7 @@ pub(crate) fn about(entry: &Entry) -> Option<Message> {
             .environment
             .map(|environment| ("environment", environment)),
     );
-    let subject = subject
-        .chars()
-        .filter(|c| c.is_ascii() && !c.is_ascii_control())
-        .take(LONGEST_SUBJECT)
-        .collect();
-    Some(Message {
-        subject,
-        body,
-        attributes,
-    })
+    Some(Message::new(&subject, body, attributes))
 }
 
 /// What happened, and what it means for whoever reads it.

@@ -1,17 +1,12 @@
 //! Functions through Lambda, secrets and parameters through their stores,
 //! records through the state table.
 
-use std::collections::BTreeMap;
-
 use aws_config::SdkConfig;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{Environment, LastUpdateStatus, PackageType, State};
 use aws_sdk_secretsmanager as secretsmanager;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 use sluice_domain::alias::{Alias, Routing};
-use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::digest::Digest;
 use sluice_domain::journal::Versions;
 use sluice_domain::ledger::Kind;
@@ -21,6 +16,7 @@ use sluice_domain::settings::Role;
 use sluice_platform::aws::PerAccount;
 use sluice_platform::bundle::BundleReader;
 use sluice_platform::fault::Fault;
+use sluice_platform::function;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Store, StoreError};
 
@@ -100,39 +96,19 @@ impl Account {
 }
 
 impl Inspect for Account {
-    async fn deployed(
-        &self,
-        function: &str,
-        version: Option<&str>,
-    ) -> Result<Option<Deployed>, Fault> {
-        let request = self
-            .lambda
-            .get_function_configuration()
-            .function_name(function)
-            .set_qualifier(version.map(str::to_owned));
-        let found = match request.send().await {
-            Ok(found) => found,
-            Err(error) => {
-                let fault = Fault::new(
-                    format!("lambda:GetFunctionConfiguration of {function}"),
-                    error,
-                );
-                return if fault.is("ResourceNotFoundException") {
-                    Ok(None)
-                } else {
-                    Err(fault)
-                };
-            }
+    async fn deployed(&self, name: &str, version: Option<&str>) -> Result<Option<Deployed>, Fault> {
+        let Some(found) = function::find(&self.lambda, name, version).await? else {
+            return Ok(None);
         };
         let code = match found.package_type() {
-            Some(PackageType::Image) => self.image(function, version).await?,
-            _ => zip_digest(found.code_sha256().unwrap_or_default()),
+            Some(PackageType::Image) => self.image(name, version).await?,
+            _ => function::code_digest(found.code_sha256().unwrap_or_default()),
         };
         Ok(Some(Deployed {
             revision: found.revision_id().unwrap_or_default().to_owned(),
             code,
             code_sha256: found.code_sha256().unwrap_or_default().to_owned(),
-            configuration: configuration(&found),
+            configuration: function::configuration(&found),
             status: status(&found),
         }))
     }
@@ -310,30 +286,6 @@ fn change_error(fault: Fault) -> ChangeError {
         Some("ResourceConflictException" | "PreconditionFailedException") => ChangeError::Conflict,
         Some(code) if REFUSALS.contains(&code) => ChangeError::Refused(fault.message),
         _ => ChangeError::Fault(fault),
-    }
-}
-
-/// Lambda writes the SHA-256 of a zip file in base64.
-fn zip_digest(code_sha256: &str) -> Option<Digest> {
-    let hash: [u8; 32] = BASE64_STANDARD.decode(code_sha256).ok()?.try_into().ok()?;
-    Some(Digest::from_hash(&hash))
-}
-
-fn configuration(found: &GetFunctionConfigurationOutput) -> FunctionConfiguration {
-    let number = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
-    let layers = found.layers().iter().filter_map(|layer| layer.arn());
-    FunctionConfiguration {
-        environment: match found.environment() {
-            Some(environment) if environment.error().is_some() => None,
-            Some(environment) => {
-                let variables = environment.variables().cloned().unwrap_or_default();
-                Some(variables.into_iter().collect())
-            }
-            None => Some(BTreeMap::new()),
-        },
-        memory_mb: number(found.memory_size()),
-        timeout_seconds: number(found.timeout()),
-        layers: layers.map(str::to_owned).collect(),
     }
 }
 

@@ -22,7 +22,7 @@ use sluice_domain::digest::Digest;
 use sluice_domain::ledger::{Append, Appended};
 use sluice_domain::ledger::{Entry, Event};
 use sluice_platform::fault::Fault;
-use sluice_platform::lambda::Named;
+use sluice_platform::lambda::{Named, fault_name};
 
 pub use metric::line;
 
@@ -78,8 +78,11 @@ impl Named for Error {
         match self {
             Self::NoEvents | Self::SeveralChains { .. } => "InvalidInput",
             Self::Crowded { .. } => "Throttled",
-            Self::Fault(fault) if fault.is_throttling() => "Throttled",
-            Self::Unsealable { .. } | Self::Fault(_) => "RecordFailed",
+            Self::Unsealable { .. } => "RecordFailed",
+            Self::Fault(fault) => match fault_name(fault) {
+                "AwsCallFailed" => "RecordFailed",
+                passes => passes,
+            },
         }
     }
 }

@@ -229,7 +229,7 @@ fn answer(plan: &Plan, taken: usize) -> Option<Output> {
     let whole = if step.bake_seconds == 0 {
         0
     } else {
-        step.bake_seconds + plan.judge.lag_seconds
+        step.bake_seconds + plan.judge.lag()
     };
     Some(Output {
         next: Some(next),

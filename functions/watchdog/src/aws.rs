@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
-use sluice_domain::naming::{promotion_execution, release_execution};
+use sluice_domain::naming::{execution_arn, promotion_execution, release_execution};
 use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{MissingVariable, variable};
@@ -116,39 +116,15 @@ impl Executions for StateMachines {
     async fn release_status(&self, promotion: &Promotion) -> Result<Status, Fault> {
         let Promotion { id, bundle, .. } = promotion;
         let name = release_execution(&id.application, &id.version, &bundle.digest, id.attempt);
-        self.status(&execution_arn(&self.release, &name)?).await
+        self.status(&execution_arn(&self.release, &name)).await
     }
 
     async fn stop(&self, promotion: &Promotion) -> Result<(), Fault> {
         // In this order: it would act upon the end of its rollout.
         self.stop_if_running(&promotion.execution_arn).await?;
         let name = promotion_execution(&promotion.id, &promotion.bundle.digest);
-        let rollout = execution_arn(&self.rollout, &name)?;
+        let rollout = execution_arn(&self.rollout, &name);
         self.stop_if_running(&rollout).await
-    }
-}
-
-/// The ARN of an execution: its machine's, with another kind, and its name
-/// in place of the machine's version, if that is there.
-fn execution_arn(machine: &str, name: &str) -> Result<String, Fault> {
-    let parts: Vec<&str> = machine.split(':').collect();
-    match parts[..] {
-        [
-            "arn",
-            partition,
-            "states",
-            region,
-            account,
-            "stateMachine",
-            machine,
-            ..,
-        ] => Ok(format!(
-            "arn:{partition}:states:{region}:{account}:execution:{machine}:{name}"
-        )),
-        _ => Err(Fault::other(
-            "making the ARN of an execution from SLUICE_RELEASE_MACHINE or SLUICE_ROLLOUT_MACHINE",
-            format!("found `{machine}`; expected the ARN of a state machine"),
-        )),
     }
 }
 
@@ -334,22 +310,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn an_executions_arn_is_made_from_its_machines() {
-        let expected = "arn:aws:states:eu-west-1:123456789012:execution:rollout:shop-1";
-        for machine in ["rollout", "rollout:7", "rollout:live"] {
-            let machine = format!("arn:aws:states:eu-west-1:123456789012:stateMachine:{machine}");
-            assert_eq!(execution_arn(&machine, "shop-1").expect("an ARN"), expected);
-        }
-        let error = execution_arn("rollout", "shop-1").expect_err("refused");
-        assert!(
-            error
-                .to_string()
-                .contains("expected the ARN of a state machine"),
-            "{error}"
-        );
-    }
 
     #[test]
     fn requests_are_what_shift_and_guard_take() {

@@ -2,12 +2,24 @@
 
 use std::fmt;
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Put, ReturnValue, TransactWriteItem,
+};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_domain::approval::{Request, State, Vote};
 
-use super::{CONDITION_FAILED, Store, StoreError, document, item, string, text, write};
+use super::{
+    CONDITION_FAILED, Item, Store, StoreError, document, item, number, string, text, unsigned,
+    write,
+};
 use crate::fault::Fault;
+
+/// The attribute after whose time, in seconds since 1970, DynamoDB deletes an
+/// item. Only counted tries carry it.
+pub const EXPIRES_AT: &str = "expires_at";
+
+const REQUEST: &str = "request";
 
 /// A Step Functions task token: whoever has it can resume the execution. Never
 /// shown, never logged, never in the ledger.
@@ -28,11 +40,10 @@ pub struct OpenRequest {
     pub request: Request,
     /// How it stands.
     pub state: State,
-    /// What resumes the promotion.
-    pub token: TaskToken,
+    /// What resumes the promotion: the token of each try of its task, in no
+    /// order. At most one of them is waited for.
+    pub tokens: Vec<TaskToken>,
 }
-
-const REQUEST: &str = "request";
 
 fn key(id: &str) -> String {
     format!("approval#{id}")
@@ -76,7 +87,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut new = item(&key(&request.id), REQUEST, request)?;
         new.insert("status".into(), text(name(State::Pending)));
-        new.insert("token".into(), text(&token.0));
+        new.insert("tokens".into(), token_set(token));
         Ok(self.put_new(new).await?)
     }
 
@@ -91,26 +102,27 @@ impl Store {
         Ok(Some(OpenRequest {
             request: document(&found)?,
             state: state(string(&found, "status")),
-            token: TaskToken(string(&found, "token").to_owned()),
+            tokens: tokens(&found),
         }))
     }
 
-    /// Replaces the token of a request whose task was tried again.
+    /// Adds the token of another try of the request's task. None is replaced: a
+    /// slow first try may come after the second one. Idempotent.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn renew_token(&self, id: &str, token: &TaskToken) -> Result<(), StoreError> {
+    pub async fn add_token(&self, id: &str, token: &TaskToken) -> Result<(), StoreError> {
         let request = self
             .client
             .update_item()
             .table_name(&self.table)
             .key("pk", text(key(id)))
             .key("sk", text(REQUEST))
-            .update_expression("SET #token = :token")
+            .update_expression("ADD #tokens :token")
             .condition_expression("attribute_exists(pk)")
-            .expression_attribute_names("#token", "token")
-            .expression_attribute_values(":token", text(&token.0));
-        write("renewing an approval's token", || request.clone().send()).await?;
+            .expression_attribute_names("#tokens", "tokens")
+            .expression_attribute_values(":token", token_set(token));
+        write("adding an approval's token", || request.clone().send()).await?;
         Ok(())
     }
 
@@ -184,36 +196,49 @@ impl Store {
         Ok(items.iter().map(document).collect::<Result<_, _>>()?)
     }
 
-    /// Counts one wrong code of a person on a request, and answers how many there were.
+    /// Counts one code that a person tried on a request, and answers how many
+    /// there were in this window of time. DynamoDB may forget them at `forgotten_at`.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn count_wrong_code(&self, id: &str, person: &str) -> Result<u64, StoreError> {
+    pub async fn count_try(
+        &self,
+        id: &str,
+        person: &str,
+        window: i64,
+        forgotten_at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let forgotten_at = AttributeValue::N(forgotten_at.as_second().to_string());
         let answer = self
             .client
             .update_item()
             .table_name(&self.table)
             .key("pk", text(votes_key(id)))
-            .key("sk", text(format!("wrong#{person}")))
-            .update_expression("ADD wrong :one")
-            .expression_attribute_values(":one", super::number(1))
-            .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
+            .key("sk", text(format!("try#{person}@{window}")))
+            .update_expression("SET #expires_at = :forgotten_at ADD tries :one")
+            .expression_attribute_names("#expires_at", EXPIRES_AT)
+            .expression_attribute_values(":forgotten_at", forgotten_at)
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::UpdatedNew)
             .send()
             .await
-            .map_err(|error| Fault::new("counting a wrong code", error))?;
+            .map_err(|error| Fault::new("counting a tried code", error))?;
         Ok(answer
             .attributes()
-            .map_or(0, |attributes| super::unsigned(attributes, "wrong")))
+            .map_or(0, |attributes| unsigned(attributes, "tries")))
     }
+}
 
-    /// How many wrong codes of a person there were on a request.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
-    pub async fn wrong_codes(&self, id: &str, person: &str) -> Result<u64, StoreError> {
-        let found = self.get(&votes_key(id), &format!("wrong#{person}")).await?;
-        Ok(found
-            .as_ref()
-            .map_or(0, |item| super::unsigned(item, "wrong")))
-    }
+fn token_set(token: &TaskToken) -> AttributeValue {
+    AttributeValue::Ss(vec![token.0.clone()])
+}
+
+fn tokens(item: &Item) -> Vec<TaskToken> {
+    let found = item.get("tokens").and_then(|set| set.as_ss().ok());
+    found
+        .into_iter()
+        .flatten()
+        .cloned()
+        .map(TaskToken)
+        .collect()
 }

@@ -8,11 +8,12 @@
 //! | a queue ticket | `queue` | `<time>#<promotion>` |
 //! | an approval request | `approval#<id>` | `request` |
 //! | a vote | `vote#<id of the request>` | `vote#<person>` |
-//! | a person's wrong codes | `vote#<id of the request>` | `wrong#<person>` |
+//! | codes that a person tried in a window of time | `vote#<id of the request>` | `try#<person>@<window>` |
 //! | a release's attempt | `release#<application>#<version>` | `<attempt>` |
 //!
 //! Documents are JSON in the attribute `document`; what conditions look at
-//! (`generation`, `status`, `owner`) stands beside it. What happened is in the
+//! (`generation`, `status`, `owner`) stands beside it. Tried codes alone expire
+//! (`expires_at`); whatever else is here stays. What happened is in the
 //! ledger; this table only says how things stand. The template lets each function
 //! write only the partitions that are its own (`dynamodb:LeadingKeys`).
 
@@ -32,7 +33,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sluice_domain::promotion::{Generation, PromotionId};
 
-pub use approvals::{OpenRequest, TaskToken};
+pub use approvals::{EXPIRES_AT, OpenRequest, TaskToken};
 pub use locks::Ticket;
 pub use promotions::Part;
 pub use releases::Release;
@@ -232,6 +233,9 @@ fn unsigned(item: &Item, name: &str) -> u64 {
         .and_then(|n| n.parse().ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod requests_tests;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@
 use aws_sdk_sfn::types::StateMachineType;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sluice_domain::naming::promotion_execution;
+use sluice_domain::naming::{execution_arn, promotion_execution};
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::store::Release;
 
@@ -159,7 +159,7 @@ impl World {
             attempt: 1,
             environments: vec![environment.to_owned()],
             rollback: false,
-            execution_arn: sluice_cli::execution::execution_arn(&machines.promote, &execution),
+            execution_arn: execution_arn(&machines.promote, &execution),
             requested_by: "ada".to_owned(),
             requested_at: Timestamp::now(),
         };
@@ -183,6 +183,6 @@ impl Machines {
     #[must_use]
     pub fn rollout_of(&self, id: &PromotionId, build: &Build) -> String {
         let name = promotion_execution(id, &build.bundle.digest());
-        sluice_cli::execution::execution_arn(&self.rollout, &name)
+        execution_arn(&self.rollout, &name)
     }
 }

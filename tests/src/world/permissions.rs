@@ -87,7 +87,7 @@ fn on_copies(statement: &Statement<'_>, machines: &Machines) -> Option<Value> {
     let arns: Vec<String> = copies
         .into_iter()
         .filter(|(deployed, _)| statement.arns().iter().any(|arn| arn.contains(deployed)))
-        .map(|(_, copy)| sluice_cli::execution::execution_arn(copy, "*"))
+        .map(|(_, copy)| sluice_domain::naming::execution_arn(copy, "*"))
         .collect();
     let about = json!({ "Effect": "Allow", "Action": statement.actions, "Resource": arns });
     (statement.allows && !arns.is_empty()).then_some(about)

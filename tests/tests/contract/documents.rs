@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::{Command, CommandFactory as _};
 use serde_json::{Value, json};
+use sluice_cli::minutes::Minutes;
 use sluice_cli::pack::{Bundle, Given};
 use sluice_domain::document::Document as _;
 use sluice_domain::manifest::{Manifest, Person};
@@ -19,6 +20,7 @@ use crate::pages::{Row, code_blocks, rows};
 
 const SETTINGS: &str = "docs/settings.md";
 const MANIFEST: &str = "docs/manifest.md";
+const FORESIGHT: &str = "docs/foresight.md";
 
 /// Each page, and the schema of the document that it describes.
 fn documents() -> [(&'static str, Value); 2] {
@@ -191,6 +193,21 @@ fn the_examples_of_a_manifest_can_be_packed() {
     );
 }
 
+#[test]
+fn the_example_of_minutes_can_be_read_and_its_columns_are_described() {
+    let page = text(FORESIGHT);
+    let plain = page.split("```\n").skip(1).step_by(2);
+    let examples: Vec<&str> = plain.filter(|block| block.starts_with("minute,")).collect();
+    assert_eq!(examples.len(), 1, "{FORESIGHT}");
+    let minutes = Minutes::parse(FORESIGHT, examples[0].as_bytes()).expect("an example");
+    assert_eq!(minutes.versions().len(), 2);
+    let columns = examples[0].lines().next().unwrap_or_default().split(',');
+    expect_none(columns.filter_map(|column| {
+        let row = format!("\n| `{column}` | ");
+        (!page.contains(&row)).then(|| format!("{FORESIGHT} lacks {column}"))
+    }));
+}
+
 /// A folder with this template and the files that it names.
 fn lay_out(folder: &Path, template: &str) {
     let parsed: Value = serde_json::from_str(template).expect("the example is JSON");
@@ -267,6 +284,7 @@ fn every_command_that_a_page_tells_to_type_exists() {
         "CONTRIBUTING.md",
         SETTINGS,
         MANIFEST,
+        FORESIGHT,
         "template.yaml",
     ];
     expect_none(pages.into_iter().flat_map(|page| {

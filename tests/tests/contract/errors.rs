@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sluice_platform::task::TRIED_AGAIN;
+use sluice_platform::lambda::TRIED_AGAIN;
 use sluice_tests::machine::{all_states, items, strings};
 use sluice_tests::{expect_none, files, folders, repository, state_machines, text};
 
@@ -60,7 +60,8 @@ fn names_are_found_where_they_are_said() {
     let source = "fn name(&self) -> &'static str {\n        match self {\n            \
         Self::A => \"OneName\",\n            Self::B(fault) => fault_name(fault),\n        }\n    }\n";
     let found: Vec<String> = names_in(source).into_iter().collect();
-    assert_eq!(found, ["AwsCallFailed", "OneName", "Throttled"]);
+    let expected = ["AwsCallFailed", "AwsUnavailable", "OneName", "Throttled"];
+    assert_eq!(found, expected);
     assert!(
         names("guard").contains("Superseded"),
         "what a waiting task fails with"
@@ -107,6 +108,35 @@ fn every_name_that_a_state_machine_knows_is_said_by_the_function_it_calls() {
         }
     }
     expect_none(problems);
+}
+
+/// One hiccup of AWS neither refuses a promotion nor rolls one back.
+#[test]
+fn every_task_tries_again_what_its_function_says_of_failures_that_pass() {
+    let machines = state_machines();
+    let invoking = all_states(&machines)
+        .into_iter()
+        .filter(|(_, state)| state.invokes());
+    expect_none(invoking.flat_map(|(place, state)| {
+        let said = names(&function_of(state.calls()));
+        let passing = TRIED_AGAIN.into_iter().filter(|name| said.contains(*name));
+        let once = passing.filter(|name| {
+            // The first retrier that knows an error decides.
+            let retrier = items(&state.body["Retry"]).find(|retrier| {
+                let errors = strings(&retrier["ErrorEquals"]);
+                errors.contains(name) || errors == ["States.ALL"]
+            });
+            retrier.is_none_or(|retrier| retrier["MaxAttempts"] == 0)
+        });
+        once.map(|name| format!("{place}: {name}"))
+            .collect::<Vec<_>>()
+    }));
+    let all = folders("functions").into_iter();
+    expect_none(all.filter(|function| {
+        TRIED_AGAIN
+            .iter()
+            .any(|name| !names(function).contains(*name))
+    }));
 }
 
 /// Whoever refuses for good says so under the token, and leaves to the state

@@ -7,16 +7,17 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use sluice_domain::promotion::Outcome;
+use sluice_platform::lambda::TRIED_AGAIN;
 use sluice_tests::machine::{State, all_states, items, placeholder, states, strings};
 use sluice_tests::{expect_none, files, state_machines, text};
 
-/// What waiting helps against, whichever function is called.
-const TRANSIENT: [&str; 5] = [
+/// What Step Functions says of Lambda when waiting helps, whichever function is
+/// called.
+const TRANSIENT: [&str; 4] = [
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
-    "Throttled",
 ];
 
 /// How the machines beside `promote` may end. Its own ends are the outcomes of a
@@ -153,7 +154,8 @@ fn transient_errors_are_retried_first_and_with_jitter() {
         let first = items(&state.body["Retry"]).find(|retrier| retrier["MaxAttempts"] != 0);
         let Some(first) = first else { return true };
         let errors: Vec<&str> = strings(&first["ErrorEquals"]);
-        let covers = errors == ["States.ALL"] || TRANSIENT.iter().all(|name| errors.contains(name));
+        let mut transient = TRANSIENT.iter().chain(&TRIED_AGAIN);
+        let covers = errors == ["States.ALL"] || transient.all(|name| errors.contains(name));
         !covers
             || first["JitterStrategy"] != "FULL"
             || first["MaxAttempts"]

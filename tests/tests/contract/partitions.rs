@@ -1,12 +1,16 @@
-//! A role can read the partitions of the state table that its function reads.
+//! The state table by partition: a role can read what its function reads, writes
+//! what is its own, and only tried codes expire.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use sluice_tests::template::{functions, granted, permissions};
+use serde_json::json;
+use sluice_platform::store::EXPIRES_AT;
+use sluice_tests::template::{functions, granted, permissions, resources};
 use sluice_tests::{expect_none, files, template, text};
 
 /// Methods of `Store` that read: the action that each needs, and where.
-const READS: [(&str, &str, &str); 10] = [
+const READS: [(&str, &str, &str); 9] = [
     ("promotion", "dynamodb:GetItem", "promotion#*"),
     ("check_fence", "dynamodb:GetItem", "promotion#*"),
     ("part", "dynamodb:GetItem", "promotion#*"),
@@ -14,7 +18,6 @@ const READS: [(&str, &str, &str); 10] = [
     ("releases", "dynamodb:Query", "release#*"),
     ("request", "dynamodb:GetItem", "approval#*"),
     ("votes", "dynamodb:Query", "vote#*"),
-    ("wrong_codes", "dynamodb:GetItem", "vote#*"),
     ("holder", "dynamodb:GetItem", "lock#*"),
     ("tickets", "dynamodb:Query", "queue"),
 ];
@@ -54,9 +57,92 @@ fn a_function_may_read_the_partitions_of_the_state_table_that_its_adapter_asks_f
 }
 
 #[test]
+fn what_reads_the_state_table_is_there() {
+    let store: String = files("platform/src/store", "rs").iter().map(text).collect();
+    expect_none(READS.iter().filter_map(|(method, ..)| {
+        let there = ["(", "<"].map(|open| store.contains(&format!("pub async fn {method}{open}")));
+        (!there.contains(&true)).then(|| (*method).to_owned())
+    }));
+}
+
+#[test]
 fn what_an_adapter_asks_for_is_found() {
     assert!(adapter("verify").contains("self.0.releases("));
     assert!(adapter("intake").contains("self.0.promotion("));
+}
+
+/// The partitions of the state table that a function may write, by its role. What
+/// a request asks and how it stands is `approval`'s alone, a lock `guard`'s.
+const WRITES: [(&str, &[&str]); 8] = [
+    ("approval", &["approval#*", "promotion#*"]),
+    ("desk", &["vote#*"]),
+    ("guard", &["lock#*", "promotion#*", "queue"]),
+    ("intake", &["release#*"]),
+    ("publish", &["promotion#*"]),
+    ("shift", &["promotion#*"]),
+    ("verify", &["promotion#*"]),
+    ("watchdog", &["promotion#*"]),
+];
+
+#[test]
+fn a_function_writes_the_partitions_of_the_state_table_that_are_its_own() {
+    let template = template();
+    let writes = |action: &&str| {
+        ["PutItem", "UpdateItem", "DeleteItem"]
+            .iter()
+            .any(|end| action.strip_prefix("dynamodb:") == Some(end))
+    };
+    let mut found = BTreeMap::new();
+    for (name, function) in functions(&template) {
+        let held = permissions(&template, &function);
+        let writing = held.iter().filter(|statement| {
+            statement.allows
+                && statement.references().contains("StateTable")
+                && statement.actions.iter().any(writes)
+        });
+        for statement in writing {
+            let own: &mut BTreeSet<String> = found.entry(name.clone()).or_default();
+            match statement.partitions.as_slice() {
+                [] => _ = own.insert("*".to_owned()),
+                partitions => own.extend(partitions.iter().map(|&own| own.to_owned())),
+            }
+        }
+    }
+    let expected = WRITES.iter().map(|(name, partitions)| {
+        let partitions = partitions.iter().map(|&own| own.to_owned());
+        ((*name).to_owned(), partitions.collect())
+    });
+    assert_eq!(found, expected.collect::<BTreeMap<_, BTreeSet<_>>>());
+}
+
+/// What DynamoDB deletes by itself must be worth nothing then: a lock or a plan
+/// that went away would be missed.
+#[test]
+fn of_the_state_table_only_tried_codes_expire() {
+    let template = template();
+    let resources = resources(&template);
+    let expiry = |table: &str| resources[table].property("TimeToLiveSpecification").clone();
+    let expected = json!({ "AttributeName": EXPIRES_AT, "Enabled": true });
+    assert_eq!(expiry("StateTable"), expected);
+    assert!(expiry("LedgerTable").is_null(), "the ledger only grows");
+
+    let sources = files("platform/src/store", "rs").into_iter();
+    let sources = sources.filter(|path| !path.ends_with("requests_tests.rs"));
+    let writes: Vec<String> = sources.flat_map(|path| that_expire(&text(path))).collect();
+    assert_eq!(writes, ["count_try"]);
+}
+
+/// The functions of a source that name the attribute after whose time an item goes.
+fn that_expire(source: &str) -> Vec<String> {
+    let code: Vec<&str> = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect();
+    let code = code.join("\n");
+    let functions = code.split("fn ").skip(1);
+    let naming = functions.filter(|body| body.to_lowercase().contains(EXPIRES_AT));
+    let names = naming.filter_map(|body| body.split(['(', '<']).next());
+    names.map(str::to_owned).collect()
 }
 
 /// The sources of a function that speak to AWS, without white space: a chain of

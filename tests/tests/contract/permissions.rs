@@ -1,6 +1,6 @@
 //! Each role can only do what its row says, and no row says too much.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use sluice_tests::machine::states;
 use sluice_tests::template::{
@@ -341,50 +341,6 @@ fn only_record_writes_the_ledger_and_it_only_appends() {
     }));
 }
 
-/// The partitions of the state table that a function may write, by its role. What
-/// a request asks and how it stands is `approval`'s alone, a lock `guard`'s.
-const WRITES: [(&str, &[&str]); 8] = [
-    ("approval", &["approval#*", "promotion#*"]),
-    ("desk", &["vote#*"]),
-    ("guard", &["lock#*", "promotion#*", "queue"]),
-    ("intake", &["release#*"]),
-    ("publish", &["promotion#*"]),
-    ("shift", &["promotion#*"]),
-    ("verify", &["promotion#*"]),
-    ("watchdog", &["promotion#*"]),
-];
-
-#[test]
-fn a_function_writes_the_partitions_of_the_state_table_that_are_its_own() {
-    let template = template();
-    let writes = |action: &&str| {
-        ["PutItem", "UpdateItem", "DeleteItem"]
-            .iter()
-            .any(|end| action.strip_prefix("dynamodb:") == Some(end))
-    };
-    let mut found = BTreeMap::new();
-    for (name, function) in functions(&template) {
-        let held = permissions(&template, &function);
-        let writing = held.iter().filter(|statement| {
-            statement.allows
-                && statement.references().contains("StateTable")
-                && statement.actions.iter().any(writes)
-        });
-        for statement in writing {
-            let own: &mut BTreeSet<String> = found.entry(name.clone()).or_default();
-            match statement.partitions.as_slice() {
-                [] => _ = own.insert("*".to_owned()),
-                partitions => own.extend(partitions.iter().map(|&own| own.to_owned())),
-            }
-        }
-    }
-    let expected = WRITES.iter().map(|(name, partitions)| {
-        let partitions = partitions.iter().map(|&own| own.to_owned());
-        ((*name).to_owned(), partitions.collect())
-    });
-    assert_eq!(found, expected.collect::<BTreeMap<_, BTreeSet<_>>>());
-}
-
 /// It faces the internet.
 #[test]
 fn desk_reads_requests_and_writes_votes_and_nothing_else() {
@@ -469,7 +425,9 @@ fn services(function: &str) -> BTreeSet<&'static str> {
     ];
     let features = [
         ("\"bundle\"", "s3"),
+        ("\"function\"", "lambda"),
         ("\"ledger\"", "lambda"),
+        ("\"people\"", "sns"),
         ("\"settings\"", "ssm"),
         ("\"store\"", "dynamodb"),
         ("\"task\"", "states"),

@@ -89,16 +89,41 @@ fn without_a_page_address_the_message_names_the_command() {
 }
 
 #[test]
-fn a_request_asked_again_keeps_its_deadline_and_takes_the_new_token() {
+fn a_request_asked_again_keeps_its_deadline_and_the_token_of_each_try() {
     let approval = world(1, &["ada"]);
     run(&approval, request_with("first"), 0).expect("asked");
     run(&approval, request_with("second"), 100).expect("asked again");
     let open = approval.ports.open.borrow().clone().expect("open");
-    assert_eq!(
-        (open.token.0.as_str(), open.request.expires_at),
-        ("second", at(3600))
-    );
+    let tokens = ["first", "second"].map(|token| TaskToken(token.to_owned()));
+    assert_eq!(open.tokens, tokens);
+    assert_eq!(open.request.expires_at, at(3600));
     assert!(approval.ports.resumed.borrow().is_empty());
+}
+
+#[test]
+fn a_first_try_that_comes_after_the_second_one_does_not_keep_it_from_being_resumed() {
+    for order in [["first", "second"], ["second", "first"]] {
+        let approval = world(1, &["ada"]);
+        for (token, second) in order.into_iter().zip(0..) {
+            run(&approval, request_with(token), second).expect("asked");
+        }
+        let vote = vote("ada", Choice::Approve, 2);
+        approval.ports.votes.borrow_mut().push(vote);
+        run(&approval, input(TALLY), 3).expect("counted");
+        assert_eq!(*approval.ports.resumed.borrow(), order);
+    }
+}
+
+#[test]
+fn a_try_whose_signal_fails_holds_up_no_other_and_is_told() {
+    let approval = world(1, &["ada"]);
+    run(&approval, request_with("first"), 0).expect("asked");
+    run(&approval, request_with("second"), 1).expect("asked again");
+    let vote = vote("ada", Choice::Approve, 2);
+    approval.ports.votes.borrow_mut().push(vote);
+    approval.ports.throttled.set(Some("first"));
+    run(&approval, input(TALLY), 3).expect_err("it is counted again");
+    assert_eq!(*approval.ports.resumed.borrow(), ["second"]);
 }
 
 #[test]

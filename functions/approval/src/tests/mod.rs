@@ -27,6 +27,8 @@ struct World {
     facts: RefCell<BTreeMap<String, Value>>,
     deaf: Cell<bool>,
     nobody_waits: Cell<bool>,
+    /// The token whose signal fails.
+    throttled: Cell<Option<&'static str>>,
     /// Decides this just before the function does.
     overtaken_by: Cell<Option<State>>,
 }
@@ -75,6 +77,7 @@ fn world(quorum: usize, approvers: &[&str]) -> Approval<World> {
         facts: RefCell::default(),
         deaf: Cell::default(),
         nobody_waits: Cell::default(),
+        throttled: Cell::default(),
         overtaken_by: Cell::default(),
     };
     Approval { ports }
@@ -142,13 +145,14 @@ impl Requests for World {
         *open = Some(OpenRequest {
             request: request.clone(),
             state: State::Pending,
-            token: token.clone(),
+            tokens: vec![token.clone()],
         });
         Ok(true)
     }
 
-    async fn renew(&self, _: &str, token: &TaskToken) -> Result<(), Error> {
-        self.open.borrow_mut().as_mut().expect("open").token = token.clone();
+    async fn add_token(&self, _: &str, token: &TaskToken) -> Result<(), Error> {
+        let mut open = self.open.borrow_mut();
+        open.as_mut().expect("open").tokens.push(token.clone());
         Ok(())
     }
 
@@ -194,6 +198,9 @@ impl People for World {
 
 impl Machine for World {
     async fn resume(&self, token: &TaskToken) -> Result<Resumed, Fault> {
+        if self.throttled.get() == Some(&token.0) {
+            return Err(Fault::other("states:SendTaskSuccess", "throttled"));
+        }
         self.resumed.borrow_mut().push(token.0.clone());
         Ok(if self.nobody_waits.get() {
             Resumed::NobodyWaits

@@ -27,7 +27,7 @@ struct World {
     votes: RefCell<Vec<Vote>>,
     codes: BTreeMap<&'static str, &'static str>,
     /// By person and window.
-    tries: RefCell<BTreeMap<(String, i64), u64>>,
+    tries: RefCell<BTreeMap<(String, Window), u64>>,
     tallies: Cell<u32>,
     recorded: RefCell<Vec<Vote>>,
     ledger_fails: Cell<bool>,
@@ -155,7 +155,7 @@ impl Codes for World {
         Ok(self.codes.get(parameter).and_then(|code| Code::new(code)))
     }
 
-    async fn count_try(&self, _: &str, person: &str, window: i64) -> Result<u64, Error> {
+    async fn count_try(&self, _: &str, person: &str, window: Window) -> Result<u64, Error> {
         let mut tries = self.tries.borrow_mut();
         let tries = tries.entry((person.to_owned(), window)).or_default();
         *tries += 1;

@@ -45,6 +45,12 @@ impl Locks for World {
         Ok(())
     }
 
+    async fn holds(&self, id: &PromotionId, target: &str) -> Result<bool, StoreError> {
+        self.turn_for("holds", Touch::Reads(LOCKS.to_owned()))
+            .await?;
+        Ok(self.0.borrow().locks.get(target) == Some(id))
+    }
+
     async fn unlock(&self, id: &PromotionId) -> Result<(), StoreError> {
         let touch = Touch::Reads(format!("targets of {id}"));
         self.turn_for("unlock", touch).await?;

@@ -7,6 +7,8 @@ use std::task::{Context, Poll, Waker};
 use super::*;
 use crate::fakes::{Touch, guard};
 
+mod tries;
+
 type Act<'a> = Pin<Box<dyn Future<Output = Result<Output, Error>> + 'a>>;
 
 /// The choices of one run, with how many there were, to be stepped through

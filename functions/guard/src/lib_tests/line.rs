@@ -74,10 +74,11 @@ fn a_held_target_is_waited_for_and_that_is_recorded() {
 }
 
 #[test]
-fn a_promotion_whose_task_is_tried_again_waits_once_under_its_new_token() {
+fn a_promotion_whose_task_is_tried_again_goes_on_under_its_new_token_at_its_old_place() {
     let guard = guard();
     assert!(enter(&guard, "1.1.0", 1));
     assert!(!enter(&guard, "1.2.0", 2));
+    assert!(!enter(&guard, "1.3.0", 3));
     let task_token = TaskToken("second token".to_owned());
     let waits = task_token.0.clone();
     guard.ports.0.borrow_mut().waits = [waits].into();
@@ -85,10 +86,10 @@ fn a_promotion_whose_task_is_tried_again_waits_once_under_its_new_token() {
         promotion: id("1.2.0"),
         task_token,
     };
-    run(guard.handle(again, at(3))).unwrap();
-    assert_eq!(guard.ports.line(), ["1.2.0"]);
+    run(guard.handle(again, at(4))).unwrap();
     end(&guard, "1.1.0", Outcome::Promoted);
     assert_eq!(guard.ports.signals()[1], "second token goes on at 0");
+    assert_eq!(guard.ports.line(), ["1.3.0"]);
 }
 
 #[test]

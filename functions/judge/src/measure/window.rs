@@ -35,7 +35,7 @@ impl Window {
         shifted_at: Timestamp,
         now: Timestamp,
     ) -> Self {
-        let lag = SignedDuration::from_secs(i64::try_from(policy.lag_seconds).unwrap_or(i64::MAX));
+        let lag = SignedDuration::from_secs(i64::try_from(policy.lag()).unwrap_or(i64::MAX));
         let mut start = floor(policy, shifted_at);
         if alone && at_second(start) < shifted_at {
             start = start.saturating_add(period(policy));

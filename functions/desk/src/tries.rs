@@ -1,0 +1,55 @@
+//! How many codes a person may try, and for how long tries count.
+
+use jiff::Timestamp;
+
+/// So many codes a person may try on one request in one window of time. Who
+/// only has the link can use them up, but not keep the person out for good.
+pub(crate) const TRIES: u64 = 5;
+
+/// A window of time in which tries are counted: the same ones for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Window(i64);
+
+impl Window {
+    const SECONDS: i64 = 15 * 60;
+
+    /// The one that this time is in.
+    pub(crate) fn of(now: Timestamp) -> Self {
+        Self(now.as_second().div_euclid(Self::SECONDS))
+    }
+
+    /// Its number, counted from 1970.
+    #[must_use]
+    pub fn number(self) -> i64 {
+        self.0
+    }
+
+    /// When it ends, and the next one begins.
+    pub(crate) fn end(self) -> Timestamp {
+        let end = Timestamp::from_second((self.0 + 1).saturating_mul(Self::SECONDS));
+        end.unwrap_or(Timestamp::MAX)
+    }
+
+    /// When nobody asks for its tries any more: a window later, so that a clock
+    /// that is behind gives none of them back.
+    #[must_use]
+    pub fn forgotten_at(self) -> Timestamp {
+        Self(self.0 + 1).end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_are_kept_until_the_window_after_theirs_is_over() {
+        let ten: Timestamp = "2026-11-21T10:00:00Z".parse().expect("time");
+        let last = Timestamp::from_second(ten.as_second() + 899).expect("time");
+        let window = Window::of(ten);
+        assert_eq!(window, Window::of(last));
+        assert_eq!(window.end().to_string(), "2026-11-21T10:15:00Z");
+        assert_eq!(Window::of(window.end()).number(), window.number() + 1);
+        assert_eq!(window.forgotten_at().to_string(), "2026-11-21T10:30:00Z");
+    }
+}
