@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use sluice_domain::document::Invalid;
+use sluice_domain::judge;
 use sluice_domain::promotion::Outcome;
 use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
@@ -27,9 +28,21 @@ pub enum Exit {
     Stranded = 5,
     /// Refused before anything moved.
     Refused = 6,
+    /// The judge knows neither harm nor that there is none.
+    Inconclusive = 7,
 }
 
 impl Exit {
+    /// The status that tells of a verdict: a fail is what rolls back.
+    #[must_use]
+    pub fn of_verdict(outcome: judge::Outcome) -> Self {
+        match outcome {
+            judge::Outcome::Pass => Self::Ok,
+            judge::Outcome::Fail => Self::RolledBack,
+            judge::Outcome::Inconclusive => Self::Inconclusive,
+        }
+    }
+
     /// The status that tells of an outcome.
     #[must_use]
     pub fn of(outcome: Outcome) -> Self {
@@ -194,6 +207,18 @@ mod tests {
         ];
         for (outcome, status) in table {
             assert_eq!(Exit::of(outcome) as u8, status, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_verdict_has_the_exit_status_of_what_would_follow_and_one_of_its_own_for_doubt() {
+        let table = [
+            (judge::Outcome::Pass, 0),
+            (judge::Outcome::Fail, 3),
+            (judge::Outcome::Inconclusive, 7),
+        ];
+        for (outcome, status) in table {
+            assert_eq!(Exit::of_verdict(outcome) as u8, status, "{outcome:?}");
         }
     }
 

@@ -44,15 +44,6 @@ pub struct Executions {
     client: Client,
 }
 
-/// The ARN of the execution of this name of a state machine.
-#[must_use]
-pub fn execution_arn(machine: &str, name: &str) -> String {
-    format!(
-        "{}:{name}",
-        machine.replacen(":stateMachine:", ":execution:", 1)
-    )
-}
-
 impl Executions {
     /// Builds the client.
     #[must_use]
@@ -323,15 +314,6 @@ mod tests {
         assert_eq!(
             functions(&definition),
             BTreeMap::from([("Judge".to_owned(), "judge-1".to_owned())])
-        );
-    }
-
-    #[test]
-    fn an_executions_arn_follows_from_its_machine_and_name() {
-        let machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:rollout";
-        assert_eq!(
-            execution_arn(machine, "shop-1"),
-            "arn:aws:states:eu-west-1:123456789012:execution:rollout:shop-1"
         );
     }
 }

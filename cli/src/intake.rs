@@ -74,7 +74,12 @@ pub async fn ask(config: &SdkConfig, function: &str, request: &Request) -> Resul
 }
 
 /// Errors that say nothing about the request.
-const FAILURES: [&str; 3] = ["Throttled", "AwsCallFailed", "InvalidInput"];
+const FAILURES: [&str; 4] = [
+    "Throttled",
+    "AwsUnavailable",
+    "AwsCallFailed",
+    "InvalidInput",
+];
 
 fn refusal(operation: &str, body: &[u8]) -> Error {
     match serde_json::from_slice::<Diagnostic>(body) {

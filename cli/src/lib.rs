@@ -1,6 +1,7 @@
 //! The command `sluice`, and what it shares with whoever else shows releases:
 //! reading how things stand ([`reader`], [`view`]), what happened ([`timeline`],
-//! [`cost`]), and rendering it ([`paint`], [`render`]).
+//! [`cost`]), rendering it ([`paint`], [`render`]), and what the judge would say
+//! ([`replayed`], [`forecast`], [`backtested`]).
 //!
 //! Environment variables: `SLUICE_STACK` (the stack whose outputs name
 //! everything, default `sluice`), `SLUICE_DESK_URL` (instead of the stack's),
@@ -11,6 +12,7 @@
 //! asks, votes, stops and reads; state machines and functions decide. It never
 //! writes the state table, the ledger or an alias.
 
+pub mod backtested;
 pub mod code;
 pub mod commands;
 pub mod context;
@@ -22,20 +24,28 @@ pub mod error;
 pub mod execution;
 pub mod finding;
 pub mod follow;
+pub mod forecast;
 pub mod intake;
 pub mod ledger;
 pub mod managed;
+pub mod minutes;
+pub mod observe;
 pub mod pack;
 pub mod paint;
 pub mod parameters;
+pub mod planned;
 pub mod reader;
 pub mod render;
+pub mod replayed;
 pub mod resources;
 pub mod settings_check;
+pub mod settings_source;
 pub mod target;
 pub mod timeline;
+pub mod traffic;
 pub mod upload;
 pub mod view;
+pub mod words;
 
 use clap::Parser;
 
@@ -54,13 +64,14 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit status:
-  0  promoted, or done
+  0  promoted, passed, or done
   1  failed in another way
   2  wrong usage
-  3  rolled back
+  3  rolled back, or judged to fail
   4  rejected, expired or superseded
   5  stranded: a person must look
-  6  refused";
+  6  refused
+  7  inconclusive: too little is known to judge";
 
 /// Runs the command line and answers its exit status.
 pub async fn run(cli: Cli) -> Exit {

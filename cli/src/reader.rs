@@ -10,7 +10,7 @@ use sluice_domain::promotion::{Promotion, PromotionId};
 use sluice_platform::store::{Part, Release, Store, StoreError};
 
 use crate::error::{Error, Result, is_denial};
-use crate::execution::{Executions, execution_arn};
+use crate::execution::Executions;
 use crate::ledger::LedgerReader;
 use crate::resources::Resources;
 use crate::target::ReleaseTarget;
@@ -51,7 +51,7 @@ impl Reader {
     #[must_use]
     pub fn rollout_arn(&self, promotion: &Promotion) -> String {
         let name = naming::promotion_execution(&promotion.id, &promotion.bundle.digest);
-        execution_arn(&self.rollout_machine, &name)
+        naming::execution_arn(&self.rollout_machine, &name)
     }
 
     /// Everything about a promotion. None: it was not opened yet.

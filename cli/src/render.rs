@@ -193,7 +193,7 @@ fn bake(record: &Record, now: Timestamp, style: Style) -> Vec<String> {
 
 fn progress(step: &Step, judge: &JudgePolicy, elapsed: f64) -> String {
     const WIDTH: usize = 30;
-    let asked = (step.bake_seconds + judge.lag_seconds) as f64;
+    let asked = (step.bake_seconds + judge.lag()) as f64;
     let bar = bar(elapsed / asked, WIDTH);
     if elapsed <= asked {
         return format!("{bar}  {} of {}", duration(elapsed), duration(asked));
@@ -254,7 +254,7 @@ fn counts(counts: Counts) -> String {
 }
 
 /// A share as percent with its sign: effects are differences.
-fn points(share: f64) -> String {
+pub(crate) fn points(share: f64) -> String {
     format!("{:+.2} %", share * 100.0)
 }
 

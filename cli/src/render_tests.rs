@@ -54,7 +54,7 @@ fn a_bake_beyond_its_time_says_that_it_is_extended_and_until_when() {
         bake_seconds: 20,
     };
     let judge = JudgePolicy {
-        lag_seconds: 10,
+        lag_seconds: Some(10),
         extend_seconds: 60,
         ..JudgePolicy::default()
     };

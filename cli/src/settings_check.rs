@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
 use sluice_domain::settings::{Settings, Target};
-use sluice_platform::aws::config_for;
+use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 
 use crate::finding::Finding;
@@ -167,8 +167,9 @@ fn check_code(
 
 /// Looks at what the settings name. Codes are never decrypted.
 pub async fn gather(config: &SdkConfig, settings: &Settings) -> Facts {
-    let there = config_for(config, settings.role.as_ref(), "sluice-env-check").await;
-    let lambda = aws_sdk_lambda::Client::new(&there);
+    let lambda = PerAccount::new(config, aws_sdk_lambda::Client::new)
+        .of(settings.role.as_ref(), "sluice-env-check")
+        .await;
     let mut facts = Facts::default();
     for (name, target) in &settings.functions {
         facts

@@ -110,7 +110,8 @@ fn ln_factorial(n: f64) -> f64 {
     (n + 0.5) * n.ln() - n + half_ln_two_pi + 1.0 / (12.0 * n) - 1.0 / (360.0 * n.powi(3))
 }
 
-fn ln_choose(n: f64, k: f64) -> f64 {
+/// The natural logarithm of the number of ways to choose `k` of `n`.
+pub(crate) fn ln_choose(n: f64, k: f64) -> f64 {
     ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)
 }
 

@@ -17,6 +17,7 @@ use crate::paint::{Output, Style, Table, Tone};
 use crate::parameters::{self, Stored};
 use crate::resources::Resources;
 use crate::settings_check::gather;
+use crate::settings_source::read;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -140,13 +141,6 @@ async fn put(
         vec![format!("{name} written, version {version}")]
     })?;
     Ok(Exit::Ok)
-}
-
-fn read(file: &Path) -> Result<String> {
-    if file == Path::new("-") {
-        return std::io::read_to_string(std::io::stdin()).map_err(Error::file("read", file));
-    }
-    std::fs::read_to_string(file).map_err(Error::file("read", file))
 }
 
 /// Names become paths and execution names: the same rule as in the documents.

@@ -2,10 +2,13 @@
 
 mod abort;
 mod approve;
+mod backtest;
 mod doctor;
 mod env;
 mod history;
+mod judge;
 mod pack;
+mod plan;
 mod reject;
 mod release;
 mod rollback;
@@ -45,6 +48,12 @@ pub(crate) enum Command {
     Env(env::Args),
     /// Print the JSON Schema of a document that people write
     Schema(schema::Args),
+    /// Show what a release would change, and what its steps can find out
+    Plan(plan::Args),
+    /// Judge minutes that were counted before
+    Judge(judge::Args),
+    /// Try the judge on the past: its false alarms, and how soon it finds faults
+    Backtest(backtest::Args),
     /// Check credentials, stack, settings and permissions
     Doctor(doctor::Args),
 }
@@ -63,6 +72,9 @@ impl Command {
             Self::History(args) => args.run(global, output).await,
             Self::Env(args) => args.run(global, output).await,
             Self::Schema(args) => args.run(output),
+            Self::Plan(args) => args.run(output).await,
+            Self::Judge(args) => args.run(output).await,
+            Self::Backtest(args) => args.run(output).await,
             Self::Doctor(args) => args.run(global, output).await,
         }
     }

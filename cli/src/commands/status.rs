@@ -46,13 +46,10 @@ impl Args {
         let application = self.application.as_deref();
         let mut status = Status {
             open: open(&reader, application).await?,
-            waiting: reader.store.tickets().await?,
+            waiting: places(reader.store.tickets().await?, application),
             locks: BTreeMap::new(),
             environments: environments(&context, &reader, application).await?,
         };
-        status.waiting.retain(|ticket| {
-            application.is_none_or(|wanted| ticket.promotion.application == wanted)
-        });
         for record in &status.open {
             let targets: Option<Vec<String>> = reader
                 .store
@@ -68,6 +65,17 @@ impl Args {
         output.answer(&answer(&status, now), |style| lines(&status, now, style))?;
         Ok(Exit::Ok)
     }
+}
+
+/// The places in line: a task that was tried again has several tickets, and the
+/// place of the first.
+fn places(mut tickets: Vec<Ticket>, application: Option<&str>) -> Vec<Ticket> {
+    let mut seen = BTreeSet::new();
+    tickets.retain(|Ticket { promotion, .. }| {
+        application.is_none_or(|wanted| promotion.application == wanted)
+            && seen.insert(promotion.clone())
+    });
+    tickets
 }
 
 async fn open(reader: &Reader, application: Option<&str>) -> Result<Vec<Record>> {
@@ -272,6 +280,18 @@ application  environment  promoted  last   outcome     ago
 shop         prod         1.0.0     1.1.0  RolledBack  30 s
 shop         dev          nothing";
         assert_eq!(lines(&status(), at(50), Style::PLAIN).join("\n"), expected);
+    }
+
+    #[test]
+    fn a_promotion_whose_task_was_tried_again_has_one_place_in_line() {
+        let [first] = status().waiting.try_into().expect("one");
+        let mut other = first.clone();
+        other.promotion.application = "cart".to_owned();
+        let mut second = first.clone();
+        second.queued_at = at(40);
+        let line = vec![first.clone(), other.clone(), second];
+        assert_eq!(places(line.clone(), None), [first, other.clone()]);
+        assert_eq!(places(line, Some("cart")), [other]);
     }
 
     #[test]

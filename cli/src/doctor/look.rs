@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use semver::Version;
 use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
+use sluice_domain::naming::execution_arn;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Settings;
 use sluice_platform::fault::Fault;
@@ -19,7 +20,7 @@ use sluice_platform::store::StoreError;
 
 use super::{Area, Bucket, Desk, Environment, Identity, Stack, Subscriptions, Tried};
 use crate::error::Result;
-use crate::execution::{Executions, execution_arn};
+use crate::execution::Executions;
 use crate::ledger::UNKNOWN_RELEASE;
 use crate::parameters;
 use crate::reader::Reader;

@@ -118,7 +118,7 @@ pub(crate) fn record(environment: &str, outcome: Option<Outcome>, entries: Vec<E
         },
     ];
     let judge = JudgePolicy {
-        lag_seconds: 0,
+        lag_seconds: Some(0),
         ..JudgePolicy::default()
     };
     let id = PromotionId {

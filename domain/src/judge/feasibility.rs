@@ -1,11 +1,13 @@
 //! What a step can find out at a given traffic.
 
-use super::JudgePolicy;
+use serde::Serialize;
+
+use super::{JudgePolicy, OnInconclusive};
 use crate::sequential::{Block, Counts, interval, share_interval};
 use crate::settings::Step;
 
 /// What a step can find out, if not one call fails.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Feasibility {
     /// Calls of the new version during the bake, about.
     pub calls: f64,
@@ -18,11 +20,123 @@ pub struct Feasibility {
     pub seconds_wanted: Option<u64>,
 }
 
+/// How a step ends at best: if not one call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prospect {
+    /// It has no bake, and is not judged.
+    NotJudged,
+    /// It passes when its bake is over.
+    Passes,
+    /// It is extended, and passes then.
+    PassesLater,
+    /// It is still inconclusive when its extension is over, and goes on.
+    GoesOn,
+    /// It is still inconclusive when its extension is over, and is rolled back.
+    RollsBack,
+}
+
 impl Feasibility {
     /// Whether the bake can suffice.
     #[must_use]
     pub fn suffices(&self, policy: &JudgePolicy) -> bool {
         self.excludes < self.wanted && self.calls >= policy.min_invocations as f64
+    }
+
+    /// How the step ends at best.
+    #[must_use]
+    pub fn prospect(&self, policy: &JudgePolicy, step: &Step) -> Prospect {
+        let most = step.bake_seconds + policy.extend_seconds;
+        if step.bake_seconds == 0 {
+            Prospect::NotJudged
+        } else if self.suffices(policy) {
+            Prospect::Passes
+        } else if self.seconds_wanted.is_some_and(|wanted| wanted <= most) {
+            Prospect::PassesLater
+        } else {
+            match policy.on_inconclusive {
+                OnInconclusive::Advance => Prospect::GoesOn,
+                OnInconclusive::RollBack => Prospect::RollsBack,
+            }
+        }
+    }
+}
+
+/// A change of the settings that lets a step pass which otherwise can't.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// The step's `bake_seconds`, at least.
+    BakeSeconds(u64),
+    /// `judge.min_invocations`, at most.
+    MinInvocations(u64),
+    /// `judge.errors.max_increase`, at least.
+    MaxIncrease(f64),
+    /// `judge.errors.fail_above`, at least.
+    FailAbove(f64),
+    /// `judge.confidence`, at most.
+    Confidence(f64),
+}
+
+/// The longest bake that settings take, in seconds.
+const LONGEST_BAKE: u64 = 7 * 24 * 60 * 60;
+
+/// The lowest confidence that settings take, in hundredths.
+const LEAST_CONFIDENCE: u32 = 80;
+
+/// What would let a step pass that can't. Each is enough alone; the limits
+/// count what the extension brings, too. None: nothing of that kind would.
+#[must_use]
+pub fn remedies(policy: &JudgePolicy, step: &Step, calls_per_second: f64) -> Vec<Remedy> {
+    let rate = calls_per_second.max(0.0) * step.weight / 100.0;
+    let calls = rate * (step.bake_seconds + policy.extend_seconds) as f64;
+    let mut found = Vec::new();
+    let seconds = feasibility(policy, step, calls_per_second).seconds_wanted;
+    let whole = seconds.map(|seconds| seconds.div_ceil(60) * 60);
+    found.extend(
+        whole
+            .filter(|seconds| *seconds <= LONGEST_BAKE)
+            .map(Remedy::BakeSeconds),
+    );
+    let wanted = wanted(policy, step.weight);
+    let is_excluded = excluded(policy, step.weight, calls) < wanted;
+    if calls < policy.min_invocations as f64 {
+        // As long as too few calls are asked for, no limit helps.
+        if is_excluded && calls >= 1.0 {
+            found.push(Remedy::MinInvocations(calls as u64));
+        }
+        return found;
+    }
+    // What is excluded must lie below the limit: the next tenth of a point.
+    let limit = (excluded(policy, step.weight, calls) * 1000.0).floor() / 1000.0 + 0.001;
+    if limit < 1.0 {
+        found.push(if step.weight < 100.0 {
+            Remedy::MaxIncrease(limit)
+        } else {
+            Remedy::FailAbove(limit)
+        });
+    }
+    let below = (policy.confidence * 100.0).ceil() as u32;
+    let suffices = |confidence: &f64| {
+        let policy = JudgePolicy {
+            confidence: *confidence,
+            ..policy.clone()
+        };
+        excluded(&policy, step.weight, calls) < wanted
+    };
+    let lower = (LEAST_CONFIDENCE..below).rev();
+    let mut lower = lower.map(|hundredths| f64::from(hundredths) / 100.0);
+    found.extend(lower.find(suffices).map(Remedy::Confidence));
+    found
+}
+
+/// The rate, or the rise, that must be excluded before a step of this weight
+/// passes.
+fn wanted(policy: &JudgePolicy, weight: f64) -> f64 {
+    if weight < 100.0 {
+        policy.errors.max_increase
+    } else {
+        policy.errors.fail_above.unwrap_or(1.0)
     }
 }
 
@@ -32,12 +146,7 @@ impl Feasibility {
 pub fn feasibility(policy: &JudgePolicy, step: &Step, calls_per_second: f64) -> Feasibility {
     let rate = calls_per_second.max(0.0) * step.weight / 100.0;
     let calls = rate * step.bake_seconds as f64;
-    let errors = &policy.errors;
-    let wanted = if step.weight < 100.0 {
-        errors.max_increase
-    } else {
-        errors.fail_above.unwrap_or(1.0)
-    };
+    let wanted = wanted(policy, step.weight);
     let needed = calls_to_exclude(policy, step.weight, wanted).max(policy.min_invocations as f64);
     Feasibility {
         calls,
@@ -116,6 +225,62 @@ mod tests {
             (found.calls, found.excludes, found.seconds_wanted),
             (0.0, 1.0, None)
         );
+    }
+
+    #[test]
+    fn a_step_passes_in_time_or_when_extended_or_does_what_the_settings_say() {
+        let prospect = |policy: &JudgePolicy, bake, rate| {
+            let step = step(10.0, bake);
+            feasibility(policy, &step, rate).prospect(policy, &step)
+        };
+        let mut policy = JudgePolicy::default();
+        assert_eq!(prospect(&policy, 0, 100.0), Prospect::NotJudged);
+        assert_eq!(prospect(&policy, 600, 100.0), Prospect::Passes);
+        assert_eq!(prospect(&policy, 600, 1.0), Prospect::PassesLater);
+        assert_eq!(prospect(&policy, 600, 0.1), Prospect::RollsBack);
+        assert_eq!(prospect(&policy, 600, 0.0), Prospect::RollsBack);
+        policy.on_inconclusive = OnInconclusive::Advance;
+        assert_eq!(prospect(&policy, 600, 0.1), Prospect::GoesOn);
+    }
+
+    #[test]
+    fn each_remedy_alone_lets_the_step_pass() {
+        for (weight, rate, kinds) in [(10.0, 0.4, 3), (100.0, 0.025, 3), (10.0, 0.1, 1)] {
+            let (policy, step) = (JudgePolicy::default(), step(weight, 600));
+            let before = feasibility(&policy, &step, rate).prospect(&policy, &step);
+            assert_eq!(before, Prospect::RollsBack);
+            let remedies = remedies(&policy, &step, rate);
+            assert_eq!(remedies.len(), kinds, "{remedies:?}");
+            for remedy in remedies {
+                let (mut policy, mut step) = (policy.clone(), step.clone());
+                match remedy {
+                    Remedy::BakeSeconds(seconds) => step.bake_seconds = seconds,
+                    Remedy::MinInvocations(calls) => policy.min_invocations = calls,
+                    Remedy::MaxIncrease(limit) => policy.errors.max_increase = limit,
+                    Remedy::FailAbove(limit) => policy.errors.fail_above = Some(limit),
+                    Remedy::Confidence(confidence) => policy.confidence = confidence,
+                }
+                let after = feasibility(&policy, &step, rate).prospect(&policy, &step);
+                let passes = matches!(after, Prospect::Passes | Prospect::PassesLater);
+                assert!(passes, "{remedy:?}: {after:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_traffic_there_is_no_remedy_and_with_little_fewer_calls_may_do() {
+        let policy = JudgePolicy {
+            min_invocations: 1000,
+            ..JudgePolicy::default()
+        };
+        assert_eq!(remedies(&policy, &step(10.0, 600), 0.0), []);
+        // 500 calls exclude enough, were they not too few.
+        let rate = 500.0 / 4200.0 * 10.0;
+        let found = remedies(&policy, &step(10.0, 600), rate);
+        assert!(matches!(
+            found[..],
+            [Remedy::BakeSeconds(8400), Remedy::MinInvocations(499..=500)]
+        ));
     }
 
     #[test]

@@ -15,6 +15,8 @@
 //! over all looks, functions and signals together: each test gets its share of
 //! it (Bonferroni's inequality).
 
+pub mod backtest;
+mod chance;
 mod feasibility;
 mod follow;
 mod policy;
@@ -27,7 +29,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use feasibility::{Feasibility, feasibility};
+pub use feasibility::{Feasibility, Prospect, Remedy, feasibility, remedies};
 pub use follow::{Next, look, next};
 pub use policy::{
     AlarmVeto, ErrorLimits, JudgePolicy, LatencyLimit, MetricLimit, MetricQuery, NoData,

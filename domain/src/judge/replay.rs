@@ -6,8 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::share::{Compare, ShareRule};
 use super::{
-    Block, ERRORS, JudgePolicy, Observed, Outcome, Share, ShareSignal, Signal, Verdict, judge,
+    Block, ERRORS, JudgePolicy, Next, Observed, Outcome, Share, ShareSignal, Signal, Verdict,
+    judge, next,
 };
+use crate::settings::Step;
 
 /// One minute of both versions.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -59,7 +61,37 @@ pub fn replay(policy: &JudgePolicy, minutes: &[Minute]) -> Vec<Verdict> {
     verdicts
 }
 
+/// When a rollout would have ended its watch over this step, and what it would
+/// have done: the place of the minute, and what follows. None: it would watch on.
+#[must_use]
+pub fn ends(
+    policy: &JudgePolicy,
+    step: &Step,
+    minutes: &[Minute],
+    verdicts: &[Verdict],
+) -> Option<(usize, Next)> {
+    let shifted_at = at(minutes.first()?.minute);
+    let lag = SignedDuration::from_secs(i64::try_from(policy.lag()).unwrap_or(i64::MAX / 2));
+    let follows = minutes.iter().zip(verdicts).map(|(minute, verdict)| {
+        let known_at = at(minute.minute + 1)
+            .checked_add(lag)
+            .unwrap_or(Timestamp::MAX);
+        next(policy, step, shifted_at, known_at, verdict.outcome)
+    });
+    follows
+        .enumerate()
+        .find(|(_, next)| !matches!(next, Next::Bake(_)))
+}
+
 fn observed(policy: &JudgePolicy, minutes: &[Minute]) -> Observed {
+    Observed {
+        functions: BTreeMap::from([("replayed".to_owned(), signals(policy, minutes))]),
+        environment: Vec::new(),
+    }
+}
+
+/// The signals of one function.
+pub(super) fn signals(policy: &JudgePolicy, minutes: &[Minute]) -> Vec<Signal> {
     let mut signals = vec![signal(
         ERRORS,
         "failed",
@@ -78,10 +110,7 @@ fn observed(policy: &JudgePolicy, minutes: &[Minute]) -> Observed {
         };
         signals.push(signal("slow", "were slow", rule, minutes, |side| side.slow));
     }
-    Observed {
-        functions: BTreeMap::from([("replayed".to_owned(), signals)]),
-        environment: Vec::new(),
-    }
+    signals
 }
 
 fn signal(
@@ -109,7 +138,8 @@ fn signal(
     })
 }
 
-fn at(minute: i64) -> Timestamp {
+/// When a minute begins.
+pub(super) fn at(minute: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH
         .checked_add(SignedDuration::from_mins(minute))
         .unwrap_or(Timestamp::MAX)
@@ -161,6 +191,23 @@ mod tests {
         let last = verdicts.last().expect("a verdict");
         assert_eq!(last.outcome, Outcome::Fail);
         assert!(last.rule.contains("were slow"), "{}", last.rule);
+    }
+
+    #[test]
+    fn a_step_ends_with_its_bake_or_as_soon_as_harm_is_known() {
+        let policy = JudgePolicy::default();
+        let step = Step {
+            weight: 10.0,
+            bake_seconds: 600,
+        };
+        let ends = |errors, minutes: i64| {
+            let minutes: Vec<Minute> = (0..minutes).map(|n| minute(n, errors, None)).collect();
+            super::ends(&policy, &step, &minutes, &replay(&policy, &minutes))
+        };
+        assert_eq!(ends(0, 9), None);
+        assert_eq!(ends(0, 20), Some((9, Next::Advance)));
+        let harm = ends(8, 20).expect("an end");
+        assert!(harm.0 < 3 && harm.1 == Next::RollBack, "{harm:?}");
     }
 
     #[test]

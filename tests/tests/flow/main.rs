@@ -8,6 +8,7 @@ mod committed;
 mod configuration;
 mod definitions;
 mod faults;
+mod foresight;
 mod line;
 mod people;
 mod promotes;

@@ -27,7 +27,7 @@ async fn a_version_that_fails_every_fifth_call_is_taken_back_in_its_first_step()
     let world = World::new().await;
     let first = world.healthy("1.0.0", &["api"]);
     let settings = json!({
-        "steps": [{ "weight": 50, "bake_seconds": 120 }, { "weight": 100, "bake_seconds": 1 }],
+        "steps": [{ "weight": 50, "bake_seconds": 120 }, { "weight": 100, "bake_seconds": 2 }],
         "judge": {
             "period_seconds": 1,
             "lag_seconds": 1,

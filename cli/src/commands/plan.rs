@@ -1,0 +1,119 @@
+//! `sluice plan`: what a release would change, and what its steps can find out.
+//! It only reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use sluice_domain::plan::{Change, Plan};
+use sluice_domain::settings::Settings;
+
+use super::pack::FactArgs;
+use crate::error::{Error, Exit, Result};
+use crate::forecast::{Calls, Forecast};
+use crate::observe;
+use crate::pack::Bundle;
+use crate::paint::Output;
+use crate::planned::{Planned, Release};
+use crate::settings_source::{of_environment, of_file};
+use crate::traffic::{Traffic, Window};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The application
+    application: String,
+    /// The environment
+    environment: String,
+    /// A bundle, or a folder that `sluice pack` would take: what would change
+    #[arg(value_name = "BUNDLE_DIR")]
+    bundle: Option<PathBuf>,
+    #[command(flatten)]
+    facts: FactArgs,
+    /// Settings that are not written yet, instead of what is stored
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+}
+
+/// The traffic of a week says what a release can count on.
+const WEEK: u64 = 7 * 24 * 60 * 60;
+const HOUR: u32 = 60 * 60;
+
+impl Args {
+    pub(super) async fn run(self, output: &Output) -> Result<Exit> {
+        let config = sluice_platform::aws::config().await;
+        let mut settings = match &self.settings {
+            Some(file) => of_file(file)?,
+            None => of_environment(&config, &self.application, &self.environment).await?,
+        };
+        let release = match self.bundle {
+            None => None,
+            Some(folder) => {
+                let bundle = Bundle::open(&folder, &self.facts.into())?;
+                check_application(&bundle, &self.application)?;
+                let plan = plan(&config, &settings, &bundle).await?;
+                // What settings leave to the plan, it has decided.
+                settings.judge = plan.judge.clone();
+                Some(Release { bundle, plan })
+            }
+        };
+        let shifted = shifted(&settings, release.as_ref());
+        let calls = calls(&config, &settings, &shifted).await?;
+        let forecast = Forecast::of(&settings, &calls);
+        let place = format!("{}/{}", self.application, self.environment);
+        let planned = Planned::of(place, settings, release, forecast);
+        output.answer(&planned.document(), |style| planned.lines(style))?;
+        Ok(Exit::Ok)
+    }
+}
+
+fn check_application(bundle: &Bundle, application: &str) -> Result<()> {
+    let found = &bundle.manifest.application;
+    if found == application {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "the bundle is {found}'s; expected {application}'s"
+    )))
+}
+
+async fn plan(config: &SdkConfig, settings: &Settings, bundle: &Bundle) -> Result<Plan> {
+    let observed = observe::functions(config, settings, &bundle.manifest).await?;
+    Plan::make(bundle.digest(), &bundle.manifest, settings, &observed)
+        .map_err(|error| Error::Absent(error.to_string()))
+}
+
+/// The functions whose traffic would be shifted.
+fn shifted(settings: &Settings, release: Option<&Release>) -> BTreeSet<String> {
+    match release {
+        None => settings.functions.keys().cloned().collect(),
+        Some(release) => release
+            .plan
+            .changes()
+            .filter(|(_, function)| function.change == Change::Update)
+            .map(|(name, _)| name.clone())
+            .collect(),
+    }
+}
+
+async fn calls(
+    config: &SdkConfig,
+    settings: &Settings,
+    names: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Option<Calls>>> {
+    let functions = settings.functions.iter();
+    let functions: Vec<_> = functions
+        .filter(|(name, _)| names.contains(*name))
+        .collect();
+    let asked: Vec<_> = functions
+        .iter()
+        .map(|(_, target)| (*target, "Invocations"))
+        .collect();
+    let window = Window::before(Timestamp::now(), WEEK, HOUR);
+    let traffic = Traffic::of(config, settings.role.as_ref()).await;
+    let answers = traffic.sums(&asked, window).await?;
+    let calls = functions.iter().zip(&answers);
+    Ok(calls
+        .map(|((name, _), series)| ((*name).clone(), Calls::of(series, window)))
+        .collect())
+}

@@ -1,0 +1,173 @@
+//! What a release would do to an environment, for people and for scripts.
+
+use serde_json::{Value, json};
+use sluice_domain::plan::{Change, FunctionPlan, Plan};
+use sluice_domain::settings::Settings;
+
+use crate::finding::Finding;
+use crate::forecast::Forecast;
+use crate::pack::Bundle;
+use crate::paint::{Style, Table, Tone};
+
+fn findings(settings: &Settings, forecast: &Forecast) -> Vec<Finding> {
+    let frozen = settings.frozen.iter().map(|freeze| {
+        let message = format!("{} froze the environment: {}", freeze.by, freeze.reason);
+        Finding::problem("frozen", message, "take `frozen` out of the settings")
+    });
+    frozen.chain(forecast.findings(settings)).collect()
+}
+
+/// What would be released.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Release {
+    /// The bundle.
+    pub bundle: Bundle,
+    /// What it would change.
+    pub plan: Plan,
+}
+
+/// A release that was not asked for yet, and the environment that it would enter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    place: String,
+    settings: Settings,
+    release: Option<Release>,
+    forecast: Forecast,
+    findings: Vec<Finding>,
+}
+
+impl Planned {
+    /// Puts it together. Without a release it is the environment alone.
+    #[must_use]
+    pub fn of(
+        place: String,
+        settings: Settings,
+        release: Option<Release>,
+        forecast: Forecast,
+    ) -> Self {
+        Self {
+            place,
+            findings: findings(&settings, &forecast),
+            settings,
+            release,
+            forecast,
+        }
+    }
+
+    /// As one JSON document.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        let release = self.release.as_ref().map(|Release { bundle, plan }| {
+            let manifest = &bundle.manifest;
+            json!({
+                "version": manifest.version,
+                "commit": manifest.commit,
+                "author": manifest.author,
+                "bundle": bundle.digest(),
+                "functions": plan.functions,
+            })
+        });
+        json!({
+            "place": self.place,
+            "release": release,
+            "approval": self.settings.approval,
+            "forecast": self.forecast,
+            "findings": self.findings,
+        })
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn lines(&self, style: Style) -> Vec<String> {
+        let mut lines = vec![self.title(style)];
+        lines.extend(self.asks());
+        lines.push(String::new());
+        if let Some(release) = &self.release {
+            lines.extend(changes(&release.plan).lines(style));
+            lines.push(String::new());
+        }
+        if self.forecast.functions.is_empty() {
+            lines.push(
+                "no traffic would be shifted step by step: there is nothing to judge".to_owned(),
+            );
+        } else {
+            lines.extend(self.forecast.lines(style));
+        }
+        if !self.findings.is_empty() {
+            lines.push(String::new());
+        }
+        let findings = self.findings.iter();
+        lines.extend(findings.flat_map(|finding| finding.lines(style)));
+        lines
+    }
+
+    fn title(&self, style: Style) -> String {
+        let place = style.paint(Tone::Strong, &self.place);
+        let Some(Release { bundle, .. }) = &self.release else {
+            return format!("{place}  what a release can find out, if not one call fails");
+        };
+        let manifest = &bundle.manifest;
+        let facts = format!(
+            "bundle {}, commit {} by {}",
+            bundle.digest().short(),
+            manifest.commit.get(..7).unwrap_or(&manifest.commit),
+            manifest.author.name
+        );
+        let version = style.paint(Tone::Strong, &manifest.version.to_string());
+        format!("{place}  {version}  {}", style.paint(Tone::Faint, &facts))
+    }
+
+    fn asks(&self) -> Option<String> {
+        let policy = self.settings.approval.as_ref()?;
+        let people: Vec<&str> = policy
+            .approvers
+            .iter()
+            .map(|approver| approver.name.as_str())
+            .collect();
+        Some(format!("asks {} of {}", policy.quorum, people.join(", ")))
+    }
+}
+
+fn changes(plan: &Plan) -> Table {
+    let mut table = Table::new(&["function", "version", "code", "configuration"]);
+    for (name, function) in &plan.functions {
+        let mut row = vec![(Tone::Plain, name.clone()), version(function)];
+        if function.change != Change::Unchanged {
+            row.push((Tone::Plain, code(function)));
+            row.push((Tone::Plain, configuration(function)));
+        }
+        table.row(row);
+    }
+    table
+}
+
+fn version(function: &FunctionPlan) -> (Tone, String) {
+    let current = function.current.as_ref();
+    let current = current.map_or("none", |current| current.version.as_str());
+    match function.change {
+        Change::Unchanged => (Tone::Faint, format!("{current} stays")),
+        Change::Update => (Tone::Strong, format!("{current} → new")),
+        // It has no way back but removing the alias again.
+        Change::First => (Tone::Doubt, "its first: alias in the last step".to_owned()),
+    }
+}
+
+fn code(function: &FunctionPlan) -> String {
+    let new = function.code.short();
+    match &function.current {
+        Some(current) if current.code == function.code => "the same".to_owned(),
+        Some(current) => format!("{} → {new}", current.code.short()),
+        None => new.to_owned(),
+    }
+}
+
+fn configuration(function: &FunctionPlan) -> String {
+    if function.configuration_changes.is_empty() {
+        return "the same".to_owned();
+    }
+    function.configuration_changes.join("; ")
+}
+
+#[cfg(test)]
+#[path = "planned_tests.rs"]
+mod tests;

@@ -1,0 +1,120 @@
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use sluice_domain::configuration::FunctionConfiguration;
+use sluice_domain::digest::Digest;
+use sluice_domain::document::Document as _;
+use sluice_domain::manifest::Manifest;
+use sluice_domain::plan::{CurrentVersion, Observed};
+
+use super::*;
+
+fn settings() -> Settings {
+    let function = |name: &str| json!({ "name": format!("shop-{name}") });
+    let document = json!({
+        "schema": 1, "order": 1,
+        "functions": {"api": function("api"), "mail": function("mail"), "web": function("web")},
+        "approval": {"approvers": [{"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"}]},
+        "frozen": {"by": "bob", "reason": "fair"},
+    });
+    Settings::parse("settings", document.to_string().as_bytes()).expect("valid")
+}
+
+fn bundle() -> Bundle {
+    let zip = |name: &str| json!({"zip": {"key": format!("{name}.zip"), "digest": Digest::of(name.as_bytes())}});
+    let mut document = json!({
+        "schema": 1, "application": "shop", "version": "1.4.0",
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "author": {"name": "Grace", "email": "grace@example.com"},
+        "functions": {"api": zip("api"), "mail": zip("mail"), "web": zip("web")},
+    });
+    document["functions"]["api"]["configuration"] = json!({"memory_mb": 256});
+    let release_json = document.to_string().into_bytes();
+    Bundle {
+        manifest: Manifest::parse("release.json", &release_json).expect("valid"),
+        release_json,
+        files: BTreeMap::new(),
+        notes: Vec::new(),
+    }
+}
+
+fn observed(live: Option<&str>) -> Observed {
+    let own = FunctionConfiguration {
+        memory_mb: Some(128),
+        ..FunctionConfiguration::default()
+    };
+    let version = |code: &str| CurrentVersion {
+        version: "3".to_owned(),
+        code: Digest::of(code.as_bytes()),
+    };
+    Observed {
+        arn: "arn:aws:lambda:eu-west-1:123456789012:function:shop".to_owned(),
+        live: live.map(|code| (version(code), own.clone())),
+        own,
+    }
+}
+
+fn planned(release: bool) -> Planned {
+    let bundle = bundle();
+    let there = [("api", Some("old")), ("mail", None), ("web", Some("web"))];
+    let there = there.map(|(name, live)| (name.to_owned(), observed(live)));
+    let plan = Plan::make(
+        bundle.digest(),
+        &bundle.manifest,
+        &settings(),
+        &BTreeMap::from(there),
+    );
+    let plan = plan.expect("a plan");
+    let release = release.then_some(Release { bundle, plan });
+    let forecast = Forecast::of(&settings(), &BTreeMap::new());
+    Planned::of("shop/prod".to_owned(), settings(), release, forecast)
+}
+
+#[test]
+fn a_plan_shows_what_changes_what_stays_and_what_is_there_for_the_first_time() {
+    let planned = planned(true);
+    let digest = planned.release.as_ref().map(|it| it.bundle.digest());
+    let digest = digest.expect("a bundle").short().to_owned();
+    let [old, api, mail] =
+        ["old", "api", "mail"].map(|code| Digest::of(code.as_bytes()).short().to_owned());
+    let expected = format!(
+        "\
+shop/prod  1.4.0  bundle {digest}, commit 0123456 by Grace
+asks 1 of ada
+
+function  version"
+    );
+    let lines = planned.lines(Style::PLAIN);
+    let text = lines.join("\n");
+    assert!(text.starts_with(&expected), "{text}");
+    let row = |at: usize| lines[at].split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        row(4),
+        format!("api 3 → new {old} → {api} memory: 128 MB -> 256 MB")
+    );
+    assert!(
+        row(5).starts_with("mail its first: alias in the last step"),
+        "{text}"
+    );
+    assert!(row(5).contains(&mail), "{text}");
+    assert_eq!(row(6), "web 3 stays");
+    assert!(
+        text.contains("problem  frozen: bob froze the environment: fair"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_document_has_the_plan_and_without_a_bundle_none() {
+    let document = planned(true).document();
+    let api = &document["release"]["functions"]["api"];
+    assert_eq!(api["change"], "update", "{document:#}");
+    assert_eq!(document["findings"][0]["level"], "problem");
+    let document = planned(false).document();
+    assert!(document["release"].is_null(), "{document:#}");
+    let lines = planned(false).lines(Style::PLAIN);
+    assert!(
+        lines[0].starts_with("shop/prod  what a release can find out"),
+        "{lines:#?}"
+    );
+}
