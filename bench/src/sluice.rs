@@ -77,7 +77,7 @@ impl Sluice {
         let step = self.steps[index].clone();
         let alone = step.weight >= 100.0;
         let minutes = self.window(seen, alone);
-        let signals = signals(&self.policy, minutes, alone);
+        let signals = signals(&self.policy, minutes, before(seen), alone);
         let observed = Observed {
             functions: BTreeMap::from([("function".to_owned(), signals)]),
             environment: Vec::new(),
@@ -99,21 +99,24 @@ impl Sluice {
 
 /// Errors and latency, as the function `judge` counts them. Nothing is throttled
 /// here, and no other metric is limited by default.
-fn signals(policy: &JudgePolicy, minutes: &[Minute], alone: bool) -> Vec<Signal> {
-    let share = |name: String, rule, bad: &dyn Fn(&Side) -> f64| {
+fn signals(policy: &JudgePolicy, minutes: &[Minute], before: Share, alone: bool) -> Vec<Signal> {
+    let share = |name: String, rule, before: Option<Share>, bad: &dyn Fn(&Side) -> f64| {
         Signal::Share(ShareSignal {
             name,
             bad: "bad".to_owned(),
             rule,
             blocks: Some(blocks(minutes, alone, bad)),
             is_beside: !alone,
+            before: before.filter(|_| alone),
             until: minutes
                 .last()
                 .map_or(Timestamp::MIN, |minute| timestamp(minute.end())),
         })
     };
     let errors = ShareRule::of_errors(&policy.errors);
-    let mut signals = vec![share(ERRORS.to_owned(), errors, &|side| side.errors as f64)];
+    let mut signals = vec![share(ERRORS.to_owned(), errors, Some(before), &|side| {
+        side.errors as f64
+    })];
     for limit in &policy.latency {
         // What was normal is taken to be known well: it is from the hour before.
         let normal = percentile_ms(limit.percentile);
@@ -121,11 +124,24 @@ fn signals(policy: &JudgePolicy, minutes: &[Minute], alone: bool) -> Vec<Signal>
         let bound = limit.above_ms.unwrap_or(ratio * normal);
         let name = format!("p{}", limit.percentile);
         let rule = latency_rule(policy, limit, alone);
-        signals.push(share(name, rule, &|side| {
+        signals.push(share(name, rule, None, &|side| {
             side.latency.slower(bound).round()
         }));
     }
     signals
+}
+
+/// The errors of the hour before the rollout.
+fn before(seen: &Seen<'_>) -> Share {
+    let end = seen.started;
+    let hour = seen.since(end.saturating_sub(60 * MINUTE));
+    let hour = hour.iter().take_while(|minute| minute.end() <= end);
+    hour.fold(Share::default(), |sum, minute| {
+        sum + Share {
+            total: minute.baseline.calls as f64,
+            bad: minute.baseline.errors as f64,
+        }
+    })
 }
 
 /// What a percentile is held against, as the function `judge` has it.

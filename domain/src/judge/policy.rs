@@ -60,7 +60,8 @@ pub enum OnInconclusive {
 pub struct ErrorLimits {
     /// Known to be above this: people are told, and nothing else happens.
     pub warn_above: Option<f64>,
-    /// Known to be above this: the step fails, whatever the other version does.
+    /// Known to be above this: the step fails, unless the version beside it
+    /// fails as much, or that much was normal before.
     pub fail_above: Option<f64>,
     /// A lower limit that fails the step when it is exceeded for a time.
     pub sustained: Option<Sustained>,

@@ -132,6 +132,7 @@ fn signal(
         rule,
         blocks: Some(blocks.collect()),
         is_beside: minutes.iter().any(|minute| minute.baseline.is_some()),
+        before: None,
         until: minutes
             .last()
             .map_or(Timestamp::UNIX_EPOCH, |last| at(last.minute + 1)),

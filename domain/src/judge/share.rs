@@ -3,6 +3,7 @@
 //! Judged by counts. The statistics ([`crate::sequential`]) hold however often
 //! one looks, so each look uses all that was counted since the step began.
 
+use std::fmt;
 use std::ops::Add;
 
 use jiff::{SignedDuration, Timestamp};
@@ -73,6 +74,9 @@ pub struct ShareSignal {
     pub blocks: Option<Vec<Block>>,
     /// Whether another version serves beside it.
     pub is_beside: bool,
+    /// What the share was before the rollout, where that is known and nothing
+    /// serves beside it.
+    pub before: Option<Share>,
     /// The end of the last whole period that can be known.
     pub until: Timestamp,
 }
@@ -186,13 +190,17 @@ struct Seen<'a> {
     baseline: Option<Share>,
     /// The new version's counts, thinned to what they are worth.
     alone: Vec<Counts>,
-    /// Both versions' counts, thinned. Empty where nothing serves beside it.
+    /// Both versions' counts, thinned. Empty where nothing was measured beside it.
     beside: Vec<sequential::Block>,
     /// Each test's chance of a false alarm.
     alpha: f64,
     look: u64,
     /// Bounds of the effect at the step's confidence.
     known: Interval,
+    /// Whether the effect is a rise over the version beside it.
+    is_compared: bool,
+    /// By how much counts are divided, since calls are not independent.
+    factor: f64,
 }
 
 impl<'a> Seen<'a> {
@@ -203,11 +211,11 @@ impl<'a> Seen<'a> {
         alpha: f64,
         look: u64,
     ) -> Self {
-        let sum = |shares: &mut dyn Iterator<Item = Share>| shares.fold(Share::default(), Add::add);
-        let canary = sum(&mut blocks.iter().map(|block| block.canary));
-        let is_beside = blocks.iter().any(|block| block.baseline.is_some());
-        let baseline =
-            is_beside.then(|| sum(&mut blocks.iter().filter_map(|block| block.baseline)));
+        let canary = blocks.iter().map(|block| block.canary);
+        let canary = canary.fold(Share::default(), Add::add);
+        let baseline = blocks.iter().filter_map(|block| block.baseline);
+        let baseline = baseline.reduce(Add::add);
+        let is_beside = baseline.is_some_and(|baseline| baseline.total > 0.0);
         let pairs: Vec<sequential::Block> = blocks
             .iter()
             .map(|block| sequential::Block {
@@ -218,16 +226,13 @@ impl<'a> Seen<'a> {
         let factor = sequential::dispersion(&pairs, f64::from(policy.attempts));
         let pairs: Vec<sequential::Block> = pairs.iter().map(|pair| pair.thinned(factor)).collect();
         let alone: Vec<Counts> = pairs.iter().map(|pair| pair.canary).collect();
-        let beside = if is_beside && signal.rule.compare.is_some() {
-            pairs
-        } else {
-            Vec::new()
-        };
+        let beside = if is_beside { pairs } else { Vec::new() };
+        let is_compared = is_beside && signal.rule.compare.is_some();
         let spare = 1.0 - policy.confidence;
-        let known = if beside.is_empty() {
-            sequential::share_interval(canary.counts().thinned(factor), spare)
-        } else {
+        let known = if is_compared {
             sequential::interval(&beside, spare)
+        } else {
+            sequential::share_interval(canary.counts().thinned(factor), spare)
         };
         Self {
             policy,
@@ -240,14 +245,16 @@ impl<'a> Seen<'a> {
             alpha: alpha / f64::from(signal.rule.tests().max(1)),
             look,
             known,
+            is_compared,
+            factor,
         }
     }
 
     fn effect(&self) -> f64 {
-        if self.beside.is_empty() {
-            self.canary.rate()
-        } else {
+        if self.is_compared {
             sequential::effect(&self.beside)
+        } else {
+            self.canary.rate()
         }
     }
 
@@ -277,7 +284,7 @@ impl<'a> Seen<'a> {
             return self.excludes(compare.max_increase, "a rise");
         }
         match rule.pass_below {
-            Some(limit) => self.excludes(limit, "a share"),
+            Some(limit) => self.excludes(self.passable(limit), "a share"),
             None => (Outcome::Pass, format!("{bad} of {total} {verb}")),
         }
     }
@@ -328,65 +335,106 @@ impl<'a> Seen<'a> {
 
     /// Why harm is known, if it is.
     fn harm(&self) -> Option<String> {
-        let rule = &self.signal.rule;
-        let Share { total, bad } = self.canary;
-        let verb = &self.signal.bad;
-        if let Some(limit) = rule.fail_above {
-            let evidence = sequential::above(&self.alone, limit);
-            if evidence.rejects(self.alpha) {
-                return Some(format!(
-                    "{bad} of {total} {verb}: known to be above {} (p = {:.1e} over all looks)",
-                    percent(limit),
-                    evidence.p_value()
-                ));
-            }
-        }
-        if let Some(compare) = rule.compare.filter(|_| !self.beside.is_empty()) {
-            let evidence = sequential::harm(&self.beside, compare.tolerated);
-            if evidence.rejects(self.alpha) {
-                return Some(format!(
-                    "{bad} of {total} {verb}{}: known to be worse by more than {} (p = {:.1e} over all looks)",
-                    self.compared(),
-                    percent(compare.tolerated),
-                    evidence.p_value()
-                ));
-            }
-        }
-        self.sustained_harm(rule.sustained?)
+        self.worse()
+            .or_else(|| self.above().filter(|_| self.is_to_blame()))
+            .or_else(|| self.sustained().filter(|_| self.is_to_blame()))
     }
 
-    /// Why a limit is known to have been exceeded for its time, if it was.
-    fn sustained_harm(&self, limit: Sustained) -> Option<String> {
-        let span = SignedDuration::from_secs(i64::try_from(limit.seconds).unwrap_or(i64::MAX / 2));
+    /// Why it is known to be worse than the version beside it.
+    fn worse(&self) -> Option<String> {
+        let compare = self.signal.rule.compare.filter(|_| self.is_compared)?;
+        let Share { total, bad } = self.canary;
+        let evidence = sequential::harm(&self.beside, compare.tolerated);
+        evidence.rejects(self.alpha).then(|| {
+            format!(
+                "{bad} of {total} {}{}: known to be worse by more than {} (p = {:.1e} over all looks)",
+                self.signal.bad,
+                self.compared(),
+                percent(compare.tolerated),
+                evidence.p_value()
+            )
+        })
+    }
+
+    /// Why its own share is known to be above its limit.
+    fn above(&self) -> Option<String> {
+        let limit = self.limit(self.signal.rule.fail_above?, self.alpha);
+        let Share { total, bad } = self.canary;
+        let evidence = sequential::above(&self.alone, limit.share);
+        evidence.rejects(limit.alpha).then(|| {
+            format!(
+                "{bad} of {total} {}{}: known to be above {limit} (p = {:.1e} over all looks)",
+                self.signal.bad,
+                self.compared(),
+                evidence.p_value()
+            )
+        })
+    }
+
+    /// Why a limit is known to have been exceeded for its time.
+    fn sustained(&self) -> Option<String> {
+        let Sustained { above, seconds } = self.signal.rule.sustained?;
+        let span = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 2));
         let from = self.signal.until.checked_sub(span).ok()?;
         let is_whole = self.blocks.first().is_some_and(|block| block.start <= from);
-        let within: Vec<Share> = self
-            .blocks
-            .iter()
-            .filter(|block| block.start >= from && block.canary.total > 0.0)
+        let since = self.blocks.iter().filter(|block| block.start >= from);
+        let within: Vec<Share> = since
             .map(|block| block.canary)
+            .filter(|canary| canary.total > 0.0)
             .collect();
-        if !is_whole || within.is_empty() || within.iter().any(|share| share.rate() <= limit.above)
-        {
+        if !is_whole || within.is_empty() || within.iter().any(|share| share.rate() <= above) {
             return None;
         }
         // A fixed window moves with each look: the k-th may spend alpha / (k (k + 1)).
         let look = self.look.max(1) as f64;
+        let limit = self.limit(above, self.alpha / (look * (look + 1.0)));
         let Share { total, bad } = within.into_iter().fold(Share::default(), Add::add);
         let attempts = f64::from(self.policy.attempts);
-        let chance = binomial_greater(
-            (bad / attempts).floor(),
-            (total / attempts).floor(),
-            limit.above,
-        );
-        (chance <= self.alpha / (look * (look + 1.0))).then(|| {
+        let calls = |count: f64| (count / attempts).floor();
+        let chance = binomial_greater(calls(bad), calls(total), limit.share);
+        (chance <= limit.alpha).then(|| {
             format!(
-                "{bad} of {total} {} in the last {} s: above {} throughout, and known to be (p = {chance:.1e})",
+                "{bad} of {total} {} in the last {seconds} s: above {} throughout, and known to be above {limit} (p = {chance:.1e})",
                 self.signal.bad,
-                limit.seconds,
-                percent(limit.above)
+                percent(above),
             )
         })
+    }
+
+    /// Whether a limit of its own may be held against it. What is bad for both
+    /// versions is no harm of one: if the version beside it has bad calls too,
+    /// the new one must be known to be worse.
+    fn is_to_blame(&self) -> bool {
+        let both = self.baseline.is_some_and(|baseline| baseline.bad > 0.0);
+        !both || sequential::harm(&self.beside, 0.0).rejects(self.alpha)
+    }
+
+    /// A limit on the new version's own share. Where nothing serves beside it,
+    /// what was normal before is not held against it: that costs half of the
+    /// chance of a false alarm, for the bound of what was normal.
+    fn limit(&self, share: f64, alpha: f64) -> Limit {
+        let normal = self.most_before(alpha / 2.0);
+        Limit {
+            share: normal.map_or(share, |normal| normal.max(share)),
+            is_raised: normal.is_some_and(|normal| normal > share),
+            alpha: normal.map_or(alpha, |_| alpha / 2.0),
+        }
+    }
+
+    /// What must be excluded to pass, where nothing serves beside it: a share
+    /// above the limit, or a rise of what was normal before.
+    fn passable(&self, limit: f64) -> f64 {
+        let rise = self.signal.rule.compare.map(|compare| compare.max_increase);
+        let normal = self.most_before(1.0 - self.policy.confidence);
+        let normal = normal.zip(rise).map(|(normal, rise)| normal + rise);
+        normal.map_or(limit, |normal| normal.max(limit))
+    }
+
+    /// The most that the share can have been before, for all that is known.
+    fn most_before(&self, alpha: f64) -> Option<f64> {
+        let before = self.signal.before.filter(|before| before.total > 0.0)?;
+        let counts = before.counts().thinned(self.factor);
+        Some(sequential::share_interval(counts, alpha).high)
     }
 
     /// The limit that people should hear of: without counts, so that the next
@@ -396,5 +444,24 @@ impl<'a> Seen<'a> {
         let spare = 1.0 - self.policy.confidence;
         let is_known = sequential::above(&self.alone, limit).rejects(spare);
         is_known.then(|| format!("{} above {}", self.signal.name, percent(limit)))
+    }
+}
+
+/// A limit on the new version's own share, and the chance of a false alarm that
+/// its test has.
+struct Limit {
+    share: f64,
+    /// Whether it is not the policy's, but the most that was normal before.
+    is_raised: bool,
+    alpha: f64,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&percent(self.share))?;
+        if self.is_raised {
+            f.write_str(", the most that it was before")?;
+        }
+        Ok(())
     }
 }

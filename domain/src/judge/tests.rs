@@ -31,6 +31,7 @@ fn errors(policy: &JudgePolicy, minutes: &[(Share, Option<Share>)]) -> Signal {
         rule: ShareRule::of_errors(&policy.errors),
         blocks: Some(blocks.collect()),
         is_beside: minutes.iter().any(|(_, baseline)| baseline.is_some()),
+        before: None,
         until: at(minutes.len() as i64),
     })
 }
@@ -47,6 +48,57 @@ fn verdict(minutes: usize, canary: Share, baseline: Option<Share>) -> Verdict {
     let policy = JudgePolicy::default();
     let signal = errors(&policy, &vec![(canary, baseline); minutes]);
     judge(&policy, &observed(vec![signal]), minutes as u64)
+}
+
+/// The verdict on errors where nothing serves beside it, given what was before.
+fn alone(minutes: usize, each: Share, before: Share) -> Verdict {
+    let policy = JudgePolicy::default();
+    let Signal::Share(mut signal) = errors(&policy, &vec![(each, None); minutes]) else {
+        unreachable!("errors are a share")
+    };
+    signal.before = Some(before);
+    judge(
+        &policy,
+        &observed(vec![Signal::Share(signal)]),
+        minutes as u64,
+    )
+}
+
+#[test]
+fn a_bad_minute_of_both_versions_is_no_harm_of_one() {
+    let policy = JudgePolicy::default();
+    let mut minutes = vec![(share(600.0, 0.0), Some(share(5400.0, 5.0))); 10];
+    minutes[4] = (share(600.0, 180.0), Some(share(5400.0, 1620.0)));
+    let signal = errors(&policy, &minutes);
+    let verdict = judge(&policy, &observed(vec![signal]), 10);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{}", verdict.rule);
+}
+
+#[test]
+fn what_is_above_a_limit_for_both_versions_is_no_harm_of_one() {
+    let verdict = verdict(10, share(600.0, 48.0), Some(share(5400.0, 432.0)));
+    assert_eq!(verdict.outcome, Outcome::Pass, "{}", verdict.rule);
+    let warned = verdict.functions["api"].signals[0].warning.is_some();
+    assert!(warned, "people hear of it: {verdict:?}");
+}
+
+#[test]
+fn a_limit_holds_where_the_version_beside_it_has_hardly_any_calls() {
+    let verdict = verdict(3, share(20.0, 20.0), Some(share(0.4, 0.0)));
+    assert_eq!(verdict.outcome, Outcome::Fail, "{}", verdict.rule);
+}
+
+#[test]
+fn a_share_that_was_normal_before_is_no_harm_where_nothing_serves_beside_it() {
+    let normal = share(36_000.0, 720.0);
+    let calm = alone(10, share(600.0, 12.0), normal);
+    assert_eq!(calm.outcome, Outcome::Pass, "{}", calm.rule);
+    let unknown = alone(10, share(600.0, 12.0), Share::default());
+    assert_eq!(unknown.outcome, Outcome::Fail, "{}", unknown.rule);
+    let worse = alone(10, share(600.0, 60.0), normal);
+    assert_eq!(worse.outcome, Outcome::Fail, "{}", worse.rule);
+    let often = alone(10, share(600.0, 60.0), share(36_000.0, 3600.0));
+    assert_eq!(often.outcome, Outcome::Pass, "{}", often.rule);
 }
 
 #[test]

@@ -27,7 +27,7 @@ use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::store::StoreError;
 
-pub use measure::{Before, Measurement, Series, Window};
+pub use measure::{Asked, Before, Measurement, Series, Window};
 
 /// What the state machine asks.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -225,10 +225,10 @@ impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
         })
     }
 
-    /// What was normal before the rollout, where a limit is a multiple of it.
+    /// What was normal before the rollout.
     async fn before(&self, id: &PromotionId, subject: &Subject) -> Result<Before, Error> {
         let policy = &subject.plan.judge;
-        let asked = Before::queries(policy, &subject.journal.functions);
+        let asked = Before::queries(policy, &subject.journal.functions, subject.step.weight);
         if asked.is_empty() || subject.step.bake_seconds == 0 {
             return Ok(Before::default());
         }
@@ -371,5 +371,4 @@ fn name(next: Follows) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "lib_tests.rs"]
 mod tests;

@@ -4,71 +4,17 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sluice_domain::journal::Entry;
 use sluice_domain::judge::share::Compare;
 use sluice_domain::judge::value::Limits;
 use sluice_domain::judge::{
-    JudgePolicy, LatencyLimit, MetricQuery, NoData, Share, ShareRule, ShareSignal, Signal,
-    Sustained, ValueSignal,
+    JudgePolicy, LatencyLimit, NoData, Share, ShareRule, ShareSignal, Signal, Sustained,
+    ValueSignal,
 };
 
-use super::{Answers, Series, Sides, Window, answered, blocks, lambda_metric};
-
-/// What was normal before the rollout: per percentile and function, in ms.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Before(BTreeMap<(String, String), f64>);
-
-impl Before {
-    /// What has to be asked to know it: for each limit that is a ratio, the
-    /// percentile of each function's alias.
-    #[must_use]
-    pub fn queries(
-        policy: &JudgePolicy,
-        functions: &BTreeMap<String, Entry>,
-    ) -> Vec<((String, String), MetricQuery)> {
-        let ratios = policy
-            .latency
-            .iter()
-            .filter(|limit| limit.above_ratio.is_some());
-        ratios
-            .flat_map(|limit| {
-                let statistic = percentile(limit);
-                functions.iter().map(move |(name, entry)| {
-                    let query = lambda_metric(entry, None, "Duration", &statistic);
-                    ((statistic.clone(), name.clone()), query)
-                })
-            })
-            .collect()
-    }
-
-    /// From the answers: the median of the periods, which a bad minute does not
-    /// move.
-    #[must_use]
-    pub fn of(queries: &[((String, String), MetricQuery)], answers: &[Option<Series>]) -> Self {
-        let medians = queries.iter().enumerate().filter_map(|(index, (key, _))| {
-            Some((key.clone(), median(answered(answers, index)?)?))
-        });
-        Self(medians.collect())
-    }
-
-    /// The bound, in ms, above which a call is slow. None: nothing is known of
-    /// the time before.
-    pub(super) fn bound(&self, limit: &LatencyLimit, function: &str) -> Option<f64> {
-        limit.above_ms.or_else(|| {
-            let before = self.0.get(&(percentile(limit), function.to_owned()))?;
-            Some(before * limit.above_ratio?)
-        })
-    }
-}
-
-fn median(series: &Series) -> Option<f64> {
-    let mut values: Vec<f64> = series.values().copied().collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
-}
+use super::{Answers, Series, Sides, Window, answered, blocks};
 
 /// `p95`, `p99.9`.
-fn percentile(limit: &LatencyLimit) -> String {
+pub(super) fn percentile(limit: &LatencyLimit) -> String {
     format!("p{}", limit.percentile)
 }
 
@@ -209,6 +155,7 @@ impl Latency {
             rule: self.rule(policy, calls.baseline.is_some()),
             blocks,
             is_beside: calls.baseline.is_some(),
+            before: None,
             until: window.end,
         }
     }

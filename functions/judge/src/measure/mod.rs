@@ -1,6 +1,7 @@
 //! What is measured of a step: which metrics, over which window, and how the
 //! answers become signals.
 
+mod before;
 mod latency;
 mod window;
 
@@ -14,7 +15,7 @@ use sluice_domain::judge::{
     ShareSignal, Signal, ValueSignal,
 };
 
-pub use latency::Before;
+pub use before::{Asked, Before};
 use latency::Latency;
 pub use window::{Series, Window};
 
@@ -35,6 +36,8 @@ pub struct Measurement<'a> {
 struct Wanted {
     canary: Calls,
     baseline: Option<Calls>,
+    /// The errors before the rollout, where nothing serves beside it.
+    before: Option<Share>,
     throttles: usize,
     latency: Vec<Latency>,
 }
@@ -111,6 +114,7 @@ impl<'a> Measurement<'a> {
             .collect();
         Wanted {
             canary: canary_calls,
+            before: before.errors(name).filter(|_| baseline.is_none()),
             baseline,
             throttles,
             latency,
@@ -186,6 +190,7 @@ impl<'a> Measurement<'a> {
             rule: ShareRule::of_errors(&self.policy.errors),
             blocks,
             is_beside: wanted.baseline.is_some(),
+            before: wanted.before,
             until: window.end,
         }
     }
@@ -213,6 +218,7 @@ impl<'a> Measurement<'a> {
             rule: ShareRule::of_throttles(&self.policy.throttles),
             blocks: all(),
             is_beside: false,
+            before: None,
             until: window.end,
         }
     }

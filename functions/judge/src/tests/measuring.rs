@@ -1,0 +1,194 @@
+//! What is asked of the metrics, and what the answers stand for.
+
+use super::*;
+
+#[tokio::test]
+async fn invocations_whose_errors_have_not_arrived_are_not_counted_as_healthy() {
+    let mut judge = judge_of(
+        &checkout(),
+        &[("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)],
+    );
+    judge.metrics.late_errors = 2;
+    look(&judge, 720).await;
+    let facts = judge.ledger.0.borrow()[0].1.clone();
+    // Ten whole minutes lie in the window; two of them lack their errors.
+    assert_eq!(
+        facts["functions"]["checkout"]["canary"]["invocations"],
+        json!(4800.0)
+    );
+    judge.metrics.late_errors = 100;
+    assert_eq!(look(&judge, 720).await.outcome, Outcome::Inconclusive);
+}
+
+#[tokio::test]
+async fn the_window_is_whole_periods_that_have_arrived() {
+    let judge = judge_of(&checkout(), &[]);
+    look(&judge, 300).await;
+    let asked = judge.metrics.asked.borrow().clone();
+    let (queries, window, _) = &asked[1];
+    assert_eq!(window.start.to_string(), "2026-11-21T10:00:00Z");
+    assert_eq!(window.end.to_string(), "2026-11-21T10:03:00Z");
+    let asked_for: Vec<String> = queries.iter().map(shown).collect();
+    let expected = [
+        "Invocations Sum of shop-checkout:live 4",
+        "Errors Sum of shop-checkout:live 4",
+        "Invocations Sum of shop-checkout:live 3",
+        "Errors Sum of shop-checkout:live 3",
+        "Throttles Sum of shop-checkout:live *",
+        "Duration PR(:10000.000) of shop-checkout:live 4",
+        "Duration p99 of shop-checkout:live 4",
+        "Duration PR(:10000.000) of shop-checkout:live 3",
+        "Duration p99 of shop-checkout:live 3",
+    ];
+    assert_eq!(asked_for, expected);
+}
+
+#[tokio::test]
+async fn what_was_normal_is_read_from_the_hour_before_the_rollout() {
+    let mut judge = at_step(judge_of(&checkout(), &[]), 1);
+    judge.metrics.durations = [("shop-checkout * p95", 200.0)].into();
+    let begun_at = shifted_at() - SignedDuration::from_mins(30);
+    judge.records.journal.as_mut().expect("journal").begun_at = Some(begun_at);
+    look(&judge, 300).await;
+    let asked = judge.metrics.asked.borrow().clone();
+    let (queries, window, _) = &asked[0];
+    assert_eq!(window.start.to_string(), "2026-11-21T08:30:00Z");
+    assert_eq!(window.end.to_string(), "2026-11-21T09:30:00Z");
+    assert_eq!(
+        queries.iter().map(shown).collect::<Vec<_>>(),
+        ["Duration p95 of shop-checkout:live *"]
+    );
+    let then: Vec<String> = asked[1].0.iter().map(shown).collect();
+    let ranked = "Duration PR(:400.000) of shop-checkout:live 4".to_owned();
+    assert!(then.contains(&ranked), "{then:?}");
+}
+
+#[tokio::test]
+async fn errors_that_were_normal_before_are_no_harm_at_100_percent() {
+    for (before, expected) in [(0.02, Follows::Advance), (0.0, Follows::RollBack)] {
+        let mut judge = at_step(judge_of(&checkout(), &[("shop-checkout *", 0.02)]), 2);
+        judge.records.plan.judge.latency.clear();
+        judge.metrics.failed_before = Some((shifted_at() - SignedDuration::from_mins(30), before));
+        let begun_at = shifted_at() - SignedDuration::from_mins(30);
+        judge.records.journal.as_mut().expect("journal").begun_at = Some(begun_at);
+        let output = look(&judge, 1500).await;
+        assert_eq!(output.next, expected, "{before}: {}", output.rule);
+        let asked = judge.metrics.asked.borrow().clone();
+        assert_eq!(
+            asked[0].0.iter().map(shown).collect::<Vec<_>>(),
+            [
+                "Invocations Sum of shop-checkout:live *",
+                "Errors Sum of shop-checkout:live *"
+            ]
+        );
+    }
+}
+
+/// A slower new version: 90 % of its calls take no longer than the bound.
+fn slower() -> Judge<Record, Meter, Book> {
+    let healthy = [("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)];
+    let mut judge = judge_of(&checkout(), &healthy);
+    judge.metrics.durations = [
+        ("shop-checkout * p95", 200.0),
+        ("shop-checkout 4 p95", 480.0),
+        ("shop-checkout 3 p95", 190.0),
+        ("shop-checkout 4 p99", 900.0),
+        ("shop-checkout 3 p99", 400.0),
+        ("shop-checkout 4 PR(:400.000)", 85.0),
+        ("shop-checkout 3 PR(:400.000)", 99.0),
+        ("shop-checkout 4 PR(:10000.000)", 100.0),
+        ("shop-checkout 3 PR(:10000.000)", 100.0),
+    ]
+    .into();
+    judge
+}
+
+#[tokio::test]
+async fn a_version_that_is_twice_as_slow_as_before_is_rolled_back_by_counts() {
+    let output = look(&slower(), 300).await;
+    assert_eq!(output.next, Follows::RollBack);
+    assert!(
+        output.rule.contains("took longer than 400 ms"),
+        "{}",
+        output.rule
+    );
+}
+
+#[tokio::test]
+async fn where_calls_are_not_ranked_percentiles_decide_and_the_verdict_says_so() {
+    let mut judge = slower();
+    judge
+        .metrics
+        .durations
+        .retain(|name, _| !name.contains("PR("));
+    let output = look(&judge, 420).await;
+    assert_eq!(output.next, Follows::RollBack);
+    assert!(output.rule.contains("by percentiles"), "{}", output.rule);
+}
+
+/// An endpoint that does not know the statistic may answer the average.
+#[tokio::test]
+async fn ranks_that_contradict_the_percentiles_are_not_believed() {
+    for (version, rank) in [("3", 12.6), ("4", 12.6), ("4", 99.0)] {
+        let mut judge = slower();
+        let name = match version {
+            "3" => "shop-checkout 3 PR(:400.000)",
+            _ => "shop-checkout 4 PR(:400.000)",
+        };
+        judge.metrics.durations.insert(name, rank);
+        if rank < 50.0 {
+            judge.metrics.durations.insert("shop-checkout 4 p95", 210.0);
+        }
+        let output = look(&judge, 420).await;
+        let verdict = judge.ledger.0.borrow().clone();
+        let signals = verdict[0].1["functions"]["checkout"]["signals"].to_string();
+        assert!(signals.contains("by percentiles"), "{rank}: {signals}");
+        let is_slow = output.next == Follows::RollBack;
+        assert_eq!(is_slow, rank > 50.0, "{}", output.rule);
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_asked_before_the_first_period_can_have_arrived() {
+    let judge = judge_of(
+        &checkout(),
+        &[("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)],
+    );
+    let output = look(&judge, 60).await;
+    assert_eq!(
+        (output.outcome, output.next),
+        (Outcome::Inconclusive, Follows::Bake)
+    );
+    // Only what was normal before.
+    assert_eq!(judge.metrics.asked.borrow().len(), 1);
+}
+
+#[tokio::test]
+async fn at_one_hundred_percent_the_alias_is_judged_alone_from_after_the_shift() {
+    let judge = at_step(judge_of(&checkout(), &[("shop-checkout *", 0.0)]), 2);
+    assert_eq!(look(&judge, 720).await.next, Follows::Advance);
+    let (queries, window, _) = judge.metrics.asked.borrow()[1].clone();
+    let asked_for: Vec<String> = queries.iter().map(shown).collect();
+    assert!(
+        asked_for.iter().all(|query| query.ends_with(" *")),
+        "{asked_for:?}"
+    );
+    assert_eq!(window.start.to_string(), "2026-11-21T10:01:00Z");
+    assert!(judge.ledger.0.borrow()[0].1["functions"]["checkout"]["baseline"].is_null());
+}
+
+#[tokio::test]
+async fn functions_named_by_arn_are_measured_by_their_bare_name_in_their_account() {
+    let arn = "arn:aws:lambda:eu-west-1:210987654321:function:shop-checkout";
+    let mut judge = judge_of(&[("checkout", entry(arn, Some("3")))], &[]);
+    let role = Role {
+        arn: "arn:aws:iam::210987654321:role/sluice".into(),
+        external_id: "e".into(),
+        region: None,
+    };
+    judge.records.journal.as_mut().expect("journal").role = Some(role.clone());
+    look(&judge, 300).await;
+    let (queries, _, asked_as) = judge.metrics.asked.borrow()[0].clone();
+    assert_eq!(shown(&queries[0]), "Duration p95 of shop-checkout:live *");
+    assert_eq!(asked_as, Some(role));
+}
