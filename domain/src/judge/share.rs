@@ -422,12 +422,11 @@ impl<'a> Seen<'a> {
     }
 
     /// What must be excluded to pass, where nothing serves beside it: a share
-    /// above the limit, or a rise of what was normal before.
+    /// above the limit, or a rise over what was before.
     fn passable(&self, limit: f64) -> f64 {
         let rise = self.signal.rule.compare.map(|compare| compare.max_increase);
-        let normal = self.most_before(1.0 - self.policy.confidence);
-        let normal = normal.zip(rise).map(|(normal, rise)| normal + rise);
-        normal.map_or(limit, |normal| normal.max(limit))
+        let before = self.signal.before.zip(rise);
+        before.map_or(limit, |(before, rise)| limit.max(before.rate() + rise))
     }
 
     /// The most that the share can have been before, for all that is known.
