@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sluice_domain::judge::{FunctionVerdict, Outcome};
 use sluice_domain::ledger::{Entry, Kind};
+use sluice_domain::text::one_line;
 
 use crate::paint::{Style, Tone};
 
@@ -83,6 +84,7 @@ pub fn line(entry: &Entry, style: Style) -> String {
     let time = entry.at.strftime("%H:%M:%S").to_string();
     let (tone, words) = words(entry);
     let kind = style.paint(tone, &format!("{:<18}", entry.event.kind.name()));
+    let words = one_line(&words);
     format!("{}  {kind} {words}", style.paint(Tone::Faint, &time))
         .trim_end()
         .to_owned()

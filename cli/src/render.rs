@@ -5,6 +5,7 @@ use sluice_domain::judge::{Counts, FunctionVerdict};
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::Outcome;
 use sluice_domain::settings::{JudgePolicy, Step};
+use sluice_domain::text::one_line;
 
 use crate::cost::Cost;
 use crate::entries::verdict_tone;
@@ -106,7 +107,7 @@ fn headline(record: &Record, now: Timestamp, style: Style) -> String {
             .as_deref()
             .filter(|reason| !reason.is_empty());
         let reason = reason
-            .map(|reason| format!("  {reason}"))
+            .map(|reason| format!("  {}", one_line(reason)))
             .unwrap_or_default();
         return format!(
             "{}  {took}{reason}",
@@ -293,7 +294,7 @@ pub fn timeline(timeline: &Timeline, style: Style) -> Vec<String> {
         duration(timeline.seconds)
     )];
     if let Some(reason) = timeline.reason.as_ref().filter(|reason| !reason.is_empty()) {
-        lines.push(format!("  {reason}"));
+        lines.push(format!("  {}", one_line(reason)));
     }
     if !timeline.steps.is_empty() {
         lines.extend(

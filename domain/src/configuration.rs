@@ -44,18 +44,38 @@ impl FunctionConfiguration {
         self.with(Some(manifest)) == *self
     }
 
-    /// What this has where a manifest's configuration names something: laid
-    /// over it in turn, it takes that away again.
+    /// The function's own, where a manifest's configuration names something: laid
+    /// over it in turn, that takes the manifest's away again. What equals the
+    /// manifest's was laid there if something else was `remembered`.
     #[must_use]
-    pub fn beneath(&self, manifest: &Configuration) -> Configuration {
+    pub fn beneath(
+        &self,
+        manifest: &Configuration,
+        remembered: Option<&Configuration>,
+    ) -> Configuration {
+        let nothing = Configuration::default();
+        let before = remembered.unwrap_or(&nothing);
         Configuration {
-            environment: manifest
-                .environment
-                .as_ref()
-                .and_then(|_| self.environment.clone()),
-            memory_mb: manifest.memory_mb.and(self.memory_mb),
-            timeout_seconds: manifest.timeout_seconds.and(self.timeout_seconds),
-            layers: manifest.layers.as_ref().map(|_| self.layers.clone()),
+            environment: own(
+                self.environment.as_ref(),
+                manifest.environment.as_ref(),
+                before.environment.as_ref(),
+            ),
+            memory_mb: own(
+                self.memory_mb.as_ref(),
+                manifest.memory_mb.as_ref(),
+                before.memory_mb.as_ref(),
+            ),
+            timeout_seconds: own(
+                self.timeout_seconds.as_ref(),
+                manifest.timeout_seconds.as_ref(),
+                before.timeout_seconds.as_ref(),
+            ),
+            layers: own(
+                Some(&self.layers),
+                manifest.layers.as_ref(),
+                before.layers.as_ref(),
+            ),
             requires: None,
         }
     }
@@ -97,6 +117,20 @@ impl FunctionConfiguration {
             self.environment.as_ref(),
         ));
         changes
+    }
+}
+
+/// The function's own value of one field. None: the manifest does not name it.
+fn own<T: Clone + PartialEq>(
+    found: Option<&T>,
+    laid_over: Option<&T>,
+    before: Option<&T>,
+) -> Option<T> {
+    laid_over?;
+    if found == laid_over {
+        before.or(found).cloned()
+    } else {
+        found.cloned()
     }
 }
 
@@ -169,7 +203,24 @@ mod tests {
     #[test]
     fn what_was_laid_over_can_be_taken_away_again() {
         let laid = own().with(Some(&named()));
-        assert_eq!(laid.with(Some(&own().beneath(&named()))), own());
+        assert_eq!(laid.with(Some(&own().beneath(&named(), None))), own());
+    }
+
+    #[test]
+    fn what_was_laid_over_earlier_is_taken_away_and_what_changed_since_stays() {
+        let remembered = own().beneath(&named(), None);
+        let laid = own().with(Some(&named()));
+        assert_eq!(laid.beneath(&named(), Some(&remembered)), remembered);
+
+        let since = FunctionConfiguration {
+            memory_mb: Some(512),
+            ..laid
+        };
+        let expected = Configuration {
+            memory_mb: Some(512),
+            ..remembered.clone()
+        };
+        assert_eq!(since.beneath(&named(), Some(&remembered)), expected);
     }
 
     #[test]
@@ -178,7 +229,7 @@ mod tests {
             environment: None,
             ..own()
         };
-        assert_eq!(unread.beneath(&named()).environment, None);
+        assert_eq!(unread.beneath(&named(), None).environment, None);
     }
 
     #[test]

@@ -25,3 +25,4 @@ pub mod promotion;
 pub mod sequential;
 pub mod settings;
 pub mod stats;
+pub mod text;

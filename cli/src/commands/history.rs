@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_domain::ledger::{self, Broken, Entry};
 use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
+use sluice_domain::text::one_line;
 
 use crate::context::{Context, Global};
 use crate::entries;
@@ -110,7 +111,7 @@ fn listed(
             (Tone::Plain, promotion.id.attempt.to_string()),
             render::outcome_cell(promotion.outcome),
             (Tone::Plain, render::duration(took)),
-            (Tone::Faint, promotion.reason.clone().unwrap_or_default()),
+            (Tone::Faint, one_line(promotion.reason.as_deref().unwrap_or_default())),
         ]);
     }
     table.lines(style)

@@ -89,11 +89,13 @@ fn versions(
         ))
     };
     let now = &promoted.last().ok_or_else(none)?.id.version;
-    let mut before = promoted
-        .iter()
-        .rev()
+    let promoted: Vec<&Version> = promoted
+        .into_iter()
         .map(|promotion| &promotion.id.version)
-        .filter(|version| *version != now);
+        .collect();
+    let mut before = line(&promoted, to.is_none());
+    before.retain(|version| *version != now);
+    let mut before = before.into_iter().rev();
     let found = match to {
         Some(to) => before.find(|version| *version == to).ok_or_else(|| {
             Error::Absent(format!("{to} was never promoted into {place}, or serves there now; `sluice history {application}` lists what was"))
@@ -103,6 +105,24 @@ fn versions(
         })?,
     };
     Ok((now.clone(), found.clone()))
+}
+
+/// The versions that led to the last of these, oldest first. Going back to a
+/// version takes back all that came after it, unless all are wanted: whoever goes
+/// back twice goes back further, and not forward to what was bad.
+fn line<'a>(promoted: &[&'a Version], is_direct: bool) -> Vec<&'a Version> {
+    let mut line: Vec<&Version> = Vec::new();
+    for version in promoted {
+        if let Some(place) = line.iter().position(|earlier| earlier == version) {
+            if is_direct {
+                line.truncate(place);
+            } else {
+                line.remove(place);
+            }
+        }
+        line.push(version);
+    }
+    line
 }
 
 #[cfg(test)]
@@ -139,6 +159,21 @@ mod tests {
             before(&history, Some("1.0.0")).expect("found"),
             ("1.2.0".into(), "1.0.0".into())
         );
+    }
+
+    #[test]
+    fn going_back_twice_goes_back_further_and_not_forward_to_what_was_bad() {
+        let mut history = vec![
+            promotion("1.0.0", Outcome::Promoted, 10),
+            promotion("1.1.0", Outcome::Promoted, 20),
+            promotion("1.2.0", Outcome::Promoted, 30),
+            promotion("1.1.0", Outcome::Promoted, 40),
+        ];
+        let found = |history: &[Promotion], to| before(history, to).expect("found").1;
+        assert_eq!(found(&history, None), "1.0.0");
+        assert_eq!(found(&history, Some("1.2.0")), "1.2.0");
+        history.push(promotion("1.3.0", Outcome::Promoted, 50));
+        assert_eq!(found(&history, None), "1.1.0");
     }
 
     #[test]

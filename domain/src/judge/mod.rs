@@ -76,9 +76,13 @@ pub enum Signal {
 }
 
 impl Signal {
-    fn judge(&self, policy: &JudgePolicy, alpha: &Alpha, look: u64) -> SignalVerdict {
+    fn is_of_errors(&self) -> bool {
+        matches!(self, Self::Share(share) if share.name == ERRORS)
+    }
+
+    fn judge(&self, policy: &JudgePolicy, alpha: &Alpha) -> SignalVerdict {
         match self {
-            Self::Share(signal) => share::judge(policy, signal, alpha.of(signal), look),
+            Self::Share(signal) => share::judge(policy, signal, alpha.of(signal)),
             Self::Value(signal) => value::judge(signal),
             Self::Alarm(signal) => value::judge_alarm(signal),
         }
@@ -194,9 +198,7 @@ pub fn judge(policy: &JudgePolicy, observed: &Observed, look: u64) -> Verdict {
     let alpha = Alpha::new(policy, observed);
     let judge = |signals: &[Signal]| -> Vec<SignalVerdict> {
         let judged = signals.iter();
-        judged
-            .map(|signal| signal.judge(policy, &alpha, look))
-            .collect()
+        judged.map(|signal| signal.judge(policy, &alpha)).collect()
     };
     let functions: BTreeMap<String, FunctionVerdict> = observed
         .functions
@@ -261,15 +263,15 @@ struct Alpha {
 impl Alpha {
     fn new(policy: &JudgePolicy, observed: &Observed) -> Self {
         let all = 1.0 - policy.confidence;
-        let shares = || {
-            let signals = observed.functions.values().flatten();
-            signals.filter_map(|signal| match signal {
-                Signal::Share(share) => Some(share),
-                Signal::Value(_) | Signal::Alarm(_) => None,
-            })
-        };
-        let errors = shares().filter(|share| share.name == ERRORS).count();
-        let others = shares().filter(|share| share.name != ERRORS && share.rule.can_fail());
+        let signals = || observed.functions.values().flatten();
+        let errors = signals().filter(|signal| signal.is_of_errors()).count();
+        // A limit that is judged by values for want of counts keeps its part: it
+        // may be counted again at the next look.
+        let others = signals().filter(|signal| match signal {
+            Signal::Share(share) => !signal.is_of_errors() && share.rule.can_fail(),
+            Signal::Value(value) => !value.dry_run,
+            Signal::Alarm(_) => false,
+        });
         let others = others.count();
         let part = if others == 0 { all } else { all / 2.0 };
         Self {

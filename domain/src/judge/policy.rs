@@ -1,6 +1,7 @@
 //! The settings' `judge`: how a step is judged.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -167,6 +168,28 @@ pub enum MetricQuery {
         /// The expression.
         expression: String,
     },
+}
+
+/// What a person needs to ask the same: `Sum of AWS/Lambda Errors
+/// (FunctionName checkout, Resource checkout:live)`.
+impl fmt::Display for MetricQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Metric {
+                namespace,
+                metric,
+                dimensions,
+                statistic,
+            } => {
+                let named = dimensions
+                    .iter()
+                    .map(|(name, value)| format!("{name} {value}"));
+                let named = named.collect::<Vec<_>>().join(", ");
+                write!(f, "{statistic} of {namespace} {metric} ({named})")
+            }
+            Self::Expression { expression } => f.write_str(expression),
+        }
+    }
 }
 
 /// What no data means.

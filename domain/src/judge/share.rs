@@ -154,11 +154,11 @@ impl ShareRule {
 
 /// Judges a share of calls, with this chance of a false alarm over all looks.
 #[must_use]
-pub fn judge(policy: &JudgePolicy, signal: &ShareSignal, alpha: f64, look: u64) -> SignalVerdict {
+pub fn judge(policy: &JudgePolicy, signal: &ShareSignal, alpha: f64) -> SignalVerdict {
     let seen = signal
         .blocks
         .as_deref()
-        .map(|blocks| Seen::of(policy, signal, blocks, alpha, look));
+        .map(|blocks| Seen::of(policy, signal, blocks, alpha));
     let (outcome, rule) = match &seen {
         None => (
             Outcome::Inconclusive,
@@ -194,7 +194,6 @@ struct Seen<'a> {
     beside: Vec<sequential::Block>,
     /// Each test's chance of a false alarm.
     alpha: f64,
-    look: u64,
     /// Bounds of the effect at the step's confidence.
     known: Interval,
     /// Whether the effect is a rise over the version beside it.
@@ -209,7 +208,6 @@ impl<'a> Seen<'a> {
         signal: &'a ShareSignal,
         blocks: &'a [Block],
         alpha: f64,
-        look: u64,
     ) -> Self {
         let canary = blocks.iter().map(|block| block.canary);
         let canary = canary.fold(Share::default(), Add::add);
@@ -243,7 +241,6 @@ impl<'a> Seen<'a> {
             alone,
             beside,
             alpha: alpha / f64::from(signal.rule.tests().max(1)),
-            look,
             known,
             is_compared,
             factor,
@@ -385,12 +382,13 @@ impl<'a> Seen<'a> {
         if !is_whole || within.is_empty() || within.iter().any(|share| share.rate() <= above) {
             return None;
         }
-        // A fixed window moves with each look: the k-th may spend alpha / (k (k + 1)).
-        let look = self.look.max(1) as f64;
-        let limit = self.limit(above, self.alpha / (look * (look + 1.0)));
+        // The window moves on with each period: the k-th may spend alpha / (k (k + 1)).
+        let passed = self.signal.until.duration_since(self.blocks.first()?.start);
+        let period = i64::try_from(self.policy.period_seconds.max(1)).unwrap_or(i64::MAX);
+        let window = (passed.as_secs() / period).max(1) as f64;
+        let limit = self.limit(above, self.alpha / (window * (window + 1.0)));
         let Share { total, bad } = within.into_iter().fold(Share::default(), Add::add);
-        let attempts = f64::from(self.policy.attempts);
-        let calls = |count: f64| (count / attempts).floor();
+        let calls = |count: f64| (count / self.factor).floor();
         let chance = binomial_greater(calls(bad), calls(total), limit.share);
         (chance <= limit.alpha).then(|| {
             format!(

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use sluice_domain::approval::Request;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::plan::{Change, Plan};
+use sluice_domain::text;
 use sluice_platform::people::Message;
 
 /// Asks for a vote. The link shows the request; it takes a code to vote.
@@ -86,5 +87,5 @@ fn how_to_vote(request: &Request, desk_url: Option<&str>) -> String {
 
 /// What others wrote stays on its line.
 fn one_line(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    text::one_line(text).chars().take(200).collect()
 }

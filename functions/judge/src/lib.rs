@@ -173,13 +173,15 @@ impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
             policy,
             &subject.journal.functions,
             subject.step.weight,
-            &before,
+            &before.clone().unwrap_or_default(),
         );
         if let Some(reason) = not_watched(&subject.step, &measurement) {
             return self.pass_through(id, &subject, reason).await;
         }
         let window = measurement.window(subject.shifted_at, now);
-        let observed = self.observe(id, &subject, &measurement, &window).await?;
+        let observed = self
+            .observe(id, &subject, &measurement, &window, before.is_some())
+            .await?;
         let look = judge::look(policy, subject.shifted_at, now);
         let verdict = judge::judge(policy, &observed, look);
         let next = judge::next(
@@ -209,7 +211,7 @@ impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
             "wait_seconds": wait_seconds,
             "shifted_at": subject.shifted_at,
             "window": window,
-            "queries": measurement.queries(),
+            "queries": measurement.queries().iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
         let sequence = self
             .ledger
@@ -225,12 +227,12 @@ impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
         })
     }
 
-    /// What was normal before the rollout.
-    async fn before(&self, id: &PromotionId, subject: &Subject) -> Result<Before, Error> {
+    /// What was normal before the rollout. None: it was not answered in full.
+    async fn before(&self, id: &PromotionId, subject: &Subject) -> Result<Option<Before>, Error> {
         let policy = &subject.plan.judge;
         let asked = Before::queries(policy, &subject.journal.functions, subject.step.weight);
         if asked.is_empty() || subject.step.bake_seconds == 0 {
-            return Ok(Before::default());
+            return Ok(Some(Before::default()));
         }
         let begun_at = subject.journal.begun_at.unwrap_or(subject.shifted_at);
         let window = Window::before(policy, begun_at);
@@ -240,13 +242,15 @@ impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
         Ok(Before::of(&asked, &answers))
     }
 
-    /// What was observed. A window without a whole period asks nobody.
+    /// What was observed. A window without a whole period asks nobody, and
+    /// without what was normal before nothing can be said.
     async fn observe(
         &self,
         id: &PromotionId,
         subject: &Subject,
         measurement: &Measurement<'_>,
         window: &Window,
+        is_before_known: bool,
     ) -> Result<judge::Observed, Error> {
         let role = subject.journal.role.as_ref();
         let names: Vec<String> = subject
@@ -261,7 +265,9 @@ impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
         } else {
             self.metrics.alarms(role, id, &names).await?
         };
-        let answers = if window.is_empty() {
+        let answers = if !is_before_known {
+            vec![None; measurement.queries().len()]
+        } else if window.is_empty() {
             vec![Some(Series::new()); measurement.queries().len()]
         } else {
             self.metrics

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 use sluice_domain::manifest::Expectation;
+use sluice_domain::text::one_line;
 
 /// What was found is shown up to this many characters.
 const LONGEST_EXCERPT: usize = 200;
@@ -236,8 +237,9 @@ fn is_same(one: &Value, two: &Value) -> bool {
 }
 
 fn excerpt(text: &str) -> String {
+    let text = one_line(text);
     match text.char_indices().nth(LONGEST_EXCERPT) {
-        None => text.to_owned(),
+        None => text,
         Some((end, _)) => format!("{}…", &text[..end]),
     }
 }

@@ -58,14 +58,13 @@ impl Before {
     }
 
     /// From the answers. Of percentiles the median of the periods, which a bad
-    /// minute does not move. What was not answered in full is not known.
+    /// minute does not move. None: they were not answered in full, so that what
+    /// is missing can't be told from what never was.
     #[must_use]
-    pub fn of(queries: &[(Asked, MetricQuery)], answers: &[Option<Series>]) -> Self {
+    pub fn of(queries: &[(Asked, MetricQuery)], answers: &[Option<Series>]) -> Option<Self> {
         let mut before = Self::default();
         for (index, (asked, _)) in queries.iter().enumerate() {
-            let Some(series) = answered(answers, index) else {
-                continue;
-            };
+            let series = answered(answers, index)?;
             let sum = || series.values().sum();
             match asked {
                 Asked::Latency(percentile, function) => {
@@ -76,7 +75,7 @@ impl Before {
                 Asked::Errors(function) => before.share(function).bad = sum(),
             }
         }
-        before
+        Some(before)
     }
 
     fn share(&mut self, function: &str) -> &mut Share {

@@ -193,9 +193,27 @@ async fn the_approved_policy_judges_and_each_look_is_recorded_under_its_own_key(
         (&facts["step"], &facts["weight"], &facts["look"]),
         (&json!(0), &json!(10.0), &json!(6))
     );
-    let dimensions = &facts["queries"][0]["dimensions"];
-    assert_eq!(dimensions["FunctionName"], "shop-checkout");
+    let query = "Sum of AWS/Lambda Invocations (ExecutedVersion 4, FunctionName \
+                 shop-checkout, Resource shop-checkout:live)";
+    assert_eq!(facts["queries"][0], query);
     assert_eq!(facts["window"]["period_seconds"], 60);
+}
+
+/// DynamoDB's items have 400 KB at most.
+#[tokio::test]
+async fn a_verdict_on_a_hundred_functions_fits_into_the_ledger() {
+    let name = |number: usize| format!("a-name-of-functions-as-teams-use-them-{number:03}");
+    let names: Vec<String> = (0..100).map(name).collect();
+    let entries = names
+        .iter()
+        .map(|name| (name.as_str(), entry(name, Some("3"))));
+    let group: Vec<_> = entries.collect();
+    let mut judge = judge_of(&group, &[]);
+    judge.metrics.all = Some(0.01);
+    look(&judge, 720).await;
+    let facts = judge.ledger.0.borrow()[0].1.to_string();
+    assert!(facts.contains("p99"), "with both limits of the defaults");
+    assert!(facts.len() < 390_000, "{}", facts.len());
 }
 
 #[tokio::test]

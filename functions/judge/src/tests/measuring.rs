@@ -84,6 +84,22 @@ async fn errors_that_were_normal_before_are_no_harm_at_100_percent() {
     }
 }
 
+#[tokio::test]
+async fn what_was_normal_is_not_guessed_where_it_was_not_answered_in_full() {
+    let mut judge = slower();
+    judge
+        .metrics
+        .durations
+        .insert("shop-checkout * p95", f64::NAN);
+    let output = look(&judge, 300).await;
+    assert_eq!(output.next, Follows::Bake);
+    assert!(
+        output.rule.contains("not answered in full"),
+        "{}",
+        output.rule
+    );
+}
+
 /// A slower new version: 90 % of its calls take no longer than the bound.
 fn slower() -> Judge<Record, Meter, Book> {
     let healthy = [("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)];

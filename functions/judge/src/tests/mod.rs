@@ -46,6 +46,8 @@ struct Meter {
     /// Statistics of `Duration` in every period, by `function version statistic`.
     durations: BTreeMap<&'static str, f64>,
     alarms: BTreeMap<&'static str, AlarmState>,
+    /// The failing share of all that is not named. Their calls take 99 ms.
+    all: Option<f64>,
     /// Until when another share failed.
     failed_before: Option<(Timestamp, f64)>,
 }
@@ -98,10 +100,14 @@ impl Meter {
             .map_or("*", String::as_str);
         let name = format!("{} {version}", dimensions["FunctionName"]);
         if metric == "Duration" {
-            let value = self.durations.get(format!("{name} {statistic}").as_str());
+            let known = self.durations.get(format!("{name} {statistic}").as_str());
+            let value = known.or(self.all.as_ref().map(|_| &99.0));
+            if value.is_some_and(|value| value.is_nan()) {
+                return None;
+            }
             return Some(value.map_or_else(Series::new, |value| every(window, 0, *value)));
         }
-        let Some(share) = self.failing.get(name.as_str()) else {
+        let Some(share) = self.failing.get(name.as_str()).or(self.all.as_ref()) else {
             return Some(Series::new());
         };
         if share.is_nan() {
