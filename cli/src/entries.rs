@@ -112,6 +112,10 @@ fn words(entry: &Entry) -> (Tone, String) {
             ),
         );
     }
+    let rule = facts.get("rule").and_then(Value::as_str);
+    if let (Kind::VerdictReached, Some(rule)) = (entry.event.kind, rule) {
+        return (Tone::Plain, rule.to_owned());
+    }
     let tone = match entry.event.kind {
         Kind::ReleaseRefused | Kind::Stranded | Kind::TrafficRolledBack => Tone::Bad,
         Kind::ApprovalRequested | Kind::TargetsQueued | Kind::TakenOver => Tone::Doubt,
@@ -153,6 +157,8 @@ fn plain_facts(facts: &Value) -> String {
     };
     let words = facts.iter().filter_map(|(name, value)| {
         let value = match value {
+            // People count from one.
+            Value::Number(step) if name == "step" => (step.as_u64()? + 1).to_string(),
             Value::String(text) if text.is_empty() => return None,
             Value::String(text) => short(text),
             Value::Number(_) | Value::Bool(_) => value.to_string(),
@@ -185,6 +191,19 @@ mod tests {
             line(&entry, Style::PLAIN),
             "00:00:07  TrafficShifted     step 1: 10 % on the new versions"
         );
+    }
+
+    #[test]
+    fn people_read_steps_from_one_and_why_a_step_was_not_watched() {
+        let facts = json!({"step": 0, "warning": "api: errors above 1.00 %"});
+        let told = line(&entry(7, Kind::LimitExceeded, facts), Style::PLAIN);
+        assert!(
+            told.ends_with("step 1, warning api: errors above 1.00 %"),
+            "{told}"
+        );
+        let facts = json!({"step": 2, "next": "advance", "rule": "not watched"});
+        let told = line(&entry(7, Kind::VerdictReached, facts), Style::PLAIN);
+        assert_eq!(told, "00:00:07  VerdictReached     not watched");
     }
 
     #[test]

@@ -39,6 +39,43 @@ pub struct Given {
     pub author: Option<Person>,
 }
 
+impl Given {
+    /// A packed bundle says all of this itself: what is given must be the same.
+    fn check(&self, manifest: &Manifest) -> Result<()> {
+        let differs = |what: &str, given: String, found: &str| {
+            Err(Error::Usage(format!(
+                "the folder holds a packed bundle: its {what} is {found}, and {given} was given; pack again to change it"
+            )))
+        };
+        if let Some(version) = self
+            .version
+            .as_ref()
+            .filter(|given| **given != manifest.version)
+        {
+            return differs(
+                "version",
+                version.to_string(),
+                &manifest.version.to_string(),
+            );
+        }
+        if let Some(commit) = self
+            .commit
+            .as_ref()
+            .filter(|given| **given != manifest.commit)
+        {
+            return differs("commit", commit.clone(), &manifest.commit);
+        }
+        if let Some(author) = self
+            .author
+            .as_ref()
+            .filter(|given| **given != manifest.author)
+        {
+            return differs("author", author.email.clone(), &manifest.author.email);
+        }
+        Ok(())
+    }
+}
+
 /// A bundle in memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
@@ -68,7 +105,9 @@ impl Bundle {
         if is_template(&text)? {
             Self::pack(folder, given, git::Facts::read(folder))
         } else {
-            Self::packed(folder, text)
+            let packed = Self::packed(folder, text)?;
+            given.check(&packed.manifest)?;
+            Ok(packed)
         }
     }
 

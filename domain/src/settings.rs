@@ -337,6 +337,15 @@ impl ApprovalPolicy {
         for (index, approver) in self.approvers.iter().enumerate() {
             let path = format!("approval.approvers[{index}]");
             check_name(&format!("{path}.name"), &approver.name, 64, problems);
+            if !is_address(&approver.email) {
+                problems.push(Problem::new(
+                    format!("{path}.email"),
+                    format!(
+                        "found `{}`; expected an address such as ada@example.com, by which authors are known",
+                        approver.email
+                    ),
+                ));
+            }
             let earlier = &self.approvers[..index];
             if earlier
                 .iter()
@@ -360,6 +369,15 @@ impl Approver {
 }
 
 /// Addresses that reach the same mailbox compare equal: case and a `+tag` don't count.
+/// Whether it has the form of an address: something on either side of one `@`.
+fn is_address(email: &str) -> bool {
+    let has_space = email.contains(|c: char| c.is_whitespace() || c.is_control());
+    let sides = email.split_once('@');
+    !has_space
+        && sides
+            .is_some_and(|(who, host)| !who.is_empty() && !host.is_empty() && !host.contains('@'))
+}
+
 fn canonical_address(email: &str) -> String {
     let email = email.trim().to_lowercase();
     match email.split_once('@') {

@@ -60,6 +60,26 @@ fn a_quorum_that_nobody_can_reach_is_refused() {
 }
 
 #[test]
+fn an_address_by_which_nobody_can_be_known_is_refused() {
+    for email in [
+        "nope",
+        "@example.com",
+        "ada@",
+        "ada@one@two",
+        "ada @example.com",
+    ] {
+        let error = problem_of(|s| {
+            s["approval"] = json!({"approvers": [
+                {"name": "ada", "email": email, "code_parameter": "/codes/ada"}]});
+        });
+        assert!(
+            error.contains("approval.approvers[0].email: found"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn the_same_person_under_two_addresses_is_refused() {
     let error = problem_of(|s| {
         s["approval"] = json!({"quorum": 2, "approvers": [

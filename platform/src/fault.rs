@@ -1,7 +1,6 @@
 //! Errors of AWS calls, reduced to what a caller can react to.
 
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// The code of a write to DynamoDB that another transaction at the same items
@@ -40,7 +39,7 @@ impl Fault {
                 let text = service.message().unwrap_or("no message");
                 format!("{}: {text}", code.as_deref().unwrap_or("unnamed error"))
             }
-            None => DisplayErrorContext(&error).to_string(),
+            None => chain(&error),
         };
         Self {
             operation: operation.into(),
@@ -128,6 +127,20 @@ impl Fault {
     }
 }
 
+/// An error with its causes, each said once. The innermost one tells most.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// Whether a call went out, or may have gone out, and nothing came back that
 /// can be read. A call that could not be made is none: credentials, say, that
 /// nobody gives.
@@ -188,6 +201,14 @@ mod tests {
             let fault = fault(error);
             assert!(!fault.is_unavailable() && fault.code.is_none(), "{fault}");
         }
+    }
+
+    #[test]
+    fn a_call_that_reached_nobody_says_why_in_words() {
+        let refused = ConnectorError::io(io::Error::other("connection refused").into());
+        let fault = fault(SdkError::dispatch_failure(refused));
+        let said = "ssm:GetParameter of /a failed: dispatch failure: io error: connection refused";
+        assert_eq!(fault.to_string(), said);
     }
 
     #[test]

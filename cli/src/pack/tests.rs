@@ -220,6 +220,14 @@ fn a_packed_folder_is_opened_as_it_is_and_a_changed_artifact_is_refused() {
         (opened.digest(), &opened.files),
         (bundle.digest(), &bundle.files)
     );
+    let other = Given {
+        version: Some("9.9.9".parse().expect("a version")),
+        ..Given::default()
+    };
+    let error = Bundle::open(&out.0, &other).expect_err("refused");
+    assert_eq!(error.exit(), crate::error::Exit::Usage);
+    let error = error.to_string();
+    assert!(error.contains("9.9.9 was given; pack again"), "{error}");
     write(&out.0.join("checkout.zip"), b"other").expect("written");
     let error = Bundle::open(&out.0, &Given::default())
         .expect_err("refused")
