@@ -2,8 +2,11 @@
 
 use jiff::Timestamp;
 
-/// So many codes a person may try on one request in one window of time. Who
-/// only has the link can use them up, but not keep the person out for good.
+/// So many codes a person may try on one request in one window of time, right
+/// ones among them: after that, the right code is refused, too. So nobody guesses
+/// a code, but who only has the link can use up the tries of each window, and keep
+/// the person from voting for as long as they go on. `sluice approve` and `sluice
+/// reject` are no way around: they vote through this page and share its count.
 pub(crate) const TRIES: u64 = 5;
 
 /// A window of time in which tries are counted: the same ones for everybody.

@@ -1,5 +1,7 @@
 //! The line in front of the locks: first come, first served, and nobody polls.
 
+mod supersede;
+
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_domain::ledger::Kind;
@@ -42,38 +44,20 @@ impl<P: Ports> Guard<P> {
             self.try_to_hand_over().await;
         }
         match turn {
-            Turn::Waits { target, holder } => self.wait(&ticket, &waiting, target, holder).await,
+            Turn::Waits { target, holder } => self.wait(&ticket, target, holder).await,
             Turn::Resumed | Turn::Over => Ok(Output::Queued { acquired: true }),
         }
     }
 
     /// Somebody else holds a target: do what the environment's settings say.
-    async fn wait(
-        &self,
-        ticket: &Ticket,
-        waiting: &[Ticket],
-        target: String,
-        holder: String,
-    ) -> Result<Output, Error> {
+    async fn wait(&self, ticket: &Ticket, target: String, holder: String) -> Result<Output, Error> {
         let id = &ticket.promotion;
         match self.ports.settings(id).await?.queue {
             QueuePolicy::Refuse => {
                 self.ports.leave(ticket).await?;
                 return Err(Error::TargetsBusy { target, holder });
             }
-            QueuePolicy::Supersede => {
-                let same = |other: &Ticket| {
-                    other.promotion.application == id.application
-                        && other.promotion.environment == id.environment
-                };
-                for older in waiting
-                    .iter()
-                    .filter(|other| other.promotion != *id && same(other))
-                {
-                    self.ports.supersede(&older.token, id).await?;
-                    self.ports.leave(older).await?;
-                }
-            }
+            QueuePolicy::Supersede => self.keep_newest(ticket, &holder).await?,
             QueuePolicy::Wait => {}
         }
         let facts = json!({ "target": target, "holder": holder });

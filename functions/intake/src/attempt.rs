@@ -57,7 +57,9 @@ pub enum Next<'a> {
 /// What to do after a last attempt at the same bundle.
 ///
 /// # Errors
-/// When the version is released.
+/// When the version is released, or is to be taken back while it is still being
+/// released: that attempt may be done with the environment that needs it back,
+/// and wait in another one for days.
 pub fn next(last: &Release, standing: Standing, repeat: Repeat) -> Result<Next<'_>, Error> {
     let Release {
         application,
@@ -67,6 +69,7 @@ pub fn next(last: &Release, standing: Standing, repeat: Repeat) -> Result<Next<'
     } = last;
     match (standing, repeat) {
         (Standing::NeverStarted, _) => Ok(Next::Resume(last)),
+        (Standing::Running, Repeat::Ended) => Err(Error::StillRunning(last.clone().into())),
         (Standing::Running, _) => {
             let why = format!(
                 "attempt {attempt} at releasing {application} {version} is running; nothing was started"

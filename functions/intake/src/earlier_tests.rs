@@ -107,11 +107,24 @@ async fn of_several_attempts_the_last_one_counts() {
 async fn a_request_for_what_runs_already_says_what_lies_in_the_bucket_too() {
     let world = released(Status::Running).await;
     world.delete(KEY);
-    let output = hand(&world, MANUAL_ROLLBACK).await.expect("no error");
+    let output = hand(&world, MANUAL_AGAIN).await.expect("no error");
     assert_eq!(output.outcome, Outcome::Duplicate);
     for part in ["nothing was started. The current", "found none"] {
         assert!(output.message.contains(part), "{}", output.message);
     }
+}
+
+#[tokio::test]
+async fn a_rollback_to_what_is_still_being_released_is_refused_with_what_to_stop() {
+    let world = released(Status::Running).await;
+    let message = refusal(&world, MANUAL_ROLLBACK, "StillRunning", CHAIN).await;
+    let running = &world.releases()[0];
+    assert!(message.contains(&running.execution_arn), "{message}");
+    let stop = "`sluice abort` (storefront/dev/1.1.0/1, storefront/staging/1.1.0/1, storefront/prod/1.1.0/1)";
+    assert!(message.contains(stop), "{message}");
+
+    world.end(Status::Failed);
+    starts_the_same(&world, MANUAL_ROLLBACK).await;
 }
 
 #[tokio::test]

@@ -84,6 +84,14 @@ pub enum Error {
         /// The attempt that did.
         attempt: u32,
     },
+    /// The version to take back to is still being released.
+    #[error(
+        "{} {} can't be taken back to while attempt {} at it runs, as {}; nothing was started. \
+         If that is the rollback you want, follow it. If not, stop the promotion of it that has not ended \
+         with `sluice abort` ({}), and ask again when the execution has ended",
+        .0.application, .0.version, .0.attempt, .0.execution_arn, promotions(.0)
+    )]
+    StillRunning(Box<Release>),
     /// The version is another bundle's.
     #[error(
         "{application} {version} is taken: found a bundle with digest {found}; expected {expected}, as in attempt {attempt}. \
@@ -116,6 +124,13 @@ pub enum Error {
     /// An AWS call failed.
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+/// A release's promotions by their names.
+fn promotions(release: &Release) -> String {
+    let environments = release.environments.iter();
+    let names = environments.map(|environment| release.promotion(environment).to_string());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 impl Error {
@@ -152,6 +167,7 @@ impl Named for Error {
             | Self::BundleLost { .. } => "BundleMissing",
             Self::Bundle(_) | Self::ImageNotNamed { .. } => "InvalidManifest",
             Self::AlreadyReleased { .. } => "AlreadyReleased",
+            Self::StillRunning(_) => "StillRunning",
             Self::VersionTaken { .. } => "VersionTaken",
             Self::Store(error) => error.name(),
             Self::Fault(fault) => fault_name(fault),

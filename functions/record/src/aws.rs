@@ -6,6 +6,7 @@
 //! | an entry's key | `key#<chain>#<key>` | 0 | `sequence` |
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -15,10 +16,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use sluice_domain::ledger::Entry;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{MissingVariable, variable};
+use sluice_platform::store::{THROTTLED, is_throttling};
 
 use crate::{Chains, Meter, Written};
 
 type Item = HashMap<String, AttributeValue>;
+type Refused<R> = SdkError<TransactWriteItemsError, R>;
 
 /// The ledger table.
 pub struct Table {
@@ -135,16 +138,31 @@ impl Chains for Table {
             .transact_items(self.put(key)?);
         match request.send().await {
             Ok(_) => Ok(Written::Done),
-            Err(error) => match refusal(&reasons(&error)) {
-                Some(refused) => Ok(refused),
-                None => Err(Fault::new(operation(), error)),
-            },
+            Err(error) => answer(operation(), error),
         }
     }
 }
 
+/// What a failed transaction means. One that was throttled is a fault that
+/// says so, and is tried again by whoever called.
+fn answer<R>(operation: String, error: Refused<R>) -> Result<Written, Fault>
+where
+    R: Debug + 'static,
+{
+    let codes = reasons(&error);
+    if let Some(refused) = refusal(&codes) {
+        return Ok(refused);
+    }
+    let throttled = codes.into_iter().any(is_throttling);
+    let mut fault = Fault::new(operation, error);
+    if throttled {
+        fault.code = Some(THROTTLED.to_owned());
+    }
+    Err(fault)
+}
+
 /// Why a transaction was cancelled: one code for each of its writes.
-fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> Vec<&str> {
+fn reasons<R>(error: &Refused<R>) -> Vec<&str> {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
             .cancellation_reasons()
@@ -197,7 +215,29 @@ impl Meter for StandardOut {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::error::ErrorMetadata;
+    use aws_sdk_dynamodb::types::CancellationReason;
+    use aws_sdk_dynamodb::types::error::TransactionCanceledException;
+    use sluice_platform::lambda::Named as _;
+
     use super::*;
+    use crate::Error;
+
+    /// How the function fails when its transaction was cancelled for these reasons.
+    fn failure(reasons: &[&str]) -> Error {
+        let reasons = reasons
+            .iter()
+            .map(|code| CancellationReason::builder().code(*code).build());
+        let code = "TransactionCanceledException";
+        let cancelled = TransactionCanceledException::builder()
+            .set_cancellation_reasons(Some(reasons.collect()))
+            .meta(ErrorMetadata::builder().code(code).build())
+            .build();
+        let error = TransactWriteItemsError::TransactionCanceledException(cancelled);
+        let error = SdkError::service_error(error, ());
+        let fault = answer("writing".to_owned(), error).expect_err("nothing was written");
+        fault.into()
+    }
 
     #[test]
     fn a_key_that_is_there_is_recognised_even_if_the_place_is_taken_too() {
@@ -228,8 +268,17 @@ mod tests {
     }
 
     #[test]
+    fn a_throttled_write_is_throttled_and_no_final_failure() {
+        for reason in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
+            for reasons in [[reason, "None"], ["None", reason]] {
+                assert_eq!(failure(&reasons).name(), "Throttled", "{reasons:?}");
+            }
+        }
+    }
+
+    #[test]
     fn other_reasons_are_failures() {
-        assert_eq!(refusal(&["ThrottlingError", "None"]), None);
-        assert_eq!(refusal(&[]), None);
+        assert_eq!(failure(&["ValidationError", "None"]).name(), "RecordFailed");
+        assert_eq!(failure(&[]).name(), "RecordFailed");
     }
 }

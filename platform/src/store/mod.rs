@@ -37,6 +37,7 @@ pub use approvals::{EXPIRES_AT, OpenRequest, TaskToken};
 pub use locks::Ticket;
 pub use promotions::Part;
 pub use releases::Release;
+pub use write::{THROTTLED, is_throttling};
 
 use crate::fault::Fault;
 use crate::lambda::{MissingVariable, variable};

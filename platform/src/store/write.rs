@@ -14,6 +14,9 @@ use crate::fault::{Fault, TRANSACTION_CONFLICT};
 /// What DynamoDB answers when a condition does not hold.
 pub(super) const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
 
+/// The code of a transaction that was cancelled to slow its writer down.
+pub const THROTTLED: &str = "ThrottlingException";
+
 /// How often a write is tried that meets another transaction, which is over
 /// within milliseconds.
 const TRIES: u32 = 5;
@@ -60,14 +63,26 @@ where
     fault
 }
 
-/// A condition that does not hold outweighs a conflict: trying again would not
-/// help.
+/// Whether this is a reason to cancel a transaction that asks to wait and try
+/// again. A transaction hides it: its own error has another code.
+#[must_use]
+pub fn is_throttling(reason: &str) -> bool {
+    matches!(reason, "ThrottlingError" | "ProvisionedThroughputExceeded")
+}
+
+/// A condition that does not hold outweighs the rest: trying again would not
+/// help. A conflict outweighs throttling: it is over sooner.
 fn why_canceled(reasons: &[CancellationReason]) -> Option<&'static str> {
     let any = |code| reasons.iter().any(|reason| reason.code() == Some(code));
     if any("ConditionalCheckFailed") {
         Some(CONDITION_FAILED)
     } else if any("TransactionConflict") {
         Some(TRANSACTION_CONFLICT)
+    } else if reasons
+        .iter()
+        .any(|reason| reason.code().is_some_and(is_throttling))
+    {
+        Some(THROTTLED)
     } else {
         None
     }
@@ -154,6 +169,27 @@ mod tests {
         });
         assert!(written.await.unwrap_err().is(CONDITION_FAILED));
         assert_eq!(tries.get(), 1);
+    }
+
+    #[test]
+    fn a_transaction_that_was_throttled_is_throttling_and_its_message_says_what_was_cancelled() {
+        for reason in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
+            let fault = fault("writing", canceled(&["None", reason]));
+            assert!(fault.is_throttling(), "{reason}: {fault}");
+            let cancelled = "writing failed: TransactionCanceledException";
+            assert!(fault.to_string().starts_with(cancelled), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_condition_and_a_conflict_outweigh_throttling() {
+        for (reason, code) in [
+            ("ConditionalCheckFailed", CONDITION_FAILED),
+            ("TransactionConflict", TRANSACTION_CONFLICT),
+        ] {
+            let why = canceled(&["ThrottlingError", reason]);
+            assert!(fault("writing", why).is(code), "{reason}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use super::*;
 use crate::fakes::{Touch, guard};
 
+mod supersede;
 mod tries;
 
 type Act<'a> = Pin<Box<dyn Future<Output = Result<Output, Error>> + 'a>>;

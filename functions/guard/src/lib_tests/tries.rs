@@ -3,11 +3,11 @@
 
 use super::*;
 
-const FIRST: &str = "first token of 1.2.0";
-const SECOND: &str = "second token of 1.2.0";
+pub(super) const FIRST: &str = "first token of 1.2.0";
+pub(super) const SECOND: &str = "second token of 1.2.0";
 
 /// A try of 1.2.0's task.
-fn tries<'g>(guard: &'g Guard<World>, token: &str, second: i64) -> Act<'g> {
+pub(super) fn tries<'g>(guard: &'g Guard<World>, token: &str, second: i64) -> Act<'g> {
     let again = Input::Acquire {
         promotion: id("1.2.0"),
         task_token: TaskToken(token.to_owned()),
