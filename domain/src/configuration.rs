@@ -56,22 +56,22 @@ impl FunctionConfiguration {
         let nothing = Configuration::default();
         let before = remembered.unwrap_or(&nothing);
         Configuration {
-            environment: own(
+            environment: own_value(
                 self.environment.as_ref(),
                 manifest.environment.as_ref(),
                 before.environment.as_ref(),
             ),
-            memory_mb: own(
+            memory_mb: own_value(
                 self.memory_mb.as_ref(),
                 manifest.memory_mb.as_ref(),
                 before.memory_mb.as_ref(),
             ),
-            timeout_seconds: own(
+            timeout_seconds: own_value(
                 self.timeout_seconds.as_ref(),
                 manifest.timeout_seconds.as_ref(),
                 before.timeout_seconds.as_ref(),
             ),
-            layers: own(
+            layers: own_value(
                 Some(&self.layers),
                 manifest.layers.as_ref(),
                 before.layers.as_ref(),
@@ -121,7 +121,7 @@ impl FunctionConfiguration {
 }
 
 /// The function's own value of one field. None: the manifest does not name it.
-fn own<T: Clone + PartialEq>(
+fn own_value<T: Clone + PartialEq>(
     found: Option<&T>,
     laid_over: Option<&T>,
     before: Option<&T>,

@@ -330,6 +330,27 @@ impl Records for Table {
         self.store.check_fence(id, generation).await
     }
 
+    async fn own(
+        &self,
+        id: &PromotionId,
+        function: &str,
+    ) -> Result<Option<Configuration>, StoreError> {
+        let own: Option<Option<Configuration>> = self.store.part(id, Part::Own(function)).await?;
+        Ok(own.flatten())
+    }
+
+    async fn remember(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        function: &str,
+        own: Option<&Configuration>,
+    ) -> Result<(), StoreError> {
+        self.store
+            .put_part_fenced(id, generation, Part::Own(function), &own)
+            .await
+    }
+
     async fn save(
         &self,
         id: &PromotionId,

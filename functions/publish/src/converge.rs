@@ -90,10 +90,8 @@ impl<A: Inspect + Change, R: Records> Publisher<'_, A, R> {
         let Some(wanted) = &plan.configuration else {
             return self.converge(plan, code, description).await;
         };
-        let latest = self.settled(&plan.arn, None).await?;
-        let own = latest.configuration.beneath(wanted);
         let version = self.converge(plan, code, description).await;
-        let given_back = self.give_back(&plan.arn, &own, wanted).await;
+        let given_back = self.give_back(&plan.arn, wanted).await;
         let version = version?;
         given_back?;
         Ok(version)
@@ -116,8 +114,12 @@ impl<A: Inspect + Change, R: Records> Publisher<'_, A, R> {
             let latest = self.settled(function, before.as_deref()).await?;
             check_outcome(function, &latest, changes.last())?;
             check_plan(plan, &latest)?;
+            check_environment(plan, &latest)?;
             let next = next(&latest, plan, code);
             check_progress(function, &latest, code, next, &changes)?;
+            if let Next::Configure(wanted) = next {
+                self.remember(function, &latest, wanted).await?;
+            }
             self.records
                 .check_fence(self.promotion, self.generation)
                 .await?;
@@ -156,37 +158,70 @@ impl<A: Inspect + Change, R: Records> Publisher<'_, A, R> {
         }
     }
 
-    /// Takes away from `$LATEST` what was laid over it. If it is not there, it
-    /// never was, or somebody else has other plans for the function.
-    async fn give_back(
+    /// Writes down what the function itself has where the manifest is about to be
+    /// laid over it. The change is conditional on what was read here: whatever
+    /// it overwrites is written down.
+    async fn remember(
         &self,
         function: &str,
-        own: &Configuration,
-        laid_over: &Configuration,
+        latest: &Deployed,
+        wanted: &Configuration,
     ) -> Result<(), Error> {
+        let remembered = self.records.own(self.promotion, function).await?;
+        let own = latest.configuration.beneath(wanted, remembered.as_ref());
+        if remembered.as_ref() != Some(&own) {
+            self.records
+                .remember(self.promotion, self.generation, function, Some(&own))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Takes away from `$LATEST` what this or an earlier try laid over it, and
+    /// tries again while it may help.
+    async fn give_back(&self, function: &str, laid_over: &Configuration) -> Result<(), Error> {
         let mut pauses = self.waiting.pauses();
         loop {
-            let latest = self.settled(function, None).await?;
-            if latest.configuration.has(own) || !latest.configuration.has(laid_over) {
-                return Ok(());
-            }
-            self.records
-                .check_fence(self.promotion, self.generation)
-                .await?;
-            let given = self.account.configure(function, own, &latest.revision);
-            match given.await {
-                Ok(()) => return Ok(()),
-                Err(ChangeError::Conflict) if pauses.pause().await => {}
-                Err(ChangeError::Conflict) => {
-                    return Err(self.not_ready(function, "changes by somebody else", "none"));
-                }
-                Err(ChangeError::Refused(reason)) => {
-                    let reason = format!("its own can't be given back: {reason}");
-                    return Err(refused(function, Changed::Configuration, reason));
-                }
-                Err(ChangeError::Fault(fault)) => return Err(fault.into()),
+            match self.try_to_give_back(function, laid_over).await {
+                Err(error) if error.may_pass() && pauses.pause().await => {}
+                given_back => return given_back,
             }
         }
+    }
+
+    /// What is not there any more was given back, or somebody else has other
+    /// plans for the function, or this look does not show it yet: so nothing is
+    /// wiped then.
+    async fn try_to_give_back(
+        &self,
+        function: &str,
+        laid_over: &Configuration,
+    ) -> Result<(), Error> {
+        let remembered = self.records.own(self.promotion, function).await?;
+        let Some(remembered) = remembered else {
+            return Ok(());
+        };
+        let latest = self.settled(function, None).await?;
+        let own = latest.configuration.beneath(laid_over, Some(&remembered));
+        if latest.configuration.has(&own) {
+            return Ok(());
+        }
+        self.records
+            .check_fence(self.promotion, self.generation)
+            .await?;
+        let given = self.account.configure(function, &own, &latest.revision);
+        given.await.map_err(|error| match error {
+            ChangeError::Conflict => self.not_ready(function, "changes by somebody else", "none"),
+            ChangeError::Refused(reason) => {
+                let reason = format!("its own can't be given back: {reason}");
+                refused(function, Changed::Configuration, reason)
+            }
+            ChangeError::Fault(fault) => fault.into(),
+        })?;
+        self.records
+            .remember(self.promotion, self.generation, function, None)
+            .await?;
+        Ok(())
     }
 
     /// `$LATEST`, once Lambda no longer works on it, and no longer shows how it
@@ -289,6 +324,17 @@ fn check_plan(plan: &FunctionPlan, latest: &Deployed) -> Result<(), Error> {
         }),
         _ => Ok(()),
     }
+}
+
+/// What can't be read can't be given back.
+fn check_environment(plan: &FunctionPlan, latest: &Deployed) -> Result<(), Error> {
+    let names_it = |wanted: &Configuration| wanted.environment.is_some();
+    if latest.configuration.environment.is_none()
+        && plan.configuration.as_ref().is_some_and(names_it)
+    {
+        return Err(Error::EnvironmentUnreadable(plan.arn.clone()));
+    }
+    Ok(())
 }
 
 /// A change that Lambda took may fail later.

@@ -68,6 +68,13 @@ pub enum Error {
         /// What Lambda said.
         reason: String,
     },
+    /// What the function itself has in `environment` could not be given back.
+    #[error(
+        "release.json names `environment` for {0}, whose own environment variables Lambda can't \
+         decrypt for Sluice and could not give back afterwards; allow kms:Decrypt on the \
+         function's key, or leave `environment` out of release.json. Nothing was changed in it"
+    )]
+    EnvironmentUnreadable(String),
     /// Lambda does not take the code, or can't run it.
     #[error("the code of {function} was refused: {reason}; mend the package and build again")]
     PackageRefused {
@@ -110,6 +117,13 @@ pub enum Error {
     Fault(#[from] Fault),
 }
 
+impl Error {
+    /// Whether trying again in a moment may help.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self.name(), "AwsUnavailable" | "NotReady" | "Throttled")
+    }
+}
+
 impl Named for Error {
     fn name(&self) -> &'static str {
         match self {
@@ -119,6 +133,7 @@ impl Named for Error {
             Self::RequirementMissing(_) => "RequirementMissing",
             Self::CodeMismatch { .. } => "CodeMismatch",
             Self::ConfigurationRefused { .. } => "ConfigurationRefused",
+            Self::EnvironmentUnreadable(_) => "EnvironmentUnreadable",
             Self::PackageRefused { .. } => "PackageRefused",
             Self::NotReady { .. } => "NotReady",
             Self::Bundle(BundleError::Fault(fault)) | Self::Fault(fault) => fault_name(fault),

@@ -28,6 +28,8 @@ pub(crate) struct Lambda {
     pub(crate) changes: RefCell<Vec<String>>,
     /// The next changes fail, in order.
     pub(crate) failures: RefCell<Vec<ChangeError>>,
+    /// But only once this many changes were made.
+    pub(crate) fails_after: usize,
     /// After a change, this many looks find the function pending.
     pub(crate) pending: u32,
     /// After a change, this many looks still show the function as it was.
@@ -56,7 +58,9 @@ impl Lambda {
         revision: &str,
         apply: impl FnOnce(&mut Function),
     ) -> Result<(), ChangeError> {
-        if let Some(failure) = self.failures.borrow_mut().pop() {
+        if self.changes.borrow().len() >= self.fails_after
+            && let Some(failure) = self.failures.borrow_mut().pop()
+        {
             return Err(failure);
         }
         let mut functions = self.functions.borrow_mut();
@@ -171,6 +175,8 @@ pub(crate) struct Table {
     pub(crate) work: Work,
     /// The fence lets this many writes pass.
     pub(crate) writes: Cell<u32>,
+    /// What functions themselves have, by their ARNs.
+    pub(crate) own: RefCell<BTreeMap<String, Configuration>>,
     pub(crate) saved: RefCell<Option<Versions>>,
 }
 
@@ -195,6 +201,26 @@ impl Records for Table {
             });
         }
         self.writes.set(left - 1);
+        Ok(())
+    }
+
+    async fn own(&self, _: &PromotionId, arn: &str) -> Result<Option<Configuration>, StoreError> {
+        Ok(self.own.borrow().get(arn).cloned())
+    }
+
+    async fn remember(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        arn: &str,
+        own: Option<&Configuration>,
+    ) -> Result<(), StoreError> {
+        self.check_fence(id, generation).await?;
+        let mut all = self.own.borrow_mut();
+        match own {
+            Some(own) => all.insert(arn.to_owned(), own.clone()),
+            None => all.remove(arn),
+        };
         Ok(())
     }
 
@@ -352,6 +378,7 @@ pub(crate) fn publish(lambda: Lambda, work: Work) -> Fixture {
         records: Table {
             work,
             writes: Cell::new(100),
+            own: RefCell::default(),
             saved: RefCell::default(),
         },
         ledger: Book::default(),

@@ -4,7 +4,8 @@
 //! order, since a version freezes both; whether what Lambda published is what
 //! the bundle holds and the plan says; whether an alias has to move at all.
 //! What a manifest configures is for its version alone: the function then gets
-//! its own configuration back.
+//! its own configuration back. That is written down before it is changed, so that
+//! a try that was cut off loses nothing.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
@@ -171,6 +172,24 @@ pub trait Records {
         &self,
         id: &PromotionId,
         generation: Generation,
+    ) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// What a function itself had before this promotion laid a manifest over it.
+    /// None: it has that. Reads only.
+    fn own(
+        &self,
+        id: &PromotionId,
+        function: &str,
+    ) -> impl Future<Output = Result<Option<Configuration>, StoreError>>;
+
+    /// Writes down what a function itself has, or with None that it has it again,
+    /// if this generation may still write, in one transaction. Safe to repeat.
+    fn remember(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        function: &str,
+        own: Option<&Configuration>,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Writes down what was published, if this generation may still write, in

@@ -139,7 +139,7 @@ async fn everything_that_is_missing_is_named_before_anything_is_changed() {
 #[tokio::test]
 async fn a_fenced_off_writer_changes_nothing_more() {
     let fixture = one_change(lambda());
-    fixture.records.writes.set(1);
+    fixture.records.writes.set(2);
     let error = fixture
         .handle(input())
         .await

@@ -14,7 +14,7 @@ use crate::fault::Fault;
 
 /// A part of a promotion's record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum Part<'a> {
     /// The S3 VersionIds of its artifacts.
     Pins,
     /// What it would change.
@@ -23,22 +23,27 @@ pub enum Part {
     Approval,
     /// The targets it has locked.
     Targets,
+    /// What this function itself had before a manifest was laid over it, until
+    /// it has that again.
+    Own(&'a str),
     /// The Lambda versions it published.
     Versions,
     /// What is needed to roll it back.
     Journal,
 }
 
-impl Part {
-    fn key(self) -> &'static str {
-        match self {
-            Self::Pins => "part#pins",
-            Self::Plan => "part#plan",
-            Self::Approval => "part#approval",
-            Self::Targets => "part#targets",
-            Self::Versions => "part#versions",
-            Self::Journal => "part#journal",
-        }
+impl Part<'_> {
+    fn key(self) -> String {
+        let name = match self {
+            Self::Own(function) => return format!("part#own#{function}"),
+            Self::Pins => "pins",
+            Self::Plan => "plan",
+            Self::Approval => "approval",
+            Self::Targets => "targets",
+            Self::Versions => "versions",
+            Self::Journal => "journal",
+        };
+        format!("part#{name}")
     }
 }
 
@@ -241,9 +246,9 @@ impl Store {
     pub async fn part<T: DeserializeOwned>(
         &self,
         id: &PromotionId,
-        part: Part,
+        part: Part<'_>,
     ) -> Result<Option<T>, StoreError> {
-        let found = self.get(&promotion_key(id), part.key()).await?;
+        let found = self.get(&promotion_key(id), &part.key()).await?;
         Ok(found.as_ref().map(document).transpose()?)
     }
 
@@ -254,7 +259,7 @@ impl Store {
     pub async fn required_part<T: DeserializeOwned>(
         &self,
         id: &PromotionId,
-        part: Part,
+        part: Part<'_>,
     ) -> Result<T, StoreError> {
         self.part(id, part)
             .await?
@@ -268,10 +273,10 @@ impl Store {
     pub async fn put_part<T: Serialize>(
         &self,
         id: &PromotionId,
-        part: Part,
+        part: Part<'_>,
         value: &T,
     ) -> Result<(), StoreError> {
-        let new = item(&promotion_key(id), part.key(), value)?;
+        let new = item(&promotion_key(id), &part.key(), value)?;
         let request = self
             .client
             .put_item()
@@ -289,10 +294,10 @@ impl Store {
     pub async fn put_part_once<T: Serialize + DeserializeOwned>(
         &self,
         id: &PromotionId,
-        part: Part,
+        part: Part<'_>,
         value: &T,
     ) -> Result<T, StoreError> {
-        let new = item(&promotion_key(id), part.key(), value)?;
+        let new = item(&promotion_key(id), &part.key(), value)?;
         self.put_new(new).await?;
         self.required_part(id, part).await
     }
@@ -305,11 +310,11 @@ impl Store {
         &self,
         id: &PromotionId,
         generation: Generation,
-        part: Part,
+        part: Part<'_>,
         value: &T,
     ) -> Result<(), StoreError> {
         let operation = format!("writing {} of {id}", part.key());
-        let new = item(&promotion_key(id), part.key(), value)?;
+        let new = item(&promotion_key(id), &part.key(), value)?;
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(new))
