@@ -41,7 +41,8 @@ pub enum State {
     Rejected,
     /// Time ran out.
     Expired,
-    /// A newer promotion took its place.
+    /// The promotion ended without it: a person stopped it, or a newer one took
+    /// its place.
     Superseded,
 }
 

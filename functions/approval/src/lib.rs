@@ -25,7 +25,7 @@ use sluice_domain::approval::{Choice, Request, State, Vote};
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::plan::Plan;
-use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
+use sluice_domain::promotion::{BundleRef, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::{ApprovalPolicy, Settings};
 use sluice_platform::fault::Fault;
 use sluice_platform::people::Message;
@@ -49,7 +49,7 @@ pub enum Input {
         desk_url: Option<String>,
     },
     /// Count the votes. From `desk`, after each of them, and from `watchdog`
-    /// when their time is over.
+    /// when their time is over or the promotion has ended without them.
     Tally {
         /// The request.
         approval: String,
@@ -341,6 +341,9 @@ impl<P: Ports> Approval<P> {
         let mut votes = self.ports.votes(&open.request.id).await?;
         if open.state == State::Pending {
             let counted = match open.request.tally(&votes, now) {
+                State::Pending if self.has_ended(&open.request.promotion).await? => {
+                    State::Superseded
+                }
                 State::Pending if is_over => State::Expired,
                 counted => counted,
             };
@@ -371,6 +374,12 @@ impl<P: Ports> Approval<P> {
             )
             .await?;
         Ok(open.state)
+    }
+
+    /// Whether a promotion has ended, so that nothing is asked any more.
+    async fn has_ended(&self, id: &PromotionId) -> Result<bool, Error> {
+        let outcome = self.ports.promotion(id).await?.outcome;
+        Ok(outcome.is_some_and(|outcome| outcome != Outcome::Stranded))
     }
 
     async fn find(&self, name: &str) -> Result<OpenRequest, Error> {

@@ -46,7 +46,7 @@ pub(crate) fn in_words(state: State) -> &'static str {
         State::Approved => "approved",
         State::Rejected => "rejected",
         State::Expired => "expired",
-        State::Superseded => "superseded by a newer release",
+        State::Superseded => "not needed any more, since the promotion has ended",
     }
 }
 

@@ -248,6 +248,7 @@ impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdo
         match self.functions.close(id, *outcome, reason).await {
             Ok(()) => {
                 tracing::info!(promotion = %id, outcome = outcome.title(), "mended");
+                self.end_request(id).await;
                 Ok(Fate::Mended)
             }
             Err(error) if error.is_fence() => {
@@ -255,6 +256,21 @@ impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdo
                 Ok(Fate::Left)
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Has the request of a promotion that has ended closed: nobody is to be
+    /// asked for what can't go on. If that fails, votes on it are in vain.
+    async fn end_request(&self, id: &PromotionId) {
+        // Whatever its time, it is due.
+        let open = self.approvals.due(id, Timestamp::MAX).await;
+        let ended = match open {
+            Ok(None) => return,
+            Ok(Some(approval)) => self.approvals.tally(&approval).await.map_err(Error::from),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = ended {
+            tracing::warn!(promotion = %id, %error, "its approval request stays open");
         }
     }
 

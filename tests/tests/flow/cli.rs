@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use sluice_cli::upload::Uploader;
+use sluice_domain::approval::State;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::Outcome;
 use sluice_tests::World;
@@ -275,6 +276,41 @@ async fn a_promotion_that_bakes_is_aborted_and_puts_its_traffic_back() {
     world.settled("prod", &build, "1").await;
     let late = world.sluice(&["abort", &id.to_string()]).run().await;
     late.is(6).says("has ended already: RolledBack");
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_release_that_is_aborted_while_people_are_asked_ends_and_can_be_tried_again() {
+    let world = World::new().await;
+    let first = world.healthy("1.0.0", &["api"]);
+    let ada = world.approver("ada", CODE).await;
+    let settings = json!({ "approval": { "approvers": [ada] } });
+    world.environment("prod", &first, settings).await;
+    let build = world.healthy("1.1.0", &["api"]);
+    let folder = world.folder(&build);
+    let following = world.sluice(&["release", folder.path(), "--json"]).start();
+    let id = world.promotion("prod", "1.1.0");
+    world.asked(&id).await;
+
+    let abort = ["abort", &id.to_string(), "--no-follow", "--json"];
+    let aborted = world.sluice(&abort).run().await.is(0).json();
+    assert_eq!(aborted["stopped"], "promote", "{aborted}");
+    world.watched(&id, Kind::ApprovalDecided).await;
+    let followed = following.ended().await.is(1).json();
+    assert_eq!(
+        followed["promotions"][0]["outcome"], "Aborted",
+        "{followed}"
+    );
+    let question = world.reader.question(&id).await.expect("the question");
+    assert_eq!(
+        question.map(|question| question.state),
+        Some(State::Superseded)
+    );
+    world.settled("prod", &build, "1").await;
+
+    let again = ["release", folder.path(), "--again", "--no-follow", "--json"];
+    let again = world.sluice(&again).run().await.is(0).json();
+    assert_eq!(again["attempt"], 2, "{again}");
 }
 
 #[tokio::test]

@@ -2,13 +2,13 @@
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
-use sluice_domain::approval::Choice;
+use sluice_domain::approval::State;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Outcome, Promotion};
 use sluice_tests::World;
 use sluice_tests::world::{Build, Inbox};
 
-use crate::approvals::{CODE, untouched, vote, waiting};
+use crate::approvals::{untouched, waiting};
 
 /// A first step that is watched for longer than any test waits.
 fn endless() -> Value {
@@ -148,8 +148,10 @@ async fn a_release_that_is_stopped_while_people_are_asked_ends_untouched_whateve
     let (subject, _) = world.told(&inbox, "PromotionClosed").await;
     assert!(subject.contains("Aborted"), "{subject}");
 
-    // A link outlives what it is about.
-    let _ = vote(&world, &id, Choice::Approve, CODE).await;
+    world.happened(&id, Kind::ApprovalDecided).await;
+    let question = world.reader.question(&id).await.expect("the question");
+    let state = question.map(|question| question.state);
+    assert_eq!(state, Some(State::Superseded), "nobody is asked any more");
     untouched(&world, &build, &world.ended(&id).await.kinds()).await;
     let rollout = world.reader.rollout_arn(&promotion);
     let rollout = world.reader.executions.standing(&rollout).await;

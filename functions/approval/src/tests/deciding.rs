@@ -60,6 +60,22 @@ fn one_reject_ends_it() {
 }
 
 #[test]
+fn what_has_ended_is_not_asked_any_more_and_whoever_waits_is_resumed() {
+    for (ended, expected) in [
+        (Outcome::Aborted, State::Superseded),
+        (Outcome::Stranded, State::Pending),
+    ] {
+        let approval = world(1, &["ada"]);
+        run(&approval, input(REQUEST), 0).expect("asked");
+        approval.ports.ended.set(Some(ended));
+        let output = run(&approval, input(TALLY), 2).expect("counted");
+        assert_eq!(output, Output::Tallied { state: expected });
+        let resumed = approval.ports.resumed.borrow().len();
+        assert_eq!(resumed, usize::from(expected == State::Superseded));
+    }
+}
+
+#[test]
 fn a_decision_that_came_first_holds() {
     let approval = world(1, &["ada"]);
     run(&approval, input(REQUEST), 0).expect("asked");

@@ -29,6 +29,8 @@ struct World {
     nobody_waits: Cell<bool>,
     /// The token whose signal fails.
     throttled: Cell<Option<&'static str>>,
+    /// How the promotion ended.
+    ended: Cell<Option<Outcome>>,
     /// Decides this just before the function does.
     overtaken_by: Cell<Option<State>>,
 }
@@ -78,6 +80,7 @@ fn world(quorum: usize, approvers: &[&str]) -> Approval<World> {
         deaf: Cell::default(),
         nobody_waits: Cell::default(),
         throttled: Cell::default(),
+        ended: Cell::default(),
         overtaken_by: Cell::default(),
     };
     Approval { ports }
@@ -97,7 +100,7 @@ impl Subjects for World {
             bundle,
             execution_arn,
             opened_at: at(0),
-            outcome: None,
+            outcome: self.ended.get(),
             reason: None,
             closed_at: None,
         })

@@ -146,7 +146,7 @@ fn badge(state: State) -> (&'static str, &'static str) {
         State::Approved => ("✓ Approved", "approved"),
         State::Rejected => ("✗ Rejected", "rejected"),
         State::Expired => ("Expired: nobody decided in time", "expired"),
-        State::Superseded => ("Superseded by a newer release", "expired"),
+        State::Superseded => ("Not needed any more: the promotion has ended", "expired"),
     }
 }
 

@@ -37,18 +37,6 @@ async fn a_promotion_that_has_gone_on_to_its_targets_is_not_counted_again() {
 }
 
 #[tokio::test]
-async fn the_request_of_a_promotion_that_nobody_owns_is_not_counted() {
-    for owner in [ended("ABORTED"), Status::Unknown] {
-        let mut world = world(&[("prod", owner)]);
-        world.due.insert("prod".into(), "first");
-        let output = run(&world, SCHEDULE).await.expect("mended");
-        assert_eq!(output.mended.len(), 1);
-        let log = world.log.borrow();
-        assert!(!log.contains(&"tally first".to_owned()), "{log:?}");
-    }
-}
-
-#[tokio::test]
 async fn a_request_that_cannot_be_read_or_counted_does_not_keep_the_others_from_expiring() {
     for (broken, name) in [("?", "AwsCallFailed"), ("broken", "FunctionFailed")] {
         let mut world = world(&[

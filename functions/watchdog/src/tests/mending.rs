@@ -37,6 +37,23 @@ async fn an_aborted_promotion_is_fenced_put_back_checked_and_closed() {
 }
 
 #[tokio::test]
+async fn the_request_of_a_promotion_that_has_ended_is_closed_after_it() {
+    for counted in [Some(State::Superseded), None] {
+        let mut world = world(&[("prod", ended("ABORTED"))]);
+        world.due.insert("prod".into(), "first");
+        world
+            .counted
+            .extend(counted.map(|state| ("first".to_owned(), state)));
+        let output = run(&world, ABORTED).await.expect("mended");
+        assert_eq!(output.mended.len(), 1);
+        let log = world.log.borrow();
+        let close = log.iter().position(|did| did == "close prod RolledBack");
+        let tally = log.iter().position(|did| did == "tally first");
+        assert!(close.is_some() && close < tally, "{log:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_execution_that_ended_without_closing_is_mended_however_it_ended() {
     for status in ["FAILED", "TIMED_OUT", "SUCCEEDED"] {
         let world = world(&[("prod", ended(status))]);
