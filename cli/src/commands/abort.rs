@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// <application>/<environment>, or a promotion's name
     #[arg(value_name = "PROMOTION")]
     target: PromotionTarget,
-    /// Why, for the record
+    /// Why: the cause of the execution that is stopped
     #[arg(long, default_value = "", value_name = "TEXT")]
     reason: String,
     /// Return once the execution is stopped
