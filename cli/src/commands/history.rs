@@ -111,7 +111,10 @@ fn listed(
             (Tone::Plain, promotion.id.attempt.to_string()),
             render::outcome_cell(promotion.outcome),
             (Tone::Plain, render::duration(took)),
-            (Tone::Faint, one_line(promotion.reason.as_deref().unwrap_or_default())),
+            (
+                Tone::Faint,
+                one_line(promotion.reason.as_deref().unwrap_or_default()),
+            ),
         ]);
     }
     table.lines(style)
