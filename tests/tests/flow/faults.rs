@@ -30,7 +30,7 @@ impl Scene {
     }
 
     /// Promotes on machines with this change to `rollout`.
-    async fn promote(&self, change: impl FnOnce(&mut Value)) -> (PromotionId, String) {
+    pub(crate) async fn promote(&self, change: impl FnOnce(&mut Value)) -> (PromotionId, String) {
         let machines = self.world.machines(change).await;
         let id = self.world.promote(&machines, "prod", &self.next).await;
         let rollout = machines.rollout_of(&id, &self.next);
@@ -38,7 +38,7 @@ impl Scene {
     }
 
     /// What must hold whatever failed.
-    async fn rolled_back(&self, id: &PromotionId) -> Ended {
+    pub(crate) async fn rolled_back(&self, id: &PromotionId) -> Ended {
         let ended = self.world.ended(id).await;
         ended.is(Outcome::RolledBack);
         assert_eq!(ended.status, ExecutionStatus::Failed);

@@ -6,6 +6,7 @@ mod approvals;
 mod cli;
 mod committed;
 mod configuration;
+mod crashes;
 mod definitions;
 mod faults;
 mod foresight;
