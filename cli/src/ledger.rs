@@ -4,8 +4,10 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use semver::Version;
-use sluice_domain::ledger::Entry;
+use sluice_domain::ledger::{Entry, Kind};
 use sluice_platform::fault::Fault;
+
+use crate::error::Error;
 
 /// Reads chains of the ledger table.
 #[derive(Clone)]
@@ -62,5 +64,59 @@ impl LedgerReader {
             );
         }
         Ok(entries)
+    }
+}
+
+/// The refusal that an entry tells of, if it is about this folder.
+pub(crate) fn refusal(entry: &Entry, folder: &str, must_name_it: bool) -> Option<Error> {
+    let facts = &entry.event.facts;
+    if entry.event.kind != Kind::ReleaseRefused
+        || (must_name_it && !facts.to_string().contains(folder))
+    {
+        return None;
+    }
+    let text = |names: &[&str]| {
+        names
+            .iter()
+            .find_map(|name| facts.get(name)?.as_str())
+            .map(str::to_owned)
+    };
+    Some(Error::Refused {
+        name: text(&["error", "name"]).unwrap_or_else(|| entry.event.kind.name()),
+        message: text(&["message", "cause", "reason"]).unwrap_or_else(|| facts.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::timeline::samples::entry;
+
+    #[test]
+    fn a_refusal_is_told_in_intakes_own_words() {
+        let refused = entry(
+            1,
+            Kind::ReleaseRefused,
+            json!({"error": "UnknownApplication", "message": "shop has no environment"}),
+        );
+        let error = refusal(&refused, "shop/1.1.0", false).expect("a refusal");
+        assert_eq!(
+            error.to_string(),
+            "refused: shop has no environment (UnknownApplication)"
+        );
+        assert!(
+            refusal(&refused, "shop/1.1.0", true).is_none(),
+            "it may be about another bundle"
+        );
+        assert!(
+            refusal(
+                &entry(1, Kind::ReleaseStarted, json!({})),
+                "shop/1.1.0",
+                false
+            )
+            .is_none()
+        );
     }
 }

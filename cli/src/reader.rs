@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
+use semver::Version;
 use sluice_domain::naming;
 use sluice_domain::promotion::{Promotion, PromotionId};
 use sluice_platform::store::{Part, Release, Store, StoreError};
 
 use crate::error::{Error, Result, is_denial};
 use crate::execution::Executions;
-use crate::ledger::LedgerReader;
+use crate::ledger::{LedgerReader, UNKNOWN_RELEASE, refusal, release_chain};
 use crate::resources::Resources;
 use crate::target::ReleaseTarget;
 use crate::timeline::{ReleaseTimeline, Taken, Timeline};
@@ -173,11 +174,32 @@ impl Reader {
                 .find(|release| release.attempt == attempt),
             None => attempts.pop(),
         };
-        wanted.ok_or_else(|| {
-            Error::Absent(format!(
-                "there is no such release of {application} {version}"
-            ))
-        })
+        match (wanted, target.attempt) {
+            (Some(release), _) => Ok(release),
+            (None, Some(attempt)) => Err(Error::Absent(format!(
+                "there is no attempt {attempt} at {application} {version}; `sluice history {application}` lists what there was"
+            ))),
+            (None, None) => Err(self.never_begun(application, &version).await?),
+        }
+    }
+
+    /// Why a release never began: it was refused, or nobody asked for it.
+    async fn never_begun(&self, application: &str, version: &Version) -> Result<Error> {
+        let folder = format!("{application}/{version}");
+        for chain in [
+            release_chain(application, version),
+            UNKNOWN_RELEASE.to_owned(),
+        ] {
+            let entries = self.ledger.entries(&chain, 0).await?;
+            let must_name_it = chain == UNKNOWN_RELEASE;
+            let refusal = |entry| refusal(entry, &folder, must_name_it);
+            if let Some(refused) = entries.iter().rev().find_map(refusal) {
+                return Ok(refused);
+            }
+        }
+        Ok(Error::Absent(format!(
+            "there is no release of {application} {version}, and none was refused"
+        )))
     }
 
     /// A release as it stands.

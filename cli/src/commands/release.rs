@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
-use sluice_domain::ledger::{Entry, Kind};
 use sluice_platform::store::Release;
 
 use super::pack::FactArgs;
 use crate::context::{Context, Global};
 use crate::error::{Error, Exit, Result};
 use crate::intake::{self, Request};
-use crate::ledger::{UNKNOWN_RELEASE, release_chain};
+use crate::ledger::{UNKNOWN_RELEASE, refusal, release_chain};
 use crate::pack::Bundle;
 use crate::paint::Output;
 use crate::reader::Reader;
@@ -174,26 +173,6 @@ impl Arrival {
     }
 }
 
-/// The refusal that an entry tells of, if it is about this folder.
-fn refusal(entry: &Entry, folder: &str, must_name_it: bool) -> Option<Error> {
-    let facts = &entry.event.facts;
-    if entry.event.kind != Kind::ReleaseRefused
-        || (must_name_it && !facts.to_string().contains(folder))
-    {
-        return None;
-    }
-    let text = |names: &[&str]| {
-        names
-            .iter()
-            .find_map(|name| facts.get(name)?.as_str())
-            .map(str::to_owned)
-    };
-    Some(Error::Refused {
-        name: text(&["error", "name"]).unwrap_or_else(|| entry.event.kind.name()),
-        message: text(&["message", "cause", "reason"]).unwrap_or_else(|| facts.to_string()),
-    })
-}
-
 async fn again(
     context: &Context,
     reader: &Reader,
@@ -280,33 +259,7 @@ pub(super) async fn report(reader: &Reader, output: &Output, view: &ReleaseView)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::samples::{entry, release_view};
-
-    #[test]
-    fn a_refusal_is_told_in_intakes_own_words() {
-        let refused = entry(
-            1,
-            Kind::ReleaseRefused,
-            json!({"error": "UnknownApplication", "message": "shop has no environment"}),
-        );
-        let error = refusal(&refused, "shop/1.1.0", false).expect("a refusal");
-        assert_eq!(
-            error.to_string(),
-            "refused: shop has no environment (UnknownApplication)"
-        );
-        assert!(
-            refusal(&refused, "shop/1.1.0", true).is_none(),
-            "it may be about another bundle"
-        );
-        assert!(
-            refusal(
-                &entry(1, Kind::ReleaseStarted, json!({})),
-                "shop/1.1.0",
-                false
-            )
-            .is_none()
-        );
-    }
+    use crate::timeline::samples::release_view;
 
     #[test]
     fn a_version_that_names_another_bundle_is_refused_before_anything_is_uploaded() {

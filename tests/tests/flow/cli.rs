@@ -378,6 +378,12 @@ async fn an_upload_that_is_refused_is_told_in_intakes_words() {
     let refused = refused.is(6).json();
     let error = refused["error"].as_str().unwrap_or_default();
     assert!(error.contains("UnknownApplication"), "{refused}");
+    let release = format!("{}/1.0.0", world.application);
+    let watched = world.sluice(&["watch", &release]).run().await;
+    watched.is(6).says("UnknownApplication");
+    let other = format!("{}/7.0.0", world.application);
+    let other = world.sluice(&["watch", &other]).run().await;
+    other.is(1).says("none was refused");
 }
 
 #[tokio::test]
