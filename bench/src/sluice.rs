@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sluice_domain::judge::share::Compare;
 use sluice_domain::judge::{
-    self, Block, ERRORS, JudgePolicy, LatencyLimit, Next, Observed, Outcome, Share, ShareRule,
-    ShareSignal, Signal, Sustained,
+    self, Block, ERRORS, JudgePolicy, Next, Observed, Outcome, Share, ShareRule, ShareSignal,
+    Signal,
 };
 use sluice_domain::settings::{Settings, Step};
 
@@ -123,7 +122,7 @@ fn signals(policy: &JudgePolicy, minutes: &[Minute], before: Share, alone: bool)
         let ratio = limit.above_ratio.unwrap_or(f64::INFINITY);
         let bound = limit.above_ms.unwrap_or(ratio * normal);
         let name = format!("p{}", limit.percentile);
-        let rule = latency_rule(policy, limit, alone);
+        let rule = ShareRule::of_latency(policy, limit, !alone);
         signals.push(share(name, rule, None, &|side| {
             side.latency.slower(bound).round()
         }));
@@ -142,34 +141,6 @@ fn before(seen: &Seen<'_>) -> Share {
             bad: minute.baseline.errors as f64,
         }
     })
-}
-
-/// What a percentile is held against, as the function `judge` has it.
-fn latency_rule(policy: &JudgePolicy, limit: &LatencyLimit, alone: bool) -> ShareRule {
-    let slow = 1.0 - limit.percentile / 100.0;
-    let mut rule = ShareRule {
-        dry_run: limit.dry_run,
-        ..ShareRule::default()
-    };
-    match (limit.seconds, limit.above_ratio, alone) {
-        (1.., ..) => {
-            rule.sustained = Some(Sustained {
-                above: slow,
-                seconds: limit.seconds,
-            });
-        }
-        (0, Some(_), false) => {
-            rule.compare = Some(Compare {
-                max_increase: (2.0 * slow).max(policy.errors.max_increase),
-                tolerated: slow,
-            });
-        }
-        (0, ..) => {
-            rule.fail_above = Some(slow);
-            rule.pass_below = Some(2.0 * slow);
-        }
-    }
-    rule
 }
 
 /// Period by period; CloudWatch has none without a call.

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::policy::{ErrorLimits, JudgePolicy, Sustained, ThrottleLimits};
+use super::policy::{ErrorLimits, JudgePolicy, LatencyLimit, Sustained, ThrottleLimits};
 use super::{Outcome, SignalVerdict, percent};
 use crate::sequential::{self, Counts};
 use crate::stats::{Interval, binomial_greater};
@@ -126,6 +126,37 @@ impl ShareRule {
             needs_calls: true,
             dry_run: false,
         }
+    }
+
+    /// What how long calls take is held against. p95 is above a bound when more
+    /// than 5 % of the calls take longer. Against another version it is so when
+    /// 5 % more do than of its calls: a bad minute of both is no harm of one.
+    #[must_use]
+    pub fn of_latency(policy: &JudgePolicy, limit: &LatencyLimit, is_beside: bool) -> Self {
+        let slow = 1.0 - limit.percentile / 100.0;
+        let mut rule = Self {
+            dry_run: limit.dry_run,
+            ..Self::default()
+        };
+        match (limit.seconds, limit.above_ratio, is_beside) {
+            (1.., ..) => {
+                rule.sustained = Some(Sustained {
+                    above: slow,
+                    seconds: limit.seconds,
+                });
+            }
+            (0, Some(_), true) => {
+                rule.compare = Some(Compare {
+                    max_increase: (2.0 * slow).max(policy.errors.max_increase),
+                    tolerated: slow,
+                });
+            }
+            (0, ..) => {
+                rule.fail_above = Some(slow);
+                rule.pass_below = Some(2.0 * slow);
+            }
+        }
+        rule
     }
 
     /// What the throttled calls of an alias are held against.

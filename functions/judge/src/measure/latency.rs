@@ -4,11 +4,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sluice_domain::judge::share::Compare;
 use sluice_domain::judge::value::Limits;
 use sluice_domain::judge::{
-    JudgePolicy, LatencyLimit, NoData, Share, ShareRule, ShareSignal, Signal, Sustained,
-    ValueSignal,
+    JudgePolicy, LatencyLimit, NoData, Share, ShareRule, ShareSignal, Signal, ValueSignal,
 };
 
 use super::{Answers, Series, Sides, Window, answered, blocks};
@@ -152,42 +150,12 @@ impl Latency {
                 Some(bound) => format!("took longer than {bound:.0} ms"),
                 None => "were slow".to_owned(),
             },
-            rule: self.rule(policy, calls.baseline.is_some()),
+            rule: ShareRule::of_latency(policy, &self.limit, calls.baseline.is_some()),
             blocks,
             is_beside: calls.baseline.is_some(),
             before: None,
             until: window.end,
         }
-    }
-
-    /// p95 is above a bound when more than 5 % of the calls take longer. Against
-    /// another version it is so when 5 % more do than of its calls: a bad minute
-    /// of both is no harm of one.
-    fn rule(&self, policy: &JudgePolicy, is_beside: bool) -> ShareRule {
-        let slow = 1.0 - self.limit.percentile / 100.0;
-        let mut rule = ShareRule {
-            dry_run: self.limit.dry_run,
-            ..ShareRule::default()
-        };
-        match (self.limit.seconds, self.limit.above_ratio, is_beside) {
-            (1.., ..) => {
-                rule.sustained = Some(Sustained {
-                    above: slow,
-                    seconds: self.limit.seconds,
-                });
-            }
-            (0, Some(_), true) => {
-                rule.compare = Some(Compare {
-                    max_increase: (2.0 * slow).max(policy.errors.max_increase),
-                    tolerated: slow,
-                });
-            }
-            (0, ..) => {
-                rule.fail_above = Some(slow);
-                rule.pass_below = Some(2.0 * slow);
-            }
-        }
-        rule
     }
 
     fn by_percentiles(
