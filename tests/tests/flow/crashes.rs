@@ -87,6 +87,9 @@ async fn crash_supervisor(state: String, is_healthy: bool) {
     if state == "VerifyBundle" {
         assert_eq!(status, ExecutionStatus::Failed, "{case}");
         world.settled("prod", &next, "1").await;
+        // It was never opened, and people hear of it all the same.
+        let (subject, _) = world.told(&inbox, "PromotionClosed").await;
+        assert!(subject.contains("Refused"), "{case}: {subject}");
         return;
     }
     world.watched(&id, Kind::PromotionClosed).await;
