@@ -2,6 +2,7 @@
 
 use aws_config::SdkConfig;
 use clap::Args;
+use sluice_platform::store::Store;
 
 use crate::error::Result;
 use crate::reader::Reader;
@@ -41,6 +42,15 @@ impl Context {
         let config = sluice_platform::aws::config().await;
         let resources = Resources::load(&config, &global.stack).await?;
         Ok(Self { config, resources })
+    }
+
+    /// The state table.
+    ///
+    /// # Errors
+    /// When the stack lacks an output.
+    pub fn store(&self) -> Result<Store> {
+        let table = self.resources.state_table()?;
+        Ok(Store::new(&self.config, table.to_owned()))
     }
 
     /// Reads how promotions stand.

@@ -98,6 +98,9 @@ pub enum Error {
     /// What was asked for isn't there.
     #[error("{0}")]
     Absent(String),
+    /// Traffic could not be taken back.
+    #[error("traffic is not back everywhere: {0}. Run it again; what is back stays back")]
+    NotBack(String),
     /// Something did not happen in time.
     #[error("{0}")]
     TooLate(String),
@@ -162,6 +165,7 @@ impl Error {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Refused { .. } => Exit::Refused,
+            Self::NotBack(_) => Exit::Stranded,
             _ => Exit::Failed,
         }
     }

@@ -10,7 +10,8 @@
 //!
 //! What never happens here: a decision about a release. The command uploads,
 //! asks, votes, stops and reads; state machines and functions decide. It never
-//! writes the state table, the ledger or an alias.
+//! writes the state table, the ledger or an alias, but for one command:
+//! `rollback --direct`, which runs `shift`'s own code where Sluice can't (`direct.rs`).
 
 pub mod backtested;
 pub mod code;
@@ -18,6 +19,7 @@ pub mod commands;
 pub mod context;
 pub mod cost;
 pub mod desk;
+mod direct;
 pub mod doctor;
 pub mod entries;
 pub mod error;
@@ -30,6 +32,7 @@ pub mod ledger;
 pub mod managed;
 pub mod minutes;
 pub mod observe;
+mod onlooker;
 pub mod pack;
 pub mod paint;
 pub mod parameters;

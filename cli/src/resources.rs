@@ -44,6 +44,8 @@ outputs! {
     desk_url = "DeskUrl";
     /// The function that turns requests into releases.
     intake_function = "IntakeFunction";
+    /// The function that writes the ledger.
+    record_function = "RecordFunction";
     /// The state machine `release`.
     release_machine = "ReleaseMachine";
     /// The state machine `promote`.

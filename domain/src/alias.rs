@@ -185,6 +185,47 @@ fn settle_first(entry: &Entry, alias: &Alias) -> Settle {
     }
 }
 
+/// What to do about an alias whose promotion had committed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Undo {
+    /// Write this routing, on condition that the alias still has this RevisionId.
+    Update {
+        /// Where the alias should point.
+        routing: Routing,
+        /// The RevisionId to send.
+        revision: String,
+    },
+    /// It stands on the version before already.
+    Done,
+    /// The promotion brought the function's first version: nothing was before it.
+    NothingBefore,
+    /// It is not as the promotion left it. Whoever moved it had a reason.
+    Foreign {
+        /// What stands there.
+        found: Option<Routing>,
+    },
+}
+
+/// Decides how to point an alias at the version that served before a promotion
+/// which had committed.
+#[must_use]
+pub fn undo(entry: &Entry, found: Option<&Alias>) -> Undo {
+    let Some(stable) = &entry.stable else {
+        return Undo::NothingBefore;
+    };
+    let before = Routing::only(stable);
+    match found {
+        Some(alias) if alias.routing == before => Undo::Done,
+        Some(alias) if alias.routing == Routing::only(&entry.canary) => Undo::Update {
+            routing: before,
+            revision: alias.revision.clone(),
+        },
+        found => Undo::Foreign {
+            found: found.map(|alias| alias.routing.clone()),
+        },
+    }
+}
+
 /// Whether the new version of this entry still receives any traffic.
 #[must_use]
 pub fn serves_canary(entry: &Entry, found: Option<&Alias>) -> bool {

@@ -118,3 +118,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_had_committed_goes_back_only_from_where_it_was_left() {
+    let updated = entry(Some("1"));
+    let back = Undo::Update {
+        routing: Routing::only("1"),
+        revision: "r7".into(),
+    };
+    assert_eq!(undo(&updated, Some(&alias("2", &[], "r7"))), back);
+    assert_eq!(undo(&updated, Some(&alias("1", &[], "r8"))), Undo::Done);
+    for found in [alias("3", &[], "r9"), alias("2", &[("3", 0.1)], "r9")] {
+        let foreign = Undo::Foreign {
+            found: Some(found.routing.clone()),
+        };
+        assert_eq!(undo(&updated, Some(&found)), foreign);
+    }
+    assert_eq!(undo(&updated, None), Undo::Foreign { found: None });
+    assert_eq!(
+        undo(&entry(None), Some(&alias("2", &[], "r7"))),
+        Undo::NothingBefore
+    );
+}

@@ -25,11 +25,18 @@ impl Ledger {
     /// # Errors
     /// When the variable is not set.
     pub fn from_env(config: &SdkConfig, actor: &'static str) -> Result<Self, MissingVariable> {
-        Ok(Self {
+        let function = variable("SLUICE_RECORD_FUNCTION")?;
+        Ok(Self::new(config, function, actor))
+    }
+
+    /// For `actor`, through this function.
+    #[must_use]
+    pub fn new(config: &SdkConfig, function: impl Into<String>, actor: &'static str) -> Self {
+        Self {
             client: Client::new(config),
-            function: variable("SLUICE_RECORD_FUNCTION")?,
+            function: function.into(),
             actor,
-        })
+        }
     }
 
     /// Records one fact of a promotion. Idempotent: the same `key` again

@@ -77,7 +77,7 @@ impl Args {
 
 /// Stops what runs: the rollout if there is one, so that the promotion itself
 /// puts things back. Says what that was.
-async fn stop(
+pub(super) async fn stop(
     reader: &Reader,
     promotion: &Promotion,
     cause: &str,
@@ -113,7 +113,7 @@ async fn stop(
     Ok(("nothing", "nothing of it runs: the watchdog ends it"))
 }
 
-fn cause(caller: &str, reason: &str) -> String {
+pub(super) fn cause(caller: &str, reason: &str) -> String {
     if reason.is_empty() {
         format!("stopped by {caller}")
     } else {

@@ -1,12 +1,15 @@
 //! `sluice rollback`: releases the version that an environment had before. A
 //! committed promotion is never undone behind the record's back: this is a
-//! release like any other, verified, approved, shifted and judged.
+//! release like any other, verified, approved, shifted and judged. Only with
+//! `--direct`, for when Sluice itself is down, aliases are moved from here.
 
 use semver::Version;
-use sluice_domain::promotion::{Outcome, Promotion};
+use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
 
+use super::abort;
 use super::release::{ask, report};
 use crate::context::{Context, Global};
+use crate::direct;
 use crate::error::{Error, Exit, Result};
 use crate::follow;
 use crate::intake::Request;
@@ -24,11 +27,18 @@ pub(crate) struct Args {
     /// Return once the release has started
     #[arg(long)]
     no_follow: bool,
+    /// Point the aliases at the versions before with your own credentials,
+    /// without Sluice's functions: for when they are down
+    #[arg(long, conflicts_with_all = ["to", "no_follow"])]
+    direct: bool,
 }
 
 impl Args {
     pub(super) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
         let context = Context::load(global).await?;
+        if self.direct {
+            return self.run_directly(&context, output).await;
+        }
         let reader = context.reader()?;
         let promotions = reader.store.promotions_of(&self.application).await?;
         let promotions: Vec<Promotion> = promotions
@@ -65,6 +75,35 @@ impl Args {
         }
         let view = follow::release(&reader, output, &release).await?;
         report(&reader, output, &view).await
+    }
+
+    /// Nothing that still runs can write an alias. Stopped, it ends sooner.
+    async fn stop_the_rest(&self, context: &Context, id: &PromotionId, by: &str) -> Result<String> {
+        let reader = context.reader()?;
+        let (promotion, _) = reader.store.promotion(id).await?;
+        let cause = abort::cause(by, "its traffic was taken back directly");
+        let (_, said) = abort::stop(&reader, &promotion, &cause).await?;
+        Ok(format!("{id}: {said}"))
+    }
+
+    async fn run_directly(self, context: &Context, output: &Output) -> Result<Exit> {
+        let store = context.store()?;
+        let subject = direct::subject(&store, &self.application, &self.environment).await?;
+        output.line(&subject.announce())?;
+        let by = context.caller().await;
+        let done = subject.take_back(context, &store, &by).await?;
+        if !done.had_committed {
+            let stopped = self.stop_the_rest(context, &done.promotion, &by).await;
+            output.line(&stopped.unwrap_or_else(|error| {
+                format!("its execution goes on, fenced off: it could not be stopped: {error}")
+            }))?;
+        }
+        output.answer(&done, |style| done.lines(style))?;
+        Ok(if done.undone.left.is_empty() {
+            Exit::Ok
+        } else {
+            Exit::Stranded
+        })
     }
 }
 

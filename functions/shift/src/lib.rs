@@ -13,6 +13,7 @@ mod back;
 mod error;
 mod forward;
 mod pace;
+mod undo;
 
 use std::future::Future;
 
@@ -27,6 +28,7 @@ use sluice_platform::fault::Fault;
 use sluice_platform::store::StoreError;
 
 pub use error::Error;
+pub use undo::Undone;
 
 /// What the state machines ask for.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -6,6 +6,8 @@ use sluice_domain::promotion::Outcome;
 use sluice_tests::World;
 use sluice_tests::world::{Build, Ended, healthy};
 
+use crate::stopped::baking;
+
 const FUNCTIONS: [&str; 2] = ["api", "worker"];
 
 #[tokio::test]
@@ -72,6 +74,59 @@ async fn a_bundle_that_was_overwritten_since_is_taken_back_as_it_was_released() 
     let before = world.ended(&world.promotion("prod", "1.1.0")).await;
     let pins = |ended: &Ended| ended.entry(Kind::BundleVerified).event.facts["pins"].clone();
     assert_eq!(pins(&ended), pins(&before));
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn traffic_that_is_shifting_is_taken_back_without_sluices_functions() {
+    let (world, build, promotion, _) = baking().await;
+    // Whoever may call no function of Sluice's has what it takes all the same.
+    let person = world.person(&["lambda:InvokeFunction"]).await;
+    let command = ["rollback", &world.application, "prod", "--direct"];
+    let run = world.sluice(&command).by(&person).run().await;
+    run.is(0).says("The ledger does not know of it");
+    for function in build.functions() {
+        let alias = world.alias("prod", function).await.expect("an alias");
+        assert_eq!((alias.version.as_str(), alias.weights.len()), ("1", 0));
+    }
+    world.ended(&promotion.id).await.is(Outcome::RolledBack);
+    world.settled("prod", &build, "1").await;
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn what_had_committed_is_taken_back_directly_from_where_it_was_left() {
+    let world = World::new().await;
+    let first = world.healthy("1.0.0", &FUNCTIONS);
+    world.environment("prod", &first, json!({})).await;
+    let command = ["rollback", &world.application, "prod", "--direct", "--json"];
+    let nothing = world.sluice(&command).run().await;
+    nothing.is(1).says("there is nothing to take back");
+
+    let build = world.healthy("1.1.0", &FUNCTIONS);
+    released(&world, &[&build]).await;
+    serves(&world, "prod", "1.1.0").await;
+    let run = world.sluice(&command).run().await;
+    let done = run.is(0).json();
+    assert_eq!(done["had_committed"], true, "{done}");
+    assert_eq!(done["back"].as_array().map(Vec::len), Some(2), "{done}");
+    assert_eq!(done["not_recorded"], json!(null), "{done}");
+    serves(&world, "prod", "1.0.0").await;
+    let ended = world.ended(&world.promotion("prod", "1.1.0")).await;
+    let entry = &ended.entry(Kind::TrafficRolledBack).event;
+    assert_eq!(entry.facts["direct"], true, "{entry:?}");
+
+    // Somebody settles it otherwise: what they did stays.
+    let other = world.healthy("9.9.9", &FUNCTIONS);
+    let version = world.publish("prod", "api", &other).await;
+    world.move_alias("prod", "api", &version).await;
+    let run = world.sluice(&command).run().await;
+    let left = run.is(5).json();
+    let left = left["left"][0].as_str().unwrap_or_default().to_owned();
+    assert!(
+        left.contains(&format!("found version {version}; expected version 2")),
+        "{left}"
+    );
 }
 
 /// Releases these builds, one after the other.
