@@ -7,6 +7,7 @@ mod doctor;
 mod env;
 mod history;
 mod judge;
+mod observe;
 mod pack;
 mod plan;
 mod reject;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Judge(judge::Args),
     /// Try the judge on the past: its false alarms, and how soon it finds faults
     Backtest(backtest::Args),
+    /// Judge a rollout that somebody else drives, and say what Sluice would have done
+    Observe(observe::Args),
     /// Check credentials, stack, settings and permissions
     Doctor(doctor::Args),
 }
@@ -75,6 +78,7 @@ impl Command {
             Self::Plan(args) => args.run(output).await,
             Self::Judge(args) => args.run(output).await,
             Self::Backtest(args) => args.run(output).await,
+            Self::Observe(args) => args.run(output).await,
             Self::Doctor(args) => args.run(global, output).await,
         }
     }

@@ -260,6 +260,23 @@ impl World {
             .expect("the alias is moved");
     }
 
+    /// Shares an alias with another version, as somebody would who shifts by hand.
+    ///
+    /// # Panics
+    /// When Lambda refuses.
+    pub async fn share_alias(&self, environment: &str, function: &str, version: &str, share: f64) {
+        let routing = AliasRoutingConfiguration::builder();
+        let routing = routing.additional_version_weights(version, share);
+        self.lambda()
+            .update_alias()
+            .function_name(self.function(environment, function))
+            .name(ALIAS)
+            .routing_config(routing.build())
+            .send()
+            .await
+            .expect("the alias is shared");
+    }
+
     /// Publishes a function's code of this build as somebody would who knows
     /// nothing of Sluice, and answers the version.
     ///

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -24,6 +24,8 @@ pub struct Sluice {
 pub struct Running {
     child: Child,
     input: String,
+    /// What it told already, on standard error.
+    told: Vec<u8>,
 }
 
 /// What came of it.
@@ -154,6 +156,7 @@ impl Sluice {
         Running {
             child: self.command.spawn().expect("sluice is started"),
             input: self.input,
+            told: Vec::new(),
         }
     }
 
@@ -164,6 +167,25 @@ impl Sluice {
 }
 
 impl Running {
+    /// Waits until it tells this, on standard error.
+    ///
+    /// # Panics
+    /// When it ends before, or does not tell it in time.
+    pub async fn says(&mut self, text: &str) {
+        let from = self.told.len();
+        let told = &mut self.told;
+        let stderr = self.child.stderr.as_mut().expect("its standard error");
+        let read = async {
+            while !String::from_utf8_lossy(&told[from..]).contains(text) {
+                let byte = stderr.read_u8().await;
+                told.push(byte.unwrap_or_else(|error| panic!("no `{text}`: {error}")));
+            }
+        };
+        let in_time = timeout(PATIENCE, read).await.is_ok();
+        let told = String::from_utf8_lossy(&self.told);
+        assert!(in_time, "no `{text}` in time:\n{told}");
+    }
+
     /// Waits for its end.
     ///
     /// # Panics
@@ -180,7 +202,7 @@ impl Running {
         let run = Run {
             status: ended.status.code(),
             stdout: text(ended.stdout),
-            stderr: text(ended.stderr),
+            stderr: text([self.told, ended.stderr].concat()),
         };
         for stream in [&run.stdout, &run.stderr] {
             assert!(!stream.contains(['\x1b', '\r']), "{stream:?}");

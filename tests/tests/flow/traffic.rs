@@ -9,6 +9,21 @@ use sluice_local::load::{Load, Plan, Target};
 use sluice_tests::World;
 use sluice_tests::world::{ALIAS, failing};
 
+/// A judge that looks every second.
+fn impatient(steps: &serde_json::Value) -> serde_json::Value {
+    json!({
+        "steps": steps,
+        "judge": {
+            "period_seconds": 1,
+            "lag_seconds": 1,
+            "min_invocations": 20,
+            "confidence": 0.95,
+            "extend_seconds": 0,
+            "errors": { "max_increase": 0.1 },
+        },
+    })
+}
+
 /// Calls of the alias at this rate, until they are stopped.
 fn callers(world: &World, per_second: u32) -> Load {
     let plan = Plan {
@@ -26,17 +41,9 @@ fn callers(world: &World, per_second: u32) -> Load {
 async fn a_version_that_fails_every_fifth_call_is_taken_back_in_its_first_step() {
     let world = World::new().await;
     let first = world.healthy("1.0.0", &["api"]);
-    let settings = json!({
-        "steps": [{ "weight": 50, "bake_seconds": 120 }, { "weight": 100, "bake_seconds": 2 }],
-        "judge": {
-            "period_seconds": 1,
-            "lag_seconds": 1,
-            "min_invocations": 20,
-            "confidence": 0.95,
-            "extend_seconds": 0,
-            "errors": { "max_increase": 0.1 },
-        },
-    });
+    let settings = impatient(&json!([
+        { "weight": 50, "bake_seconds": 120 }, { "weight": 100, "bake_seconds": 2 },
+    ]));
     world.environment("prod", &first, settings).await;
     let load = callers(&world, 30);
     let next = world.build("1.1.0", &[("api", failing("1.1.0", 5))], json!({}));
@@ -98,4 +105,35 @@ async fn a_healthy_version_passes_each_step_by_what_its_callers_met() {
         assert_eq!(counted("baseline") > Some(0.0), weight < 100.0, "{verdict}");
         assert_eq!(counts["canary"]["errors"], 0.0, "{verdict}");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_rollout_that_somebody_else_drives_is_judged_and_left_alone() {
+    let world = World::new().await;
+    let first = world.healthy("1.0.0", &["api"]);
+    let steps =
+        json!([{ "weight": 50, "bake_seconds": 120 }, { "weight": 100, "bake_seconds": 60 }]);
+    world.environment("prod", &first, impatient(&steps)).await;
+    let load = callers(&world, 30);
+    let command = ["observe", &world.application, "prod", "--json"];
+    let mut observing = world.sluice(&command).start();
+    observing.says("looking on").await;
+    let bad = world.build("1.1.0", &[("api", failing("1.1.0", 5))], json!({}));
+    let version = world.publish("prod", "api", &bad).await;
+    world.share_alias("prod", "api", &version, 0.5).await;
+
+    observing.says("  fail  ").await;
+    let alias = world.alias("prod", "api").await.expect("an alias");
+    assert_eq!(alias.weights.get(&version), Some(&0.5), "left as it is");
+    world.move_alias("prod", "api", "1").await;
+    let run = observing.ended().await;
+    load.stop().await;
+    let document = run.is(3).json();
+    assert_eq!(document["end"], "taken_back", "{document}");
+    assert_eq!(document["outcome"], "fail", "{document}");
+    assert!(
+        document["would_have_rolled_back_at"].is_string(),
+        "{document}"
+    );
 }
