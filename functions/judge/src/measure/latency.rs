@@ -127,9 +127,10 @@ impl Latency {
         answers: Answers<'_>,
         window: &Window,
     ) -> ShareSignal {
+        let warm = window.warm(calls.baseline.is_some());
         let slow = |calls: Option<&Series>, side: Option<Side>| {
             let ranks = answered(answers, side?.rank)?;
-            let known = calls?.iter().filter_map(|(period, total)| {
+            let known = calls?.range(warm..).filter_map(|(period, total)| {
                 let quick = ranks.get(period)?.clamp(0.0, 100.0) / 100.0;
                 let bad = (total * (1.0 - quick)).round();
                 Some((*period, Share { total: *total, bad }))
@@ -165,11 +166,12 @@ impl Latency {
         window: &Window,
     ) -> ValueSignal {
         let enough = enough(&self.limit);
+        let warm = window.warm(calls.baseline.is_some());
         let of = |calls: Option<&Series>, side: Option<Side>| -> Option<Series> {
             let percentiles = answered(answers, side?.percentile)?;
             let calls = calls?;
             let known = percentiles
-                .iter()
+                .range(warm..)
                 .filter(|(period, _)| calls.get(period).is_some_and(|total| *total >= enough));
             Some(known.map(|(period, value)| (*period, *value)).collect())
         };

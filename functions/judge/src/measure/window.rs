@@ -58,6 +58,20 @@ impl Window {
         }
     }
 
+    /// From when on how long calls take is read: from the first whole period after
+    /// the shift. In the one in which it fell, new execution environments meet
+    /// their first calls, which open connections and fill caches. (The time in
+    /// which an environment is initialised is not in Lambda's `Duration` at all.)
+    #[must_use]
+    pub fn warm(&self, is_beside: bool) -> Timestamp {
+        let period = i64::try_from(self.period_seconds).unwrap_or(i64::MAX);
+        if is_beside {
+            at_second(self.start.as_second().saturating_add(period))
+        } else {
+            self.start
+        }
+    }
+
     /// Whether it holds no period.
     #[must_use]
     pub fn is_empty(&self) -> bool {

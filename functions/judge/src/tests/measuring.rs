@@ -131,6 +131,27 @@ async fn a_version_that_is_twice_as_slow_as_before_is_rolled_back_by_counts() {
 }
 
 #[tokio::test]
+async fn the_first_calls_of_new_execution_environments_are_no_harm() {
+    let mut judge = slower();
+    let cold = ("shop-checkout 4 PR(:400.000)", 20.0);
+    judge.metrics.durations.extend([cold]);
+    judge.metrics.warm = [
+        ("shop-checkout 4 p95", 190.0),
+        ("shop-checkout 4 p99", 400.0),
+        ("shop-checkout 4 PR(:400.000)", 99.0),
+    ]
+    .into();
+    for (seconds, next) in [
+        (200, Follows::Bake),
+        (300, Follows::Bake),
+        (720, Follows::Advance),
+    ] {
+        let output = look(&judge, seconds).await;
+        assert_eq!(output.next, next, "{}", output.rule);
+    }
+}
+
+#[tokio::test]
 async fn where_calls_are_not_ranked_percentiles_decide_and_the_verdict_says_so() {
     let mut judge = slower();
     judge

@@ -45,6 +45,8 @@ struct Meter {
     late_errors: usize,
     /// Statistics of `Duration` in every period, by `function version statistic`.
     durations: BTreeMap<&'static str, f64>,
+    /// The same, in every period but the first of a window.
+    warm: BTreeMap<&'static str, f64>,
     alarms: BTreeMap<&'static str, AlarmState>,
     /// The failing share of all that is not named. Their calls take 99 ms.
     all: Option<f64>,
@@ -105,7 +107,11 @@ impl Meter {
             if value.is_some_and(|value| value.is_nan()) {
                 return None;
             }
-            return Some(value.map_or_else(Series::new, |value| every(window, 0, *value)));
+            let mut series = value.map_or_else(Series::new, |value| every(window, 0, *value));
+            if let Some(warm) = self.warm.get(format!("{name} {statistic}").as_str()) {
+                series.values_mut().skip(1).for_each(|value| *value = *warm);
+            }
+            return Some(series);
         }
         let Some(share) = self.failing.get(name.as_str()).or(self.all.as_ref()) else {
             return Some(Series::new());
