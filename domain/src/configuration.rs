@@ -21,6 +21,10 @@ pub struct FunctionConfiguration {
     pub timeout_seconds: Option<u32>,
     /// Layer version ARNs.
     pub layers: Vec<String>,
+    /// The execution role's ARN. No manifest names it.
+    pub role: Option<String>,
+    /// The ARN of the dead-letter queue or topic. No manifest names it.
+    pub dead_letters: Option<String>,
 }
 
 impl FunctionConfiguration {
@@ -35,7 +39,22 @@ impl FunctionConfiguration {
             memory_mb: over.memory_mb.or(self.memory_mb),
             timeout_seconds: over.timeout_seconds.or(self.timeout_seconds),
             layers: over.layers.clone().unwrap_or_else(|| self.layers.clone()),
+            role: self.role.clone(),
+            dead_letters: self.dead_letters.clone(),
         }
+    }
+
+    /// What keeps a version with this from sharing an alias with one that has
+    /// the `other`: Lambda wants both to have the same role and dead-letter queue.
+    #[must_use]
+    pub fn unshareable_with(&self, other: &Self) -> Vec<String> {
+        let role = change("execution role", other.role.as_ref(), self.role.as_ref());
+        let queue = change(
+            "dead-letter queue",
+            other.dead_letters.as_ref(),
+            self.dead_letters.as_ref(),
+        );
+        role.into_iter().chain(queue).collect()
     }
 
     /// Whether this has all that a manifest's configuration names.
@@ -89,6 +108,8 @@ impl FunctionConfiguration {
             "memory_mb": self.memory_mb,
             "timeout_seconds": self.timeout_seconds,
             "layers": self.layers,
+            "role": self.role,
+            "dead_letters": self.dead_letters,
         });
         Digest::of(all.to_string().as_bytes())
     }
@@ -99,19 +120,23 @@ impl FunctionConfiguration {
     pub fn changes_since(&self, before: &Self) -> Vec<String> {
         let memory = |memory: u32| format!("{memory} MB");
         let timeout = |seconds: u32| format!("{seconds} s");
-        let layers = |found: &Self| found.layers.join(", ");
-        let mut changes = Vec::new();
+        let layers = |found: &Self| Some(found.layers.join(", ")).filter(|all| !all.is_empty());
+        let mut changes = self.unshareable_with(before);
         changes.extend(change(
             "memory",
-            &before.memory_mb.map(memory).unwrap_or_default(),
-            &self.memory_mb.map(memory).unwrap_or_default(),
+            before.memory_mb.map(memory).as_ref(),
+            self.memory_mb.map(memory).as_ref(),
         ));
         changes.extend(change(
             "time-out",
-            &before.timeout_seconds.map(timeout).unwrap_or_default(),
-            &self.timeout_seconds.map(timeout).unwrap_or_default(),
+            before.timeout_seconds.map(timeout).as_ref(),
+            self.timeout_seconds.map(timeout).as_ref(),
         ));
-        changes.extend(change("layers", &layers(before), &layers(self)));
+        changes.extend(change(
+            "layers",
+            layers(before).as_ref(),
+            layers(self).as_ref(),
+        ));
         changes.extend(variables(
             before.environment.as_ref(),
             self.environment.as_ref(),
@@ -134,11 +159,8 @@ fn own_value<T: Clone + PartialEq>(
     }
 }
 
-fn change(what: &str, before: &str, after: &str) -> Option<String> {
-    let or_none = |text: &str| match text {
-        "" => "none".to_owned(),
-        text => text.to_owned(),
-    };
+fn change(what: &str, before: Option<&String>, after: Option<&String>) -> Option<String> {
+    let or_none = |text: Option<&String>| text.map_or("none", String::as_str).to_owned();
     (before != after).then(|| format!("{what}: {} -> {}", or_none(before), or_none(after)))
 }
 
@@ -177,7 +199,8 @@ mod tests {
             environment: environment(&[("TABLE", "orders"), ("REGION", "eu")]),
             memory_mb: Some(128),
             timeout_seconds: Some(3),
-            layers: Vec::new(),
+            role: Some("arn:role/own".to_owned()),
+            ..FunctionConfiguration::default()
         }
     }
 
@@ -240,6 +263,25 @@ mod tests {
         other.environment = environment(&[("TABLE", "orders"), ("REGION", "us")]);
         assert_ne!(own().digest(), other.digest());
         assert_eq!(own().digest(), own().digest());
+    }
+
+    #[test]
+    fn versions_share_an_alias_only_with_one_role_and_one_dead_letter_queue() {
+        assert_eq!(own().unshareable_with(&own()), [""; 0]);
+        let laid = own().with(Some(&named()));
+        assert_eq!(laid.unshareable_with(&own()), [""; 0]);
+        let other = FunctionConfiguration {
+            role: Some("arn:role/new".to_owned()),
+            dead_letters: Some("arn:queue".to_owned()),
+            ..own()
+        };
+        let told = [
+            "execution role: arn:role/own -> arn:role/new",
+            "dead-letter queue: none -> arn:queue",
+        ];
+        assert_eq!(other.unshareable_with(&own()), told);
+        assert_eq!(other.changes_since(&own()), told);
+        assert_ne!(other.digest(), own().digest());
     }
 
     #[test]

@@ -109,6 +109,22 @@ pub enum NoPlan {
         /// The name in the manifest.
         function: String,
     },
+    /// Lambda lets no alias be shared by the new version and the one that serves.
+    #[error(
+        "alias {alias} of {name} can't be shared by the version that serves and the new one, since Lambda wants \
+         the role and the dead-letter queue of both to be the same: {}. Give the function back what it had, \
+         or take this change in one step of 100 %, which shares nothing: \
+         `\"steps\": [{{\"weight\": 100, \"bake_seconds\": 1800}}]` in the settings",
+        .differs.join("; ")
+    )]
+    CannotShareAlias {
+        /// The Lambda function's name or ARN, from the settings.
+        name: String,
+        /// Its alias.
+        alias: String,
+        /// What differs, with what serves and what would.
+        differs: Vec<String>,
+    },
     /// The environment's function was not looked at.
     #[error("nothing was observed of function `{function}`")]
     NotObserved {
@@ -122,7 +138,7 @@ impl Plan {
     ///
     /// # Errors
     /// When the manifest names a function that the settings or the
-    /// observation lack.
+    /// observation lack, or a step would share an alias that can't be shared.
     pub fn make(
         bundle: Digest,
         manifest: &Manifest,
@@ -152,6 +168,7 @@ impl Plan {
             };
             let function = function(target, built, code, found);
             if function.change != Change::Unchanged {
+                refuse_if_unshareable(settings, target, found)?;
                 longest_call = longest_call.max(found.longest_call(built));
             }
             functions.insert(name.clone(), function);
@@ -178,6 +195,26 @@ impl Plan {
         self.functions
             .iter()
             .filter(|(_, function)| function.change != Change::Unchanged)
+    }
+}
+
+/// A step below 100 % has two versions behind one alias. A first version has none
+/// beside it.
+fn refuse_if_unshareable(
+    settings: &Settings,
+    target: &Target,
+    found: &Observed,
+) -> Result<(), NoPlan> {
+    let shares = settings.steps.iter().any(|step| step.weight < 100.0);
+    let serves = found.live.as_ref().filter(|_| shares);
+    let differs = serves.map(|(_, serves)| found.own.unshareable_with(serves));
+    match differs.unwrap_or_default() {
+        differs if differs.is_empty() => Ok(()),
+        differs => Err(NoPlan::CannotShareAlias {
+            name: target.name.clone(),
+            alias: target.alias.clone(),
+            differs,
+        }),
     }
 }
 

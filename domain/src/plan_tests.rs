@@ -41,14 +41,17 @@ fn live(code: &[u8], memory: u32) -> BTreeMap<String, Observed> {
     )])
 }
 
+fn make(
+    code: &[u8],
+    settings: &Settings,
+    observed: &BTreeMap<String, Observed>,
+) -> Result<Plan, NoPlan> {
+    let bundle = Digest::of(b"bundle");
+    Plan::make(bundle, &manifest(code), settings, observed)
+}
+
 fn plan(code: &[u8], observed: &BTreeMap<String, Observed>) -> Plan {
-    Plan::make(
-        Digest::of(b"bundle"),
-        &manifest(code),
-        &settings(),
-        observed,
-    )
-    .expect("plan")
+    make(code, &settings(), observed).expect("plan")
 }
 
 #[test]
@@ -128,6 +131,46 @@ fn a_function_that_the_settings_lack_is_refused_with_what_to_do() {
     let error = Plan::make(Digest::of(b""), &manifest(b"x"), &settings, &live(b"x", 1))
         .expect_err("refused");
     assert!(error.to_string().contains("sluice env put"), "{error}");
+}
+
+/// A function whose stack gave it another role than the version that serves has.
+fn with_another_role(code: &[u8]) -> BTreeMap<String, Observed> {
+    let mut observed = live(code, 256);
+    observed.get_mut("api").expect("api").own.role = Some("arn:role/new".to_owned());
+    observed
+}
+
+#[test]
+fn a_new_role_is_refused_where_steps_share_the_alias_and_ships_where_none_does() {
+    let mut settings = settings();
+    let observed = with_another_role(b"old");
+    let error = make(b"new", &settings, &observed).expect_err("it can't be shared");
+    let text = error.to_string();
+    for told in [
+        "live of shop-api",
+        "none -> arn:role/new",
+        "\"weight\": 100",
+    ] {
+        assert!(text.contains(told), "{text}");
+    }
+
+    settings.steps.retain(|step| step.weight >= 100.0);
+    let plan = make(b"new", &settings, &observed).expect("nothing is shared");
+    let told = &plan.functions["api"].configuration_changes;
+    assert_eq!(told[0], "execution role: none -> arn:role/new");
+}
+
+#[test]
+fn a_new_role_alone_is_an_update_and_of_a_first_version_it_shares_with_nobody() {
+    let mut settings = settings();
+    settings.steps.retain(|step| step.weight >= 100.0);
+    let mut observed = with_another_role(b"same");
+    let made = make(b"same", &settings, &observed).expect("a plan");
+    assert_eq!(made.functions["api"].change, Change::Update);
+
+    observed.get_mut("api").expect("api").live = None;
+    let plan = plan(b"same", &observed);
+    assert_eq!(plan.functions["api"].change, Change::First);
 }
 
 /// What is there of a function whose versions, the one that serves and the

@@ -76,6 +76,12 @@ pub fn configuration(found: &GetFunctionConfigurationOutput) -> FunctionConfigur
         memory_mb: number(found.memory_size()),
         timeout_seconds: number(found.timeout()),
         layers: layers.map(str::to_owned).collect(),
+        role: found.role().map(str::to_owned),
+        dead_letters: found
+            .dead_letter_config()
+            .and_then(|letters| letters.target_arn())
+            .filter(|arn| !arn.is_empty())
+            .map(str::to_owned),
     }
 }
 
@@ -112,7 +118,9 @@ fn unqualified(arn: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_lambda::types::{EnvironmentError, EnvironmentResponse, Layer};
+    use aws_sdk_lambda::types::{
+        DeadLetterConfig, EnvironmentError, EnvironmentResponse, Layer,
+    };
 
     use super::*;
 
@@ -154,6 +162,8 @@ mod tests {
         let whole = GetFunctionConfigurationOutput::builder()
             .memory_size(256)
             .timeout(30)
+            .role("arn:role")
+            .dead_letter_config(DeadLetterConfig::builder().target_arn("arn:queue").build())
             .layers(Layer::builder().arn("arn:layer:1").build())
             .environment(
                 EnvironmentResponse::builder()
@@ -165,6 +175,8 @@ mod tests {
             memory_mb: Some(256),
             timeout_seconds: Some(30),
             layers: vec!["arn:layer:1".to_owned()],
+            role: Some("arn:role".to_owned()),
+            dead_letters: Some("arn:queue".to_owned()),
         };
         assert_eq!(configuration(&whole.clone().build()), expected);
         let denied = EnvironmentError::builder().error_code("AccessDenied");

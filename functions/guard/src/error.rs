@@ -11,7 +11,7 @@ use sluice_platform::store::StoreError;
 /// What says no.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The settings lack a function of the bundle.
+    /// No plan can be made.
     #[error(transparent)]
     NoPlan(#[from] NoPlan),
     /// A Lambda function of the settings does not exist.
@@ -121,7 +121,12 @@ impl From<SettingsError> for Error {
 impl Named for Error {
     fn name(&self) -> &'static str {
         match self {
-            Self::NoPlan(_) => "UnknownFunction",
+            Self::NoPlan(NoPlan::CannotShareAlias { .. }) => "CannotShareAlias",
+            Self::NoPlan(NoPlan::UnknownFunction { .. } | NoPlan::NotObserved { .. }) => {
+                "UnknownFunction"
+            }
+            Self::NotOurs(NotOurs::OwnedElsewhere { .. }) => "AliasOwnedElsewhere",
+            Self::NotOurs(NotOurs::Drifted { .. }) => "AliasDrifted",
             Self::FunctionMissing { .. } => "FunctionMissing",
             Self::PlanChanged { .. } => "PlanChanged",
             Self::NotApproved(_) => "NotApproved",

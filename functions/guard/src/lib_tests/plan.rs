@@ -64,6 +64,19 @@ fn a_lambda_function_that_does_not_exist_is_refused_with_its_name() {
 }
 
 #[test]
+fn a_function_with_a_new_role_is_refused_before_anything_moves() {
+    let guard = guard();
+    let name = "storefront-checkout-prod";
+    {
+        let mut state = guard.ports.0.borrow_mut();
+        let function = state.functions.get_mut(name).unwrap();
+        function.own.role = Some("arn:aws:iam::123456789012:role/new".to_owned());
+    }
+    assert_eq!(send(&guard, PLAN), Err("CannotShareAlias"));
+    assert!(guard.ports.0.borrow().plans.is_empty());
+}
+
+#[test]
 fn settings_that_nobody_wrote_are_refused() {
     let guard = guard();
     guard.ports.0.borrow_mut().settings = Value::Null;
