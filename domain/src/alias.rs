@@ -57,6 +57,8 @@ pub struct Alias {
     pub routing: Routing,
     /// Its RevisionId at that moment.
     pub revision: String,
+    /// Its description: Sluice signs what it moves there.
+    pub description: Option<String>,
 }
 
 /// Where the alias of this entry should point with this much weight (percent)

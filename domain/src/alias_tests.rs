@@ -23,6 +23,7 @@ fn alias(version: &str, weights: &[(&str, f64)], revision: &str) -> Alias {
             weights,
         },
         revision: revision.into(),
+        description: None,
     }
 }
 

@@ -3,7 +3,7 @@
 //! What lives here: the documents people write ([`manifest`], [`settings`]),
 //! the records Sluice keeps ([`promotion`], [`plan`], [`journal`],
 //! [`approval`], [`ledger`]) and every decision that can be made from data
-//! alone ([`judge`], [`alias`], [`configuration`], [`naming`]), with the statistics under them
+//! alone ([`judge`], [`alias`], [`owner`], [`configuration`], [`naming`]), with the statistics under them
 //! ([`stats`], [`sequential`]).
 //!
 //! What never does: I/O, async, clocks, environment variables, AWS types.
@@ -20,6 +20,7 @@ pub mod judge;
 pub mod ledger;
 pub mod manifest;
 pub mod naming;
+pub mod owner;
 pub mod plan;
 pub mod promotion;
 pub mod sequential;

@@ -4,13 +4,19 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use sluice_domain::alias::{Alias, Routing};
 use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::digest::Digest;
 use sluice_domain::plan::{CurrentVersion, Observed};
 use sluice_domain::settings::Target;
 
 use crate::fault::Fault;
+
+/// How a person finds out who moved an alias. The name of the event is CloudTrail's.
+pub const WHO_MOVED_IT: &str = "CloudTrail names the caller some minutes later: `aws cloudtrail lookup-events \
+    --lookup-attributes AttributeKey=EventName,AttributeValue=UpdateAlias20150331` in the functions' account";
 
 /// A function and what its alias serves. None: there is no such function.
 ///
@@ -55,6 +61,39 @@ pub async fn find(
                 Err(fault)
             }
         }
+    }
+}
+
+/// An alias as it stands. None: there is none.
+///
+/// # Errors
+/// When Lambda fails.
+pub async fn alias(lambda: &Client, function: &str, alias: &str) -> Result<Option<Alias>, Fault> {
+    let request = lambda.get_alias().function_name(function).name(alias);
+    match request.send().await {
+        Ok(found) => Ok(Some(read(found))),
+        Err(error) => {
+            let fault = Fault::new(format!("lambda:GetAlias of {function}:{alias}"), error);
+            if fault.is("ResourceNotFoundException") {
+                Ok(None)
+            } else {
+                Err(fault)
+            }
+        }
+    }
+}
+
+fn read(found: GetAliasOutput) -> Alias {
+    let weights = found
+        .routing_config
+        .and_then(|routing| routing.additional_version_weights);
+    Alias {
+        routing: Routing {
+            version: found.function_version.unwrap_or_default(),
+            weights: weights.into_iter().flatten().collect(),
+        },
+        revision: found.revision_id.unwrap_or_default(),
+        description: found.description,
     }
 }
 
@@ -119,7 +158,7 @@ fn unqualified(arn: &str) -> String {
 #[cfg(test)]
 mod tests {
     use aws_sdk_lambda::types::{
-        DeadLetterConfig, EnvironmentError, EnvironmentResponse, Layer,
+        AliasRoutingConfiguration, DeadLetterConfig, EnvironmentError, EnvironmentResponse, Layer,
     };
 
     use super::*;
@@ -135,6 +174,26 @@ mod tests {
         let nothing = code_digest("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
         assert_eq!(nothing, Some(Digest::of(b"")));
         assert_eq!(code_digest(""), None);
+    }
+
+    #[test]
+    fn an_alias_is_read_with_its_weights_and_description() {
+        let weights = AliasRoutingConfiguration::builder().additional_version_weights("4", 0.1);
+        let found = GetAliasOutput::builder()
+            .function_version("3")
+            .routing_config(weights.build())
+            .revision_id("r1")
+            .description("hot fix")
+            .build();
+        let expected = Alias {
+            routing: Routing {
+                version: "3".to_owned(),
+                weights: BTreeMap::from([("4".to_owned(), 0.1)]),
+            },
+            revision: "r1".to_owned(),
+            description: Some("hot fix".to_owned()),
+        };
+        assert_eq!(read(found), expected);
     }
 
     #[test]

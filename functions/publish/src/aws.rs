@@ -6,7 +6,7 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use aws_sdk_lambda::types::{Environment, LastUpdateStatus, PackageType, State};
 use aws_sdk_secretsmanager as secretsmanager;
 use serde_json::json;
-use sluice_domain::alias::{Alias, Routing};
+use sluice_domain::alias::Alias;
 use sluice_domain::digest::Digest;
 use sluice_domain::journal::Versions;
 use sluice_domain::ledger::Kind;
@@ -114,39 +114,7 @@ impl Inspect for Account {
     }
 
     async fn alias(&self, function: &str, alias: &str) -> Result<Option<Alias>, Fault> {
-        match self
-            .lambda
-            .get_alias()
-            .function_name(function)
-            .name(alias)
-            .send()
-            .await
-        {
-            Ok(found) => {
-                let weights = found
-                    .routing_config()
-                    .and_then(|routing| routing.additional_version_weights());
-                Ok(Some(Alias {
-                    routing: Routing {
-                        version: found.function_version().unwrap_or_default().to_owned(),
-                        weights: weights
-                            .into_iter()
-                            .flatten()
-                            .map(|(v, w)| (v.clone(), *w))
-                            .collect(),
-                    },
-                    revision: found.revision_id().unwrap_or_default().to_owned(),
-                }))
-            }
-            Err(error) => {
-                let fault = Fault::new(format!("lambda:GetAlias of {function}:{alias}"), error);
-                if fault.is("ResourceNotFoundException") {
-                    Ok(None)
-                } else {
-                    Err(fault)
-                }
-            }
-        }
+        function::alias(&self.lambda, function, alias).await
     }
 
     async fn missing(&self, requires: &Requires) -> Result<Vec<String>, Fault> {

@@ -4,6 +4,7 @@
 use sluice_domain::alias::Alias;
 use sluice_domain::journal::Published;
 use sluice_domain::manifest::Configuration;
+use sluice_domain::owner::mover;
 use sluice_domain::plan::FunctionPlan;
 use sluice_domain::promotion::{Generation, PromotionId};
 
@@ -56,7 +57,7 @@ impl<A: Inspect + Change, R: Records> Publisher<'_, A, R> {
             description,
         } = job;
         let alias = self.account.alias(&plan.arn, &plan.alias).await?;
-        check_alias(&plan, alias.as_ref())?;
+        check_alias(self.promotion, &plan, alias.as_ref())?;
         let stable = alias.as_ref().map(|alias| alias.routing.version.clone());
         let version = match (code, &plan.current) {
             (None, Some(current)) => current.version.clone(),
@@ -283,7 +284,11 @@ impl<A: Inspect + Change, R: Records> Publisher<'_, A, R> {
 
 /// The journal will say where the alias stood: that must be what was approved,
 /// and one version alone.
-fn check_alias(plan: &FunctionPlan, alias: Option<&Alias>) -> Result<(), Error> {
+fn check_alias(
+    promotion: &PromotionId,
+    plan: &FunctionPlan,
+    alias: Option<&Alias>,
+) -> Result<(), Error> {
     let expected = plan.current.as_ref().map(|current| &current.version);
     let is_settled = alias.is_none_or(|alias| alias.routing.is_settled());
     if is_settled && alias.map(|alias| &alias.routing.version) == expected {
@@ -307,6 +312,10 @@ fn check_alias(plan: &FunctionPlan, alias: Option<&Alias>) -> Result<(), Error> 
         found,
         expected: expected.map_or("no alias".to_owned(), |version| {
             format!("version {version} alone")
+        }),
+        mover: alias.map_or("Somebody else deleted it".to_owned(), |alias| {
+            let mover = mover(alias.description.as_deref(), promotion);
+            format!("It was moved by {mover}")
         }),
     })
 }

@@ -18,7 +18,8 @@ pub enum Error {
     /// An alias isn't where the plan found it.
     #[error(
         "alias {alias} of {function} has moved since the plan was made: found {found}, expected \
-         {expected}. Nothing was changed in its function; release again"
+         {expected}. {mover}. Nothing was changed in its function. {}; settle with them, then release again",
+        sluice_platform::function::WHO_MOVED_IT
     )]
     AliasChanged {
         /// The Lambda function.
@@ -29,6 +30,8 @@ pub enum Error {
         found: String,
         /// What the plan says.
         expected: String,
+        /// Who moved it, as far as that is known.
+        mover: String,
     },
     /// A function's own configuration isn't what the plan was made from.
     #[error(

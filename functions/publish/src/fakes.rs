@@ -264,6 +264,7 @@ pub(crate) fn on_version_one() -> Alias {
     Alias {
         routing: Routing::only("1"),
         revision: "a1".into(),
+        description: None,
     }
 }
 

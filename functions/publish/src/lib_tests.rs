@@ -181,6 +181,7 @@ async fn an_alias_that_moved_since_the_plan_stops_publishing() {
     let moved = Alias {
         routing: Routing::only("7"),
         revision: "a2".into(),
+        description: Some("hot fix".into()),
     };
     lambda
         .functions
@@ -194,7 +195,7 @@ async fn an_alias_that_moved_since_the_plan_stops_publishing() {
     assert!(
         error
             .to_string()
-            .contains("found version 7, expected version 1 alone"),
+            .contains("found version 7, expected version 1 alone. It was moved by somebody else: its description is `hot fix`"),
         "{error}"
     );
     assert!(fixture.accounts.0.changes().is_empty());

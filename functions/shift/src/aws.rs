@@ -10,6 +10,7 @@ use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
 use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
+use sluice_platform::function;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Store, StoreError};
 
@@ -52,37 +53,7 @@ fn operation(action: &str, entry: &Entry) -> String {
 
 impl Aliases for LambdaAliases {
     async fn read(&self, entry: &Entry) -> Result<Option<Alias>, Fault> {
-        let request = self
-            .0
-            .get_alias()
-            .function_name(&entry.name)
-            .name(&entry.alias);
-        match request.send().await {
-            Ok(alias) => {
-                let weights = alias
-                    .routing_config()
-                    .and_then(|routing| routing.additional_version_weights());
-                Ok(Some(Alias {
-                    routing: Routing {
-                        version: alias.function_version().unwrap_or_default().to_owned(),
-                        weights: weights
-                            .into_iter()
-                            .flatten()
-                            .map(|(v, w)| (v.clone(), *w))
-                            .collect(),
-                    },
-                    revision: alias.revision_id().unwrap_or_default().to_owned(),
-                }))
-            }
-            Err(error) => {
-                let fault = Fault::new(operation("GetAlias", entry), error);
-                if fault.is("ResourceNotFoundException") {
-                    Ok(None)
-                } else {
-                    Err(fault)
-                }
-            }
-        }
+        function::alias(&self.0, &entry.name, &entry.alias).await
     }
 
     async fn write(

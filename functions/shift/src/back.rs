@@ -4,6 +4,7 @@ use serde_json::json;
 use sluice_domain::alias::{Settle, serves_canary, settle};
 use sluice_domain::journal::Entry;
 use sluice_domain::ledger::Kind;
+use sluice_domain::owner::{Deed, sign};
 use sluice_domain::promotion::Outcome;
 
 use crate::error::describe;
@@ -30,7 +31,7 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
         // The fence: whoever took over since then has saved under a newer generation.
         self.records.save(id, input.generation, &journal).await?;
         let aliases = self.account.open(journal.role.as_ref(), id).await;
-        let why = format!("sluice {id} rolled back generation {}", input.generation);
+        let why = sign(id, Deed::RolledBack(input.generation));
         let (mut problems, mut notes) = (Vec::new(), Vec::new());
         let mut pace = Pace::new();
         for entry in journal.functions.values().rev() {

@@ -11,8 +11,9 @@ pub enum Error {
     /// Somebody else moved an alias. A forward step stops; nothing is overwritten.
     #[error(
         "alias {alias} of {function} is not as Sluice left it: found {}, expected RevisionId {expected}. \
-         Somebody else moved it; settle with them, then release again",
-        found.as_ref().map_or("no alias".to_owned(), describe)
+         {mover}. Nothing of it was overwritten. {}; settle with them, then release again",
+        found.as_ref().map_or("no alias".to_owned(), describe),
+        sluice_platform::function::WHO_MOVED_IT
     )]
     AliasChanged {
         /// The Lambda function.
@@ -23,6 +24,8 @@ pub enum Error {
         found: Option<Routing>,
         /// The RevisionId that Sluice left.
         expected: String,
+        /// Who moved it, as far as that is known.
+        mover: String,
     },
     /// The request names a step that isn't the one to take.
     #[error("step {asked} was asked for; the journal's next step is {next}")]

@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use sluice_domain::alias::{Forward, Routing, forward, intent};
+use sluice_domain::alias::{Alias, Forward, Routing, forward, intent};
 use sluice_domain::journal::{Entry, Journal};
 use sluice_domain::ledger::Kind;
+use sluice_domain::owner::{Deed, mover, sign};
 use sluice_domain::plan::Plan;
+use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Step;
 
 use crate::pace::Pace;
@@ -128,10 +130,8 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
             .account
             .open(journal.role.as_ref(), &input.promotion)
             .await;
-        let why = format!(
-            "sluice {} step {} generation {}",
-            input.promotion, step.weight, input.generation
-        );
+        let id = &input.promotion;
+        let why = sign(id, Deed::Step(step.weight, input.generation));
         let mut pace = Pace::new();
         let begun = journal.clone();
         for entry in journal.functions.values_mut() {
@@ -145,7 +145,7 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
                     .save(&input.promotion, input.generation, &begun)
                     .await?;
             }
-            entry.revision = Some(move_alias(&aliases, entry, &intent, &why).await?);
+            entry.revision = Some(move_alias(&aliases, entry, &intent, (id, &why)).await?);
         }
         Ok(())
     }
@@ -183,7 +183,7 @@ async fn move_alias<A: Aliases>(
     aliases: &A,
     entry: &Entry,
     intent: &Routing,
-    why: &str,
+    (id, why): (&PromotionId, &str),
 ) -> Result<String, Error> {
     match aliases
         .write(entry, intent, entry.revision.as_deref(), why)
@@ -195,17 +195,26 @@ async fn move_alias<A: Aliases>(
             let found = aliases.read(entry).await?;
             match (forward(entry, intent, found.as_ref()), found) {
                 (Forward::Done, Some(alias)) => Ok(alias.revision),
-                (_, found) => Err(Error::AliasChanged {
-                    function: entry.name.clone(),
-                    alias: entry.alias.clone(),
-                    found: found.map(|alias| alias.routing),
-                    expected: entry
-                        .revision
-                        .clone()
-                        .unwrap_or_else(|| "of no alias".to_owned()),
-                }),
+                (_, found) => Err(changed(entry, id, found)),
             }
         }
+    }
+}
+
+fn changed(entry: &Entry, id: &PromotionId, found: Option<Alias>) -> Error {
+    let moved = |alias: &Alias| {
+        let mover = mover(alias.description.as_deref(), id);
+        format!("It was moved by {mover}")
+    };
+    let expected = entry.revision.clone();
+    Error::AliasChanged {
+        function: entry.name.clone(),
+        alias: entry.alias.clone(),
+        mover: found
+            .as_ref()
+            .map_or("Somebody else deleted it".to_owned(), moved),
+        found: found.map(|alias| alias.routing),
+        expected: expected.unwrap_or_else(|| "of no alias".to_owned()),
     }
 }
 

@@ -137,6 +137,10 @@ async fn a_foreign_change_stops_a_step_and_is_not_overwritten() {
         text.contains("live of jobs") && text.contains("found version 7"),
         "{text}"
     );
+    assert!(
+        text.contains("left no description") && text.contains("lookup-events"),
+        "{text}"
+    );
     assert_eq!(world.routing("jobs"), Some(Routing::only("7")));
     assert_eq!(world.routing("web"), Some(Routing::only("1")));
     assert_eq!(

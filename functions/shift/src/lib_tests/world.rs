@@ -147,6 +147,7 @@ impl World {
         let alias = Alias {
             routing,
             revision: revision.clone(),
+            description: None,
         };
         self.aliases.borrow_mut().insert(name.to_owned(), alias);
         revision
