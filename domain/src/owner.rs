@@ -1,8 +1,12 @@
-//! Whose an alias is: how Sluice signs what it moves, and who else moved it.
+//! Whose an alias is: how Sluice signs what it moves, where it left an alias,
+//! and who else moved it or will.
 
 use std::fmt;
 
-use crate::promotion::{Generation, PromotionId};
+use crate::alias::{Alias, Routing};
+use crate::journal::Versions;
+use crate::promotion::{Generation, Outcome, Promotion, PromotionId};
+use crate::settings::Target;
 
 /// How the description of an alias begins that Sluice moved.
 const MARK: &str = "sluice ";
@@ -71,6 +75,125 @@ pub fn mover(description: Option<&str>, own: &PromotionId) -> String {
         }
         (Some(text), None) => format!("somebody else: its description is `{text}`"),
         (None, _) => "somebody else, who left no description".to_owned(),
+    }
+}
+
+/// Where an ended promotion left an alias.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// The promotion.
+    pub by: PromotionId,
+    /// The version.
+    pub on: String,
+}
+
+/// Where a promotion left the alias of a function, if its last write took it back
+/// or not. None: it has not ended, or never had that alias.
+#[must_use]
+pub fn left(
+    promotion: &Promotion,
+    is_back: bool,
+    versions: &Versions,
+    (arn, alias): (&str, &str),
+) -> Option<Left> {
+    let published = versions
+        .values()
+        .find(|published| published.arn == arn && published.alias == alias)?;
+    let on = match promotion.outcome? {
+        Outcome::Promoted if !is_back => Some(&published.version),
+        Outcome::Promoted | Outcome::RolledBack => published.stable.as_ref(),
+        _ => None,
+    };
+    Some(Left {
+        by: promotion.id.clone(),
+        on: on?.clone(),
+    })
+}
+
+/// What was found of an alias that a promotion is about to move.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Standing {
+    /// The alias. None: there is none.
+    pub alias: Option<Alias>,
+    /// The CloudFormation stack that it is a resource of.
+    pub stack: Option<String>,
+    /// Where Sluice left it last.
+    pub left: Option<Left>,
+}
+
+/// Why an alias is not Sluice's to move.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotOurs {
+    /// A stack would put it back.
+    #[error(
+        "alias {alias} of {function} belongs to the CloudFormation stack {stack}, which may move it at its next \
+         deployment. Hand it over as docs/handover.md says; if the stack's template never moves it, \
+         say so with `\"stack\": \"{stack}\"` beside its `alias` in the settings"
+    )]
+    OwnedElsewhere {
+        /// The Lambda function, from the settings.
+        function: String,
+        /// Its alias.
+        alias: String,
+        /// The stack.
+        stack: String,
+    },
+    /// Somebody moved it since.
+    #[error(transparent)]
+    Drifted(Box<Drift>),
+}
+
+/// An alias that is not where Sluice left it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "alias {alias} of {function} is on version {found}, and {} left it on version {}: it was moved by {mover}. \
+     If version {found} is meant to serve, say so with `\"adopt\": \"{found}\"` beside its `alias` in the settings; \
+     else put the alias back to version {}. docs/handover.md says how to keep others from moving it",
+    left.by, left.on, left.on
+)]
+pub struct Drift {
+    /// The Lambda function, from the settings.
+    pub function: String,
+    /// Its alias.
+    pub alias: String,
+    /// The version that it is on.
+    pub found: String,
+    /// Where it was left.
+    pub left: Left,
+    /// Who moved it, as far as that is known.
+    pub mover: String,
+}
+
+/// Whether Sluice may move an alias. One that Sluice never had is adopted as it
+/// stands.
+///
+/// # Errors
+/// When a stack owns it that the settings don't name, or when it is not where
+/// Sluice left it, and not where the settings adopt it.
+pub fn check(target: &Target, standing: &Standing) -> Result<(), NotOurs> {
+    let Some(alias) = &standing.alias else {
+        return Ok(());
+    };
+    let is_foreign = |stack: &&String| target.stack.as_ref() != Some(*stack);
+    if let Some(stack) = standing.stack.as_ref().filter(is_foreign) {
+        return Err(NotOurs::OwnedElsewhere {
+            function: target.name.clone(),
+            alias: target.alias.clone(),
+            stack: stack.clone(),
+        });
+    }
+    let Routing { version: found, .. } = &alias.routing;
+    match &standing.left {
+        Some(left) if left.on != *found && target.adopt.as_ref() != Some(found) => {
+            Err(NotOurs::Drifted(Box::new(Drift {
+                function: target.name.clone(),
+                alias: target.alias.clone(),
+                found: found.clone(),
+                left: left.clone(),
+                mover: mover(alias.description.as_deref(), &left.by),
+            })))
+        }
+        _ => Ok(()),
     }
 }
 

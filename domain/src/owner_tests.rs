@@ -1,14 +1,83 @@
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
 use super::*;
+use crate::digest::Digest;
+use crate::journal::Published;
+use crate::promotion::BundleRef;
+
+const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:shop-api";
 
 fn id(version: &str) -> PromotionId {
     format!("shop/prod/{version}/1").parse().expect("an id")
 }
 
+fn ended(outcome: Option<Outcome>) -> Promotion {
+    Promotion {
+        id: id("1.1.0"),
+        bundle: BundleRef {
+            bucket: "artifacts".into(),
+            key: "shop/1.1.0/release.json".into(),
+            version_id: "v".into(),
+            digest: Digest::of(b""),
+        },
+        execution_arn: "arn:execution".into(),
+        opened_at: Timestamp::UNIX_EPOCH,
+        outcome,
+        reason: None,
+        closed_at: None,
+    }
+}
+
+/// It was on version 1 and gets 2.
+fn versions() -> Versions {
+    let published = Published {
+        name: "shop-api".into(),
+        arn: ARN.into(),
+        alias: "live".into(),
+        version: "2".into(),
+        stable: Some("1".into()),
+        revision: None,
+        changed: true,
+    };
+    BTreeMap::from([("api".to_owned(), published)])
+}
+
+fn target(more: &str) -> Target {
+    let json = format!(r#"{{"name": "shop-api"{more}}}"#);
+    serde_json::from_str(&json).expect("a target")
+}
+
+fn standing(version: &str, stack: Option<&str>, left: Option<&str>) -> Standing {
+    let left = left.map(|on| Left {
+        by: id("1.1.0"),
+        on: on.to_owned(),
+    });
+    Standing {
+        alias: Some(Alias {
+            routing: Routing::only(version),
+            revision: "r".into(),
+            description: Some(sign(&id("1.1.0"), Deed::Step(100.0, Generation(0)))),
+        }),
+        stack: stack.map(str::to_owned),
+        left,
+    }
+}
+
 #[test]
 fn a_signature_names_its_promotion_and_other_descriptions_name_none() {
     let cases = [
-        (Deed::Step(12.5, Generation(3)), "step 12.5 generation 3", false),
-        (Deed::RolledBack(Generation(4)), "rolled back generation 4", true),
+        (
+            Deed::Step(12.5, Generation(3)),
+            "step 12.5 generation 3",
+            false,
+        ),
+        (
+            Deed::RolledBack(Generation(4)),
+            "rolled back generation 4",
+            true,
+        ),
         (Deed::TakenBack, "taken back directly", true),
     ];
     for (deed, text, is_back) in cases {
@@ -43,4 +112,82 @@ fn who_moved_an_alias_is_told_as_far_as_its_description_tells() {
     for nothing in [None, Some("")] {
         assert!(mover(nothing, &own).contains("no description"));
     }
+}
+
+#[test]
+fn a_promotion_leaves_an_alias_on_its_version_or_where_it_was_rolled_back_to() {
+    let on = |outcome, is_back| {
+        let left = left(&ended(outcome), is_back, &versions(), (ARN, "live"));
+        left.map(|left| left.on)
+    };
+    assert_eq!(on(Some(Outcome::Promoted), false).as_deref(), Some("2"));
+    let taken_back = on(Some(Outcome::Promoted), true);
+    assert_eq!(
+        taken_back.as_deref(),
+        Some("1"),
+        "directly, after it committed"
+    );
+    assert_eq!(on(Some(Outcome::RolledBack), true).as_deref(), Some("1"));
+    for neither in [None, Some(Outcome::Stranded), Some(Outcome::Refused)] {
+        assert_eq!(on(neither, false), None, "{neither:?}");
+    }
+    let promoted = ended(Some(Outcome::Promoted));
+    for other in [(ARN, "blue"), ("arn:other", "live")] {
+        assert_eq!(left(&promoted, false, &versions(), other), None);
+    }
+}
+
+#[test]
+fn an_alias_that_sluice_never_had_is_adopted_as_it_stands() {
+    assert_eq!(check(&target(""), &standing("7", None, None)), Ok(()));
+    assert_eq!(check(&target(""), &Standing::default()), Ok(()));
+}
+
+#[test]
+fn an_alias_is_sluices_where_sluice_left_it() {
+    assert_eq!(check(&target(""), &standing("2", None, Some("2"))), Ok(()));
+}
+
+#[test]
+fn an_alias_that_was_moved_since_is_refused_with_both_versions_and_how_to_go_on() {
+    let moved = standing("5", None, Some("2"));
+    let error = check(&target(""), &moved)
+        .expect_err("it drifted")
+        .to_string();
+    for told in [
+        "live of shop-api is on version 5",
+        "shop/prod/1.1.0/1 left it on version 2",
+        "not Sluice",
+        "`\"adopt\": \"5\"`",
+        "docs/handover.md",
+    ] {
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[test]
+fn a_version_is_adopted_by_its_number_alone() {
+    let moved = standing("5", None, Some("2"));
+    assert_eq!(check(&target(r#", "adopt": "5""#), &moved), Ok(()));
+    assert!(check(&target(r#", "adopt": "4""#), &moved).is_err());
+}
+
+#[test]
+fn an_alias_of_a_stack_is_refused_unless_the_settings_name_that_stack() {
+    let owned = standing("2", Some("shop"), Some("2"));
+    let error = check(&target(""), &owned).expect_err("a stack owns it");
+    assert!(error.to_string().contains("stack shop"), "{error}");
+    assert!(
+        error.to_string().contains("`\"stack\": \"shop\"`"),
+        "{error}"
+    );
+    assert!(check(&target(r#", "stack": "other""#), &owned).is_err());
+    assert_eq!(check(&target(r#", "stack": "shop""#), &owned), Ok(()));
+}
+
+#[test]
+fn a_stack_that_may_own_an_alias_may_still_not_move_it() {
+    let moved = standing("5", Some("shop"), Some("2"));
+    let refused = check(&target(r#", "stack": "shop""#), &moved);
+    assert!(matches!(refused, Err(NotOurs::Drifted(_))), "{refused:?}");
 }

@@ -53,6 +53,14 @@ pub struct Target {
     /// The alias that its callers use.
     #[serde(default = "default_alias")]
     pub alias: String,
+    /// A version that the alias may be on though Sluice did not put it there: what
+    /// somebody moved it to, and is meant to serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<String>,
+    /// The CloudFormation stack that the alias may belong to, because its template
+    /// never moves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<String>,
 }
 
 /// A role in another account, and the external id that it asks for.
@@ -307,6 +315,14 @@ impl Target {
                     "found `{}`; expected an alias, neither a version nor $LATEST",
                     self.alias
                 ),
+            ));
+        }
+        let is_version =
+            |text: &String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if let Some(adopt) = self.adopt.as_ref().filter(|adopt| !is_version(adopt)) {
+            problems.push(Problem::new(
+                format!("{path}.adopt"),
+                format!("found `{adopt}`; expected the number of a published version"),
             ));
         }
     }

@@ -1,7 +1,7 @@
 //! What every Sluice function shares: AWS clients, the Lambda loop with its
 //! log format and error names, tasks that wait for a token, and typed access to
-//! the state table, the ledger, settings, bundles, what Lambda says of functions and
-//! the way to people.
+//! the state table, the ledger, settings, bundles, what Lambda says of functions, whose
+//! aliases are and the way to people.
 //!
 //! Environment variables: `SLUICE_STATE_TABLE` (feature `store`),
 //! `SLUICE_RECORD_FUNCTION` (feature `ledger`), `SLUICE_TOPIC` (feature `people`),
@@ -20,6 +20,8 @@ pub mod function;
 pub mod lambda;
 #[cfg(feature = "ledger")]
 pub mod ledger;
+#[cfg(feature = "owner")]
+pub mod owner;
 #[cfg(feature = "people")]
 pub mod people;
 #[cfg(feature = "settings")]

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use sluice_domain::approval::Vote;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
-use sluice_domain::plan::{Observed, Plan};
+use sluice_domain::owner::Standing;
+use sluice_domain::plan::{FunctionPlan, Observed, Plan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::{Role, Settings, Target};
 use sluice_platform::aws::PerAccount;
@@ -15,13 +16,14 @@ use sluice_platform::fault::Fault;
 use sluice_platform::function;
 use sluice_platform::lambda::MissingVariable;
 use sluice_platform::ledger::Ledger;
+use sluice_platform::owner::{self, Stack};
 use sluice_platform::settings::SettingsReader;
 use sluice_platform::store::{OpenRequest, Part, Release, Store, StoreError, TaskToken, Ticket};
 use sluice_platform::task::{Resumed, Tasks};
 
 use crate::Error;
 use crate::ports::{
-    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Promotions, Record,
+    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Promotions, Record,
 };
 
 /// Everything `guard` works on.
@@ -31,6 +33,7 @@ pub struct Aws {
     bundles: BundleReader,
     settings: SettingsReader,
     lambda: PerAccount<aws_sdk_lambda::Client>,
+    owners: PerAccount<owner::Owners>,
     tasks: Tasks,
 }
 
@@ -46,6 +49,7 @@ impl Aws {
             bundles: BundleReader::new(config),
             settings: SettingsReader::new(config),
             lambda: PerAccount::new(config, aws_sdk_lambda::Client::new),
+            owners: PerAccount::new(config, owner::Owners::new),
             tasks: Tasks::new(config),
         })
     }
@@ -138,6 +142,25 @@ impl Lookup for Aws {
     ) -> Result<Option<Observed>, Fault> {
         let lambda = self.lambda.of(role, id).await;
         function::observe(&lambda, target).await
+    }
+}
+
+impl Owners for Aws {
+    async fn standing(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        function: &FunctionPlan,
+    ) -> Result<Standing, StoreError> {
+        let owners = self.owners.of(role, id).await;
+        let place = (id.application.as_str(), id.environment.as_str());
+        let alias = (function.arn.as_str(), function.alias.as_str());
+        let (standing, stack) = owners.look(&self.store, place, alias).await?;
+        if let Stack::Untold(reason) = stack {
+            // A stack that resets the alias still shows as drift.
+            tracing::warn!(function = alias.0, %reason, "not told which stack owns the alias");
+        }
+        Ok(standing)
     }
 }
 

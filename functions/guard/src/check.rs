@@ -7,7 +7,8 @@ use serde_json::json;
 use sluice_domain::approval::State;
 use sluice_domain::digest::Digest;
 use sluice_domain::ledger::Kind;
-use sluice_domain::plan::Plan;
+use sluice_domain::owner;
+use sluice_domain::plan::{Change, Plan};
 use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::Settings;
 use sluice_platform::fault::Fault;
@@ -150,10 +151,35 @@ impl<P: Ports> Guard<P> {
             settings,
             &observed,
         )?;
+        self.refuse_foreign_aliases(promotion, settings, &plan)
+            .await?;
         let hash = plan
             .hash()
             .map_err(|error| Fault::other("hashing the plan", error))?;
         Ok((plan, hash))
+    }
+
+    /// What would be moved must be Sluice's to move. An alias that is not there
+    /// yet is nobody's.
+    async fn refuse_foreign_aliases(
+        &self,
+        promotion: &Promotion,
+        settings: &Settings,
+        plan: &Plan,
+    ) -> Result<(), Error> {
+        let role = settings.role.as_ref();
+        let updates = plan
+            .changes()
+            .filter(|(_, function)| function.change == Change::Update);
+        for (name, function) in updates {
+            let Some(target) = settings.functions.get(name) else {
+                continue;
+            };
+            let ports = &self.ports;
+            let standing = ports.standing(role, &promotion.id, function).await?;
+            owner::check(target, &standing)?;
+        }
+        Ok(())
     }
 
     async fn refuse_unless_approved(

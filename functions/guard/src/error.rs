@@ -1,5 +1,6 @@
 //! What says no, by how its callers react.
 
+use sluice_domain::owner::NotOurs;
 use sluice_domain::plan::NoPlan;
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::bundle::BundleError;
@@ -14,6 +15,9 @@ pub enum Error {
     /// No plan can be made.
     #[error(transparent)]
     NoPlan(#[from] NoPlan),
+    /// An alias is not Sluice's to move.
+    #[error(transparent)]
+    NotOurs(#[from] NotOurs),
     /// A Lambda function of the settings does not exist.
     #[error(
         "there is no Lambda function {name} (`{function}` in release.json); create it with your stack, then release again"
@@ -126,7 +130,7 @@ impl Named for Error {
                 "UnknownFunction"
             }
             Self::NotOurs(NotOurs::OwnedElsewhere { .. }) => "AliasOwnedElsewhere",
-            Self::NotOurs(NotOurs::Drifted { .. }) => "AliasDrifted",
+            Self::NotOurs(NotOurs::Drifted(_)) => "AliasDrifted",
             Self::FunctionMissing { .. } => "FunctionMissing",
             Self::PlanChanged { .. } => "PlanChanged",
             Self::NotApproved(_) => "NotApproved",

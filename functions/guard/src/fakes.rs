@@ -17,7 +17,8 @@ use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
-use sluice_domain::plan::{CurrentVersion, Observed, Plan};
+use sluice_domain::owner;
+use sluice_domain::plan::{CurrentVersion, FunctionPlan, Observed, Plan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::{Role, Settings, Target};
 use sluice_platform::bundle::BundleError;
@@ -26,7 +27,7 @@ use sluice_platform::settings::SettingsError;
 use sluice_platform::store::{OpenRequest, StoreError, TaskToken, Ticket};
 use sluice_platform::task::Resumed;
 
-use crate::ports::{Approvals, Bundles, Environments, Lookup, Promotions};
+use crate::ports::{Approvals, Bundles, Environments, Lookup, Owners, Promotions};
 use crate::{Error, Guard};
 
 #[path = "fakes/line.rs"]
@@ -53,6 +54,8 @@ pub(crate) struct State {
     pub(crate) settings: Value,
     /// By name of the Lambda function.
     pub(crate) functions: BTreeMap<String, Observed>,
+    /// By ARN of the Lambda function.
+    pub(crate) standings: BTreeMap<String, owner::Standing>,
     pub(crate) approvals: BTreeMap<PromotionId, (OpenRequest, Vec<Vote>)>,
     /// Who holds which target.
     pub(crate) locks: BTreeMap<String, PromotionId>,
@@ -412,6 +415,19 @@ impl Lookup for World {
     ) -> Result<Option<Observed>, Fault> {
         self.turn_for("look", Touch::Nothing).await?;
         Ok(self.0.borrow().functions.get(&target.name).cloned())
+    }
+}
+
+impl Owners for World {
+    async fn standing(
+        &self,
+        _: Option<&Role>,
+        _: &PromotionId,
+        function: &FunctionPlan,
+    ) -> Result<owner::Standing, StoreError> {
+        self.turn_for("standing", Touch::Nothing).await?;
+        let standings = &self.0.borrow().standings;
+        Ok(standings.get(&function.arn).cloned().unwrap_or_default())
     }
 }
 

@@ -1,7 +1,8 @@
 //! Plans, queues, locks, rechecks and closes promotions.
 //!
 //! Decides: whether a promotion may go on: is the plan still what was
-//! approved, is the line stopped, is it this promotion's turn.
+//! approved, is the line stopped, is it this promotion's turn, are the aliases
+//! Sluice's to move.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
@@ -25,7 +26,7 @@ use sluice_platform::store::TaskToken;
 pub(crate) use close::Ending;
 pub use error::Error;
 pub use ports::{
-    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Promotions, Record,
+    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Promotions, Record,
 };
 
 /// What is asked of this function.
@@ -138,7 +139,16 @@ pub struct Guard<P> {
 
 /// Everything that `guard` works on.
 pub trait Ports:
-    Promotions + Bundles + Environments + Lookup + Approvals + Locks + Line + Executions + Record
+    Promotions
+    + Bundles
+    + Environments
+    + Lookup
+    + Owners
+    + Approvals
+    + Locks
+    + Line
+    + Executions
+    + Record
 {
 }
 
@@ -147,6 +157,7 @@ impl<T> Ports for T where
         + Bundles
         + Environments
         + Lookup
+        + Owners
         + Approvals
         + Locks
         + Line

@@ -5,7 +5,8 @@ use std::future::Future;
 use sluice_domain::approval::Vote;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
-use sluice_domain::plan::{Observed, Plan};
+use sluice_domain::owner::Standing;
+use sluice_domain::plan::{FunctionPlan, Observed, Plan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::{Role, Settings, Target};
 use sluice_platform::fault::Fault;
@@ -88,6 +89,17 @@ pub trait Lookup {
         id: &PromotionId,
         target: &Target,
     ) -> impl Future<Output = Result<Option<Observed>, Fault>>;
+}
+
+/// Whose aliases are.
+pub trait Owners {
+    /// What is known of the alias of a function of the plan. Reads only.
+    fn standing(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        function: &FunctionPlan,
+    ) -> impl Future<Output = Result<Standing, StoreError>>;
 }
 
 /// Approvals.

@@ -10,7 +10,9 @@ use sluice_tests::template::{
 use sluice_tests::{expect_none, state_machines, template, text};
 
 /// The actions for which AWS knows no resource that could be named.
-const WITHOUT_RESOURCE: [&str; 19] = [
+const WITHOUT_RESOURCE: [&str; 20] = [
+    // Asked about a resource, it names no stack.
+    "cloudformation:DescribeStackResources",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "dynamodb:ListStreams",
@@ -427,6 +429,7 @@ fn services(function: &str) -> BTreeSet<&'static str> {
         ("\"bundle\"", "s3"),
         ("\"function\"", "lambda"),
         ("\"ledger\"", "lambda"),
+        ("\"owner\"", "cloudformation"),
         ("\"people\"", "sns"),
         ("\"settings\"", "ssm"),
         ("\"store\"", "dynamodb"),

@@ -1,8 +1,10 @@
 //! Making the plan.
 
 use super::*;
-use crate::fakes::guard;
+use crate::fakes::{arn, guard};
+use sluice_domain::alias::{Alias, Routing};
 use sluice_domain::ledger::Kind;
+use sluice_domain::owner::{Left, Standing};
 
 #[test]
 fn a_plan_is_made_kept_and_recorded() {
@@ -74,6 +76,56 @@ fn a_function_with_a_new_role_is_refused_before_anything_moves() {
     }
     assert_eq!(send(&guard, PLAN), Err("CannotShareAlias"));
     assert!(guard.ports.0.borrow().plans.is_empty());
+}
+
+/// An alias on version 3 that version 1.0.0 left on `left`.
+fn stands(stack: Option<&str>, left: &str) -> Standing {
+    Standing {
+        alias: Some(Alias {
+            routing: Routing::only("3"),
+            revision: "r".to_owned(),
+            description: None,
+        }),
+        stack: stack.map(str::to_owned),
+        left: Some(Left {
+            by: id("1.0.0"),
+            on: left.to_owned(),
+        }),
+    }
+}
+
+#[test]
+fn an_alias_that_is_not_sluices_is_refused_before_anything_moves_and_after_every_wait() {
+    let cases = [
+        (stands(None, "2"), "AliasDrifted"),
+        (stands(Some("shop"), "3"), "AliasOwnedElsewhere"),
+    ];
+    for (foreign, name) in cases {
+        let guard = guard();
+        let found = |standing: &Standing| {
+            let mut state = guard.ports.0.borrow_mut();
+            let standing = standing.clone();
+            state.standings.insert(arn("checkout"), standing);
+        };
+        found(&foreign);
+        assert_eq!(send(&guard, PLAN), Err(name));
+        assert!(guard.ports.0.borrow().plans.is_empty());
+
+        found(&stands(None, "3"));
+        assert!(send(&guard, PLAN).is_ok());
+        found(&foreign);
+        assert_eq!(send(&guard, RECHECK), Err(name));
+    }
+}
+
+#[test]
+fn an_alias_that_does_not_move_may_be_anybodys() {
+    let guard = guard();
+    {
+        let mut state = guard.ports.0.borrow_mut();
+        state.standings.insert(arn("orders"), stands(None, "2"));
+    }
+    assert!(send(&guard, PLAN).is_ok());
 }
 
 #[test]
