@@ -7,11 +7,13 @@
 pub mod judge;
 pub mod look;
 
+use std::collections::BTreeMap;
+
 use sluice_domain::document::Invalid;
 use sluice_domain::settings::Settings;
 use sluice_platform::fault::Fault;
 
-use crate::settings_check;
+use crate::{aliases, settings_check};
 
 /// Who asks.
 #[derive(Debug)]
@@ -97,4 +99,6 @@ pub struct Environment {
     pub name: String,
     /// None where the document is not valid.
     pub settings: Result<(Settings, settings_check::Facts), Invalid>,
+    /// What was found of the aliases of its functions.
+    pub aliases: BTreeMap<String, aliases::Facts>,
 }

@@ -13,7 +13,9 @@
 //! writes the state table, the ledger or an alias, but for one command:
 //! `rollback --direct`, which runs `shift`'s own code where Sluice can't (`direct.rs`).
 
+pub mod aliases;
 pub mod backtested;
+pub mod callers;
 pub mod code;
 pub mod commands;
 pub mod context;

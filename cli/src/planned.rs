@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sluice_domain::plan::{Change, FunctionPlan, Plan};
 use sluice_domain::settings::Settings;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Level};
 use crate::forecast::Forecast;
 use crate::pack::Bundle;
 use crate::paint::{Style, Table, Tone};
@@ -52,6 +52,16 @@ impl Planned {
             release,
             forecast,
         }
+    }
+
+    /// The same with what else a person should know before it is released.
+    #[must_use]
+    pub fn with(mut self, findings: Vec<Finding>) -> Self {
+        let worth_telling = findings
+            .into_iter()
+            .filter(|finding| finding.level != Level::Ok);
+        self.findings.extend(worth_telling);
+        self
     }
 
     /// As one JSON document.

@@ -111,6 +111,7 @@ fn check_function(
     let Target {
         name: function,
         alias,
+        ..
     } = target;
     let unreadable = |why: &str| {
         Finding::note(

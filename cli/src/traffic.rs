@@ -1,4 +1,4 @@
-//! What CloudWatch counted of aliases. Reads only.
+//! What CloudWatch counted of functions and their aliases. Reads only.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +18,18 @@ const QUERIES_PER_CALL: usize = 500;
 
 /// Sums by the start of their period.
 pub type Series = BTreeMap<Timestamp, f64>;
+
+/// Whose calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of the alias.
+    Alias,
+    /// All of the function's, whatever version or alias was called.
+    Function,
+}
+
+/// A metric of Lambda's, of a function of the settings.
+pub type Asked<'a> = (&'a Target, &'a str, Scope);
 
 /// From when to when, in whole periods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,11 +73,7 @@ impl Traffic {
     ///
     /// # Errors
     /// When CloudWatch fails, or does not answer in full.
-    pub async fn sums(
-        &self,
-        asked: &[(&Target, &str)],
-        window: Window,
-    ) -> Result<Vec<Series>, Fault> {
+    pub async fn sums(&self, asked: &[Asked<'_>], window: Window) -> Result<Vec<Series>, Fault> {
         let mut all = Vec::with_capacity(asked.len());
         for chunk in asked.chunks(QUERIES_PER_CALL) {
             all.extend(self.ask(chunk, window).await?);
@@ -73,11 +81,11 @@ impl Traffic {
         Ok(all)
     }
 
-    async fn ask(&self, asked: &[(&Target, &str)], window: Window) -> Result<Vec<Series>, Fault> {
+    async fn ask(&self, asked: &[Asked<'_>], window: Window) -> Result<Vec<Series>, Fault> {
         let queries = asked
             .iter()
             .enumerate()
-            .map(|(place, (target, metric))| query(place, target, metric, window));
+            .map(|(place, asked)| query(place, *asked, window));
         let mut pages = self
             .0
             .get_metric_data()
@@ -141,7 +149,7 @@ fn id(place: usize) -> String {
     format!("q{place}")
 }
 
-fn query(place: usize, target: &Target, metric: &str, window: Window) -> MetricDataQuery {
+fn query(place: usize, (target, metric, scope): Asked<'_>, window: Window) -> MetricDataQuery {
     // Settings may name a function by its ARN; metrics know its bare name.
     let function = target.name.rsplit(':').next().unwrap_or_default();
     let resource = format!("{function}:{}", target.alias);
@@ -149,11 +157,13 @@ fn query(place: usize, target: &Target, metric: &str, window: Window) -> MetricD
     let metric = Metric::builder()
         .namespace("AWS/Lambda")
         .metric_name(metric)
-        .dimensions(dimension("FunctionName", function))
-        .dimensions(dimension("Resource", &resource))
-        .build();
+        .dimensions(dimension("FunctionName", function));
+    let metric = match scope {
+        Scope::Alias => metric.dimensions(dimension("Resource", &resource)),
+        Scope::Function => metric,
+    };
     let stat = MetricStat::builder()
-        .metric(metric)
+        .metric(metric.build())
         .period(i32::try_from(window.period_seconds).unwrap_or(i32::MAX))
         .stat("Sum")
         .build();
@@ -182,11 +192,12 @@ mod tests {
 
     #[test]
     fn an_alias_is_asked_about_by_its_functions_bare_name() {
-        let target = Target {
-            name: "arn:aws:lambda:eu-west-1:1:function:shop-api".to_owned(),
-            alias: "live".to_owned(),
-        };
-        let query = query(3, &target, "Invocations", window());
+        let target = r#"{"name": "arn:aws:lambda:eu-west-1:1:function:shop-api"}"#;
+        let target: Target = serde_json::from_str(target).expect("a target");
+        let of_all = query(0, (&target, "Invocations", Scope::Function), window());
+        let of_all = of_all.metric_stat().and_then(|stat| stat.metric());
+        assert_eq!(of_all.map(|metric| metric.dimensions().len()), Some(1));
+        let query = query(3, (&target, "Invocations", Scope::Alias), window());
         let stat = query.metric_stat().expect("a metric");
         let metric = stat.metric().expect("a metric");
         let dimensions: Vec<_> = metric

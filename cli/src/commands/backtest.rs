@@ -14,7 +14,7 @@ use crate::error::{Exit, Result};
 use crate::minutes::Minutes;
 use crate::paint::Output;
 use crate::settings_source::{of_environment, of_file, read};
-use crate::traffic::{Series, Traffic, Window};
+use crate::traffic::{Asked, Scope, Series, Traffic, Window};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -115,9 +115,10 @@ async fn of_cloudwatch(config: &SdkConfig, settings: &Settings, days: u16) -> Re
     let end = Window::before(known, 0, MINUTE).start;
     let window = Window::before(end, u64::from(days) * DAY, MINUTE);
     let targets: Vec<(&String, &Target)> = settings.functions.iter().collect();
-    let asked: Vec<(&Target, &str)> = targets
+    let metrics = ["Invocations", "Errors"];
+    let asked: Vec<Asked<'_>> = targets
         .iter()
-        .flat_map(|(_, target)| [(*target, "Invocations"), (*target, "Errors")])
+        .flat_map(|(_, target)| metrics.map(|metric| (*target, metric, Scope::Alias)))
         .collect();
     let traffic = Traffic::of(config, settings.role.as_ref()).await;
     let answers = traffic.sums(&asked, window).await?;

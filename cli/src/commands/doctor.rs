@@ -2,6 +2,7 @@
 //! mend what is wrong. It changes nothing.
 
 use aws_config::SdkConfig;
+use sluice_platform::store::Store;
 
 use crate::context::Global;
 use crate::doctor::{judge, look};
@@ -27,8 +28,13 @@ impl Args {
                 Ok(resources) => stack(&config, resources).await,
                 Err(error) => vec![judge::no_stack(&global.stack, error)],
             });
+            let store = resources.as_ref().ok().and_then(|resources| {
+                let table = resources.state_table().ok()?;
+                Some(Store::new(&config, table.to_owned()))
+            });
             let managed = resources.and_then(|resources| Managed::of(&resources)).ok();
-            let found = look::environments(&config, self.application.as_deref()).await;
+            let application = self.application.as_deref();
+            let found = look::environments(&config, store.as_ref(), application).await;
             findings.extend(match found {
                 Ok(found) => judge::environments(&found, managed.as_ref()),
                 Err(error) => vec![judge::no_settings(&error)],

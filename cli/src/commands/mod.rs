@@ -75,7 +75,7 @@ impl Command {
             Self::History(args) => args.run(global, output).await,
             Self::Env(args) => args.run(global, output).await,
             Self::Schema(args) => args.run(output),
-            Self::Plan(args) => args.run(output).await,
+            Self::Plan(args) => args.run(global, output).await,
             Self::Judge(args) => args.run(output).await,
             Self::Backtest(args) => args.run(output).await,
             Self::Observe(args) => args.run(output).await,

@@ -8,16 +8,20 @@ use aws_config::SdkConfig;
 use jiff::Timestamp;
 use sluice_domain::plan::{Change, Plan};
 use sluice_domain::settings::Settings;
+use sluice_platform::store::Store;
 
 use super::pack::FactArgs;
+use crate::aliases;
+use crate::context::Global;
 use crate::error::{Error, Exit, Result};
 use crate::forecast::{Calls, Forecast};
 use crate::observe;
 use crate::pack::Bundle;
 use crate::paint::Output;
 use crate::planned::{Planned, Release};
+use crate::resources::Resources;
 use crate::settings_source::{of_environment, of_file};
-use crate::traffic::{Traffic, Window};
+use crate::traffic::{Scope, Traffic, Window};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -40,7 +44,7 @@ const WEEK: u64 = 7 * 24 * 60 * 60;
 const HOUR: u32 = 60 * 60;
 
 impl Args {
-    pub(super) async fn run(self, output: &Output) -> Result<Exit> {
+    pub(super) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
         let config = sluice_platform::aws::config().await;
         let mut settings = match &self.settings {
             Some(file) => of_file(file)?,
@@ -60,11 +64,22 @@ impl Args {
         let shifted = shifted(&settings, release.as_ref());
         let calls = calls(&config, &settings, &shifted).await?;
         let forecast = Forecast::of(&settings, &calls);
+        let store = store(&config, &global.stack).await;
+        let place = (self.application.as_str(), self.environment.as_str());
+        let aliases = aliases::gather(&config, store.as_ref(), place, &settings).await;
+        let aliases = aliases::findings(&settings, &aliases);
         let place = format!("{}/{}", self.application, self.environment);
-        let planned = Planned::of(place, settings, release, forecast);
+        let planned = Planned::of(place, settings, release, forecast).with(aliases);
         output.answer(&planned.document(), |style| planned.lines(style))?;
         Ok(Exit::Ok)
     }
+}
+
+/// The state table, if there is a stack that has one.
+async fn store(config: &SdkConfig, stack: &str) -> Option<Store> {
+    let resources = Resources::load(config, stack).await.ok()?;
+    let table = resources.state_table().ok()?;
+    Some(Store::new(config, table.to_owned()))
 }
 
 fn check_application(bundle: &Bundle, application: &str) -> Result<()> {
@@ -107,7 +122,7 @@ async fn calls(
         .collect();
     let asked: Vec<_> = functions
         .iter()
-        .map(|(_, target)| (*target, "Invocations"))
+        .map(|(_, target)| (*target, "Invocations", Scope::Alias))
         .collect();
     let window = Window::before(Timestamp::now(), WEEK, HOUR);
     let traffic = Traffic::of(config, settings.role.as_ref()).await;

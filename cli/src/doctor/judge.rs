@@ -5,6 +5,7 @@ use sluice_platform::fault::Fault;
 use sluice_platform::settings::parameter;
 
 use super::{Area, Bucket, Desk, Environment, Identity, Stack, Subscriptions, Tried};
+use crate::aliases;
 use crate::error::{Error, is_denial};
 use crate::finding::Finding;
 use crate::managed::Managed;
@@ -188,8 +189,10 @@ pub fn environments(found: &[Environment], managed: Option<&Managed>) -> Vec<Fin
                 Ok((settings, facts)) => {
                     let others = others(found, environment);
                     let named = self::settings(settings, facts, others, managed);
+                    let aliases = aliases::findings(settings, &environment.aliases);
                     let mut findings = vec![Finding::ok(&name, "the document is valid")];
-                    findings.extend(named.into_iter().map(|finding| finding.under(&name)));
+                    let named = named.into_iter().chain(aliases);
+                    findings.extend(named.map(|finding| finding.under(&name)));
                     findings
                 }
                 Err(invalid) => vec![Finding::problem(

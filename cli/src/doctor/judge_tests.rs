@@ -183,6 +183,7 @@ fn environment(name: &str, order: u32) -> Environment {
         application: "shop".to_owned(),
         name: name.to_owned(),
         settings: Ok((settings, facts)),
+        aliases: BTreeMap::new(),
     }
 }
 

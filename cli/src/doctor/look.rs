@@ -1,6 +1,7 @@
 //! Asks AWS how things stand. Nothing here changes anything, and nothing is
 //! judged.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -16,9 +17,10 @@ use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Settings;
 use sluice_platform::fault::Fault;
 use sluice_platform::settings::parameter;
-use sluice_platform::store::StoreError;
+use sluice_platform::store::{Store, StoreError};
 
 use super::{Area, Bucket, Desk, Environment, Identity, Stack, Subscriptions, Tried};
+use crate::aliases;
 use crate::error::Result;
 use crate::execution::Executions;
 use crate::ledger::UNKNOWN_RELEASE;
@@ -276,14 +278,18 @@ fn desk(stored: &str) -> Desk {
 /// When Parameter Store fails.
 pub async fn environments(
     config: &SdkConfig,
+    store: Option<&Store>,
     application: Option<&str>,
 ) -> Result<Vec<Environment>> {
     let mut found = Vec::new();
     for stored in parameters::list(config, application).await? {
         let name = parameter(&stored.application, &stored.environment);
+        let mut aliases = BTreeMap::new();
         let settings = match Settings::parse(&name, stored.text.as_bytes()) {
             Ok(settings) => {
                 let facts = gather(config, &settings).await;
+                let place = (stored.application.as_str(), stored.environment.as_str());
+                aliases = aliases::gather(config, store, place, &settings).await;
                 Ok((settings, facts))
             }
             Err(invalid) => Err(invalid),
@@ -292,6 +298,7 @@ pub async fn environments(
             application: stored.application,
             name: stored.environment,
             settings,
+            aliases,
         });
     }
     Ok(found)

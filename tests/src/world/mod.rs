@@ -176,7 +176,9 @@ impl World {
         format!("release/{}/{version}", self.application)
     }
 
-    pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
+    /// Lambda, where the application's functions are.
+    #[must_use]
+    pub fn lambda(&self) -> aws_sdk_lambda::Client {
         aws_sdk_lambda::Client::new(&self.config)
     }
 
