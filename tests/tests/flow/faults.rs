@@ -184,7 +184,7 @@ async fn an_alias_that_somebody_else_moved_is_left_to_them() {
     let ended = world.ended(&id).await;
     ended.is(Outcome::RolledBack);
     assert!(
-        ended.reason().contains("Somebody else"),
+        ended.reason().contains("so not Sluice"),
         "{}",
         ended.reason()
     );
