@@ -70,6 +70,9 @@ pub fn mover(description: Option<&str>, own: &PromotionId) -> String {
             let other = other.promotion;
             format!("promotion {other} of Sluice, as its description says (`{text}`)")
         }
+        (Some(_), Some(own)) if own.is_back => {
+            "whoever took this promotion back, as its description says".to_owned()
+        }
         (Some(_), Some(_)) => {
             "somebody who left this promotion's description in place, so not Sluice".to_owned()
         }

@@ -108,6 +108,8 @@ fn who_moved_an_alias_is_told_as_far_as_its_description_tells() {
         "{other}"
     );
     assert!(mover(Some(&signed("1.2.0")), &own).contains("not Sluice"));
+    let back = mover(Some(&sign(&own, Deed::TakenBack)), &own);
+    assert!(back.contains("took this promotion back"), "{back}");
     assert!(mover(Some("hot fix"), &own).contains("`hot fix`"));
     for nothing in [None, Some("")] {
         assert!(mover(nothing, &own).contains("no description"));

@@ -6,6 +6,7 @@ use serde_json::json;
 use sluice_domain::alias::{Undo, undo};
 use sluice_domain::journal::{Entry, Journal};
 use sluice_domain::ledger::Kind;
+use sluice_domain::owner::{Deed, sign};
 use sluice_domain::promotion::PromotionId;
 
 use crate::error::describe;
@@ -36,7 +37,7 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
         by: &str,
     ) -> Result<Undone, Error> {
         let aliases = self.account.open(journal.role.as_ref(), id).await;
-        let why = format!("sluice {id} taken back directly");
+        let why = sign(id, Deed::TakenBack);
         let mut undone = Undone::default();
         let mut pace = Pace::new();
         for entry in journal.functions.values().rev() {

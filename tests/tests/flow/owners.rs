@@ -106,6 +106,17 @@ async fn an_alias_whose_description_somebody_rewrote_is_known_by_its_version() {
 
 #[tokio::test]
 #[ignore = "needs the engine: make test"]
+async fn an_alias_that_was_taken_back_directly_is_still_sluices() {
+    let (world, first) = serving().await;
+    released(&world, "1.1.0").await.is(Outcome::Promoted);
+    let command = ["rollback", &world.application, "prod", "--direct"];
+    world.sluice(&command).run().await.is(0);
+    world.settled("prod", &first, "1").await;
+    released(&world, "1.2.0").await.is(Outcome::Promoted);
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
 async fn a_new_dead_letter_queue_ships_in_one_step_and_is_refused_in_two() {
     let (world, first) = serving().await;
     settings(&world, &first, None, &[50, 100]).await;
