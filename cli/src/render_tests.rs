@@ -49,10 +49,7 @@ fn without_colour_there_is_no_escape_sequence_and_with_it_the_words_are_the_same
 
 #[test]
 fn a_bake_beyond_its_time_says_that_it_is_extended_and_until_when() {
-    let step = Step {
-        weight: 10.0,
-        bake_seconds: 20,
-    };
+    let step = Step::new(10.0, 20);
     let judge = JudgePolicy {
         lag_seconds: Some(10),
         extend_seconds: 60,

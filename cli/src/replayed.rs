@@ -54,8 +54,9 @@ impl Replayed {
             Some(weight) => named(weight, &settings.steps)?,
             None => nearest(&minutes, &settings.steps),
         };
-        let verdicts = replay(&settings.judge, &minutes);
-        let end = ends(&settings.judge, &step, &minutes, &verdicts);
+        let policy = settings.judge.for_step(&step);
+        let verdicts = replay(&policy, &minutes);
+        let end = ends(&policy, &step, &minutes, &verdicts);
         Ok(Self {
             question,
             step,
@@ -260,13 +261,15 @@ fn nearest(minutes: &[Minute], steps: &[Step]) -> Step {
     let own = calls(|minute| minute.canary.invocations);
     let beside = calls(|minute| minute.baseline.map_or(0, |side| side.invocations));
     let share = 100.0 * own / (own + beside).max(1.0);
-    let below = steps.iter().filter(|step| step.weight < 100.0);
+    let below = steps
+        .iter()
+        .filter(|step| step.weight > 0.0 && step.weight < 100.0);
     let distance = |step: &Step| (step.weight - share).abs();
     let nearest = below.min_by(|one, other| distance(one).total_cmp(&distance(other)));
-    nearest.or(steps.first()).cloned().unwrap_or(Step {
-        weight: share,
-        bake_seconds: 0,
-    })
+    nearest
+        .or(steps.first())
+        .cloned()
+        .unwrap_or(Step::new(share, 0))
 }
 
 fn of(counts: Counts) -> String {

@@ -1,6 +1,6 @@
 //! Numbers in the words that forecasts and replays share.
 
-use sluice_domain::settings::Step;
+use sluice_domain::settings::{Step, Then};
 
 /// A time without the units that are nothing: `90 s`, `10 min`, `2 h 10 min`, `3 days`.
 #[must_use]
@@ -25,13 +25,21 @@ pub fn span(seconds: u64) -> String {
     }
 }
 
-/// A step: `10 % for 10 min`.
+/// A step: `10 % for 10 min and 500 invocations, then a person's go`.
 #[must_use]
 pub fn step(step: &Step) -> String {
-    match step.bake_seconds {
+    let mut said = match step.bake_seconds {
         0 => format!("{} %, not watched", step.weight),
         seconds => format!("{} % for {}", step.weight, span(seconds)),
+    };
+    if let Some(least) = step.min_invocations {
+        said.push_str(&format!(" and {least} invocations"));
     }
+    match step.then {
+        Some(Then::Pause) => said.push_str(", then a person's go"),
+        None => {}
+    }
+    said
 }
 
 /// A share as percent, with two digits that say something.
@@ -87,13 +95,17 @@ mod tests {
 
     #[test]
     fn a_step_says_its_weight_and_its_bake() {
-        let of = |weight, bake_seconds| {
-            step(&Step {
-                weight,
-                bake_seconds,
-            })
-        };
+        let of = |weight, bake_seconds| step(&Step::new(weight, bake_seconds));
         assert_eq!(of(10.0, 600), "10 % for 10 min");
         assert_eq!(of(0.5, 0), "0.5 %, not watched");
+        let with_terms = Step {
+            min_invocations: Some(500),
+            then: Some(Then::Pause),
+            ..Step::new(10.0, 600)
+        };
+        assert_eq!(
+            step(&with_terms),
+            "10 % for 10 min and 500 invocations, then a person's go"
+        );
     }
 }

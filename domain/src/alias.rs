@@ -62,10 +62,13 @@ pub struct Alias {
 }
 
 /// Where the alias of this entry should point with this much weight (percent)
-/// on the new version. None: there is no baseline, so nothing is shared until
-/// the new version takes all.
+/// on the new version. None: it stays as it is, since nothing is to be shared yet,
+/// or there is no baseline to share with until the new version takes all.
 #[must_use]
 pub fn intent(entry: &Entry, weight: f64) -> Option<Routing> {
+    if weight <= 0.0 {
+        return None;
+    }
     if weight >= 100.0 {
         return Some(Routing::only(&entry.canary));
     }

@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
+/// The longest wait of one Step Functions state that Sluice uses, in seconds.
+pub(crate) const LONGEST_WAIT: u64 = 7 * 24 * 60 * 60;
+
 /// One thing that is wrong with a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, Problem, check_name, check_range};
+use crate::document::{Document, LONGEST_WAIT, Problem, check_name, check_range};
 pub use crate::judge::{JudgePolicy, OnInconclusive};
+use crate::steps;
+pub use crate::steps::{Step, Then};
 
 /// How releases enter one environment of one application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,9 +25,9 @@ pub struct Settings {
     /// A role to assume, for an environment in another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    /// The shift, step by step. The last step's weight must be 100; its bake is
-    /// the final bake.
-    #[serde(default = "default_steps")]
+    /// The shift: a list of steps, a preset's name, or a shape.
+    #[serde(default = "steps::default_steps", deserialize_with = "steps::read")]
+    #[schemars(with = "steps::Written")]
     pub steps: Vec<Step>,
     /// How a step is judged.
     #[serde(default)]
@@ -74,16 +76,6 @@ pub struct Role {
     /// The region of the functions. Left out: Sluice's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-}
-
-/// One step of the shift.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// Share of the traffic on the new version, in percent, above 0 to 100.
-    pub weight: f64,
-    /// How long the step is watched, in seconds. 0: not watched and not judged.
-    pub bake_seconds: u64,
 }
 
 /// Who must say yes before a release enters.
@@ -157,29 +149,9 @@ fn default_expiry() -> u64 {
     24 * 60 * 60
 }
 
-fn default_steps() -> Vec<Step> {
-    vec![
-        Step {
-            weight: 10.0,
-            bake_seconds: 10 * 60,
-        },
-        Step {
-            weight: 50.0,
-            bake_seconds: 10 * 60,
-        },
-        Step {
-            weight: 100.0,
-            bake_seconds: 30 * 60,
-        },
-    ]
-}
-
 /// Step Functions ends an execution at 25,000 events of history. One look of the
 /// judge takes nine of them; this leaves room for everything else.
 const MOST_LOOKS: u64 = 2500;
-
-/// The longest wait of one Step Functions state that Sluice uses, in seconds.
-const LONGEST_BAKE: u64 = 7 * 24 * 60 * 60;
 
 impl Document for Settings {
     fn check(&self, problems: &mut Vec<Problem>) {
@@ -204,7 +176,7 @@ impl Document for Settings {
         }
         self.check_targets_are_used_once(problems);
         self.check_steps(problems);
-        self.judge.check(LONGEST_BAKE, problems);
+        self.judge.check(LONGEST_WAIT, problems);
         if let Some(approval) = &self.approval {
             approval.check(problems);
         }
@@ -225,27 +197,7 @@ impl Settings {
     }
 
     fn check_steps(&self, problems: &mut Vec<Problem>) {
-        let mut before = 0.0;
-        for (index, step) in self.steps.iter().enumerate() {
-            let path = format!("steps[{index}]");
-            if !(step.weight > before && step.weight <= 100.0) {
-                problems.push(Problem::new(
-                    format!("{path}.weight"),
-                    format!(
-                        "found {}; expected more than {before} and at most 100",
-                        step.weight
-                    ),
-                ));
-            }
-            before = step.weight;
-            check_range(
-                &format!("{path}.bake_seconds"),
-                step.bake_seconds,
-                0,
-                LONGEST_BAKE,
-                problems,
-            );
-        }
+        steps::check(&self.steps, problems);
         self.check_something_is_seen(problems);
         let watched = self.steps.iter().filter(|step| step.bake_seconds > 0);
         let looks: u64 = watched
@@ -258,12 +210,6 @@ impl Settings {
                     "bakes, lag and extensions come to {looks} looks of the judge; one execution has room \
                      for {MOST_LOOKS}: shorten `extend_seconds` or the bakes, or lengthen `judge.period_seconds`"
                 ),
-            ));
-        }
-        if self.steps.last().is_none_or(|last| last.weight < 100.0) {
-            problems.push(Problem::new(
-                "steps",
-                "the last step's weight is not 100; expected a shift that ends",
             ));
         }
     }
@@ -347,7 +293,7 @@ impl ApprovalPolicy {
             "approval.expires_seconds",
             self.expires_seconds,
             1,
-            LONGEST_BAKE,
+            LONGEST_WAIT,
             problems,
         );
         for (index, approver) in self.approvers.iter().enumerate() {

@@ -107,16 +107,7 @@ pub(crate) fn record(environment: &str, outcome: Option<Outcome>, entries: Vec<E
         revision: None,
         changed: true,
     };
-    let steps = vec![
-        Step {
-            weight: 10.0,
-            bake_seconds: 20,
-        },
-        Step {
-            weight: 100.0,
-            bake_seconds: 15,
-        },
-    ];
+    let steps = vec![Step::new(10.0, 20), Step::new(100.0, 15)];
     let judge = JudgePolicy {
         lag_seconds: Some(0),
         ..JudgePolicy::default()

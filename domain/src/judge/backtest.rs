@@ -95,7 +95,7 @@ impl Course<'_> {
 
     /// Watches one step. None: the next one follows.
     fn watch(&self, step: &Step, dealer: &mut Dealer<'_>) -> Option<End> {
-        let Self { policy, .. } = *self;
+        let policy = &self.policy.for_step(step);
         let shifted = dealer.minute;
         let baked = step.bake_seconds + policy.lag();
         let lag = policy.lag().div_ceil(60) as i64;

@@ -2,10 +2,7 @@ use super::*;
 
 fn steps() -> Vec<Step> {
     [(10.0, 600), (100.0, 600)]
-        .map(|(weight, bake_seconds)| Step {
-            weight,
-            bake_seconds,
-        })
+        .map(|(weight, bake_seconds)| Step::new(weight, bake_seconds))
         .into()
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{JudgePolicy, OnInconclusive};
+use crate::document::LONGEST_WAIT;
 use crate::sequential::{Block, Counts, interval, share_interval};
 use crate::settings::Step;
 
@@ -49,7 +50,7 @@ impl Feasibility {
         let most = step.bake_seconds + policy.extend_seconds;
         if step.bake_seconds == 0 {
             Prospect::NotJudged
-        } else if self.suffices(policy) {
+        } else if self.suffices(&policy.for_step(step)) {
             Prospect::Passes
         } else if self.seconds_wanted.is_some_and(|wanted| wanted <= most) {
             Prospect::PassesLater
@@ -68,7 +69,7 @@ impl Feasibility {
 pub enum Remedy {
     /// The step's `bake_seconds`, at least.
     BakeSeconds(u64),
-    /// `judge.min_invocations`, at most.
+    /// `judge.min_invocations`, or the step's own, at most.
     MinInvocations(u64),
     /// `judge.errors.max_increase`, at least.
     MaxIncrease(f64),
@@ -78,9 +79,6 @@ pub enum Remedy {
     Confidence(f64),
 }
 
-/// The longest bake that settings take, in seconds.
-const LONGEST_BAKE: u64 = 7 * 24 * 60 * 60;
-
 /// The lowest confidence that settings take, in hundredths.
 const LEAST_CONFIDENCE: u32 = 80;
 
@@ -88,6 +86,7 @@ const LEAST_CONFIDENCE: u32 = 80;
 /// count what the extension brings, too. None: nothing of that kind would.
 #[must_use]
 pub fn remedies(policy: &JudgePolicy, step: &Step, calls_per_second: f64) -> Vec<Remedy> {
+    let policy = &policy.for_step(step);
     let rate = calls_per_second.max(0.0) * step.weight / 100.0;
     let calls = rate * (step.bake_seconds + policy.extend_seconds) as f64;
     let mut found = Vec::new();
@@ -95,7 +94,7 @@ pub fn remedies(policy: &JudgePolicy, step: &Step, calls_per_second: f64) -> Vec
     let whole = seconds.map(|seconds| seconds.div_ceil(60) * 60);
     found.extend(
         whole
-            .filter(|seconds| *seconds <= LONGEST_BAKE)
+            .filter(|seconds| *seconds <= LONGEST_WAIT)
             .map(Remedy::BakeSeconds),
     );
     let wanted = wanted(policy, step.weight);
@@ -144,6 +143,7 @@ fn wanted(policy: &JudgePolicy, weight: f64) -> f64 {
 /// through its alias.
 #[must_use]
 pub fn feasibility(policy: &JudgePolicy, step: &Step, calls_per_second: f64) -> Feasibility {
+    let policy = &policy.for_step(step);
     let rate = calls_per_second.max(0.0) * step.weight / 100.0;
     let calls = rate * step.bake_seconds as f64;
     let wanted = wanted(policy, step.weight);
@@ -192,35 +192,28 @@ fn calls_to_exclude(policy: &JudgePolicy, weight: f64, rate: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn step(weight: f64, bake_seconds: u64) -> Step {
-        Step {
-            weight,
-            bake_seconds,
-        }
-    }
-
     #[test]
     fn little_traffic_excludes_little_and_says_how_long_it_would_take() {
         let policy = JudgePolicy::default();
-        let found = feasibility(&policy, &step(10.0, 300), 1.33);
+        let found = feasibility(&policy, &Step::new(10.0, 300), 1.33);
         assert!((39.0..41.0).contains(&found.calls));
         assert!(found.excludes > 0.05, "{found:?}");
         assert!(!found.suffices(&policy));
         let longer = found.seconds_wanted.expect("some traffic");
-        let then = feasibility(&policy, &step(10.0, longer), 1.33);
+        let then = feasibility(&policy, &Step::new(10.0, longer), 1.33);
         assert!(then.suffices(&policy), "{then:?}");
     }
 
     #[test]
     fn much_traffic_suffices() {
         let policy = JudgePolicy::default();
-        assert!(feasibility(&policy, &step(10.0, 300), 100.0).suffices(&policy));
-        assert!(feasibility(&policy, &step(100.0, 300), 100.0).suffices(&policy));
+        assert!(feasibility(&policy, &Step::new(10.0, 300), 100.0).suffices(&policy));
+        assert!(feasibility(&policy, &Step::new(100.0, 300), 100.0).suffices(&policy));
     }
 
     #[test]
     fn no_traffic_finds_out_nothing() {
-        let found = feasibility(&JudgePolicy::default(), &step(10.0, 300), 0.0);
+        let found = feasibility(&JudgePolicy::default(), &Step::new(10.0, 300), 0.0);
         assert_eq!(
             (found.calls, found.excludes, found.seconds_wanted),
             (0.0, 1.0, None)
@@ -230,7 +223,7 @@ mod tests {
     #[test]
     fn a_step_passes_in_time_or_when_extended_or_does_what_the_settings_say() {
         let prospect = |policy: &JudgePolicy, bake, rate| {
-            let step = step(10.0, bake);
+            let step = Step::new(10.0, bake);
             feasibility(policy, &step, rate).prospect(policy, &step)
         };
         let mut policy = JudgePolicy::default();
@@ -246,7 +239,7 @@ mod tests {
     #[test]
     fn each_remedy_alone_lets_the_step_pass() {
         for (weight, rate, kinds) in [(10.0, 0.4, 3), (100.0, 0.025, 3), (10.0, 0.1, 1)] {
-            let (policy, step) = (JudgePolicy::default(), step(weight, 600));
+            let (policy, step) = (JudgePolicy::default(), Step::new(weight, 600));
             let before = feasibility(&policy, &step, rate).prospect(&policy, &step);
             assert_eq!(before, Prospect::RollsBack);
             let remedies = remedies(&policy, &step, rate);
@@ -273,10 +266,10 @@ mod tests {
             min_invocations: 1000,
             ..JudgePolicy::default()
         };
-        assert_eq!(remedies(&policy, &step(10.0, 600), 0.0), []);
+        assert_eq!(remedies(&policy, &Step::new(10.0, 600), 0.0), []);
         // 500 calls exclude enough, were they not too few.
         let rate = 500.0 / 4200.0 * 10.0;
-        let found = remedies(&policy, &step(10.0, 600), rate);
+        let found = remedies(&policy, &Step::new(10.0, 600), rate);
         assert!(matches!(
             found[..],
             [Remedy::BakeSeconds(8400), Remedy::MinInvocations(499..=500)]

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Problem, check_range};
+use crate::steps::Step;
 
 /// How a step is judged. See the README, "How the judge decides".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -291,6 +292,15 @@ impl JudgePolicy {
     pub fn for_calls_of(&self, seconds: u64) -> Self {
         Self {
             lag_seconds: Some(self.lag_seconds.unwrap_or(seconds + ARRIVAL)),
+            ..self.clone()
+        }
+    }
+
+    /// This policy with what a step asks for itself.
+    #[must_use]
+    pub fn for_step(&self, step: &Step) -> Self {
+        Self {
+            min_invocations: step.min_invocations.unwrap_or(self.min_invocations),
             ..self.clone()
         }
     }

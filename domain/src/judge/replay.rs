@@ -197,10 +197,7 @@ mod tests {
     #[test]
     fn a_step_ends_with_its_bake_or_as_soon_as_harm_is_known() {
         let policy = JudgePolicy::default();
-        let step = Step {
-            weight: 10.0,
-            bake_seconds: 600,
-        };
+        let step = Step::new(10.0, 600);
         let ends = |errors, minutes: i64| {
             let minutes: Vec<Minute> = (0..minutes).map(|n| minute(n, errors, None)).collect();
             super::ends(&policy, &step, &minutes, &replay(&policy, &minutes))

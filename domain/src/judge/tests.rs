@@ -359,10 +359,7 @@ fn equally_good_versions_fail_no_more_often_than_the_confidence_says() {
 #[test]
 fn a_fail_does_not_wait_for_the_end_of_the_bake() {
     let policy = JudgePolicy::default();
-    let step = Step {
-        weight: 10.0,
-        bake_seconds: 600,
-    };
+    let step = Step::new(10.0, 600);
     assert_eq!(
         next(&policy, &step, at(0), at(1), Outcome::Fail),
         Next::RollBack
@@ -376,10 +373,7 @@ fn a_fail_does_not_wait_for_the_end_of_the_bake() {
 #[test]
 fn a_bake_shorter_than_the_lag_lasts_until_its_data_is_there() {
     let policy = JudgePolicy::default().for_calls_of(900);
-    let step = Step {
-        weight: 10.0,
-        bake_seconds: 60,
-    };
+    let step = Step::new(10.0, 60);
     let after = |second| {
         let now = at(0) + SignedDuration::from_secs(second);
         next(&policy, &step, at(0), now, Outcome::Pass)
@@ -392,10 +386,7 @@ fn a_bake_shorter_than_the_lag_lasts_until_its_data_is_there() {
 #[test]
 fn an_inconclusive_step_is_extended_and_then_does_what_the_settings_say() {
     let mut policy = JudgePolicy::default();
-    let step = Step {
-        weight: 10.0,
-        bake_seconds: 600,
-    };
+    let step = Step::new(10.0, 600);
     let at =
         |outcome, policy: &JudgePolicy, minute| next(policy, &step, at(0), at(minute), outcome);
     assert_eq!(at(Outcome::Pass, &policy, 12), Next::Advance);
@@ -425,7 +416,7 @@ proptest! {
     #[test]
     fn waiting_always_ends(seconds in 0i64..100_000, pass in any::<bool>()) {
         let policy = JudgePolicy::default();
-        let step = Step { weight: 10.0, bake_seconds: 600 };
+        let step = Step::new(10.0, 600);
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
         let outcome = if pass { Outcome::Pass } else { Outcome::Inconclusive };
         if let Next::Bake(wait) = next(&policy, &step, Timestamp::UNIX_EPOCH, now, outcome) {

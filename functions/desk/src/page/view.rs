@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sluice_domain::approval::{Choice, Request, State, Vote};
 use sluice_domain::manifest::{Manifest, SmokeTest};
 use sluice_domain::plan::{Change, FunctionPlan, Plan};
-use sluice_domain::settings::Step;
+use sluice_domain::settings::{Step, Then};
 use sluice_domain::text::plain;
 
 use super::{Notice, Shown};
@@ -230,7 +230,11 @@ fn configuration(function: &FunctionPlan) -> Vec<String> {
 }
 
 fn steps(plan: &Plan) -> Vec<String> {
-    let step = |step: &Step| match step.bake_seconds {
+    plan.steps.iter().map(step).collect()
+}
+
+fn step(step: &Step) -> String {
+    let mut said = match step.bake_seconds {
         0 => format!("{} % of the traffic, not watched", step.weight),
         seconds => format!(
             "{} % of the traffic, watched for {}",
@@ -238,7 +242,14 @@ fn steps(plan: &Plan) -> Vec<String> {
             duration(seconds)
         ),
     };
-    plan.steps.iter().map(step).collect()
+    if let Some(least) = step.min_invocations {
+        said.push_str(&format!(" and at least {least} invocations"));
+    }
+    match step.then {
+        Some(Then::Pause) => said.push_str("; then a person has to say go"),
+        None => {}
+    }
+    said
 }
 
 fn duration(seconds: u64) -> String {
@@ -293,6 +304,19 @@ mod tests {
         assert_eq!(
             said,
             ["0 s", "30 s", "10 min", "1 min 30 s", "1 h", "1 h 30 min"]
+        );
+    }
+
+    #[test]
+    fn a_step_says_what_it_asks_for_beyond_its_time() {
+        let asking = Step {
+            min_invocations: Some(500),
+            then: Some(Then::Pause),
+            ..Step::new(10.0, 600)
+        };
+        assert_eq!(
+            step(&asking),
+            "10 % of the traffic, watched for 10 min and at least 500 invocations; then a person has to say go"
         );
     }
 

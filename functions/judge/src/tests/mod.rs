@@ -186,10 +186,7 @@ fn judge_of(
     failing: &[(&'static str, f64)],
 ) -> Judge<Record, Meter, Book> {
     let steps: Vec<Step> = [10.0, 50.0, 100.0]
-        .map(|weight| Step {
-            weight,
-            bake_seconds: 600,
-        })
+        .map(|weight| Step::new(weight, 600))
         .into();
     let plan = Plan {
         bundle: Digest::of(b"bundle"),

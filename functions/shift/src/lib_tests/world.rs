@@ -51,7 +51,7 @@ pub(super) struct World {
     pub(super) disturbed: Cell<bool>,
     crashed: Cell<bool>,
     paused: Cell<bool>,
-    plan: Plan,
+    pub(super) plan: Plan,
     versions: Versions,
     pub(super) journal: RefCell<Option<Journal>>,
     pub(super) generation: Cell<u64>,
@@ -82,10 +82,6 @@ impl World {
     /// Functions that stand on version 1 and get 2, and functions without an
     /// alias. Steps: 10 % watched, 50 % not watched, 100 %.
     pub(super) fn new(updates: &[&str], firsts: &[&str]) -> Rc<Self> {
-        let step = |weight, bake_seconds| Step {
-            weight,
-            bake_seconds,
-        };
         let mut world = Self {
             aliases: RefCell::default(),
             revisions: Cell::new(0),
@@ -100,7 +96,11 @@ impl World {
                 bundle: Digest::of(b"release.json"),
                 functions: BTreeMap::new(),
                 role: None,
-                steps: vec![step(10.0, 600), step(50.0, 0), step(100.0, 1800)],
+                steps: vec![
+                    Step::new(10.0, 600),
+                    Step::new(50.0, 0),
+                    Step::new(100.0, 1800),
+                ],
                 judge: JudgePolicy::default(),
             },
             versions: Versions::new(),
