@@ -46,6 +46,8 @@ outputs! {
     intake_function = "IntakeFunction";
     /// The function that writes the ledger.
     record_function = "RecordFunction";
+    /// The function that takes what operators ask of a promotion.
+    control_function = "ControlFunction";
     /// The state machine `release`.
     release_machine = "ReleaseMachine";
     /// The state machine `promote`.

@@ -40,6 +40,10 @@ pub enum Kind {
     VerdictReached,
     /// A limit was exceeded that people are told of, and that fails nothing.
     LimitExceeded,
+    /// An operator asked something of a rollout: to pause, to hurry.
+    OperatorAsked,
+    /// A step has baked and waits for a person's go.
+    PersonAwaited,
     /// The point of no return was passed.
     Committed,
     /// The aliases were put back.

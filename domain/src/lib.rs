@@ -13,6 +13,7 @@
 pub mod alias;
 pub mod approval;
 pub mod configuration;
+pub mod controls;
 pub mod digest;
 pub mod document;
 pub mod journal;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, LONGEST_WAIT, Problem, check_name, check_range};
 pub use crate::judge::{JudgePolicy, OnInconclusive};
+use crate::judge::{MOST_LOOKS, looks_held};
 use crate::steps;
 pub use crate::steps::{Step, Then};
 
@@ -149,10 +150,6 @@ fn default_expiry() -> u64 {
     24 * 60 * 60
 }
 
-/// Step Functions ends an execution at 25,000 events of history. One look of the
-/// judge takes nine of them; this leaves room for everything else.
-const MOST_LOOKS: u64 = 2500;
-
 impl Document for Settings {
     fn check(&self, problems: &mut Vec<Problem>) {
         if self.schema != 1 {
@@ -200,14 +197,16 @@ impl Settings {
         steps::check(&self.steps, problems);
         self.check_something_is_seen(problems);
         let watched = self.steps.iter().filter(|step| step.bake_seconds > 0);
-        let looks: u64 = watched
+        let baking: u64 = watched
             .map(|step| self.judge.looks(step.bake_seconds))
             .sum();
+        let waiting = self.steps.iter().filter(|step| step.then.is_some());
+        let looks = baking + waiting.count() as u64 * looks_held(&self.judge);
         if looks > MOST_LOOKS {
             problems.push(Problem::new(
                 "steps",
                 format!(
-                    "bakes, lag and extensions come to {looks} looks of the judge; one execution has room \
+                    "bakes, lag, extensions and steps that wait for a person come to {looks} looks of the judge; one execution has room \
                      for {MOST_LOOKS}: shorten `extend_seconds` or the bakes, or lengthen `judge.period_seconds`"
                 ),
             ));

@@ -22,6 +22,7 @@ mod follow;
 mod policy;
 pub mod replay;
 pub mod share;
+mod steer;
 pub mod value;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,8 @@ pub use policy::{
     OnInconclusive, Sustained, ThrottleLimits,
 };
 pub use share::{Block, Share, ShareRule, ShareSignal};
+pub use steer::{Decision, LONGEST_HOLD, Look, steer};
+pub(crate) use steer::{MOST_LOOKS, looks_held};
 pub use value::{AlarmSignal, AlarmState, ValueSignal};
 
 /// The signal that every function has: the share of invocations that failed.

@@ -11,6 +11,7 @@ use aws_sdk_cloudwatch::types::{
 };
 use jiff::Timestamp;
 use serde_json::Value;
+use sluice_domain::controls::Controls;
 use sluice_domain::journal::Journal;
 use sluice_domain::judge::{AlarmState, MetricQuery};
 use sluice_domain::ledger::Kind;
@@ -208,6 +209,10 @@ impl Records for Table {
 
     async fn journal(&self, id: &PromotionId) -> Result<Journal, StoreError> {
         self.0.required_part(id, Part::Journal).await
+    }
+
+    async fn controls(&self, id: &PromotionId) -> Result<Controls, StoreError> {
+        Ok(self.0.part(id, Part::Controls).await?.unwrap_or_default())
     }
 }
 

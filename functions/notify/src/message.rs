@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
+use sluice_domain::controls::Wish;
 use sluice_domain::ledger::{Entry, Kind};
 use sluice_domain::promotion::{Outcome, PromotionId};
 use sluice_platform::people::Message;
@@ -70,6 +71,12 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
             "warning",
             "A limit that is only told of was exceeded. The rollout goes on.",
         ),
+        Kind::OperatorAsked => asked(&entry.event.facts["wish"]),
+        Kind::PersonAwaited => plain(
+            "waits for a person",
+            "A step's bake is over, and the settings ask for a person's go: `sluice resume`. \
+             Harm is still rolled back; without a go it goes back after a day.",
+        ),
         Kind::PromotionClosed => Some(closed(&entry.event.facts["outcome"])),
         Kind::BundleVerified
         | Kind::ChangesPlanned
@@ -85,6 +92,25 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         | Kind::VerdictReached
         | Kind::Committed => None,
     }
+}
+
+fn asked(wish: &Value) -> Option<(String, &'static str)> {
+    let wish: Wish = serde_json::from_value(wish.clone()).ok()?;
+    let meaning = match wish {
+        Wish::Pause => {
+            "No further step is taken until somebody resumes it. Harm is still rolled back; \
+             without a resume it goes back after a day."
+        }
+        Wish::Resume => "It goes on.",
+        Wish::PromoteNow => {
+            "Its next step is the last one: all traffic. Harm is still rolled back."
+        }
+        Wish::SkipBake => "This step ends at the next look. Harm is still rolled back.",
+        Wish::Emergency => {
+            "Every step but the first ends at its first look. Harm is still rolled back."
+        }
+    };
+    Some((format!("asked: {}", wish.title()), meaning))
 }
 
 fn closed(outcome: &Value) -> (String, &'static str) {

@@ -37,7 +37,7 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
             .steps
             .get(asked)
             .cloned()
-            .filter(|_| due == Some(asked))
+            .filter(|_| due == Some(asked) || may_jump_to(asked, &journal))
         else {
             return Err(out_of_step(due));
         };
@@ -226,14 +226,20 @@ fn due(journal: &Journal) -> Option<usize> {
     }
 }
 
+/// Whether this is the last step, which operators may ask for after any other.
+fn may_jump_to(asked: usize, journal: &Journal) -> bool {
+    let is_between_steps = journal.step.is_some() && journal.shifted_at.is_some();
+    is_between_steps && journal.next_step().is_some() && asked + 1 == journal.steps.len()
+}
+
 /// What follows a step that was taken.
 fn answer(plan: &Plan, taken: usize) -> Option<Output> {
     let step = plan.steps.get(taken)?;
     let is_last = taken + 1 == plan.steps.len();
-    let next = match (is_last, step.bake_seconds) {
-        (true, _) => Next::Live,
-        (false, 0) => Next::Advance,
-        (false, _) => Next::Bake,
+    let next = match (is_last, step.bake_seconds, step.then) {
+        (true, ..) => Next::Live,
+        (false, 0, None) => Next::Advance,
+        (false, ..) => Next::Bake,
     };
     let whole = if step.bake_seconds == 0 {
         0

@@ -1,5 +1,8 @@
+use std::rc::Rc;
+
 use sluice_domain::alias::Routing;
 use sluice_domain::ledger::Kind;
+use sluice_domain::settings::{Step, Then};
 use sluice_platform::lambda::Named;
 
 use super::*;
@@ -13,7 +16,7 @@ mod world;
 
 use world::{Trouble, World, shared};
 
-fn group() -> std::rc::Rc<World> {
+fn group() -> Rc<World> {
     World::new(&["api", "jobs", "web"], &[])
 }
 
@@ -181,7 +184,7 @@ async fn a_step_out_of_order_is_refused() {
     let refused = [
         (None, 1),
         (None, 3),
-        (Some(0), 2),
+        (Some(0), 3),
         (Some(1), 0),
         (Some(2), 3),
     ];
@@ -200,6 +203,40 @@ async fn a_step_out_of_order_is_refused() {
     };
     let error = world.ask(nameless).await.expect_err("no step named");
     assert_eq!(error.name(), "OutOfStep");
+}
+
+#[tokio::test]
+async fn the_last_step_can_follow_any_that_was_finished_and_none_that_was_not() {
+    let world = group();
+    world.ask(world.step(2)).await.expect_err("never the first");
+    world.ask(world.step(0)).await.expect("a step");
+    let output = world.ask(world.step(2)).await.expect("the last step");
+    assert_eq!(output.next, Some(Next::Live));
+    assert_eq!(world.routing("api"), Some(Routing::only("2")));
+    world.ask(world.step(1)).await.expect_err("never back");
+    world.ask(world.commit()).await.expect("a commit");
+}
+
+#[tokio::test]
+async fn a_step_that_waits_for_a_person_is_looked_at_also_without_a_bake() {
+    let mut world = group();
+    let plan = &mut Rc::get_mut(&mut world).expect("nobody else's").plan;
+    plan.steps[0] = Step {
+        then: Some(Then::Pause),
+        ..Step::new(0.0, 0)
+    };
+    let before = world.aliases();
+    let output = world.ask(world.step(0)).await.expect("a step");
+    assert_eq!(
+        (output.next, output.wait_seconds),
+        (Some(Next::Bake), Some(0))
+    );
+    assert_eq!(
+        world.aliases(),
+        before,
+        "nobody is sent to the new versions"
+    );
+    world.ask(world.step(1)).await.expect("the next step");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! | item | pk | sk |
 //! |---|---|---|
 //! | a promotion, with its fencing generation | `promotion#<id>` | `promotion` |
-//! | its plan, pins, versions, journal, … | `promotion#<id>` | `part#<name>` |
+//! | its plan, pins, versions, journal, what operators asked, … | `promotion#<id>` | `part#<name>` |
 //! | a lock | `lock#<target>` | `lock` |
 //! | a queue ticket | `queue` | `<time>#<promotion>` |
 //! | an approval request | `approval#<id>` | `request` |
@@ -18,6 +18,7 @@
 //! write only the partitions that are its own (`dynamodb:LeadingKeys`).
 
 mod approvals;
+mod controls;
 mod locks;
 mod promotions;
 mod releases;

@@ -30,10 +30,12 @@ pub enum Part<'a> {
     Versions,
     /// What is needed to roll it back.
     Journal,
+    /// What operators asked of it.
+    Controls,
 }
 
 impl Part<'_> {
-    fn key(self) -> String {
+    pub(super) fn key(self) -> String {
         let name = match self {
             Self::Own(function) => return format!("part#own#{function}"),
             Self::Pins => "pins",
@@ -42,6 +44,7 @@ impl Part<'_> {
             Self::Targets => "targets",
             Self::Versions => "versions",
             Self::Journal => "journal",
+            Self::Controls => "controls",
         };
         format!("part#{name}")
     }
@@ -319,6 +322,19 @@ impl Store {
             .table_name(&self.table)
             .set_item(Some(new))
             .build();
+        let put = put.map_err(|error| Fault::other(&operation, error))?;
+        self.put_behind_fence(id, generation, put, &operation).await
+    }
+
+    /// Puts an item if this generation may still write: both in one transaction.
+    /// `Fenced` also says that a condition of the item's own does not hold.
+    pub(super) async fn put_behind_fence(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        put: Put,
+        operation: &str,
+    ) -> Result<(), StoreError> {
         let fence = ConditionCheck::builder()
             .table_name(&self.table)
             .key("pk", text(promotion_key(id)))
@@ -326,18 +342,13 @@ impl Store {
             .condition_expression("generation = :generation")
             .expression_attribute_values(":generation", number(generation.0))
             .build();
-        let (put, fence) = match (put, fence) {
-            (Ok(put), Ok(fence)) => (put, fence),
-            (Err(error), _) | (_, Err(error)) => {
-                return Err(Fault::other(operation, error).into());
-            }
-        };
+        let fence = fence.map_err(|error| Fault::other(operation, error))?;
         let request = self
             .client
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().condition_check(fence).build())
             .transact_items(TransactWriteItem::builder().put(put).build());
-        match write(&operation, || request.clone().send()).await {
+        match write(operation, || request.clone().send()).await {
             Ok(_) => Ok(()),
             Err(fault) if fault.is(CONDITION_FAILED) => Err(StoreError::Fenced {
                 promotion: id.clone(),

@@ -100,14 +100,14 @@ impl World {
             .await
     }
 
-    /// A judge that lets nobody go on until its gate is open: the gate's name,
-    /// and the function that takes the judge's place.
+    /// A judge that lets nobody go on to the second step until its gate is open:
+    /// the gate's name, and the function that takes the judge's place.
     pub async fn gate(&self) -> (String, String) {
         let gate = format!("/flow/{}/gate", self.application);
         let body = format!(
             "if boto3.client('ssm').get_parameters(Names=['{gate}'])['Parameters']:\n    \
-                 return {{'next': 'advance', 'wait_seconds': 0, 'rule': 'the gate is open'}}\n\
-             return {{'next': 'bake', 'wait_seconds': 1, 'rule': 'the gate is closed'}}"
+                 return {{'next': 'advance', 'step': 1, 'wait_seconds': 0, 'rule': 'the gate is open'}}\n\
+             return {{'next': 'bake', 'step': 1, 'wait_seconds': 1, 'rule': 'the gate is closed'}}"
         );
         let judge = self.stand_in("judge", &body).await;
         (gate, judge)

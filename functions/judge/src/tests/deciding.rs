@@ -256,9 +256,10 @@ fn an_answer_is_what_the_state_machine_reads() {
         outcome: Outcome::Inconclusive,
         rule: "too early".into(),
         next: Follows::RollBack,
+        step: 2,
         wait_seconds: 0,
         sequence: 7,
     };
-    let expected = json!({"outcome": "inconclusive", "rule": "too early", "next": "roll_back", "wait_seconds": 0, "sequence": 7});
+    let expected = json!({"outcome": "inconclusive", "rule": "too early", "next": "roll_back", "step": 2, "wait_seconds": 0, "sequence": 7});
     assert_eq!(serde_json::to_value(output).expect("JSON"), expected);
 }

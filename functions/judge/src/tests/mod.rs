@@ -2,14 +2,16 @@
 
 mod deciding;
 mod measuring;
+mod steering;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use serde_json::json;
 use sluice_domain::digest::Digest;
 use sluice_domain::journal::Entry;
-use sluice_domain::settings::JudgePolicy;
+use sluice_domain::settings::{JudgePolicy, Step};
 
 use super::*;
 
@@ -18,6 +20,7 @@ const LOOK: &str = include_str!("../../../../events/judge/look.json");
 struct Record {
     plan: Plan,
     journal: Option<Journal>,
+    controls: Controls,
 }
 
 impl Records for Record {
@@ -29,6 +32,10 @@ impl Records for Record {
         self.journal
             .clone()
             .ok_or_else(|| StoreError::Missing(format!("part#journal of {id}")))
+    }
+
+    async fn controls(&self, _: &PromotionId) -> Result<Controls, StoreError> {
+        Ok(self.controls.clone())
     }
 }
 
@@ -141,6 +148,7 @@ fn every(window: &Window, but: usize, value: f64) -> Series {
     times.map(|time| (time, value)).collect()
 }
 
+/// Verdicts by their keys, and the facts of everything else.
 #[derive(Default)]
 struct Book(RefCell<Vec<(String, Value)>>, RefCell<Vec<Value>>);
 
@@ -152,7 +160,7 @@ impl Verdicts for Book {
         key: &str,
         facts: Value,
     ) -> Result<u64, Fault> {
-        if kind == Kind::LimitExceeded {
+        if kind != Kind::VerdictReached {
             self.1.borrow_mut().push(facts);
             return Ok(0);
         }
@@ -211,6 +219,7 @@ fn judge_of(
         records: Record {
             plan,
             journal: Some(journal),
+            controls: Controls::default(),
         },
         metrics: Meter {
             failing: failing.iter().copied().collect(),

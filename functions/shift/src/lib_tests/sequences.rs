@@ -86,9 +86,12 @@ async fn play(world: &Rc<World>, act: Act) -> Result<(), TestCaseError> {
     let generation = world.generation.get();
     match act {
         Act::Step { ahead } => {
-            let step = world.step(due(world) + usize::from(ahead));
-            let answer = world.try_ask(step).await;
-            prop_assert!(!ahead || !matches!(answer, Some(Ok(_))), "{:?}", answer);
+            let asked = due(world) + usize::from(ahead);
+            // From the first step of three, one too far is the last, which may be asked for.
+            let may_jump = world.step_taken() == Some(0) && asked == 2;
+            let answer = world.try_ask(world.step(asked)).await;
+            let is_taken = matches!(answer, Some(Ok(_)));
+            prop_assert!(!ahead || may_jump || !is_taken, "{:?}", answer);
         }
         Act::ZombieStep => {
             let step = world.step(due(world));

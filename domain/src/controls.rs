@@ -1,0 +1,262 @@
+//! What operators ask of a promotion while it runs, and whether it can be asked.
+//!
+//! It is kept as the list of what was asked, in order: how things stand follows
+//! from the list. What it does to a rollout is decided at each look of the judge,
+//! by [`crate::judge::steer()`].
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::journal::Journal;
+use crate::judge::JudgePolicy;
+use crate::settings::Then;
+
+/// Something that an operator can ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    /// Take no further step. Judging goes on, and harm is still rolled back.
+    Pause,
+    /// Take a pause back or, where nothing is paused, let a step go on that waits
+    /// for a person.
+    Resume,
+    /// End this step at the next look and go to the last step at once.
+    PromoteNow,
+    /// End this step at the next look.
+    SkipBake,
+    /// End every step after the first at its first look.
+    Emergency,
+}
+
+impl Wish {
+    /// What an operator would call it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::PromoteNow => "promote now",
+            Self::SkipBake => "skip the bake",
+            Self::Emergency => "emergency mode",
+        }
+    }
+}
+
+/// A wish, whose, why and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// What was asked.
+    pub wish: Wish,
+    /// Who asked, as AWS knows them.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+    /// The step that the rollout was at, from 0. None: it had taken none.
+    #[serde(default)]
+    pub step: Option<usize>,
+}
+
+impl Asked {
+    /// For people: `pause, asked by ada: wrong day`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let title = self.wish.title();
+        format!("{title}, asked by {}: {}", self.by, self.reason)
+    }
+}
+
+/// All that was asked of a promotion, in order.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Controls {
+    /// Wish by wish.
+    #[serde(default)]
+    pub asked: Vec<Asked>,
+}
+
+/// As often as operators can ask something of one promotion: a DynamoDB item has
+/// 400 KB at most.
+pub const MOST_WISHES: usize = 100;
+
+/// Why something can't be asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The new versions stay.
+    #[error("it is past its commit: the new versions serve all traffic and stay")]
+    Committed,
+    /// No step was taken.
+    #[error("it has taken no step yet: there is no bake to end; ask again when it has")]
+    NotShifting,
+    /// It is at its last step.
+    #[error("it is at its last step already; `sluice skip-bake` ends the final bake")]
+    AtTheLastStep,
+    /// It is paused.
+    #[error("it is paused by {by}; `sluice resume` first")]
+    Paused {
+        /// Who paused it.
+        by: String,
+    },
+    /// There is nothing to resume.
+    #[error(
+        "it is neither paused nor at a step that waits for a person: there is nothing to resume"
+    )]
+    NothingToResume,
+    /// A step waits for a person, but not yet.
+    #[error(
+        "this step waits for a person once its bake is over, at {baked_at}; found {now}: ask again then, \
+         or `sluice skip-bake` first"
+    )]
+    StillBaking {
+        /// When the bake is over.
+        baked_at: Timestamp,
+        /// The time of the request.
+        now: Timestamp,
+    },
+    /// Too much was asked.
+    #[error(
+        "{MOST_WISHES} things were asked of it already; expected fewer: `sluice abort` ends it"
+    )]
+    TooMany,
+}
+
+/// How the rollout stands that something is asked of.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// Its journal, once it shifts.
+    pub journal: Option<&'a Journal>,
+    /// How it is judged.
+    pub policy: &'a JudgePolicy,
+}
+
+impl Standing<'_> {
+    fn step(&self) -> Option<usize> {
+        self.journal.and_then(|journal| journal.step)
+    }
+}
+
+impl Controls {
+    /// Who paused it, while it is paused.
+    #[must_use]
+    pub fn paused(&self) -> Option<&Asked> {
+        let last = self
+            .asked
+            .iter()
+            .rfind(|asked| matches!(asked.wish, Wish::Pause | Wish::Resume))?;
+        (last.wish == Wish::Pause).then_some(last)
+    }
+
+    /// Who let this step go on that waits for a person.
+    #[must_use]
+    pub fn go(&self, step: usize) -> Option<&Asked> {
+        let mut is_paused = false;
+        self.asked.iter().find(|asked| {
+            let was_paused = is_paused;
+            match asked.wish {
+                Wish::Pause => is_paused = true,
+                Wish::Resume => is_paused = false,
+                _ => {}
+            }
+            asked.wish == Wish::Resume && !was_paused && asked.step == Some(step)
+        })
+    }
+
+    /// Who ended the bake of this step.
+    #[must_use]
+    pub fn skip(&self, step: usize) -> Option<&Asked> {
+        self.first(Wish::SkipBake, |asked| asked.step == Some(step))
+    }
+
+    /// Who asked to go to the last step at once.
+    #[must_use]
+    pub fn promote_now(&self) -> Option<&Asked> {
+        self.first(Wish::PromoteNow, |_| true)
+    }
+
+    /// Who declared an emergency.
+    #[must_use]
+    pub fn emergency(&self) -> Option<&Asked> {
+        self.first(Wish::Emergency, |_| true)
+    }
+
+    fn first(&self, wish: Wish, is_meant: impl Fn(&Asked) -> bool) -> Option<&Asked> {
+        let mut asked = self.asked.iter();
+        asked.find(|asked| asked.wish == wish && is_meant(asked))
+    }
+
+    /// The place of a wish that stands already, so that asking it changes nothing.
+    #[must_use]
+    pub fn stands(&self, wish: Wish, standing: Standing<'_>) -> Option<usize> {
+        let at = standing.step();
+        let stands = match wish {
+            Wish::Pause => self.paused(),
+            Wish::Resume if self.paused().is_some() => None,
+            Wish::Resume => at.and_then(|step| self.go(step)),
+            Wish::PromoteNow => self.promote_now(),
+            Wish::SkipBake => at.and_then(|step| self.skip(step)),
+            Wish::Emergency => self.emergency(),
+        }?;
+        self.asked
+            .iter()
+            .position(|asked| std::ptr::eq(asked, stands))
+    }
+
+    /// Whether this can be asked now of a rollout that stands so.
+    ///
+    /// # Errors
+    /// With why not.
+    pub fn check(&self, wish: Wish, standing: Standing<'_>, now: Timestamp) -> Result<(), Refusal> {
+        if standing.journal.is_some_and(|journal| journal.committed) {
+            return Err(Refusal::Committed);
+        }
+        if self.asked.len() >= MOST_WISHES {
+            return Err(Refusal::TooMany);
+        }
+        match (wish, self.paused()) {
+            (Wish::Pause, _) | (Wish::Resume, Some(_)) => Ok(()),
+            (Wish::Resume, None) => self.check_go(standing, now),
+            (_, Some(asked)) => Err(Refusal::Paused {
+                by: asked.by.clone(),
+            }),
+            (Wish::Emergency, None) => Ok(()),
+            (Wish::SkipBake, None) => standing.step().map(drop).ok_or(Refusal::NotShifting),
+            (Wish::PromoteNow, None) => match standing.journal {
+                Some(journal) if journal.step.is_some() => {
+                    let next = journal.next_step();
+                    next.map(drop).ok_or(Refusal::AtTheLastStep)
+                }
+                _ => Err(Refusal::NotShifting),
+            },
+        }
+    }
+
+    /// A person's go is an answer to what was seen: it can't come before.
+    fn check_go(&self, standing: Standing<'_>, now: Timestamp) -> Result<(), Refusal> {
+        let found = standing.journal.and_then(|journal| {
+            let index = journal.step?;
+            let step = journal.steps.get(index)?;
+            Some((index, step, journal.shifted_at?))
+        });
+        let Some((index, step, shifted_at)) = found else {
+            return Err(Refusal::NothingToResume);
+        };
+        if step.then != Some(Then::Pause) {
+            return Err(Refusal::NothingToResume);
+        }
+        let seconds = match step.bake_seconds {
+            0 => 0,
+            bake => bake.saturating_add(standing.policy.lag()),
+        };
+        let bake = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 2));
+        let baked_at = shifted_at + bake;
+        if now < baked_at && self.skip(index).is_none() {
+            return Err(Refusal::StillBaking { baked_at, now });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "controls_tests.rs"]
+mod tests;

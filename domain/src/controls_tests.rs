@@ -1,0 +1,199 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::settings::Step;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("a time")
+}
+
+/// 10 % that waits for a person, 50 %, 100 %, each watched for ten minutes.
+fn journal(step: Option<usize>) -> Journal {
+    let waits = Step {
+        then: Some(Then::Pause),
+        ..Step::new(10.0, 600)
+    };
+    Journal {
+        functions: BTreeMap::new(),
+        role: None,
+        steps: vec![waits, Step::new(50.0, 600), Step::new(100.0, 600)],
+        begun_at: None,
+        step,
+        shifted_at: step.map(|_| at(0)),
+        committed: false,
+    }
+}
+
+fn policy() -> JudgePolicy {
+    JudgePolicy {
+        lag_seconds: Some(60),
+        ..JudgePolicy::default()
+    }
+}
+
+/// What was asked, each while the rollout was at this step.
+fn controls(asked: &[(Wish, usize)]) -> Controls {
+    let asked = asked.iter().map(|(wish, step)| Asked {
+        wish: *wish,
+        by: "ada".to_owned(),
+        reason: "the fair".to_owned(),
+        at: at(1),
+        step: Some(*step),
+    });
+    Controls {
+        asked: asked.collect(),
+    }
+}
+
+fn check(
+    controls: &Controls,
+    wish: Wish,
+    journal: Option<&Journal>,
+    now: i64,
+) -> Result<(), Refusal> {
+    let policy = policy();
+    let standing = Standing {
+        journal,
+        policy: &policy,
+    };
+    controls.check(wish, standing, at(now))
+}
+
+#[test]
+fn a_pause_holds_until_it_is_taken_back() {
+    assert_eq!(Controls::default().paused(), None);
+    let paused = controls(&[(Wish::Pause, 0)]);
+    assert_eq!(paused.paused().map(|asked| asked.by.as_str()), Some("ada"));
+    assert_eq!(
+        controls(&[(Wish::Pause, 0), (Wish::Resume, 0)]).paused(),
+        None
+    );
+    let again = controls(&[(Wish::Pause, 0), (Wish::Resume, 0), (Wish::Pause, 1)]);
+    assert!(again.paused().is_some());
+}
+
+#[test]
+fn taking_a_pause_back_is_no_go_for_a_step_that_waits_for_a_person() {
+    let resumed = controls(&[(Wish::Pause, 0), (Wish::Resume, 0)]);
+    assert_eq!(resumed.go(0), None);
+    let gone = controls(&[(Wish::Pause, 0), (Wish::Resume, 0), (Wish::Resume, 0)]);
+    assert!(gone.go(0).is_some());
+    assert_eq!(gone.go(1), None, "a go is for one step");
+}
+
+#[test]
+fn a_skipped_bake_is_the_bake_of_one_step() {
+    let skipped = controls(&[(Wish::SkipBake, 1)]);
+    assert!(skipped.skip(1).is_some());
+    assert_eq!(skipped.skip(2), None);
+}
+
+#[test]
+fn before_the_first_step_a_person_can_pause_or_declare_an_emergency_and_nothing_else() {
+    let none = Controls::default();
+    for wish in [Wish::Pause, Wish::Emergency] {
+        assert_eq!(check(&none, wish, None, 5), Ok(()), "{wish:?}");
+    }
+    for wish in [Wish::SkipBake, Wish::PromoteNow] {
+        for journal in [None, Some(&journal(None))] {
+            assert_eq!(
+                check(&none, wish, journal, 5),
+                Err(Refusal::NotShifting),
+                "{wish:?}"
+            );
+        }
+    }
+    assert_eq!(
+        check(&none, Wish::Resume, None, 5),
+        Err(Refusal::NothingToResume)
+    );
+}
+
+#[test]
+fn a_go_is_taken_once_the_bake_is_over_or_skipped_and_not_before() {
+    let none = Controls::default();
+    let waits = journal(Some(0));
+    let early = check(&none, Wish::Resume, Some(&waits), 659).expect_err("refused");
+    assert!(matches!(early, Refusal::StillBaking { .. }), "{early}");
+    assert!(
+        early.to_string().contains("1970-01-01T00:11:00Z"),
+        "{early}"
+    );
+    assert_eq!(check(&none, Wish::Resume, Some(&waits), 660), Ok(()));
+    let skipped = controls(&[(Wish::SkipBake, 0)]);
+    assert_eq!(check(&skipped, Wish::Resume, Some(&waits), 5), Ok(()));
+    let plain = check(&none, Wish::Resume, Some(&journal(Some(1))), 9999);
+    assert_eq!(plain, Err(Refusal::NothingToResume));
+}
+
+#[test]
+fn a_paused_rollout_is_resumed_before_it_is_hurried() {
+    let paused = controls(&[(Wish::Pause, 0)]);
+    for wish in [Wish::PromoteNow, Wish::SkipBake, Wish::Emergency] {
+        let refused = check(&paused, wish, Some(&journal(Some(0))), 5).expect_err("refused");
+        assert!(
+            refused
+                .to_string()
+                .contains("paused by ada; `sluice resume` first"),
+            "{refused}"
+        );
+    }
+    assert_eq!(
+        check(&paused, Wish::Resume, Some(&journal(Some(0))), 5),
+        Ok(())
+    );
+}
+
+#[test]
+fn there_is_nothing_to_hurry_at_the_last_step_but_its_bake() {
+    let none = Controls::default();
+    let last = journal(Some(2));
+    assert_eq!(
+        check(&none, Wish::PromoteNow, Some(&last), 5),
+        Err(Refusal::AtTheLastStep)
+    );
+    assert_eq!(check(&none, Wish::SkipBake, Some(&last), 5), Ok(()));
+}
+
+#[test]
+fn after_the_commit_nothing_can_be_asked() {
+    let mut committed = journal(Some(2));
+    committed.committed = true;
+    for wish in [
+        Wish::Pause,
+        Wish::Resume,
+        Wish::PromoteNow,
+        Wish::SkipBake,
+        Wish::Emergency,
+    ] {
+        let refused = check(&Controls::default(), wish, Some(&committed), 5);
+        assert_eq!(refused, Err(Refusal::Committed), "{wish:?}");
+    }
+}
+
+#[test]
+fn what_was_asked_before_stands_and_is_not_asked_again() {
+    let policy = policy();
+    let journal = journal(Some(1));
+    let standing = Standing {
+        journal: Some(&journal),
+        policy: &policy,
+    };
+    let asked = controls(&[(Wish::SkipBake, 1), (Wish::Emergency, 1)]);
+    assert_eq!(asked.stands(Wish::SkipBake, standing), Some(0));
+    assert_eq!(asked.stands(Wish::Emergency, standing), Some(1));
+    for wish in [Wish::Pause, Wish::Resume, Wish::PromoteNow] {
+        assert_eq!(asked.stands(wish, standing), None, "{wish:?}");
+    }
+    let earlier = controls(&[(Wish::SkipBake, 0)]);
+    assert_eq!(earlier.stands(Wish::SkipBake, standing), None);
+}
+
+#[test]
+fn wishes_are_bounded() {
+    let many = controls(&[(Wish::SkipBake, 0); MOST_WISHES]);
+    assert_eq!(
+        check(&many, Wish::Pause, Some(&journal(Some(0))), 5),
+        Err(Refusal::TooMany)
+    );
+}

@@ -1,0 +1,154 @@
+//! What follows from a verdict where people have a say: operators who ask for
+//! something, and steps that wait for a person.
+//!
+//! A verdict of harm is stronger than every wish. Whatever holds a rollout up
+//! holds it for a day at most: then it goes back, since a half-shifted
+//! environment is not a place to stay.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{JudgePolicy, Next, Outcome, next};
+use crate::controls::{Asked, Controls};
+use crate::settings::{Step, Then};
+
+/// Step Functions ends an execution at 25,000 events of history. One look of the
+/// judge takes nine of them; this leaves room for everything else.
+pub(crate) const MOST_LOOKS: u64 = 2500;
+
+/// How long a step can be held up after its bake and its extension, in seconds.
+pub const LONGEST_HOLD: u64 = 24 * 60 * 60;
+
+/// A look at a step.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// How steps are judged.
+    pub policy: &'a JudgePolicy,
+    /// The steps.
+    pub steps: &'a [Step],
+    /// The one that is looked at, from 0.
+    pub index: usize,
+    /// When it had reached every alias.
+    pub shifted_at: Timestamp,
+    /// The time of the look.
+    pub now: Timestamp,
+    /// What operators asked.
+    pub controls: &'a Controls,
+}
+
+/// What the rollout does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// What it does next.
+    pub next: Next,
+    /// The step that it takes next, if it advances.
+    pub step: usize,
+    /// Who or what decided it, where it was not the verdict.
+    pub because: Option<String>,
+    /// Whether it waits for a person's go.
+    pub asks: bool,
+}
+
+/// Decides what follows a verdict (None: the step is not watched).
+#[must_use]
+pub fn steer(look: &Look<'_>, verdict: Option<Outcome>) -> Decision {
+    let Some(step) = look.steps.get(look.index) else {
+        return look.decision(Next::RollBack, Some("there is no such step".to_owned()));
+    };
+    let by_itself = match verdict {
+        Some(outcome) => next(look.policy, step, look.shifted_at, look.now, outcome),
+        None => Next::Advance,
+    };
+    if verdict == Some(Outcome::Fail) {
+        return look.decision(by_itself, None);
+    }
+    if let Some(asked) = look.controls.paused() {
+        return look.hold(step, by_itself, asked.words());
+    }
+    if let Some((asked, to)) = look.hurried() {
+        let hurried = look.decision(Next::Advance, Some(asked.words()));
+        return Decision {
+            step: to,
+            ..hurried
+        };
+    }
+    let skipped = look.controls.skip(look.index);
+    let follows = skipped.map_or(by_itself, |_| Next::Advance);
+    let waits = step.then == Some(Then::Pause) && !matches!(follows, Next::Bake(_));
+    match (waits, look.controls.go(look.index)) {
+        (true, Some(asked)) => look.decision(Next::Advance, Some(asked.words())),
+        (true, None) => {
+            let why = "the settings ask for a person's go: `sluice resume`";
+            Decision {
+                asks: true,
+                ..look.hold(step, follows, why.to_owned())
+            }
+        }
+        (false, _) => look.decision(follows, skipped.map(Asked::words)),
+    }
+}
+
+impl Look<'_> {
+    fn decision(&self, next: Next, because: Option<String>) -> Decision {
+        Decision {
+            next,
+            step: self.index + 1,
+            because,
+            asks: false,
+        }
+    }
+
+    /// Who ends this step early without a look at its bake, and the step to take then.
+    fn hurried(&self) -> Option<(&Asked, usize)> {
+        let last = self.steps.len().saturating_sub(1);
+        let promote_now = self.controls.promote_now();
+        if let Some(asked) = promote_now.filter(|_| self.index < last) {
+            return Some((asked, last));
+        }
+        let emergency = self.controls.emergency().filter(|_| self.index > 0);
+        emergency.map(|asked| (asked, self.index + 1))
+    }
+
+    /// Stays at this step, as long as that may last.
+    fn hold(&self, step: &Step, by_itself: Next, why: String) -> Decision {
+        if let Next::Bake(_) = by_itself {
+            return self.decision(by_itself, Some(why));
+        }
+        let baked = step.bake_seconds.saturating_add(self.policy.lag());
+        let seconds = self.now.duration_since(self.shifted_at).as_secs();
+        let held = u64::try_from(seconds)
+            .unwrap_or_default()
+            .saturating_sub(baked);
+        match longest_hold(self.policy).checked_sub(held) {
+            Some(left) if left > 0 => {
+                let wait = between_looks(self.policy, held).min(left);
+                self.decision(Next::Bake(wait), Some(why))
+            }
+            _ => {
+                let why = format!("{why}; nobody resumed it for a day after its time");
+                self.decision(Next::RollBack, Some(why))
+            }
+        }
+    }
+}
+
+/// How long a step can be held up after its bake, in seconds.
+fn longest_hold(policy: &JudgePolicy) -> u64 {
+    policy.extend_seconds.saturating_add(LONGEST_HOLD)
+}
+
+/// How long after one look at a step that was held up for so long the next one is
+/// due, in seconds: the longer it has waited, the less a moment more matters.
+fn between_looks(policy: &JudgePolicy, held: u64) -> u64 {
+    (held / 10).max(policy.period_seconds).max(1)
+}
+
+/// How often a step is looked at while it is held up, at most.
+pub(crate) fn looks_held(policy: &JudgePolicy) -> u64 {
+    let longest = longest_hold(policy);
+    let looks = std::iter::successors(Some(0), |held| Some(held + between_looks(policy, *held)));
+    looks.take_while(|held| *held < longest).count() as u64
+}
+
+#[cfg(test)]
+#[path = "steer_tests.rs"]
+mod tests;

@@ -1,0 +1,252 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::controls::Wish;
+use crate::judge::OnInconclusive;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("a time")
+}
+
+/// 10 % that waits for a person, 50 %, 100 %, each watched for ten minutes.
+fn steps() -> Vec<Step> {
+    let waits = Step {
+        then: Some(Then::Pause),
+        ..Step::new(10.0, 600)
+    };
+    vec![waits, Step::new(50.0, 600), Step::new(100.0, 600)]
+}
+
+fn policy() -> JudgePolicy {
+    JudgePolicy {
+        lag_seconds: Some(60),
+        extend_seconds: 600,
+        ..JudgePolicy::default()
+    }
+}
+
+fn controls(asked: &[(Wish, usize)]) -> Controls {
+    let asked = asked.iter().map(|(wish, step)| Asked {
+        wish: *wish,
+        by: "ada".to_owned(),
+        reason: "the fair".to_owned(),
+        at: at(1),
+        step: Some(*step),
+    });
+    Controls {
+        asked: asked.collect(),
+    }
+}
+
+/// What follows at a step, so many seconds after it began.
+fn course(asked: &[(Wish, usize)], index: usize, now: i64, verdict: Option<Outcome>) -> Decision {
+    let (policy, steps, controls) = (policy(), steps(), controls(asked));
+    let look = Look {
+        policy: &policy,
+        steps: &steps,
+        index,
+        shifted_at: at(0),
+        now: at(now),
+        controls: &controls,
+    };
+    steer(&look, verdict)
+}
+
+const PASS: Option<Outcome> = Some(Outcome::Pass);
+const UNKNOWN: Option<Outcome> = Some(Outcome::Inconclusive);
+
+/// After bake and lag.
+const BAKED: i64 = 660;
+/// After the extension, too.
+const EXTENDED: i64 = BAKED + 600;
+const DAY: i64 = 24 * 60 * 60;
+
+#[test]
+fn without_a_wish_the_verdict_decides() {
+    let early = course(&[], 1, 60, PASS);
+    assert_eq!((early.next, early.because), (Next::Bake(60), None));
+    let late = course(&[], 1, BAKED, PASS);
+    assert_eq!(
+        (late.next, late.step, late.because),
+        (Next::Advance, 2, None)
+    );
+    assert_eq!(course(&[], 1, EXTENDED, UNKNOWN).next, Next::RollBack);
+    assert_eq!(course(&[], 1, 1, None).next, Next::Advance);
+}
+
+#[test]
+fn a_paused_step_stays_whatever_the_verdict_but_harm() {
+    let paused = [(Wish::Pause, 1)];
+    for (verdict, now) in [(PASS, BAKED), (UNKNOWN, EXTENDED + 5), (None, 1)] {
+        let held = course(&paused, 1, now, verdict);
+        assert!(matches!(held.next, Next::Bake(_)), "{held:?}");
+        assert_eq!(
+            held.because.as_deref(),
+            Some("pause, asked by ada: the fair")
+        );
+    }
+    assert_eq!(
+        course(&paused, 1, BAKED, Some(Outcome::Fail)).next,
+        Next::RollBack
+    );
+}
+
+#[test]
+fn a_paused_step_is_looked_at_as_often_while_it_would_bake_anyway() {
+    assert_eq!(
+        course(&[(Wish::Pause, 1)], 1, 60, PASS).next,
+        Next::Bake(60)
+    );
+    assert_eq!(
+        course(&[(Wish::Pause, 1)], 1, BAKED, UNKNOWN).next,
+        Next::Bake(60)
+    );
+}
+
+#[test]
+fn what_is_held_up_for_a_day_after_its_time_goes_back_and_says_why() {
+    for asked in [&[(Wish::Pause, 0)][..], &[]] {
+        assert!(matches!(
+            course(asked, 0, EXTENDED + DAY - 1, PASS).next,
+            Next::Bake(1)
+        ));
+        let end = course(asked, 0, EXTENDED + DAY, PASS);
+        assert_eq!(end.next, Next::RollBack);
+        let why = end.because.expect("a reason");
+        assert!(
+            why.ends_with("nobody resumed it for a day after its time"),
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn a_step_that_waits_for_a_person_bakes_asks_and_goes_on_with_the_go() {
+    let baking = course(&[], 0, 60, PASS);
+    assert_eq!((baking.next, baking.asks), (Next::Bake(60), false));
+    let asking = course(&[], 0, BAKED, PASS);
+    assert!(
+        asking.asks && matches!(asking.next, Next::Bake(_)),
+        "{asking:?}"
+    );
+    let gone = course(&[(Wish::Resume, 0)], 0, BAKED + 1, PASS);
+    assert_eq!((gone.next, gone.step, gone.asks), (Next::Advance, 1, false));
+    assert_eq!(
+        gone.because.as_deref(),
+        Some("resume, asked by ada: the fair")
+    );
+    let other = course(&[(Wish::Resume, 1)], 0, BAKED + 1, PASS);
+    assert!(other.asks, "a go for another step is none for this one");
+}
+
+#[test]
+fn where_a_person_is_asked_the_person_decides_what_stayed_unknown() {
+    assert!(course(&[], 0, EXTENDED, UNKNOWN).asks);
+    assert_eq!(
+        course(&[(Wish::Resume, 0)], 0, EXTENDED, UNKNOWN).next,
+        Next::Advance
+    );
+    let harm = course(&[(Wish::Resume, 0)], 0, EXTENDED, Some(Outcome::Fail));
+    assert_eq!(harm.next, Next::RollBack);
+}
+
+#[test]
+fn a_skipped_bake_ends_at_the_next_look_but_the_go_is_still_wanted() {
+    let skipped = course(&[(Wish::SkipBake, 1)], 1, 60, UNKNOWN);
+    assert_eq!((skipped.next, skipped.step), (Next::Advance, 2));
+    assert!(
+        skipped
+            .because
+            .expect("a reason")
+            .starts_with("skip the bake, asked by ada")
+    );
+    assert!(course(&[(Wish::SkipBake, 0)], 0, 60, UNKNOWN).asks);
+    let next_step = course(&[(Wish::SkipBake, 0)], 1, 60, UNKNOWN);
+    assert_eq!(next_step.next, Next::Bake(60), "the bake of one step");
+}
+
+#[test]
+fn promote_now_takes_the_last_step_next_and_that_one_bakes() {
+    let hurried = course(&[(Wish::PromoteNow, 0)], 0, 60, UNKNOWN);
+    assert_eq!((hurried.next, hurried.step), (Next::Advance, 2));
+    assert_eq!(
+        course(&[(Wish::PromoteNow, 0)], 2, 60, PASS).next,
+        Next::Bake(60)
+    );
+}
+
+#[test]
+fn an_emergency_skips_every_bake_but_that_of_the_first_step() {
+    let emergency = [(Wish::Emergency, 0)];
+    assert_eq!(course(&emergency, 0, 60, PASS).next, Next::Bake(60));
+    for index in [1, 2] {
+        let skipped = course(&emergency, index, 60, UNKNOWN);
+        assert_eq!((skipped.next, skipped.step), (Next::Advance, index + 1));
+    }
+}
+
+#[test]
+fn looks_at_what_is_held_up_get_rarer_so_that_a_day_of_it_takes_few() {
+    assert_eq!(between_looks(&policy(), 0), 60);
+    assert_eq!(between_looks(&policy(), 3600), 360);
+    assert_eq!(looks_held(&policy()), 63);
+    let every_second = JudgePolicy {
+        period_seconds: 1,
+        ..policy()
+    };
+    assert!(
+        looks_held(&every_second) < 120,
+        "{}",
+        looks_held(&every_second)
+    );
+    let mut now = EXTENDED;
+    let mut looks = 0;
+    while let Next::Bake(seconds) = course(&[(Wish::Pause, 1)], 1, now, PASS).next {
+        now += i64::try_from(seconds).expect("a wait");
+        looks += 1;
+    }
+    assert!(looks <= looks_held(&policy()), "{looks}");
+}
+
+fn wishes() -> impl Strategy<Value = Vec<(Wish, usize)>> {
+    let wish = prop_oneof![
+        Just(Wish::Pause),
+        Just(Wish::Resume),
+        Just(Wish::PromoteNow),
+        Just(Wish::SkipBake),
+        Just(Wish::Emergency),
+    ];
+    prop::collection::vec((wish, 0usize..3), 0..6)
+}
+
+proptest! {
+    #[test]
+    fn no_wish_keeps_harm_from_being_rolled_back(
+        asked in wishes(), index in 0usize..3, now in 0i64..200_000,
+    ) {
+        prop_assert_eq!(course(&asked, index, now, Some(Outcome::Fail)).next, Next::RollBack);
+    }
+
+    #[test]
+    fn every_wait_ends(
+        asked in wishes(), index in 0usize..3, now in 0i64..200_000, pass in any::<bool>(),
+    ) {
+        let verdict = if pass { PASS } else { UNKNOWN };
+        let course = course(&asked, index, now, verdict);
+        let is_over = now >= EXTENDED + DAY;
+        prop_assert!(!is_over || !matches!(course.next, Next::Bake(_)), "{:?}", course);
+        if let Next::Bake(seconds) = course.next {
+            prop_assert!(seconds >= 1);
+        }
+        prop_assert!(course.step > index && course.step <= 3);
+    }
+
+    #[test]
+    fn the_settings_still_decide_what_stays_unknown_where_nobody_asked(advance in any::<bool>()) {
+        let on_inconclusive = if advance { OnInconclusive::Advance } else { OnInconclusive::RollBack };
+        let (policy, steps, controls) = (JudgePolicy { on_inconclusive, ..policy() }, steps(), Controls::default());
+        let look = Look { policy: &policy, steps: &steps, index: 1, shifted_at: at(0), now: at(EXTENDED), controls: &controls };
+        let expected = if advance { Next::Advance } else { Next::RollBack };
+        prop_assert_eq!(steer(&look, UNKNOWN).next, expected);
+    }
+}

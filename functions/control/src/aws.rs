@@ -1,0 +1,57 @@
+//! The promotion's record in the state table, and the way to the ledger.
+
+use serde_json::Value;
+use sluice_domain::controls::Controls;
+use sluice_domain::journal::Journal;
+use sluice_domain::ledger::Kind;
+use sluice_domain::plan::Plan;
+use sluice_domain::promotion::{Generation, Promotion, PromotionId};
+use sluice_platform::fault::Fault;
+use sluice_platform::ledger::Ledger;
+use sluice_platform::store::{Part, Store, StoreError};
+
+use crate::{Book, Records};
+
+/// The promotion's record in the state table.
+pub struct Table(pub Store);
+
+impl Records for Table {
+    async fn promotion(&self, id: &PromotionId) -> Result<(Promotion, Generation), StoreError> {
+        self.0.promotion(id).await
+    }
+
+    async fn plan(&self, id: &PromotionId) -> Result<Option<Plan>, StoreError> {
+        self.0.part(id, Part::Plan).await
+    }
+
+    async fn journal(&self, id: &PromotionId) -> Result<Option<Journal>, StoreError> {
+        self.0.part(id, Part::Journal).await
+    }
+
+    async fn controls(&self, id: &PromotionId) -> Result<Controls, StoreError> {
+        Ok(self.0.part(id, Part::Controls).await?.unwrap_or_default())
+    }
+
+    async fn note(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        controls: &Controls,
+    ) -> Result<bool, StoreError> {
+        self.0.put_controls(id, generation, controls).await
+    }
+}
+
+impl Book for Ledger {
+    async fn record(
+        &self,
+        person: &str,
+        id: &PromotionId,
+        key: &str,
+        facts: Value,
+    ) -> Result<u64, Fault> {
+        let kind = Kind::OperatorAsked;
+        let appended = self.append_as(person, id, kind, key, facts).await?;
+        Ok(appended.sequence)
+    }
+}

@@ -1,0 +1,246 @@
+//! Takes what operators ask of a promotion that runs: to pause, resume, hurry.
+//!
+//! Decides: whether it can be asked (`sluice_domain::controls`). It notes the wish
+//! in the promotion's record and in the ledger, with who asked and why. What
+//! follows is decided by `judge`, at its next look.
+//!
+//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
+//!
+//! Never: moves traffic, judges, stops an execution, or lets a wish go unrecorded.
+
+pub mod aws;
+
+use std::future::Future;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sluice_domain::controls::{Asked, Controls, Refusal, Standing, Wish};
+use sluice_domain::journal::Journal;
+use sluice_domain::judge::JudgePolicy;
+use sluice_domain::plan::Plan;
+use sluice_domain::promotion::{Generation, Promotion, PromotionId};
+use sluice_platform::fault::Fault;
+use sluice_platform::lambda::{Named, fault_name};
+use sluice_platform::store::StoreError;
+
+/// What an operator asks.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Of which promotion.
+    pub promotion: PromotionId,
+    /// What.
+    pub wish: Wish,
+    /// Who asks. Who may is who may invoke this function.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What was noted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Output {
+    /// The wish that stands.
+    pub asked: Asked,
+    /// Whether this request made it. Otherwise it stood already.
+    pub is_new: bool,
+    /// Where it stands in the promotion's ledger.
+    pub sequence: u64,
+}
+
+/// Why nothing was noted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request says too little or too much.
+    #[error("`{field}` has {found} characters; expected 1 to {LONGEST}: say who asks, and why")]
+    Unsaid {
+        /// The field.
+        field: &'static str,
+        /// How long it is.
+        found: usize,
+    },
+    /// The promotion is over.
+    #[error("{promotion} has ended: {outcome}; expected one that runs")]
+    Ended {
+        /// The promotion.
+        promotion: PromotionId,
+        /// How.
+        outcome: &'static str,
+    },
+    /// It can't be asked as the promotion stands.
+    #[error("{} can't be asked of {promotion}: {why}", wish.title())]
+    Refused {
+        /// The promotion.
+        promotion: PromotionId,
+        /// What was asked.
+        wish: Wish,
+        /// Why not.
+        why: Refusal,
+    },
+    /// Others asked something at the same time, again and again.
+    #[error("others asked something of {0} at the same time, {TRIES} times over; ask again")]
+    Crowded(PromotionId),
+    /// The state table has no such promotion, or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An AWS call failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl Named for Error {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Unsaid { .. } | Self::Ended { .. } | Self::Refused { .. } => "ControlRefused",
+            Self::Crowded(_) => "Throttled",
+            Self::Store(error) => error.name(),
+            Self::Fault(fault) => fault_name(fault),
+        }
+    }
+}
+
+/// The longest name or reason, in characters.
+const LONGEST: usize = 500;
+
+/// How often a wish is noted that meets another.
+const TRIES: u32 = 5;
+
+/// The promotion's record.
+pub trait Records {
+    /// The promotion and its generation. Reads only.
+    fn promotion(
+        &self,
+        id: &PromotionId,
+    ) -> impl Future<Output = Result<(Promotion, Generation), StoreError>>;
+
+    /// What was planned, once it was. Reads only.
+    fn plan(&self, id: &PromotionId) -> impl Future<Output = Result<Option<Plan>, StoreError>>;
+
+    /// How far the shift is, once it began. Reads only.
+    fn journal(
+        &self,
+        id: &PromotionId,
+    ) -> impl Future<Output = Result<Option<Journal>, StoreError>>;
+
+    /// What operators asked. Reads only.
+    fn controls(&self, id: &PromotionId) -> impl Future<Output = Result<Controls, StoreError>>;
+
+    /// Writes what operators asked, the last of it new, if this generation may
+    /// still write and nobody else noted anything meanwhile. Says whether it did;
+    /// the second time it doesn't.
+    fn note(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        controls: &Controls,
+    ) -> impl Future<Output = Result<bool, StoreError>>;
+}
+
+/// The ledger.
+pub trait Book {
+    /// Records a wish and answers its place. Safe to repeat: the same key again
+    /// records nothing.
+    fn record(
+        &self,
+        person: &str,
+        id: &PromotionId,
+        key: &str,
+        facts: Value,
+    ) -> impl Future<Output = Result<u64, Fault>>;
+}
+
+/// The function.
+pub struct Control<R, B> {
+    /// Where promotions are.
+    pub records: R,
+    /// The way to the ledger.
+    pub ledger: B,
+}
+
+impl<R: Records, B: Book> Control<R, B> {
+    /// Notes a wish, unless it stands already.
+    ///
+    /// # Errors
+    /// When it can't be asked, or a call to AWS fails. Asking again is safe.
+    pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
+        for (field, text) in [("by", &input.by), ("reason", &input.reason)] {
+            let found = text.trim().chars().count();
+            if !(1..=LONGEST).contains(&found) {
+                return Err(Error::Unsaid { field, found });
+            }
+        }
+        for _ in 0..TRIES {
+            if let Some((place, asked, is_new)) = self.note(&input, now).await? {
+                // Also when it stands: an earlier try may have failed to record it.
+                let sequence = self.record(&input.promotion, place, &asked).await?;
+                return Ok(Output {
+                    asked,
+                    is_new,
+                    sequence,
+                });
+            }
+        }
+        Err(Error::Crowded(input.promotion))
+    }
+
+    /// Notes it: its place among all wishes, and whether it is new. None: somebody
+    /// else was faster.
+    async fn note(
+        &self,
+        input: &Input,
+        now: Timestamp,
+    ) -> Result<Option<(usize, Asked, bool)>, Error> {
+        let id = &input.promotion;
+        let (promotion, generation) = self.records.promotion(id).await?;
+        if let Some(outcome) = promotion.outcome {
+            return Err(Error::Ended {
+                promotion: id.clone(),
+                outcome: outcome.title(),
+            });
+        }
+        let policy = self.records.plan(id).await?.map(|plan| plan.judge);
+        let policy = policy.unwrap_or_else(JudgePolicy::default);
+        let journal = self.records.journal(id).await?;
+        let standing = Standing {
+            journal: journal.as_ref(),
+            policy: &policy,
+        };
+        let mut controls = self.records.controls(id).await?;
+        if let Some(place) = controls.stands(input.wish, standing) {
+            let asked = controls.asked[place].clone();
+            return Ok(Some((place, asked, false)));
+        }
+        let refused = |why| Error::Refused {
+            promotion: id.clone(),
+            wish: input.wish,
+            why,
+        };
+        controls.check(input.wish, standing, now).map_err(refused)?;
+        let asked = Asked {
+            wish: input.wish,
+            by: input.by.trim().to_owned(),
+            reason: input.reason.trim().to_owned(),
+            at: now,
+            step: journal.and_then(|journal| journal.step),
+        };
+        controls.asked.push(asked.clone());
+        let is_noted = self.records.note(id, generation, &controls).await?;
+        Ok(is_noted.then(|| (controls.asked.len() - 1, asked, true)))
+    }
+
+    async fn record(&self, id: &PromotionId, place: usize, asked: &Asked) -> Result<u64, Fault> {
+        let facts = json!({
+            "wish": asked.wish,
+            "reason": asked.reason,
+            "step": asked.step,
+            "asked_at": asked.at,
+        });
+        let key = (place + 1).to_string();
+        self.ledger.record(&asked.by, id, &key, facts).await
+    }
+}
+
+#[cfg(test)]
+#[path = "lib_tests.rs"]
+mod tests;

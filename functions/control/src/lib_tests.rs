@@ -1,0 +1,218 @@
+use std::cell::{Cell, RefCell};
+
+use sluice_domain::promotion::Outcome;
+use sluice_domain::settings::Step;
+
+use super::*;
+
+const PAUSE: &str = include_str!("../../../events/control/pause.json");
+const EVENTS: [&str; 5] = [
+    PAUSE,
+    include_str!("../../../events/control/resume.json"),
+    include_str!("../../../events/control/promote-now.json"),
+    include_str!("../../../events/control/skip-bake.json"),
+    include_str!("../../../events/control/emergency.json"),
+];
+
+/// A promotion at the first of two steps.
+struct Promoted {
+    promotion: Promotion,
+    journal: Option<Journal>,
+    controls: RefCell<Controls>,
+    /// How many wishes others get in first.
+    others: Cell<u32>,
+}
+
+impl Records for Promoted {
+    async fn promotion(&self, _: &PromotionId) -> Result<(Promotion, Generation), StoreError> {
+        Ok((self.promotion.clone(), Generation(3)))
+    }
+
+    async fn plan(&self, _: &PromotionId) -> Result<Option<Plan>, StoreError> {
+        Ok(None)
+    }
+
+    async fn journal(&self, _: &PromotionId) -> Result<Option<Journal>, StoreError> {
+        Ok(self.journal.clone())
+    }
+
+    async fn controls(&self, _: &PromotionId) -> Result<Controls, StoreError> {
+        Ok(self.controls.borrow().clone())
+    }
+
+    async fn note(
+        &self,
+        _: &PromotionId,
+        generation: Generation,
+        controls: &Controls,
+    ) -> Result<bool, StoreError> {
+        assert_eq!(generation, Generation(3), "under the fence");
+        if self.others.get() > 0 {
+            self.others.set(self.others.get() - 1);
+            let mut other = controls.asked[controls.asked.len() - 1].clone();
+            (other.wish, other.by) = (Wish::Emergency, "grace".to_owned());
+            self.controls.borrow_mut().asked.push(other);
+            return Ok(false);
+        }
+        *self.controls.borrow_mut() = controls.clone();
+        Ok(true)
+    }
+}
+
+/// Who, key and facts, once each key.
+#[derive(Default)]
+struct Ledger(RefCell<Vec<(String, String, Value)>>, Cell<bool>);
+
+impl Book for Ledger {
+    async fn record(
+        &self,
+        person: &str,
+        _: &PromotionId,
+        key: &str,
+        facts: Value,
+    ) -> Result<u64, Fault> {
+        if self.1.take() {
+            return Err(Fault::other("recording", "it fails once"));
+        }
+        let mut all = self.0.borrow_mut();
+        if !all.iter().any(|(_, known, _)| known == key) {
+            all.push((person.to_owned(), key.to_owned(), facts));
+        }
+        Ok(all.len() as u64)
+    }
+}
+
+fn control() -> Control<Promoted, Ledger> {
+    let promotion = json!({
+        "id": "storefront/prod/1.1.0/1",
+        "bundle": {
+            "bucket": "artifacts", "key": "release.json", "version_id": "1",
+            "digest": format!("sha256:{}", "0".repeat(64)),
+        },
+        "execution_arn": "execution", "opened_at": "2030-01-01T00:00:00Z",
+    });
+    let journal = json!({
+        "functions": {}, "steps": [Step::new(10.0, 600), Step::new(100.0, 600)],
+        "step": 0, "shifted_at": "2030-01-01T00:10:00Z",
+    });
+    Control {
+        records: Promoted {
+            promotion: serde_json::from_value(promotion).expect("a promotion"),
+            journal: Some(serde_json::from_value(journal).expect("a journal")),
+            controls: RefCell::default(),
+            others: Cell::new(0),
+        },
+        ledger: Ledger::default(),
+    }
+}
+
+fn now() -> Timestamp {
+    "2030-01-01T00:12:00Z".parse().expect("a time")
+}
+
+async fn ask(control: &Control<Promoted, Ledger>, event: &str) -> Result<Output, Error> {
+    let input = serde_json::from_str(event).expect("an event that is understood");
+    control.handle(input, now()).await
+}
+
+#[tokio::test]
+async fn a_wish_is_noted_and_recorded_with_who_what_and_why() {
+    let control = control();
+    let output = ask(&control, PAUSE).await.expect("noted");
+    assert!(output.is_new);
+    let ada = "arn:aws:iam::111122223333:user/ada";
+    let (person, key, facts) = control.ledger.0.borrow()[0].clone();
+    assert_eq!((person.as_str(), key.as_str()), (ada, "1"));
+    assert_eq!(facts["wish"], "pause");
+    assert_eq!(facts["reason"], "orders look odd");
+    assert_eq!(facts["step"], 0);
+    let controls = control.records.controls.borrow();
+    assert_eq!(controls.paused().expect("paused").by, ada);
+}
+
+#[tokio::test]
+async fn every_wish_of_the_samples_is_understood() {
+    for event in EVENTS {
+        let control = control();
+        let output = ask(&control, event).await;
+        let is_resume = event.contains("resume");
+        assert_eq!(output.is_err(), is_resume, "{event}: {output:?}");
+    }
+}
+
+#[tokio::test]
+async fn asking_again_notes_nothing_and_records_what_an_earlier_try_could_not() {
+    let control = control();
+    control.ledger.1.set(true);
+    let failed = ask(&control, PAUSE).await.expect_err("the ledger failed");
+    assert_eq!(failed.name(), "AwsCallFailed");
+    let again = ask(&control, PAUSE).await.expect("it stands");
+    assert!(!again.is_new);
+    assert_eq!(control.records.controls.borrow().asked.len(), 1);
+    assert_eq!(control.ledger.0.borrow().len(), 1);
+}
+
+#[tokio::test]
+async fn a_wish_that_meets_another_is_checked_again_and_neither_is_lost() {
+    let control = control();
+    control.records.others.set(2);
+    ask(&control, PAUSE).await.expect("noted");
+    let wishes: Vec<Wish> = control
+        .records
+        .controls
+        .borrow()
+        .asked
+        .iter()
+        .map(|asked| asked.wish)
+        .collect();
+    assert_eq!(wishes, [Wish::Emergency, Wish::Emergency, Wish::Pause]);
+    assert_eq!(control.ledger.0.borrow()[0].1, "3");
+    control.records.others.set(9);
+    let skip = EVENTS[3].replace("skip_bake", "resume");
+    let crowded = ask(&control, &skip).await.expect_err("too many others");
+    assert_eq!(crowded.name(), "Throttled");
+}
+
+#[tokio::test]
+async fn what_can_not_be_asked_is_refused_with_why_and_leaves_no_trace() {
+    let mut control = control();
+    let refused = ask(&control, EVENTS[1])
+        .await
+        .expect_err("nothing to resume");
+    assert_eq!(refused.name(), "ControlRefused");
+    assert_eq!(
+        refused.to_string(),
+        "resume can't be asked of storefront/prod/1.1.0/1: it is neither paused nor at a step that \
+         waits for a person: there is nothing to resume"
+    );
+    control.records.promotion.outcome = Some(Outcome::RolledBack);
+    let ended = ask(&control, PAUSE).await.expect_err("it has ended");
+    assert!(
+        ended.to_string().contains("has ended: RolledBack"),
+        "{ended}"
+    );
+    assert!(control.ledger.0.borrow().is_empty());
+    assert!(control.records.controls.borrow().asked.is_empty());
+}
+
+#[tokio::test]
+async fn nobody_asks_without_a_name_and_a_reason() {
+    for (field, text) in [("reason", " "), ("by", ""), ("reason", &*"x".repeat(501))] {
+        let mut event: Value = serde_json::from_str(PAUSE).expect("JSON");
+        event[field] = json!(text);
+        let refused = ask(&control(), &event.to_string())
+            .await
+            .expect_err("refused");
+        assert!(
+            refused.to_string().starts_with(&format!("`{field}` has ")),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn unknown_fields_are_refused() {
+    let event = PAUSE.replace("\"by\"", "\"force\": true, \"by\"");
+    let refused = serde_json::from_str::<Input>(&event).expect_err("refused");
+    assert!(refused.to_string().contains("force"), "{refused}");
+}

@@ -1,0 +1,308 @@
+//! One look at a step: what is measured, what it says, what follows, and what is
+//! recorded of it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sluice_domain::controls::Controls;
+use sluice_domain::journal::Journal;
+use sluice_domain::judge::{self, Decision, JudgePolicy, MetricQuery, Next, Outcome, Verdict};
+use sluice_domain::ledger::Kind;
+use sluice_domain::promotion::PromotionId;
+use sluice_domain::settings::Step;
+
+use crate::{
+    Before, Error, Follows, Input, Judge, Measurement, Metrics, Output, Records, Series, Verdicts,
+    Window,
+};
+
+/// The step that is judged.
+struct Subject {
+    journal: Journal,
+    controls: Controls,
+    index: usize,
+    step: Step,
+    /// The plan's, with what the step asks for itself.
+    policy: JudgePolicy,
+    shifted_at: Timestamp,
+}
+
+/// What one look found out.
+struct Seen {
+    /// None: the step is not watched.
+    verdict: Option<Verdict>,
+    rule: String,
+    /// Enough to ask the same again, and to judge it again.
+    facts: Value,
+}
+
+impl Seen {
+    fn outcome(&self) -> Option<Outcome> {
+        self.verdict.as_ref().map(|verdict| verdict.outcome)
+    }
+}
+
+impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
+    /// Looks at the step that the journal is at.
+    ///
+    /// # Errors
+    /// When there is no such step, or a call to AWS fails. There is no verdict then.
+    pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
+        let id = &input.promotion;
+        let subject = self.subject(id).await?;
+        let look = judge::look(&subject.policy, subject.shifted_at, now);
+        let seen = self.see(id, &subject, look, now).await?;
+        let decision = judge::steer(&subject.look(now), seen.outcome());
+        if decision.asks {
+            self.ask_a_person(id, &subject, &seen).await?;
+        }
+        let output = self.tell(id, &subject, look, &seen, decision).await?;
+        if let Some(verdict) = &seen.verdict {
+            self.warn(id, &subject, verdict).await?;
+        }
+        Ok(output)
+    }
+
+    /// What the step shows, if it is watched.
+    async fn see(
+        &self,
+        id: &PromotionId,
+        subject: &Subject,
+        look: u64,
+        now: Timestamp,
+    ) -> Result<Seen, Error> {
+        let policy = &subject.policy;
+        let before = self.before(id, subject).await?;
+        let measurement = Measurement::of(
+            policy,
+            &subject.journal.functions,
+            subject.step.weight,
+            &before.clone().unwrap_or_default(),
+        );
+        if let Some(reason) = not_watched(&subject.step, &measurement) {
+            return Ok(Seen {
+                verdict: None,
+                rule: format!("not watched: {reason}"),
+                facts: json!({}),
+            });
+        }
+        let window = measurement.window(subject.shifted_at, now);
+        let observed = self
+            .observe(id, subject, &measurement, &window, before.is_some())
+            .await?;
+        let verdict = judge::judge(policy, &observed, look);
+        let queries = measurement.queries().iter().map(ToString::to_string);
+        let facts = json!({
+            "look": look,
+            "functions": verdict.functions,
+            "signals": verdict.signals,
+            "window": window,
+            "queries": queries.collect::<Vec<_>>(),
+        });
+        Ok(Seen {
+            rule: verdict.rule.clone(),
+            verdict: Some(verdict),
+            facts,
+        })
+    }
+
+    /// Records what was seen and what follows from it, and answers it.
+    async fn tell(
+        &self,
+        id: &PromotionId,
+        subject: &Subject,
+        look: u64,
+        seen: &Seen,
+        decision: Decision,
+    ) -> Result<Output, Error> {
+        let (next, wait_seconds) = match decision.next {
+            Next::Bake(seconds) => (Follows::Bake, seconds),
+            Next::Advance => (Follows::Advance, 0),
+            Next::RollBack => (Follows::RollBack, 0),
+        };
+        let outcome = seen.outcome().unwrap_or(Outcome::Pass);
+        let mut facts = json!({
+            "step": subject.index,
+            "weight": subject.step.weight,
+            "outcome": outcome,
+            "rule": seen.rule,
+            "next": next,
+            "wait_seconds": wait_seconds,
+            "shifted_at": subject.shifted_at,
+        });
+        add(&mut facts, &seen.facts);
+        let mut rule = seen.rule.clone();
+        if let Some(because) = &decision.because {
+            add(&mut facts, &json!({ "because": because }));
+            rule = format!("{rule}; {because}");
+        }
+        // Two looks within one period may end differently: both are recorded.
+        let key = match seen.verdict {
+            None if next == Follows::Advance => format!("{}/unwatched", subject.index),
+            _ => format!("{}/{look}/{}", subject.index, name(next)),
+        };
+        let kind = Kind::VerdictReached;
+        Ok(Output {
+            outcome,
+            rule,
+            next,
+            step: decision.step,
+            wait_seconds,
+            sequence: self.ledger.record(id, kind, &key, facts).await?,
+        })
+    }
+
+    /// What was normal before the rollout. None: it was not answered in full.
+    async fn before(&self, id: &PromotionId, subject: &Subject) -> Result<Option<Before>, Error> {
+        let policy = &subject.policy;
+        let asked = Before::queries(policy, &subject.journal.functions, subject.step.weight);
+        if asked.is_empty() || subject.step.bake_seconds == 0 {
+            return Ok(Some(Before::default()));
+        }
+        let begun_at = subject.journal.begun_at.unwrap_or(subject.shifted_at);
+        let window = Window::before(policy, begun_at);
+        let queries: Vec<MetricQuery> = asked.iter().map(|(_, query)| query.clone()).collect();
+        let role = subject.journal.role.as_ref();
+        let answers = self.metrics.series(role, id, &queries, &window).await?;
+        Ok(Before::of(&asked, &answers))
+    }
+
+    /// What was observed. A window without a whole period asks nobody, and
+    /// without what was normal before nothing can be said.
+    async fn observe(
+        &self,
+        id: &PromotionId,
+        subject: &Subject,
+        measurement: &Measurement<'_>,
+        window: &Window,
+        is_before_known: bool,
+    ) -> Result<judge::Observed, Error> {
+        let role = subject.journal.role.as_ref();
+        let names = subject.policy.alarms.iter();
+        let names: Vec<String> = names.map(|alarm| alarm.name.clone()).collect();
+        let alarms = if names.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.metrics.alarms(role, id, &names).await?
+        };
+        let answers = if !is_before_known {
+            vec![None; measurement.queries().len()]
+        } else if window.is_empty() {
+            vec![Some(Series::new()); measurement.queries().len()]
+        } else {
+            self.metrics
+                .series(role, id, measurement.queries(), window)
+                .await?
+        };
+        Ok(measurement.observe(&answers, window, &alarms))
+    }
+
+    /// Records what people should hear of: each limit once a step, however
+    /// many looks find it exceeded.
+    async fn warn(
+        &self,
+        id: &PromotionId,
+        subject: &Subject,
+        verdict: &Verdict,
+    ) -> Result<(), Error> {
+        for warning in verdict.warnings() {
+            let key = format!("{}/{warning}", subject.index);
+            let mut facts = subject.facts();
+            add(&mut facts, &json!({ "warning": warning }));
+            self.ledger
+                .record(id, Kind::LimitExceeded, &key, facts)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Records, once a step, that a person has to say go.
+    async fn ask_a_person(
+        &self,
+        id: &PromotionId,
+        subject: &Subject,
+        seen: &Seen,
+    ) -> Result<(), Error> {
+        let mut facts = subject.facts();
+        add(&mut facts, &json!({ "rule": seen.rule }));
+        let key = subject.index.to_string();
+        self.ledger
+            .record(id, Kind::PersonAwaited, &key, facts)
+            .await?;
+        Ok(())
+    }
+
+    async fn subject(&self, id: &PromotionId) -> Result<Subject, Error> {
+        let journal = self.records.journal(id).await?;
+        let not_shifted = |found: String| Error::NotShifted {
+            promotion: id.clone(),
+            found,
+        };
+        let index = journal
+            .step
+            .ok_or_else(|| not_shifted("that no step was begun".to_owned()))?;
+        let shifted_at = journal
+            .shifted_at
+            .ok_or_else(|| not_shifted(format!("that step {index} was begun and not finished")))?;
+        let steps = journal.steps.len();
+        let step = journal
+            .steps
+            .get(index)
+            .cloned()
+            .ok_or_else(|| not_shifted(format!("step {index} of {steps} steps")))?;
+        let plan = self.records.plan(id).await?;
+        let controls = self.records.controls(id).await?;
+        Ok(Subject {
+            policy: plan.judge.for_step(&step),
+            journal,
+            controls,
+            index,
+            step,
+            shifted_at,
+        })
+    }
+}
+
+impl Subject {
+    fn look(&self, now: Timestamp) -> judge::Look<'_> {
+        judge::Look {
+            policy: &self.policy,
+            steps: &self.journal.steps,
+            index: self.index,
+            shifted_at: self.shifted_at,
+            now,
+            controls: &self.controls,
+        }
+    }
+
+    /// Which step it is.
+    fn facts(&self) -> Value {
+        json!({ "step": self.index, "weight": self.step.weight })
+    }
+}
+
+/// Adds the fields of one object to another.
+fn add(facts: &mut Value, more: &Value) {
+    if let (Value::Object(facts), Value::Object(more)) = (facts, more) {
+        facts.extend(more.clone());
+    }
+}
+
+/// Why a step is not judged, if it isn't.
+fn not_watched(step: &Step, measurement: &Measurement<'_>) -> Option<&'static str> {
+    if step.bake_seconds == 0 {
+        return Some("this step has no bake");
+    }
+    measurement
+        .is_empty()
+        .then_some("no function receives traffic on a new version at this step")
+}
+
+fn name(next: Follows) -> &'static str {
+    match next {
+        Follows::Bake => "bake",
+        Follows::Advance => "advance",
+        Follows::RollBack => "roll_back",
+    }
+}
