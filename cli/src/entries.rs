@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
+use sluice_domain::controls::Wish;
 use sluice_domain::judge::{FunctionVerdict, Outcome};
-use sluice_domain::ledger::{Entry, Kind};
+use sluice_domain::ledger::{Entry, Event, Kind};
 use sluice_domain::text::one_line;
 
 use crate::paint::{Style, Tone};
@@ -107,18 +108,25 @@ fn words(entry: &Entry) -> (Tone, String) {
         return (
             tone,
             format!(
-                "{outcome} at {} %, look {}: {}",
-                reached.weight, reached.look, reached.rule
+                "{outcome} at {} %, look {}: {}{}",
+                reached.weight,
+                reached.look,
+                reached.rule,
+                because(facts),
             ),
         );
     }
-    let rule = facts.get("rule").and_then(Value::as_str);
-    if let (Kind::VerdictReached, Some(rule)) = (entry.event.kind, rule) {
-        return (Tone::Plain, rule.to_owned());
+    if entry.event.kind == Kind::VerdictReached {
+        return (Tone::Plain, not_watched(facts));
+    }
+    if let Some(asked) = asked(entry) {
+        return (Tone::Doubt, asked);
     }
     let tone = match entry.event.kind {
         Kind::ReleaseRefused | Kind::Stranded | Kind::TrafficRolledBack => Tone::Bad,
-        Kind::ApprovalRequested | Kind::TargetsQueued | Kind::TakenOver => Tone::Doubt,
+        Kind::ApprovalRequested | Kind::TargetsQueued | Kind::TakenOver | Kind::PersonAwaited => {
+            Tone::Doubt
+        }
         Kind::Committed => Tone::Good,
         Kind::PromotionClosed
             if facts.get("outcome").and_then(Value::as_str) == Some("promoted") =>
@@ -134,6 +142,30 @@ fn words(entry: &Entry) -> (Tone, String) {
         String::new()
     };
     (tone, format!("{by}{}", plain_facts(facts)))
+}
+
+/// What decided otherwise than the verdict, as the end of a line.
+fn because(facts: &Value) -> String {
+    let because = facts.get("because").and_then(Value::as_str);
+    because.map_or_else(String::new, |because| format!("; {because}"))
+}
+
+fn not_watched(facts: &Value) -> String {
+    let rule = facts.get("rule").and_then(Value::as_str);
+    format!("{}{}", rule.unwrap_or_default(), because(facts))
+}
+
+/// What an operator asked, if the entry tells of it.
+fn asked(entry: &Entry) -> Option<String> {
+    let Event {
+        kind, actor, facts, ..
+    } = &entry.event;
+    if *kind != Kind::OperatorAsked {
+        return None;
+    }
+    let wish: Wish = serde_json::from_value(facts.get("wish")?.clone()).ok()?;
+    let reason = facts.get("reason").and_then(Value::as_str)?;
+    Some(format!("{}, asked by {actor}: {reason}", wish.title()))
 }
 
 /// Digests and commits are cut to what tells them apart, times to the second.
@@ -222,6 +254,18 @@ mod tests {
         );
         let unwatched = json!({"step": 0, "weight": 10.0, "outcome": "pass", "rule": "not watched: this step has no bake"});
         assert_eq!(reached(&entry(9, Kind::VerdictReached, unwatched)), None);
+    }
+
+    #[test]
+    fn what_an_operator_asked_and_decided_is_told_with_whose_wish_it_was() {
+        let facts = json!({"wish": "promote_now", "reason": "hot fix", "step": 0});
+        let told = line(&entry(7, Kind::OperatorAsked, facts), Style::PLAIN);
+        assert!(told.contains("promote now, asked by "), "{told}");
+        assert!(told.ends_with(": hot fix"), "{told}");
+        let mut facts = verdict(0, 10.0, 3, "pass", (60.0, 0.0), None);
+        facts["because"] = json!("pause, asked by ada: wrong day");
+        let told = line(&entry(9, Kind::VerdictReached, facts), Style::PLAIN);
+        assert!(told.ends_with("; pause, asked by ada: wrong day"), "{told}");
     }
 
     #[test]

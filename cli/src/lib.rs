@@ -29,6 +29,8 @@ pub mod execution;
 pub mod finding;
 pub mod follow;
 pub mod forecast;
+pub mod frozen;
+pub mod function;
 pub mod intake;
 pub mod ledger;
 pub mod managed;

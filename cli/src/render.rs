@@ -145,6 +145,11 @@ fn details(record: &Record, now: Timestamp, style: Style) -> Vec<String> {
             reached.rule
         ));
     }
+    lines.extend(
+        record
+            .because()
+            .map(|because| style.paint(Tone::Doubt, &one_line(because))),
+    );
     lines
 }
 

@@ -1,5 +1,6 @@
 //! What people type to name a release or a promotion.
 
+use std::fmt;
 use std::str::FromStr;
 
 use semver::Version;
@@ -138,6 +139,40 @@ impl PromotionTarget {
     }
 }
 
+/// An environment of an application: `shop/prod`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The application.
+    pub application: String,
+    /// The environment.
+    pub environment: String,
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse()? {
+            Target::Promotion(PromotionTarget::Open {
+                application,
+                environment,
+            }) => Ok(Self {
+                application,
+                environment,
+            }),
+            _ => Err(format!(
+                "found `{text}`; expected <application>/<environment>"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.application, self.environment)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +198,15 @@ mod tests {
         assert_eq!("shop/prod".parse(), Ok(Target::Promotion(open)));
         let id = PromotionTarget::Id("shop/prod/1.1.0/1".parse().expect("an id"));
         assert_eq!("shop/prod/1.1.0/1".parse(), Ok(Target::Promotion(id)));
+    }
+
+    #[test]
+    fn a_place_is_an_application_and_an_environment_and_nothing_else() {
+        let place: Place = "shop/prod".parse().expect("a place");
+        assert_eq!(place.to_string(), "shop/prod");
+        for text in ["shop", "shop/1.0.0", "shop/prod/1.0.0/1"] {
+            assert!(text.parse::<Place>().is_err(), "{text}");
+        }
     }
 
     #[test]

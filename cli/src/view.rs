@@ -59,6 +59,19 @@ impl Record {
             .filter(|reached| reached.step == step)
     }
 
+    /// Who or what holds or hurries the step that is taken now, where it is not
+    /// the verdict.
+    #[must_use]
+    pub fn because(&self) -> Option<&str> {
+        let step = self.shift()?.step;
+        let mut looks = self.entries.iter().rev();
+        let last = looks.find(|entry| entry.event.kind == Kind::VerdictReached)?;
+        let is_of_this_step = last.event.facts["step"] == step;
+        last.event.facts["because"]
+            .as_str()
+            .filter(|_| is_of_this_step)
+    }
+
     /// Whether anything of this kind happened.
     #[must_use]
     pub fn happened(&self, kind: Kind) -> bool {

@@ -3,8 +3,10 @@
 mod abort;
 mod approve;
 mod backtest;
+mod control;
 mod doctor;
 mod env;
+mod freeze;
 mod history;
 mod judge;
 mod observe;
@@ -19,6 +21,7 @@ mod vote;
 mod watch;
 
 use clap::Subcommand;
+use sluice_domain::controls::Wish;
 
 use crate::context::Global;
 use crate::error::{Exit, Result};
@@ -41,6 +44,20 @@ pub(crate) enum Command {
     Reject(reject::Args),
     /// Stop a promotion; traffic that has moved goes back
     Abort(abort::Args),
+    /// Hold a promotion at its step; it is judged on, and harm is still rolled back
+    Pause(control::Args),
+    /// Let a promotion go on that is paused, or whose step waits for a person
+    Resume(control::Args),
+    /// Go to the last step at the next look
+    PromoteNow(control::Args),
+    /// End the bake of the step that a promotion is at
+    SkipBake(control::Args),
+    /// End every bake but that of the first step
+    Emergency(control::Args),
+    /// Stop an environment's line: no promotion enters it
+    Freeze(freeze::FreezeArgs),
+    /// Let promotions enter an environment again
+    Unfreeze(freeze::UnfreezeArgs),
     /// Release the version that an environment had before
     Rollback(rollback::Args),
     /// List promotions, or what happened in one
@@ -71,6 +88,13 @@ impl Command {
             Self::Approve(args) => args.run(global, output).await,
             Self::Reject(args) => args.run(global, output).await,
             Self::Abort(args) => args.run(global, output).await,
+            Self::Pause(args) => args.run(Wish::Pause, global, output).await,
+            Self::Resume(args) => args.run(Wish::Resume, global, output).await,
+            Self::PromoteNow(args) => args.run(Wish::PromoteNow, global, output).await,
+            Self::SkipBake(args) => args.run(Wish::SkipBake, global, output).await,
+            Self::Emergency(args) => args.run(Wish::Emergency, global, output).await,
+            Self::Freeze(args) => args.run(global, output).await,
+            Self::Unfreeze(args) => args.run(global, output).await,
             Self::Rollback(args) => args.run(global, output).await,
             Self::History(args) => args.run(global, output).await,
             Self::Env(args) => args.run(global, output).await,
@@ -122,6 +146,8 @@ mod tests {
             &["sluice", "nonsense"][..],
             &["sluice", "watch"],
             &["sluice", "watch", "a/b/c"],
+            &["sluice", "pause", "shop/prod"],
+            &["sluice", "freeze", "shop", "--reason", "the fair"],
         ] {
             assert_eq!(
                 Cli::try_parse_from(line).expect_err("refused").exit_code(),

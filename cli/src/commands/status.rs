@@ -145,6 +145,7 @@ fn answer(status: &Status, now: Timestamp) -> Answer {
     let open = |record: &Record| {
         let mut value = document(&record.promotion, now);
         value["state"] = record.state.clone().into();
+        value["because"] = record.because().into();
         value["weight"] = record.shift().map(|shift| shift.weight).into();
         value
     };

@@ -40,6 +40,9 @@ impl Args {
 
 /// The promotion that is meant.
 pub(super) async fn find(reader: &Reader, target: &PromotionTarget) -> Result<PromotionId> {
+    if let PromotionTarget::Id(id) = target {
+        return Ok(id.clone());
+    }
     let open: Vec<_> = reader
         .store
         .open_promotions()

@@ -12,6 +12,7 @@ use sluice_cli::pack::{Bundle, Given};
 use sluice_domain::document::Document as _;
 use sluice_domain::manifest::{Manifest, Person};
 use sluice_domain::settings::Settings;
+use sluice_domain::steps::preset_names;
 use sluice_tests::machine::items;
 use sluice_tests::template::visit;
 use sluice_tests::{expect_none, text};
@@ -135,6 +136,13 @@ fn a_page_names_every_word_that_a_field_can_be() {
         });
         unsaid.collect::<Vec<_>>()
     }));
+}
+
+#[test]
+fn the_page_of_settings_names_every_preset() {
+    let page = text(SETTINGS);
+    let names = preset_names().filter(|name| !page.contains(&format!("\"{name}\"")));
+    expect_none(names.map(str::to_owned));
 }
 
 /// A field that is misspelt must not be left out in silence.

@@ -11,6 +11,7 @@ mod definitions;
 mod faults;
 mod foresight;
 mod line;
+mod operators;
 mod owners;
 mod people;
 mod promotes;
