@@ -118,10 +118,11 @@ impl Onlooker {
         let steps = &self.settings.steps;
         let below = steps.iter().rev().find(|step| step.weight <= weight);
         let nearest = below.or(steps.first()).cloned();
-        let bake_seconds = nearest.map_or(0, |step| step.bake_seconds);
+        // Nobody is asked for a go: somebody else takes the steps.
         Step {
             weight,
-            bake_seconds,
+            then: None,
+            ..nearest.unwrap_or_else(|| Step::new(weight, 0))
         }
     }
 }

@@ -140,18 +140,70 @@ impl Controls {
     /// Who paused it, while it is paused.
     #[must_use]
     pub fn paused(&self) -> Option<&Asked> {
-        let last = self
-            .asked
-            .iter()
-            .rfind(|asked| matches!(asked.wish, Wish::Pause | Wish::Resume))?;
-        (last.wish == Wish::Pause).then_some(last)
+        self.at(self.place_of_pause())
     }
 
     /// Who let this step go on that waits for a person.
     #[must_use]
     pub fn go(&self, step: usize) -> Option<&Asked> {
+        self.at(self.place_of_go(step))
+    }
+
+    /// Who ended the bake of this step.
+    #[must_use]
+    pub fn skip(&self, step: usize) -> Option<&Asked> {
+        self.at(self.place_of_skip(step))
+    }
+
+    /// Who asked to go to the last step at once.
+    #[must_use]
+    pub fn promote_now(&self) -> Option<&Asked> {
+        self.at(self.place_of(Wish::PromoteNow))
+    }
+
+    /// Who declared an emergency.
+    #[must_use]
+    pub fn emergency(&self) -> Option<&Asked> {
+        self.at(self.place_of(Wish::Emergency))
+    }
+
+    /// The place of a wish that stands already, so that asking it changes nothing.
+    #[must_use]
+    pub fn stands(&self, wish: Wish, standing: Standing<'_>) -> Option<usize> {
+        let at = standing.step();
+        match wish {
+            Wish::Pause => self.place_of_pause(),
+            Wish::Resume if self.paused().is_some() => None,
+            Wish::Resume => at.and_then(|step| self.place_of_go(step)),
+            Wish::SkipBake => at.and_then(|step| self.place_of_skip(step)),
+            Wish::PromoteNow | Wish::Emergency => self.place_of(wish),
+        }
+    }
+
+    fn at(&self, place: Option<usize>) -> Option<&Asked> {
+        place.and_then(|place| self.asked.get(place))
+    }
+
+    fn place_of(&self, wish: Wish) -> Option<usize> {
+        self.asked.iter().position(|asked| asked.wish == wish)
+    }
+
+    fn place_of_skip(&self, step: usize) -> Option<usize> {
+        let is_meant =
+            |asked: &Asked| asked.wish == Wish::SkipBake && asked.step == Some(step);
+        self.asked.iter().position(is_meant)
+    }
+
+    fn place_of_pause(&self) -> Option<usize> {
+        let is_about_it = |asked: &Asked| matches!(asked.wish, Wish::Pause | Wish::Resume);
+        let last = self.asked.iter().rposition(is_about_it)?;
+        (self.asked[last].wish == Wish::Pause).then_some(last)
+    }
+
+    /// The first resume at this step that took no pause back.
+    fn place_of_go(&self, step: usize) -> Option<usize> {
         let mut is_paused = false;
-        self.asked.iter().find(|asked| {
+        self.asked.iter().position(|asked| {
             let was_paused = is_paused;
             match asked.wish {
                 Wish::Pause => is_paused = true,
@@ -160,46 +212,6 @@ impl Controls {
             }
             asked.wish == Wish::Resume && !was_paused && asked.step == Some(step)
         })
-    }
-
-    /// Who ended the bake of this step.
-    #[must_use]
-    pub fn skip(&self, step: usize) -> Option<&Asked> {
-        self.first(Wish::SkipBake, |asked| asked.step == Some(step))
-    }
-
-    /// Who asked to go to the last step at once.
-    #[must_use]
-    pub fn promote_now(&self) -> Option<&Asked> {
-        self.first(Wish::PromoteNow, |_| true)
-    }
-
-    /// Who declared an emergency.
-    #[must_use]
-    pub fn emergency(&self) -> Option<&Asked> {
-        self.first(Wish::Emergency, |_| true)
-    }
-
-    fn first(&self, wish: Wish, is_meant: impl Fn(&Asked) -> bool) -> Option<&Asked> {
-        let mut asked = self.asked.iter();
-        asked.find(|asked| asked.wish == wish && is_meant(asked))
-    }
-
-    /// The place of a wish that stands already, so that asking it changes nothing.
-    #[must_use]
-    pub fn stands(&self, wish: Wish, standing: Standing<'_>) -> Option<usize> {
-        let at = standing.step();
-        let stands = match wish {
-            Wish::Pause => self.paused(),
-            Wish::Resume if self.paused().is_some() => None,
-            Wish::Resume => at.and_then(|step| self.go(step)),
-            Wish::PromoteNow => self.promote_now(),
-            Wish::SkipBake => at.and_then(|step| self.skip(step)),
-            Wish::Emergency => self.emergency(),
-        }?;
-        self.asked
-            .iter()
-            .position(|asked| std::ptr::eq(asked, stands))
     }
 
     /// Whether this can be asked now of a rollout that stands so.

@@ -121,3 +121,15 @@ pub(crate) fn check_range<T: PartialOrd + fmt::Display>(
         ));
     }
 }
+
+/// Checks that a link is https.
+pub(crate) fn check_link(path: &str, link: Option<&str>, problems: &mut Vec<Problem>) {
+    if let Some(link) = link
+        && !link.starts_with("https://")
+    {
+        problems.push(Problem::new(
+            path,
+            format!("found `{link}`; expected an https:// link"),
+        ));
+    }
+}

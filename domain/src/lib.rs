@@ -2,8 +2,9 @@
 //!
 //! What lives here: the documents people write ([`manifest`], [`settings`]),
 //! the records Sluice keeps ([`promotion`], [`plan`], [`journal`],
-//! [`approval`], [`ledger`]) and every decision that can be made from data
-//! alone ([`judge`], [`alias`], [`owner`], [`configuration`], [`naming`]), with the statistics under them
+//! [`approval`], [`controls`], [`ledger`]) and every decision that can be made from data
+//! alone ([`judge`], [`steps`], [`alias`], [`owner`], [`configuration`], [`naming`]), with the
+//! statistics under them
 //! ([`stats`], [`sequential`]).
 //!
 //! What never does: I/O, async, clocks, environment variables, AWS types.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::document::{Document, Problem, check_name, check_range};
+use crate::document::{Document, Problem, check_link, check_name, check_range};
 
 /// The manifest of a bundle.
 ///
@@ -345,17 +345,6 @@ fn check_commit(commit: &str, problems: &mut Vec<Problem>) {
             format!(
                 "found `{commit}`; expected a full commit id of 40 or 64 lower-case hex digits"
             ),
-        ));
-    }
-}
-
-fn check_link(path: &str, link: Option<&str>, problems: &mut Vec<Problem>) {
-    if let Some(link) = link
-        && !link.starts_with("https://")
-    {
-        problems.push(Problem::new(
-            path,
-            format!("found `{link}`; expected an https:// link"),
         ));
     }
 }

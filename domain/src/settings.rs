@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, LONGEST_WAIT, Problem, check_name, check_range};
 pub use crate::judge::{JudgePolicy, OnInconclusive};
-use crate::judge::{MOST_LOOKS, looks_held};
+use crate::judge::{MOST_LOOKS, looks_held, probe};
 use crate::steps;
 pub use crate::steps::{Step, Then};
 
@@ -174,6 +174,7 @@ impl Document for Settings {
         self.check_targets_are_used_once(problems);
         self.check_steps(problems);
         self.judge.check(LONGEST_WAIT, problems);
+        probe::check(&self.judge.probes, &self.functions, problems);
         if let Some(approval) = &self.approval {
             approval.check(problems);
         }

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use judge::aws::CloudWatch;
-use judge::{Follows, Input, Judge, Records, Verdicts};
+use judge::{Follows, Input, Judge, Probes, Records, Verdicts};
 use semver::Version;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shift::aws::LambdaAliases;
 use shift::{Account as _, Aliases as _};
+use sluice_domain::controls::Controls;
 use sluice_domain::digest::Digest;
 use sluice_domain::journal::{Entry, Journal};
-use sluice_domain::judge::Outcome;
+use sluice_domain::judge::{JudgePolicy, Outcome, Probed, Probing};
 use sluice_domain::ledger::Kind;
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::PromotionId;
@@ -85,6 +86,7 @@ impl Args {
             judge: Judge {
                 records: Seat::new(&settings, &onlooker.journal),
                 metrics: CloudWatch::new(&config),
+                probes: NotMade,
                 ledger: Unwritten,
             },
             aliases,
@@ -121,7 +123,7 @@ async fn routings(aliases: &LambdaAliases, settings: &Settings) -> Result<Routin
 
 /// A rollout that is looked on at.
 struct Watch {
-    judge: Judge<Seat, CloudWatch, Unwritten>,
+    judge: Judge<Seat, CloudWatch, NotMade, Unwritten>,
     aliases: LambdaAliases,
     onlooker: Onlooker,
     settings: Settings,
@@ -263,7 +265,11 @@ impl Seat {
                 functions: std::collections::BTreeMap::new(),
                 role: settings.role.clone(),
                 steps: settings.steps.clone(),
-                judge: settings.judge.clone(),
+                // Probes would be calls, and an onlooker only reads.
+                judge: JudgePolicy {
+                    probes: Vec::new(),
+                    ..settings.judge.clone()
+                },
             },
             journal: RefCell::new(journal.clone()),
         }
@@ -277,6 +283,27 @@ impl Records for Seat {
 
     async fn journal(&self, _: &PromotionId) -> Result<Journal, StoreError> {
         Ok(self.journal.borrow().clone())
+    }
+
+    async fn controls(&self, _: &PromotionId) -> Result<Controls, StoreError> {
+        Ok(Controls::default())
+    }
+
+    async fn probing(&self, _: &PromotionId) -> Result<Probing, StoreError> {
+        Ok(Probing::default())
+    }
+
+    async fn keep(&self, _: &PromotionId, _: &Probing) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// No probes: the policy that is judged by has none.
+struct NotMade;
+
+impl Probes for NotMade {
+    async fn probe(&self, _: &PromotionId) -> Result<Vec<Probed>, Fault> {
+        Ok(Vec::new())
     }
 }
 

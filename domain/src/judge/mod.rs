@@ -20,6 +20,7 @@ mod chance;
 mod feasibility;
 mod follow;
 mod policy;
+pub mod probe;
 pub mod replay;
 pub mod share;
 mod steer;
@@ -36,6 +37,7 @@ pub use policy::{
     AlarmVeto, ErrorLimits, JudgePolicy, LatencyLimit, MetricLimit, MetricQuery, NoData,
     OnInconclusive, Sustained, ThrottleLimits,
 };
+pub use probe::{Probe, ProbeSignal, Probed, Probing};
 pub use share::{Block, Share, ShareRule, ShareSignal};
 pub use steer::{Decision, LONGEST_HOLD, Look, steer};
 pub(crate) use steer::{MOST_LOOKS, looks_held};
@@ -76,6 +78,8 @@ pub enum Signal {
     Value(ValueSignal),
     /// An alarm.
     Alarm(AlarmSignal),
+    /// A call of Sluice's own.
+    Probe(ProbeSignal),
 }
 
 impl Signal {
@@ -88,6 +92,7 @@ impl Signal {
             Self::Share(signal) => share::judge(policy, signal, alpha.of(signal)),
             Self::Value(signal) => value::judge(signal),
             Self::Alarm(signal) => value::judge_alarm(signal),
+            Self::Probe(signal) => probe::judge(signal),
         }
     }
 }
@@ -273,7 +278,7 @@ impl Alpha {
         let others = signals().filter(|signal| match signal {
             Signal::Share(share) => !signal.is_of_errors() && share.rule.can_fail(),
             Signal::Value(value) => !value.dry_run,
-            Signal::Alarm(_) => false,
+            Signal::Alarm(_) | Signal::Probe(_) => false,
         });
         let others = others.count();
         let part = if others == 0 { all } else { all / 2.0 };

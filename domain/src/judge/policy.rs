@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Problem, check_range};
+use crate::judge::Probe;
 use crate::steps::Step;
 
 /// How a step is judged. See the README, "How the judge decides".
@@ -44,6 +45,10 @@ pub struct JudgePolicy {
     pub metrics: Vec<MetricLimit>,
     /// CloudWatch alarms, composite ones too: one in ALARM fails the step.
     pub alarms: Vec<AlarmVeto>,
+    /// Calls that Sluice makes itself at each look: so many failures in a row fail
+    /// the step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
 }
 
 /// What to do when the data never sufficed.
@@ -245,6 +250,7 @@ impl Default for JudgePolicy {
             ],
             metrics: Vec::new(),
             alarms: Vec::new(),
+            probes: Vec::new(),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! holds it for a day at most: then it goes back, since a half-shifted
 //! environment is not a place to stay.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{JudgePolicy, Next, Outcome, next};
 use crate::controls::{Asked, Controls};

@@ -1,6 +1,8 @@
-//! Metrics from CloudWatch, plan and journal from the state table.
+//! Metrics from CloudWatch, the promotion's record in the state table, and probes
+//! through `smoke`.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
@@ -9,21 +11,29 @@ use aws_sdk_cloudwatch::types::{
     AlarmType, Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy,
     StateValue, StatusCode,
 };
+use aws_sdk_lambda::primitives::Blob;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use sluice_domain::controls::Controls;
 use sluice_domain::journal::Journal;
-use sluice_domain::judge::{AlarmState, MetricQuery};
+use sluice_domain::judge::{AlarmState, MetricQuery, Probed, Probing};
 use sluice_domain::ledger::Kind;
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Role;
 use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
+use sluice_platform::lambda::{MissingVariable, variable};
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Store, StoreError};
+use tokio::time::timeout;
 
-use crate::{Metrics, Records, Series, Verdicts, Window};
+use crate::{Metrics, Probes, Records, Series, Verdicts, Window};
+
+/// How long probes are waited for. Longer than `smoke` takes for them, and short
+/// enough that this function still answers in its own time.
+const LONGEST_PROBING: Duration = Duration::from_secs(30);
 
 /// GetMetricData takes at most this many queries a call.
 const QUERIES_PER_CALL: usize = 500;
@@ -213,6 +223,63 @@ impl Records for Table {
 
     async fn controls(&self, id: &PromotionId) -> Result<Controls, StoreError> {
         Ok(self.0.part(id, Part::Controls).await?.unwrap_or_default())
+    }
+
+    async fn probing(&self, id: &PromotionId) -> Result<Probing, StoreError> {
+        Ok(self.0.part(id, Part::Probes).await?.unwrap_or_default())
+    }
+
+    async fn keep(&self, id: &PromotionId, probing: &Probing) -> Result<(), StoreError> {
+        self.0.put_part(id, Part::Probes, probing).await
+    }
+}
+
+/// Probes are made by `smoke`, which may call functions; this one may not.
+pub struct Smoke {
+    client: aws_sdk_lambda::Client,
+    function: String,
+}
+
+impl Smoke {
+    /// From `SLUICE_SMOKE_FUNCTION`.
+    ///
+    /// # Errors
+    /// When the variable is not set.
+    pub fn from_env(config: &SdkConfig) -> Result<Self, MissingVariable> {
+        Ok(Self {
+            client: aws_sdk_lambda::Client::new(config),
+            function: variable("SLUICE_SMOKE_FUNCTION")?,
+        })
+    }
+}
+
+/// What `smoke` answers.
+#[derive(Deserialize)]
+struct Answered {
+    #[serde(default)]
+    probes: Vec<Probed>,
+}
+
+impl Probes for Smoke {
+    async fn probe(&self, id: &PromotionId) -> Result<Vec<Probed>, Fault> {
+        let operation = || format!("probing {id}");
+        let payload = json!({ "promotion": id, "stage": "probe" }).to_string();
+        let request = self
+            .client
+            .invoke()
+            .function_name(&self.function)
+            .payload(Blob::new(payload));
+        let answer = timeout(LONGEST_PROBING, request.send())
+            .await
+            .map_err(|_| Fault::other(operation(), "smoke did not answer in time"))?
+            .map_err(|error| Fault::new(operation(), error))?;
+        let body = answer.payload().map(Blob::as_ref).unwrap_or_default();
+        if answer.function_error().is_some() {
+            return Err(Fault::of_function(operation(), body));
+        }
+        let answered: Answered =
+            serde_json::from_slice(body).map_err(|error| Fault::other(operation(), error))?;
+        Ok(answered.probes)
     }
 }
 

@@ -5,23 +5,24 @@
 //! asked. The policy is the one that was approved with the plan, not the settings
 //! as they may read by now.
 //!
-//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
+//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`,
+//! `SLUICE_SMOKE_FUNCTION`.
 //!
 //! Never: moves traffic, waits, or takes missing data for health.
 
 pub mod aws;
 mod look;
 mod measure;
+mod probing;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::controls::Controls;
 use sluice_domain::journal::Journal;
-use sluice_domain::judge::{AlarmState, MetricQuery, Outcome};
+use sluice_domain::judge::{AlarmState, MetricQuery, Outcome, Probed, Probing};
 use sluice_domain::ledger::Kind;
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::PromotionId;
@@ -111,6 +112,16 @@ pub trait Records {
 
     /// What operators asked. Reads only.
     fn controls(&self, id: &PromotionId) -> impl Future<Output = Result<Controls, StoreError>>;
+
+    /// What probes found at earlier looks. Reads only.
+    fn probing(&self, id: &PromotionId) -> impl Future<Output = Result<Probing, StoreError>>;
+
+    /// Keeps what probes found. Repeating it changes nothing.
+    fn keep(
+        &self,
+        id: &PromotionId,
+        probing: &Probing,
+    ) -> impl Future<Output = Result<(), StoreError>>;
 }
 
 /// Metrics of an environment's account.
@@ -135,6 +146,13 @@ pub trait Metrics {
     ) -> impl Future<Output = Result<BTreeMap<String, AlarmState>, Fault>>;
 }
 
+/// The way to whoever makes probes.
+pub trait Probes {
+    /// Makes each probe of the promotion's plan once, and answers what it found.
+    /// Repeating it calls functions and URLs again.
+    fn probe(&self, id: &PromotionId) -> impl Future<Output = Result<Vec<Probed>, Fault>>;
+}
+
 /// The ledger.
 pub trait Verdicts {
     /// Records a verdict and answers its place. Safe to repeat: the same key
@@ -149,11 +167,13 @@ pub trait Verdicts {
 }
 
 /// The function.
-pub struct Judge<R, M, L> {
+pub struct Judge<R, M, P, L> {
     /// Where plan and journal are.
     pub records: R,
     /// Where metrics are.
     pub metrics: M,
+    /// Who makes probes.
+    pub probes: P,
     /// The way to the ledger.
     pub ledger: L,
 }

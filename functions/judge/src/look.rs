@@ -13,8 +13,8 @@ use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Step;
 
 use crate::{
-    Before, Error, Follows, Input, Judge, Measurement, Metrics, Output, Records, Series, Verdicts,
-    Window,
+    Before, Error, Follows, Input, Judge, Measurement, Metrics, Output, Probes, Records, Series,
+    Verdicts, Window,
 };
 
 /// The step that is judged.
@@ -43,7 +43,7 @@ impl Seen {
     }
 }
 
-impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
+impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
     /// Looks at the step that the journal is at.
     ///
     /// # Errors
@@ -88,9 +88,11 @@ impl<R: Records, M: Metrics, L: Verdicts> Judge<R, M, L> {
             });
         }
         let window = measurement.window(subject.shifted_at, now);
-        let observed = self
+        let mut observed = self
             .observe(id, subject, &measurement, &window, before.is_some())
             .await?;
+        let probed = self.probe(id, policy, (subject.index, look)).await?;
+        observed.environment.extend(probed);
         let verdict = judge::judge(policy, &observed, look);
         let queries = measurement.queries().iter().map(ToString::to_string);
         let facts = json!({

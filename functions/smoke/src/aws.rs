@@ -17,7 +17,7 @@ use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Store};
 
-use crate::{Answer, Call, Error, Open, Record, Records, Source, TestResult, Work};
+use crate::{Answer, Call, Error, Open, Prober, Record, Records, Source, TestResult, Work};
 
 /// How long a function that Lambda put to sleep may take to wake.
 const LONGEST_WAKING: Duration = Duration::from_secs(60);
@@ -113,6 +113,15 @@ impl Records for Table {
         Ok(Work {
             versions: self.store.required_part(id, Part::Versions).await?,
             manifest: self.bundles.manifest(&promotion.bundle).await?,
+            role: plan.role,
+        })
+    }
+
+    async fn probes(&self, id: &PromotionId) -> Result<Prober, Error> {
+        let plan: Plan = self.store.required_part(id, Part::Plan).await?;
+        Ok(Prober {
+            versions: self.store.required_part(id, Part::Versions).await?,
+            probes: plan.judge.probes,
             role: plan.role,
         })
     }

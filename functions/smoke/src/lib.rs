@@ -1,5 +1,5 @@
 //! Runs a release's smoke tests: before any caller reaches the new versions,
-//! and again through the door that callers use.
+//! and again through the door that callers use. Makes an environment's probes.
 //!
 //! Decides: which tests run (URLs can't be pinned to a version, so they wait
 //! for the live stage), what they call, and ([`expect`]) whether the answers
@@ -8,12 +8,13 @@
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
 //! Never: stops at the first failed test, calls anything but what the bundle's
-//! manifest names, or changes anything itself. What the called functions do is
+//! manifest or the environment's probes name, or changes anything itself. What the called functions do is
 //! theirs.
 
 pub mod aws;
 mod error;
 pub mod expect;
+mod probe;
 pub mod web;
 
 use std::future::Future;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::journal::{Published, Versions};
+use sluice_domain::judge::{Probe, Probed};
 use sluice_domain::manifest::{Manifest, SmokeTest};
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Role;
@@ -29,6 +31,7 @@ use sluice_platform::fault::Fault;
 use sluice_platform::store::StoreError;
 
 pub use error::Error;
+use expect::Check;
 pub use expect::{Answer, Source};
 
 /// How long all tests of a stage may take together. Ends before the function's
@@ -36,6 +39,10 @@ pub use expect::{Answer, Source};
 pub const LIMIT: Duration = Duration::from_secs(240);
 /// How long an alias may take until all of Lambda knows where it points.
 pub const SPREADS_WITHIN: Duration = Duration::from_secs(20);
+
+/// How long all probes of one look may take together: `judge` waits for them, and
+/// the state machine for `judge`.
+pub const PROBES_WITHIN: Duration = Duration::from_secs(20);
 
 /// What the state machine asks for.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -55,6 +62,8 @@ pub enum Stage {
     New,
     /// The aliases that callers use, and the URLs.
     Live,
+    /// Not tests of the release, but the probes of the environment.
+    Probe,
 }
 
 impl Stage {
@@ -62,15 +71,19 @@ impl Stage {
         match self {
             Self::New => "new",
             Self::Live => "live",
+            Self::Probe => "probe",
         }
     }
 }
 
 /// What came of it, if all tests passed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Output {
     /// How many.
     pub passed: usize,
+    /// What each probe found, at the stage `probe`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probed>,
 }
 
 /// What earlier steps wrote down.
@@ -79,6 +92,17 @@ pub struct Work {
     /// Holds the tests.
     pub manifest: Manifest,
     /// What was published, and what was there.
+    pub versions: Versions,
+    /// The role to assume for the functions, if they are in another account.
+    pub role: Option<Role>,
+}
+
+/// What is needed to make probes.
+#[derive(Debug, Clone)]
+pub struct Prober {
+    /// The probes of the approved plan.
+    pub probes: Vec<Probe>,
+    /// What was published.
     pub versions: Versions,
     /// The role to assume for the functions, if they are in another account.
     pub role: Option<Role>,
@@ -133,6 +157,9 @@ pub trait Fetch {
 pub trait Records {
     /// What earlier steps wrote down. Reads only.
     fn work(&self, id: &PromotionId) -> impl Future<Output = Result<Work, Error>>;
+
+    /// What is needed to make probes. Reads only.
+    fn probes(&self, id: &PromotionId) -> impl Future<Output = Result<Prober, Error>>;
 }
 
 /// The way to the ledger.
@@ -161,6 +188,8 @@ pub struct Smoke<A, W, R, L> {
     pub limit: Duration,
     /// How long an alias may take until all of Lambda knows where it points.
     pub spreads_within: Duration,
+    /// How long all probes of one look may take together.
+    pub probes_within: Duration,
 }
 
 impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
@@ -172,6 +201,9 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
     /// not be made.
     pub async fn handle(&self, input: Input) -> Result<Output, Error> {
         let Input { promotion, stage } = input;
+        if stage == Stage::Probe {
+            return self.probe(&promotion).await;
+        }
         let work = self.records.work(&promotion).await?;
         let functions = self.accounts.open(work.role.as_ref(), &promotion).await;
         let until = Instant::now() + self.limit;
@@ -202,7 +234,10 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
             .filter(|result| !result.problems.is_empty())
             .collect();
         if failed.is_empty() {
-            Ok(Output { passed: ran })
+            Ok(Output {
+                passed: ran,
+                ..Output::default()
+            })
         } else {
             Err(Error::SmokeTestFailed { failed, ran })
         }
@@ -217,14 +252,15 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
         left: Duration,
     ) -> Result<TestResult, Error> {
         let qualifier = match stage {
-            Stage::New => &published.version,
+            Stage::New | Stage::Probe => &published.version,
             Stage::Live => &published.alias,
         };
         let target = format!("{}:{qualifier}", published.name);
+        let check = Check::of(&test.name, &test.expect);
         let call = self.settled_call(functions, published, qualifier, test, stage);
         match tokio::time::timeout(left, call).await {
-            Ok(answer) => Ok(result(test, target, Ok(answer?), Some(&published.version))),
-            Err(_) => Ok(result(test, target, Err(self.no_time()), None)),
+            Ok(answer) => Ok(result(check, target, Ok(answer?), Some(&published.version))),
+            Err(_) => Ok(result(check, target, Err(self.no_time()), None)),
         }
     }
 
@@ -257,7 +293,8 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
         } else {
             self.web.fetch(url, left).await
         };
-        result(test, url.to_owned(), answer, None)
+        let check = Check::of(&test.name, &test.expect);
+        result(check, url.to_owned(), answer, None)
     }
 
     fn no_time(&self) -> String {
@@ -271,14 +308,14 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
 const SPREADING: Duration = Duration::from_millis(500);
 
 fn result(
-    test: &SmokeTest,
+    check: Check<'_>,
     target: String,
     answer: Result<Answer, String>,
     version: Option<&str>,
 ) -> TestResult {
     let (latency_ms, problems) = match answer {
         Ok(answer) => {
-            let found = expect::mismatches(&test.expect, &answer, version);
+            let found = expect::mismatches(check.expect, &answer, version);
             (
                 Some(answer.latency.as_millis()),
                 found.iter().map(ToString::to_string).collect(),
@@ -287,7 +324,7 @@ fn result(
         Err(reason) => (None, vec![reason]),
     };
     TestResult {
-        test: test.name.clone(),
+        test: check.name.to_owned(),
         target,
         latency_ms,
         problems,

@@ -92,6 +92,19 @@ impl Records for Table {
     async fn work(&self, _: &PromotionId) -> Result<Work, Error> {
         Ok(self.0.clone())
     }
+
+    async fn probes(&self, _: &PromotionId) -> Result<Prober, Error> {
+        let probes = json!([
+            {"name": "checkout", "function": "checkout", "payload": {"probe": true}, "expect": {"status": 200}},
+            {"name": "page", "url": "https://example.com/health"},
+            {"name": "gone", "function": "gone"},
+        ]);
+        Ok(Prober {
+            probes: serde_json::from_value(probes).expect("probes"),
+            versions: self.0.versions.clone(),
+            role: None,
+        })
+    }
 }
 
 #[derive(Default)]
@@ -146,6 +159,13 @@ fn published(name: &str, version: &str, changed: bool) -> Published {
     }
 }
 
+fn passed(passed: usize) -> Output {
+    Output {
+        passed,
+        ..Output::default()
+    }
+}
+
 type Fixture = Smoke<Here, Here, Table, Book>;
 
 /// 1.1.0: checkout is new as version 8, catalog stays on version 3.
@@ -166,6 +186,7 @@ fn smoke(world: World) -> Fixture {
         ledger: Book::default(),
         limit: Duration::from_secs(30),
         spreads_within: Duration::ZERO,
+        probes_within: Duration::from_millis(60),
     }
 }
 
@@ -193,7 +214,7 @@ fn calls(fixture: &Fixture) -> Vec<String> {
 async fn new_versions_are_called_by_number_and_urls_wait() {
     let fixture = smoke(healthy());
     let output = fixture.handle(new()).await.expect("passed");
-    assert_eq!(output, Output { passed: 2 });
+    assert_eq!(output, passed(2));
     assert_eq!(
         calls(&fixture),
         [r#"checkout-prod:8 {"order":1}"#, "catalog-prod:3 null"]
@@ -204,7 +225,7 @@ async fn new_versions_are_called_by_number_and_urls_wait() {
 async fn live_tests_use_the_alias_and_the_urls() {
     let fixture = smoke(healthy());
     let output = fixture.handle(live()).await.expect("passed");
-    assert_eq!(output, Output { passed: 3 });
+    assert_eq!(output, passed(3));
     assert_eq!(
         calls(&fixture),
         [
@@ -314,10 +335,7 @@ async fn throttling_is_no_verdict_on_the_release() {
 async fn a_release_without_tests_passes_none() {
     let mut fixture = smoke(healthy());
     fixture.records.0.manifest.smoke_tests.clear();
-    assert_eq!(
-        fixture.handle(live()).await.expect("passed"),
-        Output { passed: 0 }
-    );
+    assert_eq!(fixture.handle(live()).await.expect("passed"), passed(0));
     assert_eq!(fixture.ledger.recorded.get(), 1);
 }
 
@@ -336,5 +354,77 @@ fn an_unknown_stage_is_refused_with_the_known_ones() {
     let error = serde_json::from_value::<Input>(input)
         .expect_err("must be refused")
         .to_string();
-    assert!(error.contains("`new` or `live`"), "{error}");
+    assert!(error.contains("`new`, `live`, `probe`"), "{error}");
+}
+
+const PROBE: &str = include_str!("../../../events/smoke/probe.json");
+
+/// What the probes find.
+async fn probed(world: World) -> (Vec<String>, Vec<Probed>) {
+    let smoke = smoke(world);
+    let input = serde_json::from_str(PROBE).expect("an event");
+    let output = smoke.handle(input).await.expect("what probes found");
+    let calls = smoke.web.0.calls.borrow().clone();
+    (calls, output.probes)
+}
+
+#[tokio::test]
+async fn probes_call_the_new_version_and_urls_and_leave_out_what_is_not_released() {
+    let world = World {
+        payload: json!({"statusCode": 500}),
+        status: Some(200),
+        ..World::default()
+    };
+    let (calls, found) = probed(world).await;
+    assert_eq!(
+        calls,
+        [
+            "checkout-prod:8 {\"probe\":true}",
+            "https://example.com/health"
+        ]
+    );
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0].target, "checkout-prod:8");
+    assert_eq!(found[0].latency_ms, Some(5));
+    assert!(
+        found[0].problems[0].contains("found 500, expected 200"),
+        "{found:?}"
+    );
+    assert!(found[1].problems.is_empty(), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_url_that_does_not_answer_failed_and_a_call_that_lambda_refuses_says_nothing() {
+    let world = World {
+        code: Some("TooManyRequestsException"),
+        ..World::default()
+    };
+    let (_, found) = probed(world).await;
+    let fault = found[0].fault.as_deref().unwrap_or_default();
+    assert!(
+        fault.contains("TooManyRequestsException") && found[0].problems.is_empty(),
+        "{found:?}"
+    );
+    assert!(
+        found[1].fault.is_none() && found[1].problems.len() == 1,
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_function_that_never_answers_a_probe_failed_it_in_time() {
+    let world = World {
+        silent: true,
+        status: Some(200),
+        ..World::default()
+    };
+    let (_, found) = probed(world).await;
+    assert!(
+        found[0].problems[0].starts_with("found no answer, expected one within "),
+        "{found:?}"
+    );
+    assert!(
+        found[0].fault.is_none() && found[1].problems.is_empty(),
+        "{found:?}"
+    );
 }

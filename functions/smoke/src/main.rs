@@ -6,7 +6,7 @@ use sluice_platform::store::Store;
 use sluice_platform::{aws, lambda};
 use smoke::aws::{Functions, Table};
 use smoke::web::Https;
-use smoke::{LIMIT, SPREADS_WITHIN, Smoke};
+use smoke::{LIMIT, PROBES_WITHIN, SPREADS_WITHIN, Smoke};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -21,6 +21,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         ledger: Ledger::from_env(&config, "smoke")?,
         limit: LIMIT,
         spreads_within: SPREADS_WITHIN,
+        probes_within: PROBES_WITHIN,
     };
     lambda::serve(|input| smoke.handle(input)).await
 }

@@ -32,6 +32,8 @@ pub enum Part<'a> {
     Journal,
     /// What operators asked of it.
     Controls,
+    /// What its probes found, and how often they failed in a row.
+    Probes,
 }
 
 impl Part<'_> {
@@ -45,6 +47,7 @@ impl Part<'_> {
             Self::Versions => "versions",
             Self::Journal => "journal",
             Self::Controls => "controls",
+            Self::Probes => "probes",
         };
         format!("part#{name}")
     }

@@ -73,12 +73,13 @@ fn what_an_adapter_asks_for_is_found() {
 
 /// The partitions of the state table that a function may write, by its role. What
 /// a request asks and how it stands is `approval`'s alone, a lock `guard`'s.
-const WRITES: [(&str, &[&str]); 9] = [
+const WRITES: [(&str, &[&str]); 10] = [
     ("approval", &["approval#*", "promotion#*"]),
     ("control", &["promotion#*"]),
     ("desk", &["vote#*"]),
     ("guard", &["lock#*", "promotion#*", "queue"]),
     ("intake", &["release#*"]),
+    ("judge", &["promotion#*"]),
     ("publish", &["promotion#*"]),
     ("shift", &["promotion#*"]),
     ("verify", &["promotion#*"]),

@@ -14,6 +14,7 @@ mod line;
 mod operators;
 mod owners;
 mod people;
+mod probes;
 mod promotes;
 mod recheck;
 mod refusals;

@@ -60,7 +60,7 @@ async fn an_answer_with_gaps_is_no_data_and_says_so() {
         look(&judge_beside, 720).await.outcome,
         Outcome::Inconclusive
     );
-    let rule = |judge: &Judge<Record, Meter, Book>| {
+    let rule = |judge: &Judge<Record, Meter, Callers, Book>| {
         judge.ledger.0.borrow()[0].1["functions"]["checkout"]["rule"].to_string()
     };
     assert!(

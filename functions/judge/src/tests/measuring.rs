@@ -101,7 +101,7 @@ async fn what_was_normal_is_not_guessed_where_it_was_not_answered_in_full() {
 }
 
 /// A slower new version: 90 % of its calls take no longer than the bound.
-fn slower() -> Judge<Record, Meter, Book> {
+fn slower() -> Judge<Record, Meter, Callers, Book> {
     let healthy = [("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)];
     let mut judge = judge_of(&checkout(), &healthy);
     judge.metrics.durations = [

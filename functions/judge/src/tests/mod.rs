@@ -2,12 +2,13 @@
 
 mod deciding;
 mod measuring;
+mod probing;
 mod steering;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sluice_domain::digest::Digest;
 use sluice_domain::journal::Entry;
@@ -21,6 +22,7 @@ struct Record {
     plan: Plan,
     journal: Option<Journal>,
     controls: Controls,
+    probing: RefCell<Probing>,
 }
 
 impl Records for Record {
@@ -36,6 +38,30 @@ impl Records for Record {
 
     async fn controls(&self, _: &PromotionId) -> Result<Controls, StoreError> {
         Ok(self.controls.clone())
+    }
+
+    async fn probing(&self, _: &PromotionId) -> Result<Probing, StoreError> {
+        Ok(self.probing.borrow().clone())
+    }
+
+    async fn keep(&self, _: &PromotionId, probing: &Probing) -> Result<(), StoreError> {
+        *self.probing.borrow_mut() = probing.clone();
+        Ok(())
+    }
+}
+
+/// What probes find, if they can be made, and how often they were.
+#[derive(Default)]
+struct Callers {
+    found: Option<Vec<Probed>>,
+    calls: Cell<u32>,
+}
+
+impl Probes for Callers {
+    async fn probe(&self, _: &PromotionId) -> Result<Vec<Probed>, Fault> {
+        self.calls.set(self.calls.get() + 1);
+        let found = self.found.clone();
+        found.ok_or_else(|| Fault::other("probing", "smoke does not answer"))
     }
 }
 
@@ -192,7 +218,7 @@ fn entry(name: &str, stable: Option<&str>) -> Entry {
 fn judge_of(
     functions: &[(&str, Entry)],
     failing: &[(&'static str, f64)],
-) -> Judge<Record, Meter, Book> {
+) -> Judge<Record, Meter, Callers, Book> {
     let steps: Vec<Step> = [10.0, 50.0, 100.0]
         .map(|weight| Step::new(weight, 600))
         .into();
@@ -220,7 +246,9 @@ fn judge_of(
             plan,
             journal: Some(journal),
             controls: Controls::default(),
+            probing: RefCell::default(),
         },
+        probes: Callers::default(),
         metrics: Meter {
             failing: failing.iter().copied().collect(),
             ..Meter::default()
@@ -229,12 +257,15 @@ fn judge_of(
     }
 }
 
-fn at_step(mut judge: Judge<Record, Meter, Book>, step: usize) -> Judge<Record, Meter, Book> {
+fn at_step(
+    mut judge: Judge<Record, Meter, Callers, Book>,
+    step: usize,
+) -> Judge<Record, Meter, Callers, Book> {
     judge.records.journal.as_mut().expect("journal").step = Some(step);
     judge
 }
 
-async fn look(judge: &Judge<Record, Meter, Book>, seconds: i64) -> Output {
+async fn look(judge: &Judge<Record, Meter, Callers, Book>, seconds: i64) -> Output {
     let input: Input = serde_json::from_str(LOOK).expect("an event file that is understood");
     judge
         .handle(input, after(seconds))

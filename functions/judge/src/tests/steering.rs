@@ -8,7 +8,7 @@ use super::*;
 const HEALTHY: [(&str, f64); 2] = [("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)];
 const FAILING: [(&str, f64); 2] = [("shop-checkout 4", 0.5), ("shop-checkout 3", 0.0)];
 
-fn asked(failing: &[(&'static str, f64)], wish: Wish) -> Judge<Record, Meter, Book> {
+fn asked(failing: &[(&'static str, f64)], wish: Wish) -> Judge<Record, Meter, Callers, Book> {
     let mut judge = judge_of(&checkout(), failing);
     judge.records.controls.asked.push(Request {
         wish,

@@ -1,0 +1,32 @@
+//! The plan's probes: made once a look, and kept with how often they failed in a row.
+
+use sluice_domain::judge::{JudgePolicy, Signal};
+use sluice_domain::promotion::PromotionId;
+
+use crate::{Error, Judge, Metrics, Probes, Records, Verdicts};
+
+impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
+    /// What the probes say at this look. A look that is repeated goes by what was
+    /// found the first time. Probes that can't be made are not known to be well.
+    pub(crate) async fn probe(
+        &self,
+        id: &PromotionId,
+        policy: &JudgePolicy,
+        (step, look): (usize, u64),
+    ) -> Result<Vec<Signal>, Error> {
+        let probes = &policy.probes;
+        if probes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let before = self.records.probing(id).await?;
+        if before.is_of(step, look) {
+            return Ok(before.signals(probes));
+        }
+        let probing = match self.probes.probe(id).await {
+            Ok(found) => before.after(step, look, found),
+            Err(fault) => before.after_fault(step, look, probes, &fault.to_string()),
+        };
+        self.records.keep(id, &probing).await?;
+        Ok(probing.signals(probes))
+    }
+}
