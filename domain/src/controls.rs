@@ -189,8 +189,7 @@ impl Controls {
     }
 
     fn place_of_skip(&self, step: usize) -> Option<usize> {
-        let is_meant =
-            |asked: &Asked| asked.wish == Wish::SkipBake && asked.step == Some(step);
+        let is_meant = |asked: &Asked| asked.wish == Wish::SkipBake && asked.step == Some(step);
         self.asked.iter().position(is_meant)
     }
 

@@ -1,12 +1,12 @@
 //! What operators asked of a promotion: written by whoever asks, under the fence
 //! and under a count, so that no wish overwrites another.
 
+use aws_sdk_dynamodb::types::Put;
 use sluice_domain::controls::Controls;
 use sluice_domain::promotion::{Generation, PromotionId};
 
 use super::{Part, Store, StoreError, item, number, promotion_key};
 use crate::fault::Fault;
-use aws_sdk_dynamodb::types::Put;
 
 impl Store {
     /// Writes what operators asked, the last of it new, if this generation may

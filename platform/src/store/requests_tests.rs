@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use sluice_domain::approval::{Choice, Request, State, Vote};
+use sluice_domain::controls::Controls;
 use sluice_domain::promotion::{Outcome, Promotion};
 
 use super::*;
@@ -84,6 +85,14 @@ fn token(token: &str) -> TaskToken {
     TaskToken(token.to_owned())
 }
 
+/// So many pauses.
+fn asked(wishes: usize) -> Controls {
+    let pause = json!({
+        "wish": "pause", "by": "ada", "reason": "the fair", "at": "2030-01-01T00:00:00Z",
+    });
+    serde_json::from_value(json!({ "asked": vec![pause; wishes] })).unwrap()
+}
+
 /// Everything that a release, from its first attempt to its end, writes.
 async fn write_all(store: &Store) -> Result<(), StoreError> {
     let (promotion, request) = (promotion(), request());
@@ -126,6 +135,7 @@ async fn write_all(store: &Store) -> Result<(), StoreError> {
     let generation = store.raise_generation(id).await?;
     let journal = Part::Journal;
     store.put_part_fenced(id, generation, journal, &"").await?;
+    store.put_controls(id, generation, &asked(1)).await?;
     store
         .close_promotion(id, Outcome::Promoted, "", now)
         .await?;
@@ -178,4 +188,27 @@ async fn the_token_of_another_try_is_added_to_those_that_are_there_whichever_com
     assert_eq!(added["UpdateExpression"], "ADD #tokens :token");
     let value = &added["ExpressionAttributeValues"][":token"];
     assert_eq!(*value, json!({ "SS": ["second"] }));
+}
+
+#[tokio::test]
+async fn a_wish_is_written_under_the_fence_and_only_onto_those_that_were_read() {
+    let sent = Sent::default();
+    let id = promotion().id;
+    let (store, wishes) = (sent.store(), asked(2));
+    let noted = store.put_controls(&id, Generation(3), &wishes);
+    assert!(noted.await.unwrap());
+    let [transaction] = sent.take().try_into().unwrap();
+    let (fence, put) = (
+        &transaction["TransactItems"][0]["ConditionCheck"],
+        &transaction["TransactItems"][1]["Put"],
+    );
+    assert_eq!(fence["ConditionExpression"], "generation = :generation");
+    let generation = &fence["ExpressionAttributeValues"][":generation"];
+    assert_eq!(*generation, json!({ "N": "3" }));
+    assert_eq!(put["Item"]["sk"], json!({ "S": "part#controls" }));
+    assert_eq!(put["Item"]["wishes"], json!({ "N": "2" }));
+    let condition = "attribute_not_exists(pk) OR wishes = :before";
+    assert_eq!(put["ConditionExpression"], condition);
+    let before = &put["ExpressionAttributeValues"][":before"];
+    assert_eq!(*before, json!({ "N": "1" }));
 }
