@@ -21,9 +21,24 @@ fn the_settings_of_all_environments_are_valid_and_name_the_functions_of_the_temp
             let target = &settings.functions[function];
             assert_eq!(target.name, function_name(function, environment));
             assert_eq!(target.alias, ALIAS);
+            assert_eq!(target.stack.as_deref(), Some(APPLICATION), "its own stack");
             assert!(template.contains(&target.name), "{}", target.name);
         }
     }
+}
+
+/// SAM publishes again, and moves the alias, when this changes or is left out.
+#[test]
+fn the_stack_that_owns_the_aliases_never_moves_them() {
+    let template = String::from_utf8(file("template.yaml")).unwrap();
+    let count = |text: &str| template.matches(text).count();
+    let functions = count("Type: AWS::Serverless::Function");
+    assert_eq!(count("      AutoPublishCodeSha256: "), functions);
+    assert_eq!(count("AutoPublishCodeSha256: &published_once"), 1);
+    assert_eq!(
+        count("AutoPublishCodeSha256: *published_once"),
+        functions - 1
+    );
 }
 
 #[test]
