@@ -9,9 +9,12 @@ use crate::steps::{FINAL_BAKE, Step, rising};
 
 const MINUTE: u64 = 60;
 
+/// A name, and the steps that it stands for.
+type Preset = (&'static str, fn() -> Vec<Step>);
+
 /// Sluice's own, and the names under which CodeDeploy knows its own without
 /// `CodeDeployDefault.Lambda`, as `DeploymentPreference` of SAM spells them.
-const PRESETS: [(&str, fn() -> Vec<Step>); 13] = [
+const PRESETS: [Preset; 13] = [
     ("standard", standard),
     ("careful", careful),
     ("quick", quick),
