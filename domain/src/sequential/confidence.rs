@@ -100,7 +100,7 @@ pub fn share_interval(so_far: Counts, alpha: f64) -> Interval {
         let mut capital = Steady::new(&weights(bets));
         let limit = logistic(ln_odds);
         capital.settle(bets.iter().map(|bet| bet.gain(so_far, limit)));
-        capital.ln() >= enough
+        capital.ln() - enough
     };
     let above = |ln_odds| known(&higher, ln_odds);
     let below = |ln_odds| known(&lower, ln_odds);

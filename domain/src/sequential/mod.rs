@@ -6,7 +6,7 @@
 //! | question | answer |
 //! |---|---|
 //! | is the canary worse than the version beside it, by more than a margin? | [`harm`], or [`Harm`] block by block |
-//! | by how much, and what is excluded? | [`effect`], [`interval`] |
+//! | by how much, and what is excluded? | [`effect`], [`interval`], [`excludes`] |
 //! | is one version above a limit? | [`above`] |
 //! | between which bounds is its rate, on average so far? | [`share_interval`] |
 //! | do bad events come in bursts? | [`dispersion()`], then [`Block::thinned`] |
@@ -111,7 +111,7 @@ mod two_streams;
 
 pub use confidence::{above, share_interval};
 pub use counts::{Block, Counts};
-pub use difference::{effect, interval};
+pub use difference::{effect, excludes, interval};
 pub use dispersion::dispersion;
 pub use evidence::{Evidence, ln_mean};
 pub use two_streams::{Harm, harm};
