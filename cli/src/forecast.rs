@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use sluice_domain::judge::backtest::Course;
-use sluice_domain::judge::{Feasibility, Prospect, Remedy, feasibility, remedies};
+use sluice_domain::judge::{Feasibility, Prospect, Remedy, feasibility, remedies, wanted_at_last};
 use sluice_domain::settings::{Settings, Step};
 
 use crate::finding::Finding;
@@ -92,6 +92,8 @@ pub struct StepForecast {
     pub prospect: Prospect,
     /// What would let it pass that can't.
     pub remedies: Vec<Remedy>,
+    /// The rise, or the share, that must be excluded when its extension is over.
+    pub at_last: f64,
 }
 
 impl Forecast {
@@ -165,13 +167,17 @@ impl StepForecast {
         let prospect = found.prospect(policy, step);
         let remedies = match prospect {
             Prospect::GoesOn | Prospect::RollsBack => remedies(policy, step, rate),
-            Prospect::NotJudged | Prospect::Passes | Prospect::PassesLater => Vec::new(),
+            Prospect::NotJudged
+            | Prospect::Passes
+            | Prospect::PassesLater
+            | Prospect::PassesAtLast => Vec::new(),
         };
         Self {
             step: step.clone(),
             found,
             prospect,
             remedies,
+            at_last: wanted_at_last(policy, step.weight),
         }
     }
 
@@ -216,6 +222,13 @@ impl StepForecast {
             Prospect::NotJudged => (Tone::Faint, "not judged".to_owned()),
             Prospect::Passes => (Tone::Good, "passes in time".to_owned()),
             Prospect::PassesLater => (Tone::Doubt, "passes when extended".to_owned()),
+            Prospect::PassesAtLast => (
+                Tone::Doubt,
+                format!(
+                    "passes, extended, if {} is excluded",
+                    self.harm(self.at_last)
+                ),
+            ),
             Prospect::GoesOn => (Tone::Doubt, "goes on undecided".to_owned()),
             Prospect::RollsBack => (Tone::Bad, "is rolled back undecided".to_owned()),
         }
@@ -226,7 +239,10 @@ impl StepForecast {
         let goes_on = match self.prospect {
             Prospect::GoesOn => true,
             Prospect::RollsBack => false,
-            Prospect::NotJudged | Prospect::Passes | Prospect::PassesLater => return None,
+            Prospect::NotJudged
+            | Prospect::Passes
+            | Prospect::PassesLater
+            | Prospect::PassesAtLast => return None,
         };
         let policy = &settings.judge;
         let seconds = self.step.bake_seconds + policy.extend_seconds;

@@ -39,8 +39,19 @@ a rollout takes 19 min at least, 2 h 19 min if every step is extended";
 }
 
 #[test]
+fn a_step_that_passes_because_less_is_asked_for_at_last_says_so() {
+    let forecast = forecast(&settings(json!({"extend_seconds": 600})), 80.0);
+    let step = &forecast.functions["api"].steps[0];
+    assert_eq!(step.prospect, Prospect::PassesAtLast);
+    let lines = forecast.lines(Style::PLAIN).join("\n");
+    let expected = "passes, extended, if a rise of 15.00 % is excluded";
+    assert!(lines.contains(expected), "{lines}");
+}
+
+#[test]
 fn a_step_that_can_not_pass_is_a_problem_with_what_to_change() {
-    let settings = settings(json!({"extend_seconds": 600}));
+    let settings =
+        settings(json!({"extend_seconds": 600, "errors": {"max_increase_extended": null}}));
     let findings = forecast(&settings, 80.0).findings(&settings);
     let lines = findings[0].lines(Style::PLAIN);
     assert_eq!(findings.len(), 1, "{findings:?}");
@@ -63,7 +74,12 @@ fn a_step_that_can_not_pass_is_a_problem_with_what_to_change() {
 
 #[test]
 fn a_step_that_goes_on_undecided_is_noted() {
-    let settings = settings(json!({"extend_seconds": 600, "on_inconclusive": "advance"}));
+    let judge = json!({
+        "extend_seconds": 600,
+        "on_inconclusive": "advance",
+        "errors": {"max_increase_extended": null},
+    });
+    let settings = settings(judge);
     let findings = forecast(&settings, 80.0).findings(&settings);
     let lines = findings[0].lines(Style::PLAIN);
     assert!(lines[0].starts_with("note "), "{lines:#?}");

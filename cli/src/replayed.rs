@@ -54,9 +54,8 @@ impl Replayed {
             Some(weight) => named(weight, &settings.steps)?,
             None => nearest(&minutes, &settings.steps),
         };
-        let policy = settings.judge.for_step(&step);
-        let verdicts = replay(&policy, &minutes);
-        let end = ends(&policy, &step, &minutes, &verdicts);
+        let verdicts = replay(&settings.judge, &step, &minutes);
+        let end = ends(&settings.judge, &step, &minutes, &verdicts);
         Ok(Self {
             question,
             step,

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::chance::Chance;
 use super::replay::{Minute, Side, at, signals};
-use super::{JudgePolicy, Next, Observed, Outcome, judge, look, next};
+use super::{JudgePolicy, Next, Observed, Outcome, asked, next, outcome};
 use crate::settings::Step;
 use crate::stats::{Interval, normal_quantile, wilson};
 
@@ -95,29 +95,29 @@ impl Course<'_> {
 
     /// Watches one step. None: the next one follows.
     fn watch(&self, step: &Step, dealer: &mut Dealer<'_>) -> Option<End> {
-        let policy = &self.policy.for_step(step);
         let shifted = dealer.minute;
-        let baked = step.bake_seconds + policy.lag();
-        let lag = policy.lag().div_ceil(60) as i64;
+        let baked = step.bake_seconds + self.policy.lag();
+        let lag = self.policy.lag().div_ceil(60) as i64;
         let mut dealt: Vec<Vec<Minute>> = vec![Vec::new(); dealer.hands.len()];
         loop {
             dealer.deal(step.weight, &mut dealt);
             let (shifted_at, now) = (at(shifted), at(dealer.minute));
+            let policy = &asked(self.policy, step, shifted_at, now);
             let known = usize::try_from(dealer.minute - shifted - lag).unwrap_or_default();
             let seen = || dealt.iter().map(|minutes| &minutes[..known]);
             let is_baked = (dealer.minute - shifted) as u64 * 60 >= baked;
+            let observed = || Observed {
+                functions: dealer
+                    .hands
+                    .iter()
+                    .zip(seen())
+                    .map(|(hand, minutes)| (hand.name.to_owned(), signals(policy, minutes)))
+                    .collect(),
+                environment: Vec::new(),
+            };
             // Nothing bad, no harm: and before the bake is over, nothing else counts.
             let outcome = if is_baked || seen().flatten().any(has_bad) {
-                let observed = Observed {
-                    functions: dealer
-                        .hands
-                        .iter()
-                        .zip(seen())
-                        .map(|(hand, minutes)| (hand.name.to_owned(), signals(policy, minutes)))
-                        .collect(),
-                    environment: Vec::new(),
-                };
-                judge(policy, &observed, look(policy, shifted_at, now)).outcome
+                outcome(policy, &observed())
             } else {
                 Outcome::Inconclusive
             };

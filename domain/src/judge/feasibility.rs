@@ -31,6 +31,8 @@ pub enum Prospect {
     Passes,
     /// It is extended, and passes then.
     PassesLater,
+    /// It is extended to the end, and passes there because less is asked for then.
+    PassesAtLast,
     /// It is still inconclusive when its extension is over, and goes on.
     GoesOn,
     /// It is still inconclusive when its extension is over, and is rolled back.
@@ -44,6 +46,14 @@ impl Feasibility {
         self.excludes < self.wanted && self.calls >= policy.min_invocations as f64
     }
 
+    /// Whether bake and extension suffice for what is asked for at their end.
+    fn suffices_at_last(&self, policy: &JudgePolicy, step: &Step) -> bool {
+        let longer = (step.bake_seconds + policy.extend_seconds) as f64 / step.bake_seconds as f64;
+        let calls = self.calls * longer;
+        let enough = calls >= policy.min_invocations as f64;
+        enough && excluded(policy, step.weight, calls) < wanted_at_last(policy, step.weight)
+    }
+
     /// How the step ends at best.
     #[must_use]
     pub fn prospect(&self, policy: &JudgePolicy, step: &Step) -> Prospect {
@@ -54,6 +64,8 @@ impl Feasibility {
             Prospect::Passes
         } else if self.seconds_wanted.is_some_and(|wanted| wanted <= most) {
             Prospect::PassesLater
+        } else if self.suffices_at_last(policy, step) {
+            Prospect::PassesAtLast
         } else {
             match policy.on_inconclusive {
                 OnInconclusive::Advance => Prospect::GoesOn,
@@ -139,6 +151,16 @@ fn wanted(policy: &JudgePolicy, weight: f64) -> f64 {
     }
 }
 
+/// The same where the step's extension is over.
+#[must_use]
+pub fn wanted_at_last(policy: &JudgePolicy, weight: f64) -> f64 {
+    if weight < 100.0 && policy.extend_seconds > 0 {
+        policy.errors.max_increase_at_last()
+    } else {
+        wanted(policy, weight)
+    }
+}
+
 /// What a step can find out about a function that gets so many calls a second
 /// through its alias.
 #[must_use]
@@ -191,6 +213,7 @@ fn calls_to_exclude(policy: &JudgePolicy, weight: f64, rate: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::ErrorLimits;
 
     #[test]
     fn little_traffic_excludes_little_and_says_how_long_it_would_take() {
@@ -230,16 +253,27 @@ mod tests {
         assert_eq!(prospect(&policy, 0, 100.0), Prospect::NotJudged);
         assert_eq!(prospect(&policy, 600, 100.0), Prospect::Passes);
         assert_eq!(prospect(&policy, 600, 1.0), Prospect::PassesLater);
+        assert_eq!(prospect(&policy, 600, 0.2), Prospect::PassesAtLast);
         assert_eq!(prospect(&policy, 600, 0.1), Prospect::RollsBack);
         assert_eq!(prospect(&policy, 600, 0.0), Prospect::RollsBack);
+        policy.errors.max_increase_extended = None;
+        assert_eq!(prospect(&policy, 600, 0.2), Prospect::RollsBack);
         policy.on_inconclusive = OnInconclusive::Advance;
         assert_eq!(prospect(&policy, 600, 0.1), Prospect::GoesOn);
     }
 
     #[test]
     fn each_remedy_alone_lets_the_step_pass() {
+        let policy = JudgePolicy {
+            min_invocations: 100,
+            errors: ErrorLimits {
+                max_increase_extended: None,
+                ..ErrorLimits::default()
+            },
+            ..JudgePolicy::default()
+        };
         for (weight, rate, kinds) in [(10.0, 0.4, 3), (100.0, 0.025, 3), (10.0, 0.1, 1)] {
-            let (policy, step) = (JudgePolicy::default(), Step::new(weight, 600));
+            let step = Step::new(weight, 600);
             let before = feasibility(&policy, &step, rate).prospect(&policy, &step);
             assert_eq!(before, Prospect::RollsBack);
             let remedies = remedies(&policy, &step, rate);

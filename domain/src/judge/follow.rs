@@ -37,23 +37,12 @@ pub fn next(
     now: Timestamp,
     outcome: Outcome,
 ) -> Next {
-    let after = |seconds: u64| {
-        shifted_at + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 2))
-    };
-    let baked = after(step.bake_seconds + policy.lag());
-    let limit = after(step.bake_seconds + policy.lag() + policy.extend_seconds);
+    let baked = after(shifted_at, step.bake_seconds + policy.lag());
+    let limit = extended(policy, step, shifted_at);
     let until = |end: Timestamp| {
-        let rest = end
-            .duration_since(now)
-            .as_millis()
-            .max(1)
-            .unsigned_abs()
-            .div_ceil(1000);
-        Next::Bake(
-            u64::try_from(rest)
-                .unwrap_or(u64::MAX)
-                .clamp(1, policy.period_seconds.max(1)),
-        )
+        let rest = end.duration_since(now).as_millis().max(1).unsigned_abs();
+        let rest = u64::try_from(rest.div_ceil(1000)).unwrap_or(u64::MAX);
+        Next::Bake(rest.min(until_news(policy, now)).max(1))
     };
     match outcome {
         Outcome::Fail => Next::RollBack,
@@ -65,4 +54,40 @@ pub fn next(
             OnInconclusive::Advance => Next::Advance,
         },
     }
+}
+
+/// The policy as it stands at this time of a step, with what the step asks for
+/// itself. When the extension is over, a larger rise may pass: with so few calls no
+/// smaller one can be excluded.
+#[must_use]
+pub fn asked(
+    policy: &JudgePolicy,
+    step: &Step,
+    shifted_at: Timestamp,
+    now: Timestamp,
+) -> JudgePolicy {
+    let mut asked = policy.for_step(step);
+    if policy.extend_seconds > 0 && now >= extended(policy, step, shifted_at) {
+        asked.errors.max_increase = policy.errors.max_increase_at_last();
+    }
+    asked
+}
+
+/// When a step's extension is over.
+fn extended(policy: &JudgePolicy, step: &Step, shifted_at: Timestamp) -> Timestamp {
+    let seconds = step.bake_seconds + policy.lag() + policy.extend_seconds;
+    after(shifted_at, seconds)
+}
+
+fn after(time: Timestamp, seconds: u64) -> Timestamp {
+    time + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 2))
+}
+
+/// How long it takes until one more metric period can be known, in seconds: looks
+/// come right after that, so that harm is not found later than it could be.
+fn until_news(policy: &JudgePolicy, now: Timestamp) -> u64 {
+    let milliseconds = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX / 2000) * 1000;
+    let period = milliseconds(policy.period_seconds.max(1));
+    let since = (now.as_millisecond() - milliseconds(policy.lag())).rem_euclid(period);
+    (period - since).unsigned_abs().div_ceil(1000)
 }

@@ -22,6 +22,7 @@ mod follow;
 mod policy;
 pub mod probe;
 pub mod replay;
+pub mod rule;
 pub mod share;
 mod steer;
 pub mod value;
@@ -31,14 +32,15 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use feasibility::{Feasibility, Prospect, Remedy, feasibility, remedies};
-pub use follow::{Next, look, next};
+pub use feasibility::{Feasibility, Prospect, Remedy, feasibility, remedies, wanted_at_last};
+pub use follow::{Next, asked, look, next};
 pub use policy::{
     AlarmVeto, ErrorLimits, JudgePolicy, LatencyLimit, MetricLimit, MetricQuery, NoData,
     OnInconclusive, Sustained, ThrottleLimits,
 };
 pub use probe::{Probe, ProbeSignal, Probed, Probing};
-pub use share::{Block, Share, ShareRule, ShareSignal};
+pub use rule::{Compare, ShareRule};
+pub use share::{Block, Share, ShareSignal};
 pub use steer::{Decision, LONGEST_HOLD, Look, steer};
 pub(crate) use steer::{MOST_LOOKS, looks_held};
 pub use value::{AlarmSignal, AlarmState, ValueSignal};
@@ -94,6 +96,19 @@ impl Signal {
             Self::Alarm(signal) => value::judge_alarm(signal),
             Self::Probe(signal) => probe::judge(signal),
         }
+    }
+
+    /// The outcome, if it counts.
+    fn outcome(&self, policy: &JudgePolicy, alpha: &Alpha) -> Option<Outcome> {
+        let (outcome, dry_run) = match self {
+            Self::Share(signal) if signal.rule.dry_run => return None,
+            Self::Share(signal) => (share::outcome(policy, signal, alpha.of(signal)), false),
+            Self::Value(_) | Self::Alarm(_) | Self::Probe(_) => {
+                let verdict = self.judge(policy, alpha);
+                (verdict.outcome, verdict.dry_run)
+            }
+        };
+        (!dry_run).then_some(outcome)
     }
 }
 
@@ -231,6 +246,19 @@ pub fn judge(policy: &JudgePolicy, observed: &Observed, look: u64) -> Verdict {
     }
 }
 
+/// What [`judge`] would say, without its reasons: far less work where many looks are
+/// simulated.
+#[must_use]
+pub fn outcome(policy: &JudgePolicy, observed: &Observed) -> Outcome {
+    let alpha = Alpha::new(policy, observed);
+    let of_functions = observed.functions.values().flatten();
+    of_functions
+        .chain(&observed.environment)
+        .filter_map(|signal| signal.outcome(policy, &alpha))
+        .max()
+        .unwrap_or(Outcome::Inconclusive)
+}
+
 /// The one that is worse, and the first where they are equal.
 fn worse<T>(one: (Outcome, T), other: (Outcome, T)) -> (Outcome, T) {
     if other.0 > one.0 { other } else { one }
@@ -261,8 +289,11 @@ fn function_verdict(signals: Vec<SignalVerdict>) -> FunctionVerdict {
     }
 }
 
-/// How the permitted chance of a false alarm is shared out: half of it to the
-/// errors, which most harm shows in, the other half to all other signals.
+/// Of the permitted chance of a false alarm, the part of the errors, which most harm
+/// shows in. All other signals share the rest.
+const ERRORS_PART: f64 = 0.75;
+
+/// How the permitted chance of a false alarm is shared out.
 struct Alpha {
     errors: f64,
     others: f64,
@@ -281,10 +312,10 @@ impl Alpha {
             Signal::Alarm(_) | Signal::Probe(_) => false,
         });
         let others = others.count();
-        let part = if others == 0 { all } else { all / 2.0 };
+        let part = if others == 0 { 1.0 } else { ERRORS_PART };
         Self {
-            errors: part / errors.max(1) as f64,
-            others: part / others.max(1) as f64,
+            errors: all * part / errors.max(1) as f64,
+            others: all * (1.0 - ERRORS_PART) / others.max(1) as f64,
         }
     }
 
@@ -305,5 +336,9 @@ fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
 }
 
+#[cfg(test)]
+mod follow_tests;
+#[cfg(test)]
+mod simulation_tests;
 #[cfg(test)]
 mod tests;

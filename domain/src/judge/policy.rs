@@ -75,6 +75,9 @@ pub struct ErrorLimits {
     /// The rise against the version beside it that must be excluded before a
     /// step passes (0.02 is two points).
     pub max_increase: f64,
+    /// The rise that must be excluded where a step's extension is over and its calls
+    /// were too few to exclude `max_increase`. `null`: that one, then, too.
+    pub max_increase_extended: Option<f64>,
     /// A rise this small is never a reason to roll back (0.002 is a fifth of a point).
     pub tolerated_increase: f64,
 }
@@ -226,7 +229,7 @@ impl Default for JudgePolicy {
             period_seconds: 60,
             lag_seconds: None,
             confidence: 0.99,
-            min_invocations: 100,
+            min_invocations: 50,
             extend_seconds: 60 * 60,
             on_inconclusive: OnInconclusive::RollBack,
             attempts: 1,
@@ -265,6 +268,7 @@ impl Default for ErrorLimits {
                 seconds: 5 * 60,
             }),
             max_increase: 0.02,
+            max_increase_extended: Some(0.15),
             tolerated_increase: 0.002,
         }
     }
@@ -318,7 +322,8 @@ impl JudgePolicy {
         let seconds = bake_seconds
             .saturating_add(lag)
             .saturating_add(self.extend_seconds);
-        seconds.div_ceil(self.period_seconds.max(1))
+        // The first look comes a period after the shift, the others with their data.
+        seconds.div_ceil(self.period_seconds.max(1)) + 1
     }
 
     /// Finds what is wrong with it.
@@ -376,6 +381,13 @@ impl JudgePolicy {
 }
 
 impl ErrorLimits {
+    /// The rise that must be excluded when a step's extension is over.
+    #[must_use]
+    pub fn max_increase_at_last(&self) -> f64 {
+        self.max_increase_extended
+            .map_or(self.max_increase, |limit| limit.max(self.max_increase))
+    }
+
     fn check(&self, problems: &mut Vec<Problem>) {
         check_share("judge.errors.warn_above", self.warn_above, problems);
         check_share("judge.errors.fail_above", self.fail_above, problems);
@@ -400,6 +412,10 @@ impl ErrorLimits {
             1.0,
             problems,
         );
+        if let Some(limit) = self.max_increase_extended {
+            let path = "judge.errors.max_increase_extended";
+            check_range(path, limit, 0.0001, 1.0, problems);
+        }
         check_range(
             "judge.errors.tolerated_increase",
             self.tolerated_increase,

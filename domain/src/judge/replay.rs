@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::share::{Compare, ShareRule};
 use super::{
-    Block, ERRORS, JudgePolicy, Next, Observed, Outcome, Share, ShareSignal, Signal, Verdict,
-    judge, next,
+    Block, Compare, ERRORS, JudgePolicy, Next, Observed, Outcome, Share, ShareRule, ShareSignal,
+    Signal, Verdict, asked, judge, next,
 };
 use crate::settings::Step;
 
@@ -46,12 +45,18 @@ impl Side {
 /// a limit on p95.
 const SLOW: f64 = 0.05;
 
-/// The verdict after each minute, up to the first that fails.
+/// The verdict after each minute of a step, up to the first that fails.
 #[must_use]
-pub fn replay(policy: &JudgePolicy, minutes: &[Minute]) -> Vec<Verdict> {
+pub fn replay(policy: &JudgePolicy, step: &Step, minutes: &[Minute]) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for (seen, look) in (1..=minutes.len()).zip(1..) {
-        let verdict = judge(policy, &observed(policy, &minutes[..seen]), look);
+        let minutes = &minutes[..seen];
+        let ends = minutes.first().zip(minutes.last());
+        let policy = ends.map_or_else(
+            || policy.clone(),
+            |(first, last)| asked(policy, step, at(first.minute), known_at(policy, last)),
+        );
+        let verdict = judge(&policy, &observed(&policy, minutes), look);
         let is_known = verdict.outcome == Outcome::Fail;
         verdicts.push(verdict);
         if is_known {
@@ -71,16 +76,21 @@ pub fn ends(
     verdicts: &[Verdict],
 ) -> Option<(usize, Next)> {
     let shifted_at = at(minutes.first()?.minute);
-    let lag = SignedDuration::from_secs(i64::try_from(policy.lag()).unwrap_or(i64::MAX / 2));
     let follows = minutes.iter().zip(verdicts).map(|(minute, verdict)| {
-        let known_at = at(minute.minute + 1)
-            .checked_add(lag)
-            .unwrap_or(Timestamp::MAX);
+        let known_at = known_at(policy, minute);
         next(policy, step, shifted_at, known_at, verdict.outcome)
     });
     follows
         .enumerate()
         .find(|(_, next)| !matches!(next, Next::Bake(_)))
+}
+
+/// When what was counted in a minute is known.
+fn known_at(policy: &JudgePolicy, minute: &Minute) -> Timestamp {
+    let lag = SignedDuration::from_secs(i64::try_from(policy.lag()).unwrap_or(i64::MAX / 2));
+    at(minute.minute + 1)
+        .checked_add(lag)
+        .unwrap_or(Timestamp::MAX)
 }
 
 fn observed(policy: &JudgePolicy, minutes: &[Minute]) -> Observed {
@@ -150,6 +160,10 @@ pub(super) fn at(minute: i64) -> Timestamp {
 mod tests {
     use super::*;
 
+    fn step() -> Step {
+        Step::new(10.0, 600)
+    }
+
     fn minute(minute: i64, errors: u64, slow: Option<u64>) -> Minute {
         let baseline = Side {
             invocations: 900,
@@ -172,7 +186,7 @@ mod tests {
         let minutes: Vec<Minute> = (0..10)
             .map(|n| minute(n, if n < 3 { 0 } else { 8 }, None))
             .collect();
-        let verdicts = replay(&JudgePolicy::default(), &minutes);
+        let verdicts = replay(&JudgePolicy::default(), &step(), &minutes);
         assert!((4..=6).contains(&verdicts.len()), "{}", verdicts.len());
         assert_eq!(
             verdicts.last().map(|verdict| verdict.outcome),
@@ -188,7 +202,7 @@ mod tests {
     #[test]
     fn slow_calls_are_judged_where_they_were_counted() {
         let minutes: Vec<Minute> = (0..10).map(|n| minute(n, 0, Some(30))).collect();
-        let verdicts = replay(&JudgePolicy::default(), &minutes);
+        let verdicts = replay(&JudgePolicy::default(), &step(), &minutes);
         let last = verdicts.last().expect("a verdict");
         assert_eq!(last.outcome, Outcome::Fail);
         assert!(last.rule.contains("were slow"), "{}", last.rule);
@@ -196,11 +210,10 @@ mod tests {
 
     #[test]
     fn a_step_ends_with_its_bake_or_as_soon_as_harm_is_known() {
-        let policy = JudgePolicy::default();
-        let step = Step::new(10.0, 600);
+        let (policy, step) = (JudgePolicy::default(), step());
         let ends = |errors, minutes: i64| {
             let minutes: Vec<Minute> = (0..minutes).map(|n| minute(n, errors, None)).collect();
-            super::ends(&policy, &step, &minutes, &replay(&policy, &minutes))
+            super::ends(&policy, &step, &minutes, &replay(&policy, &step, &minutes))
         };
         assert_eq!(ends(0, 9), None);
         assert_eq!(ends(0, 20), Some((9, Next::Advance)));
@@ -211,7 +224,7 @@ mod tests {
     #[test]
     fn an_even_match_is_never_failed() {
         let minutes: Vec<Minute> = (0..60).map(|n| minute(n, 0, Some(1))).collect();
-        let verdicts = replay(&JudgePolicy::default(), &minutes);
+        let verdicts = replay(&JudgePolicy::default(), &step(), &minutes);
         assert_eq!(verdicts.len(), 60);
         assert_eq!(verdicts[59].outcome, Outcome::Pass, "{}", verdicts[59].rule);
     }

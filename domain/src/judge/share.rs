@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::policy::{ErrorLimits, JudgePolicy, LatencyLimit, Sustained, ThrottleLimits};
+use super::policy::{JudgePolicy, Sustained};
+use super::rule::ShareRule;
 use super::{Outcome, SignalVerdict, percent};
 use crate::sequential::{self, Counts};
 use crate::stats::{Interval, binomial_greater};
@@ -81,135 +82,63 @@ pub struct ShareSignal {
     pub until: Timestamp,
 }
 
-/// What a share is held against.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ShareRule {
-    /// Known to be above this: people are told.
-    pub warn_above: Option<f64>,
-    /// Known to be above this: it fails.
-    pub fail_above: Option<f64>,
-    /// Above this for a time: it fails.
-    pub sustained: Option<Sustained>,
-    /// What is held against the version that serves beside it.
-    pub compare: Option<Compare>,
-    /// Must be known to be below this to pass, where nothing serves beside it.
-    pub pass_below: Option<f64>,
-    /// Whether it needs calls of the new version, as many as the policy asks
-    /// for, before it can pass.
-    pub needs_calls: bool,
-    /// It is shown, and counts for nothing.
-    pub dry_run: bool,
-}
-
-/// What the new version's share is held against.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Compare {
-    /// The rise that must be excluded.
-    pub max_increase: f64,
-    /// A rise this small is no harm.
-    pub tolerated: f64,
-}
-
-impl ShareRule {
-    /// What the errors of a version are held against.
-    #[must_use]
-    pub fn of_errors(limits: &ErrorLimits) -> Self {
-        Self {
-            warn_above: limits.warn_above,
-            fail_above: limits.fail_above,
-            sustained: limits.sustained,
-            compare: Some(Compare {
-                max_increase: limits.max_increase,
-                tolerated: limits.tolerated_increase,
-            }),
-            pass_below: limits.fail_above,
-            needs_calls: true,
-            dry_run: false,
-        }
-    }
-
-    /// What how long calls take is held against. p95 is above a bound when more
-    /// than 5 % of the calls take longer. Against another version it is so when
-    /// 5 % more do than of its calls: a bad minute of both is no harm of one.
-    #[must_use]
-    pub fn of_latency(policy: &JudgePolicy, limit: &LatencyLimit, is_beside: bool) -> Self {
-        let slow = 1.0 - limit.percentile / 100.0;
-        let mut rule = Self {
-            dry_run: limit.dry_run,
-            ..Self::default()
-        };
-        match (limit.seconds, limit.above_ratio, is_beside) {
-            (1.., ..) => {
-                rule.sustained = Some(Sustained {
-                    above: slow,
-                    seconds: limit.seconds,
-                });
-            }
-            (0, Some(_), true) => {
-                rule.compare = Some(Compare {
-                    max_increase: (2.0 * slow).max(policy.errors.max_increase),
-                    tolerated: slow,
-                });
-            }
-            (0, ..) => {
-                rule.fail_above = Some(slow);
-                rule.pass_below = Some(2.0 * slow);
-            }
-        }
-        rule
-    }
-
-    /// What the throttled calls of an alias are held against.
-    #[must_use]
-    pub fn of_throttles(limits: &ThrottleLimits) -> Self {
-        Self {
-            warn_above: limits.warn_above,
-            fail_above: limits.fail_above,
-            ..Self::default()
-        }
-    }
-
-    /// Whether it has a test that can fail a step.
-    #[must_use]
-    pub fn can_fail(&self) -> bool {
-        !self.dry_run && self.tests() > 0
-    }
-
-    /// How many tests share its chance of a false alarm.
-    fn tests(&self) -> u32 {
-        u32::from(self.fail_above.is_some())
-            + u32::from(self.sustained.is_some())
-            + u32::from(self.compare.is_some())
-    }
-}
-
 /// Judges a share of calls, with this chance of a false alarm over all looks.
 #[must_use]
 pub fn judge(policy: &JudgePolicy, signal: &ShareSignal, alpha: f64) -> SignalVerdict {
-    let seen = signal
-        .blocks
-        .as_deref()
-        .map(|blocks| Seen::of(policy, signal, blocks, alpha));
-    let (outcome, rule) = match &seen {
-        None => (
-            Outcome::Inconclusive,
-            format!("{}: the metrics were not answered in full", signal.name),
-        ),
-        Some(seen) => seen.decide(),
+    let Some(seen) = Seen::of(policy, signal, alpha) else {
+        return unanswered(signal);
     };
-    let warning = seen.as_ref().and_then(Seen::warning);
-    let known = seen.as_ref().filter(|seen| seen.canary.total > 0.0);
+    let known = seen.known();
+    let finding = seen.find();
+    let outcome = seen.outcome(&finding, |limit| known.high < limit);
+    let is_called = seen.canary.total > 0.0;
     SignalVerdict {
         name: signal.name.clone(),
         outcome,
-        rule,
-        warning,
+        rule: seen.rule(&finding, outcome, known),
+        warning: seen.warning(),
         dry_run: signal.rule.dry_run,
-        canary: seen.as_ref().map(|seen| seen.canary),
-        baseline: seen.as_ref().and_then(|seen| seen.baseline),
-        effect: known.map(Seen::effect),
-        interval: known.map(|seen| [seen.known.low, seen.known.high]),
+        canary: Some(seen.canary),
+        baseline: seen.baseline,
+        effect: is_called.then(|| seen.effect()),
+        interval: is_called.then_some([known.low, known.high]),
     }
+}
+
+/// What [`judge`] would say, without its reasons: far less work.
+#[must_use]
+pub fn outcome(policy: &JudgePolicy, signal: &ShareSignal, alpha: f64) -> Outcome {
+    Seen::of(policy, signal, alpha).map_or(Outcome::Inconclusive, |seen| {
+        seen.outcome(&seen.find(), |limit| seen.is_excluded(limit))
+    })
+}
+
+fn unanswered(signal: &ShareSignal) -> SignalVerdict {
+    SignalVerdict {
+        name: signal.name.clone(),
+        outcome: Outcome::Inconclusive,
+        rule: format!("{}: the metrics were not answered in full", signal.name),
+        warning: None,
+        dry_run: signal.rule.dry_run,
+        canary: None,
+        baseline: None,
+        effect: None,
+        interval: None,
+    }
+}
+
+/// What the counts of a signal come to.
+enum Finding {
+    /// There was no call.
+    Nothing,
+    /// Harm is known, and why.
+    Harm(String),
+    /// There were fewer calls than are asked for.
+    TooFew,
+    /// The version beside it had no call.
+    NothingBeside,
+    /// No harm is known. A share or a rise of this size must be excluded.
+    NoHarm(Option<f64>),
 }
 
 /// What the counts of one signal say.
@@ -223,10 +152,8 @@ struct Seen<'a> {
     alone: Vec<Counts>,
     /// Both versions' counts, thinned. Empty where nothing was measured beside it.
     beside: Vec<sequential::Block>,
-    /// Each test's chance of a false alarm.
+    /// The signal's chance of a false alarm, for all of its tests.
     alpha: f64,
-    /// Bounds of the effect at the step's confidence.
-    known: Interval,
     /// Whether the effect is a rise over the version beside it.
     is_compared: bool,
     /// By how much counts are divided, since calls are not independent.
@@ -234,12 +161,9 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn of(
-        policy: &'a JudgePolicy,
-        signal: &'a ShareSignal,
-        blocks: &'a [Block],
-        alpha: f64,
-    ) -> Self {
+    /// None: the answer was not complete.
+    fn of(policy: &'a JudgePolicy, signal: &'a ShareSignal, alpha: f64) -> Option<Self> {
+        let blocks = signal.blocks.as_deref()?;
         let canary = blocks.iter().map(|block| block.canary);
         let canary = canary.fold(Share::default(), Add::add);
         let baseline = blocks.iter().filter_map(|block| block.baseline);
@@ -257,13 +181,7 @@ impl<'a> Seen<'a> {
         let alone: Vec<Counts> = pairs.iter().map(|pair| pair.canary).collect();
         let beside = if is_beside { pairs } else { Vec::new() };
         let is_compared = is_beside && signal.rule.compare.is_some();
-        let spare = 1.0 - policy.confidence;
-        let known = if is_compared {
-            sequential::interval(&beside, spare)
-        } else {
-            sequential::share_interval(canary.counts().thinned(factor), spare)
-        };
-        Self {
+        Some(Self {
             policy,
             signal,
             blocks,
@@ -271,11 +189,25 @@ impl<'a> Seen<'a> {
             baseline,
             alone,
             beside,
-            alpha: alpha / f64::from(signal.rule.tests().max(1)),
-            known,
+            alpha,
             is_compared,
             factor,
+        })
+    }
+
+    /// Bounds of the effect at the step's confidence.
+    fn known(&self) -> Interval {
+        let spare = 1.0 - self.policy.confidence;
+        if self.is_compared {
+            sequential::interval(&self.beside, spare)
+        } else {
+            sequential::share_interval(self.canary.counts().thinned(self.factor), spare)
         }
+    }
+
+    /// The chance of a false alarm that each limit of its own has.
+    fn alpha_of_limit(&self) -> f64 {
+        self.alpha * self.signal.rule.part_of_limit()
     }
 
     fn effect(&self) -> f64 {
@@ -286,70 +218,94 @@ impl<'a> Seen<'a> {
         }
     }
 
-    fn decide(&self) -> (Outcome, String) {
-        let Share { total, bad } = self.canary;
-        let verb = &self.signal.bad;
+    fn find(&self) -> Finding {
+        let total = self.canary.total;
         if total <= 0.0 {
-            return self.nothing();
+            return Finding::Nothing;
         }
         if let Some(rule) = self.harm() {
-            return (Outcome::Fail, rule);
+            return Finding::Harm(rule);
         }
         let rule = &self.signal.rule;
-        let wanted = self.policy.min_invocations;
-        if rule.needs_calls && total < wanted as f64 {
-            let rule = format!(
-                "{total} invocations of the new version ({bad} {verb}); {wanted} are asked for"
-            );
-            return (Outcome::Inconclusive, rule);
+        if rule.needs_calls && total < self.policy.min_invocations as f64 {
+            return Finding::TooFew;
         }
         if let Some(compare) = rule.compare.filter(|_| self.signal.is_beside) {
             if self.baseline.is_none_or(|baseline| baseline.total <= 0.0) {
-                let rule =
-                    "no invocation of the version beside it was measured: nothing to compare with";
-                return (Outcome::Inconclusive, rule.to_owned());
+                return Finding::NothingBeside;
             }
-            return self.excludes(compare.max_increase, "a rise");
+            return Finding::NoHarm(Some(compare.max_increase));
         }
-        match rule.pass_below {
-            Some(limit) => self.excludes(self.passable(limit), "a share"),
-            None => (Outcome::Pass, format!("{bad} of {total} {verb}")),
+        Finding::NoHarm(rule.pass_below.map(|limit| self.passable(limit)))
+    }
+
+    fn outcome(&self, finding: &Finding, is_excluded: impl Fn(f64) -> bool) -> Outcome {
+        match finding {
+            Finding::Harm(_) => Outcome::Fail,
+            Finding::Nothing if !self.signal.rule.needs_calls => Outcome::Pass,
+            Finding::NoHarm(None) => Outcome::Pass,
+            Finding::NoHarm(Some(limit)) if is_excluded(*limit) => Outcome::Pass,
+            Finding::Nothing
+            | Finding::TooFew
+            | Finding::NothingBeside
+            | Finding::NoHarm(Some(_)) => Outcome::Inconclusive,
         }
     }
 
-    fn nothing(&self) -> (Outcome, String) {
-        if self.signal.rule.needs_calls {
-            let rule = "no invocation of the new version was measured: no data is not health";
-            (Outcome::Inconclusive, rule.to_owned())
+    /// The finding in a sentence.
+    fn rule(&self, finding: &Finding, outcome: Outcome, known: Interval) -> String {
+        let Share { total, bad } = self.canary;
+        let verb = &self.signal.bad;
+        let wanted = self.policy.min_invocations;
+        match finding {
+            Finding::Nothing if outcome == Outcome::Pass => {
+                format!("{}: nothing was counted", self.signal.name)
+            }
+            Finding::Nothing => {
+                "no invocation of the new version was measured: no data is not health".to_owned()
+            }
+            Finding::Harm(rule) => rule.clone(),
+            Finding::TooFew => format!(
+                "{total} invocations of the new version ({bad} {verb}); {wanted} are asked for"
+            ),
+            Finding::NothingBeside => {
+                "no invocation of the version beside it was measured: nothing to compare with"
+                    .to_owned()
+            }
+            Finding::NoHarm(None) => format!("{bad} of {total} {verb}"),
+            Finding::NoHarm(Some(limit)) => self.excluded(*limit, outcome, known),
+        }
+    }
+
+    /// Whether a share or a rise of this size is excluded, in a sentence.
+    fn excluded(&self, limit: f64, outcome: Outcome, known: Interval) -> String {
+        let Share { total, bad } = self.canary;
+        let (verb, beside) = (&self.signal.bad, self.compared());
+        let what = if self.is_compared {
+            "a rise"
         } else {
-            (
-                Outcome::Pass,
-                format!("{}: nothing was counted", self.signal.name),
+            "a share"
+        };
+        let (limit, most) = (percent(limit), percent(known.high));
+        if outcome == Outcome::Pass {
+            format!(
+                "{bad} of {total} {verb}{beside}: {what} of {limit} or more is excluded (at most {most})"
+            )
+        } else {
+            format!(
+                "{bad} of {total} {verb}{beside}: {what} of up to {most} can't be excluded yet; the limit is {limit}"
             )
         }
     }
 
-    /// Whether a share or a rise of this size is excluded.
-    fn excludes(&self, limit: f64, what: &str) -> (Outcome, String) {
-        let Share { total, bad } = self.canary;
-        let verb = &self.signal.bad;
-        let (limit, most, is_excluded) = (
-            percent(limit),
-            percent(self.known.high),
-            self.known.high < limit,
-        );
-        if is_excluded {
-            let rule = format!(
-                "{bad} of {total} {verb}{}: {what} of {limit} or more is excluded (at most {most})",
-                self.compared()
-            );
-            (Outcome::Pass, rule)
+    /// Whether the upper bound of the effect, as [`Seen::known`] has it, is below
+    /// this limit.
+    fn is_excluded(&self, limit: f64) -> bool {
+        let spare = 1.0 - self.policy.confidence;
+        if self.is_compared {
+            sequential::excludes(&self.beside, limit, spare)
         } else {
-            let rule = format!(
-                "{bad} of {total} {verb}{}: {what} of up to {most} can't be excluded yet; the limit is {limit}",
-                self.compared()
-            );
-            (Outcome::Inconclusive, rule)
+            self.known().high < limit
         }
     }
 
@@ -373,7 +329,8 @@ impl<'a> Seen<'a> {
         let compare = self.signal.rule.compare.filter(|_| self.is_compared)?;
         let Share { total, bad } = self.canary;
         let evidence = sequential::harm(&self.beside, compare.tolerated);
-        evidence.rejects(self.alpha).then(|| {
+        let alpha = self.alpha * self.signal.rule.part_of_comparison();
+        evidence.rejects(alpha).then(|| {
             format!(
                 "{bad} of {total} {}{}: known to be worse by more than {} (p = {:.1e} over all looks)",
                 self.signal.bad,
@@ -386,7 +343,7 @@ impl<'a> Seen<'a> {
 
     /// Why its own share is known to be above its limit.
     fn above(&self) -> Option<String> {
-        let limit = self.limit(self.signal.rule.fail_above?, self.alpha);
+        let limit = self.limit(self.signal.rule.fail_above?, self.alpha_of_limit());
         let Share { total, bad } = self.canary;
         let evidence = sequential::above(&self.alone, limit.share);
         evidence.rejects(limit.alpha).then(|| {
@@ -417,7 +374,7 @@ impl<'a> Seen<'a> {
         let passed = self.signal.until.duration_since(self.blocks.first()?.start);
         let period = i64::try_from(self.policy.period_seconds.max(1)).unwrap_or(i64::MAX);
         let window = (passed.as_secs() / period).max(1) as f64;
-        let limit = self.limit(above, self.alpha / (window * (window + 1.0)));
+        let limit = self.limit(above, self.alpha_of_limit() / (window * (window + 1.0)));
         let Share { total, bad } = within.into_iter().fold(Share::default(), Add::add);
         let calls = |count: f64| (count / self.factor).floor();
         let chance = binomial_greater(calls(bad), calls(total), limit.share);
@@ -435,7 +392,7 @@ impl<'a> Seen<'a> {
     /// the new one must be known to be worse.
     fn is_to_blame(&self) -> bool {
         let both = self.baseline.is_some_and(|baseline| baseline.bad > 0.0);
-        !both || sequential::harm(&self.beside, 0.0).rejects(self.alpha)
+        !both || sequential::harm(&self.beside, 0.0).rejects(self.alpha_of_limit())
     }
 
     /// A limit on the new version's own share. Where nothing serves beside it,

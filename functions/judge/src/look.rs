@@ -23,7 +23,7 @@ struct Subject {
     controls: Controls,
     index: usize,
     step: Step,
-    /// The plan's, with what the step asks for itself.
+    /// The plan's, as it stands at this time of the step.
     policy: JudgePolicy,
     shifted_at: Timestamp,
 }
@@ -50,7 +50,7 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
     /// When there is no such step, or a call to AWS fails. There is no verdict then.
     pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
         let id = &input.promotion;
-        let subject = self.subject(id).await?;
+        let subject = self.subject(id, now).await?;
         let look = judge::look(&subject.policy, subject.shifted_at, now);
         let seen = self.see(id, &subject, look, now).await?;
         let decision = judge::steer(&subject.look(now), seen.outcome());
@@ -235,7 +235,7 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         Ok(())
     }
 
-    async fn subject(&self, id: &PromotionId) -> Result<Subject, Error> {
+    async fn subject(&self, id: &PromotionId, now: Timestamp) -> Result<Subject, Error> {
         let journal = self.records.journal(id).await?;
         let not_shifted = |found: String| Error::NotShifted {
             promotion: id.clone(),
@@ -256,7 +256,7 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         let plan = self.records.plan(id).await?;
         let controls = self.records.controls(id).await?;
         Ok(Subject {
-            policy: plan.judge.for_step(&step),
+            policy: judge::asked(&plan.judge, &step, shifted_at, now),
             journal,
             controls,
             index,

@@ -75,7 +75,11 @@ async fn a_plan_tells_what_changes_and_what_the_steps_can_find_out() {
     let first = world.healthy("1.0.0", &["api"]);
     let settings = json!({
         "steps": [{ "weight": 10, "bake_seconds": 60 }, { "weight": 100, "bake_seconds": 60 }],
-        "judge": { "extend_seconds": 60, "on_inconclusive": "roll_back" },
+        "judge": {
+            "extend_seconds": 60,
+            "on_inconclusive": "roll_back",
+            "errors": { "max_increase_extended": null },
+        },
     });
     world.environment("prod", &first, settings).await;
     let plan = ["plan", application, "prod"];

@@ -25,7 +25,8 @@ async fn a_healthy_version_bakes_to_the_end_and_then_advances() {
     let early = look(&judge, 300).await;
     assert_eq!(
         (early.outcome, early.next, early.wait_seconds),
-        (Outcome::Pass, Follows::Bake, 60)
+        (Outcome::Pass, Follows::Bake, 20),
+        "it shifted 40 s into a minute: the next one can be known in 20 s"
     );
     let late = look(&judge, 720).await;
     assert_eq!(
