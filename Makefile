@@ -80,7 +80,7 @@ bench: venvs ## Build the functions as AWS gets them and show their sizes
 
 # The same seed gives the same calls, and so the same report.
 SEED ?= 42
-RUNS ?= 200
+RUNS ?= 100
 .PHONY: bench-judge
 bench-judge: ## Simulate rollouts by Sluice's judge and its peers (SEED=…, RUNS=…)
 	@cargo run --profile bench --quiet -p sluice-bench -- \

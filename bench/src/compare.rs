@@ -11,7 +11,7 @@ use sluice_domain::stats::{binomial_greater, normal_quantile};
 
 use crate::cells::Cell;
 use crate::rollout::Outcome;
-use crate::summary::{detected_after, is_false_rollback, is_missed};
+use crate::summary::{detected_after, is_false_rollback, is_missed, is_undecided};
 
 /// What chance may do, on one side.
 pub const NOISE: f64 = 0.001;
@@ -23,8 +23,10 @@ const LEAST_PAIRS: usize = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
-    /// The share of rollouts that were rolled back without harm.
+    /// The share of rollouts that were rolled back for harm that was not there.
     FalseRollbacks,
+    /// The share of good releases that were rolled back for want of data.
+    Undecided,
     /// The share of rollouts whose harm stayed.
     Missed,
     /// The mean of the calls that the new version spoiled.
@@ -34,11 +36,21 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::FalseRollbacks,
+        Self::Undecided,
+        Self::Missed,
+        Self::FailedRequests,
+        Self::DetectSeconds,
+    ];
+
     /// In words.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::FalseRollbacks => "false rollbacks",
+            Self::Undecided => "undecided",
             Self::Missed => "missed",
             Self::FailedRequests => "failed requests",
             Self::DetectSeconds => "seconds to detect",
@@ -81,7 +93,7 @@ pub fn compare(cell: &Cell, sluice: &[Outcome], peer: &[Outcome]) -> Vec<Differe
     };
     let false_rollbacks = share_of(Measure::FalseRollbacks, is_false_rollback);
     if !cell.harm.is_harmful() {
-        return vec![false_rollbacks];
+        return vec![false_rollbacks, share_of(Measure::Undecided, is_undecided)];
     }
     let missed = share_of(Measure::Missed, is_missed);
     let spoiled = pairs()

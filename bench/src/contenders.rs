@@ -8,10 +8,13 @@ use crate::peers::fisher::Fisher;
 use crate::peers::flagger::Flagger;
 use crate::peers::kayenta::Kayenta;
 use crate::seen::Judge;
-use crate::sluice::Sluice;
+use crate::sluice::{Sluice, watching_latency};
 
-/// The name of Sluice's judge.
+/// The name of Sluice's judge as it stands.
 pub const SLUICE: &str = "sluice";
+
+/// The name of Sluice's judge with a narrower limit on latency.
+pub const SLUICE_LATENCY: &str = "sluice-latency";
 
 /// One way to take a release into production.
 pub struct Contender {
@@ -21,6 +24,8 @@ pub struct Contender {
     pub setting: &'static str,
     /// Where that is documented.
     pub source: &'static str,
+    /// Whether it is not Sluice.
+    pub is_peer: bool,
     /// Whether it looks at how long calls take.
     pub watches_latency: bool,
     start: Box<dyn Fn() -> Box<dyn Judge> + Sync>,
@@ -34,24 +39,38 @@ impl Contender {
     }
 }
 
-/// All of them; Sluice, with these settings, is the first.
+/// All of them. Sluice is the first, with these settings, and then with a narrower
+/// limit on latency.
 #[must_use]
 pub fn all(settings: &Settings) -> Vec<Contender> {
-    let mut contenders = vec![sluice(settings.clone())];
+    let mut contenders = sluice(settings);
     contenders.extend(codedeploy());
     contenders.extend(argo());
     contenders.extend(others());
     contenders
 }
 
-fn sluice(settings: Settings) -> Contender {
-    Contender {
-        name: SLUICE,
-        setting: "all defaults: 10 % and 50 % for 10 min each, 100 % for 30 min",
+fn sluice(settings: &Settings) -> Vec<Contender> {
+    let rollout = |name, setting, settings: Settings| Contender {
+        name,
+        setting,
         source: "docs/settings.md",
+        is_peer: false,
         watches_latency: true,
         start: Box::new(move || Box::new(Sluice::new(&settings))),
-    }
+    };
+    vec![
+        rollout(
+            SLUICE,
+            "all defaults: 10 % and 50 % for 10 min each, 100 % for 30 min",
+            settings.clone(),
+        ),
+        rollout(
+            SLUICE_LATENCY,
+            "the same, with latency p95 above_ratio 1.25 in place of 2",
+            watching_latency(settings.clone()),
+        ),
+    ]
 }
 
 fn codedeploy() -> Vec<Contender> {
@@ -62,6 +81,7 @@ fn codedeploy() -> Vec<Contender> {
         setting,
         source: "AWS CodeDeploy User Guide, Lambda deployment configurations; \
                  AWS SAM, docs/safe_lambda_deployments.rst",
+        is_peer: true,
         watches_latency: false,
         start: Box::new(move || Box::new(CodeDeploy::new(schedule, alarms))),
     };
@@ -110,6 +130,7 @@ fn argo() -> Vec<Contender> {
         name,
         setting,
         source,
+        is_peer: true,
         watches_latency: false,
         start: Box::new(move || Box::new(Argo::new(analysis))),
     };
@@ -141,6 +162,7 @@ fn others() -> Vec<Contender> {
             name: "flagger",
             setting: "5 % a minute to 50 %; success >= 99 %, p99 <= 500 ms; 10 failed checks",
             source: "Flagger, docs/gitbook/usage/how-it-works.md and metrics.md",
+            is_peer: true,
             watches_latency: true,
             start: Box::new(|| Box::new(Flagger::default())),
         },
@@ -148,6 +170,7 @@ fn others() -> Vec<Contender> {
             name: "kayenta",
             setting: "10 % for 3 h, a run each hour; NetflixACAJudge on errors and latency, 75 and 95",
             source: "Spinnaker, How canary judgment works; Best practices for configuring canary",
+            is_peer: true,
             watches_latency: true,
             start: Box::new(|| Box::new(Kayenta::default())),
         },
@@ -155,6 +178,7 @@ fn others() -> Vec<Contender> {
             name: "fisher-fixed",
             setting: "10 % for 10 min, then one one-sided exact test at 1 %",
             source: "Fisher 1935",
+            is_peer: true,
             watches_latency: false,
             start: Box::new(|| Box::new(Fisher::at_the_end())),
         },
@@ -162,6 +186,7 @@ fn others() -> Vec<Contender> {
             name: "fisher-peeking",
             setting: "10 % for 10 min, the same test at 1 % every minute",
             source: "Fisher 1935, misused",
+            is_peer: true,
             watches_latency: false,
             start: Box::new(|| Box::new(Fisher::peeking())),
         },

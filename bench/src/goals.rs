@@ -11,6 +11,9 @@ use crate::summary::Summary;
 /// first minute could be read, in seconds.
 pub const DETECT_LIMIT: f64 = 60.0;
 
+/// At most this share of the good releases of any cell may end undecided.
+pub const UNDECIDED_LIMIT: f64 = 0.1;
+
 /// Whether something that was aimed at is so.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Goal {
@@ -27,6 +30,7 @@ pub struct Goal {
 pub fn goals(standings: &[Standing], wins: &[Win], summaries: &[(Cell, Summary)]) -> Vec<Goal> {
     let mut goals = vec![
         calm_goal(&standings[0]),
+        decided_goal(&standings[0]),
         no_better_goal(wins),
         fewest_goal(standings),
     ];
@@ -37,14 +41,34 @@ pub fn goals(standings: &[Standing], wins: &[Win], summaries: &[(Cell, Summary)]
 fn calm_goal(sluice: &Standing) -> Goal {
     let worst = sluice.worst_calm.map_or(0.0, |worst| worst.share);
     Goal {
-        goal: "Sluice rolls back at most 1 % in every calm cell",
+        goal: "Sluice finds harm in at most 1 % of any calm cell",
         met: sluice.counts,
         found: format!(
-            "{} cells above it; at worst {:.1} %; {:.2} % of all, {:.2} % because the data did not suffice",
+            "{} cells above it; at worst {:.1} %; {:.2} % of all",
             sluice.calm_cells_above_limit,
             worst * 100.0,
             sluice.calm_false_share * 100.0,
-            sluice.calm_undecided_share * 100.0
+        ),
+    }
+}
+
+fn decided_goal(sluice: &Standing) -> Goal {
+    let worst = sluice.worst_undecided;
+    let worst_share = worst.map_or(0.0, |worst| worst.share);
+    Goal {
+        goal: "good releases are hardly ever rolled back for want of data",
+        met: worst_share <= UNDECIDED_LIMIT,
+        found: format!(
+            "{:.2} % of all; at worst {:.1} %{}",
+            sluice.calm_undecided_share * 100.0,
+            worst_share * 100.0,
+            worst
+                .filter(|worst| worst.share > 0.0)
+                .map_or(String::new(), |worst| format!(
+                    ", at {}/s and a baseline of {} %",
+                    worst.cell.rate_per_second,
+                    worst.cell.baseline_error * 100.0
+                ))
         ),
     }
 }
@@ -52,27 +76,26 @@ fn calm_goal(sluice: &Standing) -> Goal {
 fn no_better_goal(wins: &[Win]) -> Goal {
     let counting: Vec<_> = wins.iter().filter(|win| win.counts).collect();
     let of = |measure: Measure| {
-        counting
+        let of_measure = counting
             .iter()
-            .filter(|win| win.difference.measure == measure)
-            .count()
+            .filter(|win| win.difference.measure == measure);
+        format!("{} {}", measure.name(), of_measure.count())
     };
     Goal {
         goal: "no peer that counts is better in any cell by more than noise",
         met: counting.is_empty(),
         found: format!(
-            "better in false rollbacks {}, missed {}, failed requests {}, seconds to detect {} times",
-            of(Measure::FalseRollbacks),
-            of(Measure::Missed),
-            of(Measure::FailedRequests),
-            of(Measure::DetectSeconds)
+            "cells where one is, by measure: {}",
+            Measure::ALL.map(of).join(", ")
         ),
     }
 }
 
 fn fewest_goal(standings: &[Standing]) -> Goal {
     let sluice = &standings[0];
-    let counting = standings.iter().skip(1).filter(|standing| standing.counts);
+    let counting = standings
+        .iter()
+        .filter(|standing| standing.is_peer && standing.counts);
     let best = counting.min_by(|a, b| a.failed_requests.total_cmp(&b.failed_requests));
     Goal {
         goal: "fewest failed requests of all that count",
@@ -138,6 +161,9 @@ mod tests {
     fn without_a_peer_that_is_better_the_goal_is_met() {
         let goal = no_better_goal(&[]);
         assert!(goal.met);
-        assert!(goal.found.starts_with("better in false rollbacks 0,"));
+        assert!(
+            goal.found
+                .contains("false rollbacks 0, undecided 0, missed 0")
+        );
     }
 }

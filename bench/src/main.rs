@@ -72,7 +72,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Error
     let mut options = Options {
         plan: Plan {
             seed: 42,
-            runs: 200,
+            runs: 100,
         },
         out: PathBuf::from("target/bench"),
     };

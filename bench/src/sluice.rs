@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sluice_domain::judge::{
-    self, Block, ERRORS, JudgePolicy, Next, Observed, Outcome, Share, ShareRule, ShareSignal,
-    Signal,
+    self, Block, ERRORS, JudgePolicy, LatencyLimit, Next, Observed, Outcome, Share, ShareRule,
+    ShareSignal, Signal,
 };
 use sluice_domain::settings::{Settings, Step};
 
@@ -21,6 +21,20 @@ const BARE: &str = r#"{"schema": 1, "order": 1, "functions": {}}"#;
 /// When they can't be read: a field without a default was added.
 pub fn default_settings() -> serde_json::Result<Settings> {
     serde_json::from_str(BARE)
+}
+
+/// How many times as long calls may take at the narrower limit on latency.
+const NARROWER: f64 = 1.25;
+
+/// The same settings, with the narrower limit on how long calls take.
+#[must_use]
+pub fn watching_latency(mut settings: Settings) -> Settings {
+    for limit in &mut settings.judge.latency {
+        if limit.above_ratio.is_some() {
+            limit.above_ratio = Some(NARROWER);
+        }
+    }
+    settings
 }
 
 /// A rollout by Sluice.
@@ -76,14 +90,18 @@ impl Sluice {
         let step = self.steps[index].clone();
         let alone = step.weight >= 100.0;
         let minutes = self.window(seen, alone);
-        let signals = signals(&self.policy, minutes, before(seen), alone);
+        let (shifted_at, now) = (timestamp(self.shifted_at), timestamp(seen.now));
+        let policy = judge::asked(&self.policy, &step, shifted_at, now);
+        // Latency leaves out the minute of the shift, in which cold starts are.
+        let warm = self.shifted_at / MINUTE * MINUTE + MINUTE;
+        let cold = minutes.partition_point(|minute| !alone && minute.start < warm);
+        let mut signals = vec![errors(&policy, minutes, before(seen), alone)];
+        signals.extend(latency(&policy, &minutes[cold..], alone));
         let observed = Observed {
             functions: BTreeMap::from([("function".to_owned(), signals)]),
             environment: Vec::new(),
         };
-        let (shifted_at, now) = (timestamp(self.shifted_at), timestamp(seen.now));
-        let look = judge::look(&self.policy, shifted_at, now);
-        let outcome = judge::judge(&self.policy, &observed, look).outcome;
+        let outcome = judge::outcome(&policy, &observed);
         match judge::next(&self.policy, &step, shifted_at, now, outcome) {
             Next::Bake(seconds) => {
                 self.look_at = seen.now + seconds;
@@ -96,38 +114,52 @@ impl Sluice {
     }
 }
 
-/// Errors and latency, as the function `judge` counts them. Nothing is throttled
-/// here, and no other metric is limited by default.
-fn signals(policy: &JudgePolicy, minutes: &[Minute], before: Share, alone: bool) -> Vec<Signal> {
-    let share = |name: String, rule, before: Option<Share>, bad: &dyn Fn(&Side) -> f64| {
-        Signal::Share(ShareSignal {
-            name,
-            bad: "bad".to_owned(),
-            rule,
-            blocks: Some(blocks(minutes, alone, bad)),
-            is_beside: !alone,
-            before: before.filter(|_| alone),
-            until: minutes
-                .last()
-                .map_or(Timestamp::MIN, |minute| timestamp(minute.end())),
-        })
-    };
-    let errors = ShareRule::of_errors(&policy.errors);
-    let mut signals = vec![share(ERRORS.to_owned(), errors, Some(before), &|side| {
+/// Errors, as the function `judge` counts them. Nothing is throttled here, and no other
+/// metric is limited by default.
+fn errors(policy: &JudgePolicy, minutes: &[Minute], before: Share, alone: bool) -> Signal {
+    let rule = ShareRule::of_errors(&policy.errors);
+    let name = ERRORS.to_owned();
+    let before = Some(before).filter(|_| alone);
+    share(name, rule, minutes, (alone, before), &|side| {
         side.errors as f64
-    })];
-    for limit in &policy.latency {
+    })
+}
+
+/// How long calls take, as the function `judge` counts it.
+fn latency(policy: &JudgePolicy, minutes: &[Minute], alone: bool) -> Vec<Signal> {
+    let of = |limit: &LatencyLimit| {
         // What was normal is taken to be known well: it is from the hour before.
         let normal = percentile_ms(limit.percentile);
         let ratio = limit.above_ratio.unwrap_or(f64::INFINITY);
         let bound = limit.above_ms.unwrap_or(ratio * normal);
         let name = format!("p{}", limit.percentile);
         let rule = ShareRule::of_latency(policy, limit, !alone);
-        signals.push(share(name, rule, None, &|side| {
+        share(name, rule, minutes, (alone, None), &|side| {
             side.latency.slower(bound).round()
-        }));
-    }
-    signals
+        })
+    };
+    policy.latency.iter().map(of).collect()
+}
+
+/// A share of calls: whether the new version is alone, and what the share was before.
+fn share(
+    name: String,
+    rule: ShareRule,
+    minutes: &[Minute],
+    (alone, before): (bool, Option<Share>),
+    bad: &dyn Fn(&Side) -> f64,
+) -> Signal {
+    Signal::Share(ShareSignal {
+        name,
+        bad: "bad".to_owned(),
+        rule,
+        blocks: Some(blocks(minutes, alone, bad)),
+        is_beside: !alone,
+        before,
+        until: minutes
+            .last()
+            .map_or(Timestamp::MIN, |minute| timestamp(minute.end())),
+    })
 }
 
 /// The errors of the hour before the rollout.

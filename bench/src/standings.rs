@@ -56,6 +56,8 @@ pub struct Standing {
     pub setting: &'static str,
     /// Where that is documented.
     pub source: &'static str,
+    /// Whether it is not Sluice.
+    pub is_peer: bool,
     /// Whether no calm cell has more than [`CALM_LIMIT`] false rollbacks, by more
     /// than noise.
     pub counts: bool,
@@ -65,8 +67,10 @@ pub struct Standing {
     pub worst_calm: Option<Worst>,
     /// False rollbacks by runs, over all calm cells.
     pub calm_false_share: f64,
-    /// Those of them that happened because the data never sufficed.
+    /// Rollbacks because the data never sufficed, by runs, over all calm cells.
     pub calm_undecided_share: f64,
+    /// The calm cell with most of those.
+    pub worst_undecided: Option<Worst>,
     /// False rollbacks by runs, over all cells with a bad minute.
     pub bad_minute_false_share: f64,
     /// Harm that stayed, by runs, over all harmful cells.
@@ -120,21 +124,17 @@ impl Standing {
         let harmful = part(&|cell| cell.harm.is_harmful());
         let is_above = |(_, s): &&&(Cell, Summary)| exceeds(s.false_rollbacks, s.runs, CALM_LIMIT);
         let above = calm.iter().filter(is_above).count();
-        let worst = calm
-            .iter()
-            .max_by(|a, b| a.1.false_share().total_cmp(&b.1.false_share()));
         Self {
             judge: contender.name,
             setting: contender.setting,
             source: contender.source,
+            is_peer: contender.is_peer,
             counts: above == 0,
             calm_cells_above_limit: above,
-            worst_calm: worst.map(|(cell, summary)| Worst {
-                share: summary.false_share(),
-                cell: Place::of(cell),
-            }),
+            worst_calm: worst(&calm, Summary::false_share),
             calm_false_share: share(&calm, |summary| summary.false_rollbacks),
             calm_undecided_share: share(&calm, |summary| summary.undecided),
+            worst_undecided: worst(&calm, Summary::undecided_share),
             bad_minute_false_share: share(&bad_minute, |summary| summary.false_rollbacks),
             missed_share: share(&harmful, |summary| summary.missed),
             failed_requests: harmful
@@ -151,6 +151,21 @@ impl Standing {
 
 /// Some of one judge's cells.
 type Part<'a> = Vec<&'a (Cell, Summary)>;
+
+/// The first cell in which this share is highest.
+fn worst(cells: &Part<'_>, share: fn(&Summary) -> f64) -> Option<Worst> {
+    let shares = cells.iter().map(|(cell, summary)| Worst {
+        share: share(summary),
+        cell: Place::of(cell),
+    });
+    shares.reduce(|worst, next| {
+        if next.share > worst.share {
+            next
+        } else {
+            worst
+        }
+    })
+}
 
 fn by_harm(harmful: &Part<'_>) -> Vec<ByHarm> {
     let of = |harm: &'static str| {
@@ -237,21 +252,24 @@ pub struct HeadToHead {
     pub peer_better: usize,
 }
 
-/// All comparisons: where peers are better, and how often who is.
+/// All comparisons of the contender at a place with the peers: where they are
+/// better, and how often who is.
 #[must_use]
 pub fn compared(
+    ours: usize,
     contenders: &[Contender],
     played: &[Played],
     standings: &[Standing],
 ) -> (Vec<Win>, Vec<HeadToHead>) {
     let mut wins = Vec::new();
     let mut heads = Vec::new();
-    for (index, contender) in contenders.iter().enumerate().skip(1) {
+    let peers = contenders.iter().enumerate();
+    for (index, contender) in peers.filter(|(_, contender)| contender.is_peer) {
         let counts = standings[index].counts;
         let all: Vec<(Place, Difference)> = played
             .iter()
             .flat_map(|one| {
-                let differences = compare(&one.cell, &one.outcomes[0], &one.outcomes[index]);
+                let differences = compare(&one.cell, &one.outcomes[ours], &one.outcomes[index]);
                 differences
                     .into_iter()
                     .map(|difference| (Place::of(&one.cell), difference))
@@ -272,7 +290,6 @@ pub fn compared(
 }
 
 fn head_to_head(peer: &'static str, counts: bool, all: &[(Place, Difference)]) -> Vec<HeadToHead> {
-    use Measure::{DetectSeconds, FailedRequests, FalseRollbacks, Missed};
     let of = |measure| {
         let count = |better| {
             let is = |(_, d): &&(Place, Difference)| d.measure == measure && d.better == better;
@@ -287,9 +304,7 @@ fn head_to_head(peer: &'static str, counts: bool, all: &[(Place, Difference)]) -
             peer_better: count(Better::Peer),
         }
     };
-    [FalseRollbacks, Missed, FailedRequests, DetectSeconds]
-        .map(of)
-        .to_vec()
+    Measure::ALL.map(of).to_vec()
 }
 
 #[cfg(test)]

@@ -6,11 +6,18 @@ use crate::cells::Cell;
 use crate::rollout::{End, Outcome};
 use crate::seen::Cause;
 
-/// Whether a rollback of this run was wrong: there was no harm, or not yet.
+/// Whether harm was found in this run where there was none, or not yet.
 #[must_use]
 pub fn is_false_rollback(cell: &Cell, outcome: &Outcome) -> bool {
-    let rolled_back = matches!(outcome.end, End::RolledBack(_));
-    rolled_back && (!cell.harm.is_harmful() || outcome.seconds < cell.harm.onset)
+    let found = outcome.end == End::RolledBack(Cause::Harm);
+    found && (!cell.harm.is_harmful() || outcome.seconds < cell.harm.onset)
+}
+
+/// Whether this run was rolled back because nothing could be known. That is no
+/// alarm, and no detection either.
+#[must_use]
+pub fn is_undecided(_: &Cell, outcome: &Outcome) -> bool {
+    outcome.end == End::RolledBack(Cause::Undecided)
 }
 
 /// Whether there was harm and traffic stayed on it.
@@ -19,12 +26,12 @@ pub fn is_missed(cell: &Cell, outcome: &Outcome) -> bool {
     cell.harm.is_harmful() && !matches!(outcome.end, End::RolledBack(_))
 }
 
-/// How long harm was there before traffic went back. None: it never did, or
-/// before the harm.
+/// How long harm was there before it was found. None: it never was, or before it
+/// began.
 #[must_use]
 pub fn detected_after(cell: &Cell, outcome: &Outcome) -> Option<f64> {
     let caught = cell.harm.is_harmful()
-        && matches!(outcome.end, End::RolledBack(_))
+        && outcome.end == End::RolledBack(Cause::Harm)
         && !is_false_rollback(cell, outcome);
     caught.then(|| (outcome.seconds - cell.harm.onset) as f64)
 }
@@ -71,13 +78,14 @@ pub struct Summary {
     pub harm: &'static str,
     /// Rollouts.
     pub runs: usize,
-    /// Rollbacks without harm, or before it.
+    /// Rollbacks for harm where there was none, or not yet.
     pub false_rollbacks: usize,
-    /// Rollbacks because the data did not suffice, false or not.
+    /// Rollbacks because the data did not suffice. Counted apart, with harm and
+    /// without.
     pub undecided: usize,
-    /// Harm that stayed.
+    /// Harm that stayed: traffic never went back.
     pub missed: usize,
-    /// From the harm's onset to the rollback, where there was one.
+    /// From the harm's onset to the rollback for it, where there was one.
     pub detect_seconds: Option<Spread>,
     /// From when the first full minute of harm could be read to the rollback.
     pub after_data_seconds: Option<Spread>,
@@ -114,7 +122,7 @@ impl Summary {
             harm: cell.harm.name,
             runs: outcomes.len(),
             false_rollbacks: count(&|one| is_false_rollback(cell, one)),
-            undecided: count(&|one| one.end == End::RolledBack(Cause::Undecided)),
+            undecided: count(&|one| is_undecided(cell, one)),
             missed: count(&|one| is_missed(cell, one)),
             detect_seconds: caught(|cell, one| (one.seconds - cell.harm.onset) as f64),
             after_data_seconds: caught(|_, one| one.seconds as f64 - one.readable as f64),
@@ -123,6 +131,12 @@ impl Summary {
                 .filter(|_| !harmful)
                 .map(|spread| Middle { p50: spread.p50 }),
         }
+    }
+
+    /// Rollbacks for want of data, by runs.
+    #[must_use]
+    pub fn undecided_share(&self) -> f64 {
+        self.undecided as f64 / self.runs.max(1) as f64
     }
 
     /// False rollbacks by runs.
@@ -218,10 +232,10 @@ mod tests {
     fn harm_that_stays_is_missed() {
         let outcomes = [
             outcome(End::Finished, 600, 9000.0),
-            outcome(End::RolledBack(Cause::Undecided), 240, 100.0),
+            outcome(BACK, 240, 100.0),
         ];
         let summary = Summary::of("one", &cell(3), &outcomes);
-        assert_eq!((summary.missed, summary.undecided), (1, 1));
+        assert_eq!((summary.missed, summary.undecided), (1, 0));
         assert_eq!(
             summary.after_data_seconds.map(|spread| spread.p50),
             Some(60.0)
@@ -231,5 +245,16 @@ mod tests {
             Some(4550.0)
         );
         assert_eq!(summary.good_release_seconds, None);
+    }
+
+    #[test]
+    fn who_goes_back_for_want_of_data_raised_no_alarm_and_found_nothing() {
+        let outcomes = [outcome(End::RolledBack(Cause::Undecided), 4320, 100.0)];
+        let calm = Summary::of("one", &cell(0), &outcomes);
+        assert_eq!((calm.false_rollbacks, calm.undecided), (0, 1));
+        assert_eq!(calm.good_release_seconds, None);
+        let harmed = Summary::of("one", &cell(3), &outcomes);
+        assert_eq!((harmed.missed, harmed.undecided), (0, 1));
+        assert_eq!(harmed.detect_seconds, None);
     }
 }

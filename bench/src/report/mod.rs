@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cells::Cell;
 use crate::compare::NOISE;
-use crate::contenders::Contender;
+use crate::contenders::{Contender, SLUICE_LATENCY};
 use crate::experiment::{CALM_FACTOR, Plan, Played};
 use crate::goals::{Goal, goals};
 use crate::seen::LAG;
@@ -37,6 +37,9 @@ pub struct Report {
     pub cells: Vec<Summary>,
     /// The peers beside Sluice.
     pub comparison: Comparison,
+    /// The peers beside Sluice with a narrower limit on latency: every cell in which
+    /// one is better.
+    pub better_than_with_latency: Vec<Win>,
 }
 
 /// The peers beside Sluice.
@@ -76,7 +79,9 @@ impl Report {
             .zip(&by_judge)
             .map(|(contender, cells)| Standing::of(contender, cells))
             .collect();
-        let (wins, head_to_head) = compared(contenders, played, &standings);
+        let (wins, head_to_head) = compared(0, contenders, played, &standings);
+        let other = contenders.iter().position(|one| one.name == SLUICE_LATENCY);
+        let (other_wins, _) = compared(other.unwrap_or(0), contenders, played, &standings);
         let comparison = Comparison {
             noise: NOISE,
             calm_limit: CALM_LIMIT,
@@ -97,6 +102,7 @@ impl Report {
                 .map(|(_, summary)| summary)
                 .collect(),
             comparison,
+            better_than_with_latency: other_wins,
         }
     }
 }
@@ -153,6 +159,7 @@ mod tests {
             "harm",
             "runs",
             "false_rollbacks",
+            "undecided",
             "missed",
             "detect_seconds",
             "failed_requests",
@@ -181,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_peer_that_wins_a_cell_is_shown_with_the_cell_and_both_values() {
-        // Sluice does not look at latency; Flagger does.
+        // To Sluice as it stands half as long again is no harm; to Flagger it is.
         let report = json();
         let wins = report["comparison"]["peers_better"]
             .as_array()
@@ -193,16 +200,23 @@ mod tests {
         assert_eq!(flagger["sluice_value"], 1.0);
         assert_eq!(flagger["peer_value"], 0.0);
         assert_eq!(flagger["rate_per_second"], 100.0);
+        let narrower = &REPORT.better_than_with_latency;
+        let missed = narrower.iter().any(|win| win.cell.harm == "latency x1.5");
+        assert!(!missed, "{narrower:?}");
     }
 
     #[test]
     fn each_pair_of_peer_and_measure_covers_every_cell_that_it_means_something_in() {
         let heads = &REPORT.comparison.head_to_head;
-        assert_eq!(heads.len(), 4 * (REPORT.judges.len() - 1));
+        let peers = REPORT.judges.iter().filter(|judge| judge.is_peer);
+        assert_eq!(heads.len(), Measure::ALL.len() * peers.count());
         for head in heads {
             let cells = head.sluice_better + head.level + head.peer_better;
             match head.measure {
-                Measure::FalseRollbacks | Measure::Missed | Measure::FailedRequests => {
+                Measure::FalseRollbacks
+                | Measure::Undecided
+                | Measure::Missed
+                | Measure::FailedRequests => {
                     assert_eq!(cells, 2, "{head:?}");
                 }
                 Measure::DetectSeconds => assert!(cells <= 2, "{head:?}"),
@@ -213,7 +227,7 @@ mod tests {
     #[test]
     fn every_goal_says_what_was_found() {
         let goals = &REPORT.comparison.goals;
-        assert_eq!(goals.len(), 4);
+        assert_eq!(goals.len(), 5);
         assert!(goals.iter().all(|goal| !goal.found.is_empty()));
     }
 }

@@ -10,8 +10,8 @@ use crate::summary::Summary;
 const WIDTH: f64 = 980.0;
 const ROW: f64 = 20.0;
 const NAMES: f64 = 170.0;
-const COLUMN: f64 = 250.0;
-const BAR: f64 = 170.0;
+const COLUMN: f64 = 200.0;
+const BAR: f64 = 125.0;
 const TOP: f64 = 70.0;
 const LINES: f64 = 320.0;
 
@@ -28,10 +28,16 @@ struct Column {
     most: f64,
 }
 
-const COLUMNS: [Column; 3] = [
+const COLUMNS: [Column; 4] = [
     Column {
         title: "false rollbacks, worst calm cell",
         value: |judge| judge.worst_calm.map_or(0.0, |worst| worst.share),
+        show: |share| format!("{:.1} %", share * 100.0),
+        most: 1.0,
+    },
+    Column {
+        title: "undecided, worst calm cell",
+        value: |judge| judge.worst_undecided.map_or(0.0, |worst| worst.share),
         show: |share| format!("{:.1} %", share * 100.0),
         most: 1.0,
     },
@@ -42,7 +48,7 @@ const COLUMNS: [Column; 3] = [
         most: 1.0,
     },
     Column {
-        title: "exposure to harm, as seconds of all traffic",
+        title: "exposure, seconds of all traffic",
         value: |judge| judge.full_exposure_seconds,
         show: |seconds| format!("{seconds:.0} s"),
         most: UNNOTICED as f64,
@@ -115,10 +121,10 @@ fn bar(svg: &mut String, column: &Column, left: f64, top: f64, judge: &Standing)
 }
 
 fn color(judge: &Standing) -> &'static str {
-    match (judge.judge == crate::contenders::SLUICE, judge.counts) {
-        (true, _) => OURS,
-        (false, true) => COUNTING,
-        (false, false) => OTHERS,
+    match (judge.is_peer, judge.counts) {
+        (false, _) => OURS,
+        (true, true) => COUNTING,
+        (true, false) => OTHERS,
     }
 }
 
@@ -159,7 +165,7 @@ fn lines(svg: &mut String, report: &Report, top: f64) {
             .map(|(rate, failed)| format!("{:.1},{:.1}", x(*rate), y(*failed)))
             .collect();
         let stroke = color(judge);
-        let width = if stroke == OURS { 3.0 } else { 1.2 };
+        let width = if judge.is_peer { 1.2 } else { 3.0 };
         let _ = writeln!(
             svg,
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{stroke}\" stroke-width=\"{width}\"/>",
@@ -229,7 +235,7 @@ mod tests {
             .iter()
             .filter(|judge| svg.contains(&format!(">{}<", judge.judge)));
         assert_eq!(names.count(), report.judges.len());
-        assert!(svg.matches("<rect ").count() > 3 * report.judges.len());
+        assert!(svg.matches("<rect ").count() > COLUMNS.len() * report.judges.len());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::contenders::{SLUICE, SLUICE_LATENCY};
 use crate::report::Report;
 use crate::standings::{Standing, Win};
 use crate::summary::Summary;
@@ -31,7 +32,9 @@ pub fn table(report: &Report) -> String {
     }
     line(out, "");
     head_to_head(out, report);
-    wins(out, report);
+    let wins = &report.comparison.peers_better;
+    better(out, SLUICE, wins);
+    better(out, SLUICE_LATENCY, &report.better_than_with_latency);
     text
 }
 
@@ -44,12 +47,14 @@ fn standings(out: &mut String, judges: &[Standing]) {
     line(
         out,
         &format!(
-            "{:<22} {:>6} {:>8} {:>8} {:>8} {:>8} {:>12} {:>9} {:>9}",
+            "{:<22} {:>6} {:>8} {:>8} {:>8} {:>9} {:>8} {:>8} {:>12} {:>9} {:>9}",
             "judge",
             "counts",
             "calm",
             "worst",
             "bad min",
+            "undecided",
+            "worst",
             "missed",
             "failed",
             "exposure",
@@ -60,12 +65,14 @@ fn standings(out: &mut String, judges: &[Standing]) {
         line(
             out,
             &format!(
-                "{:<22} {:>6} {:>7.2}% {:>7.1}% {:>7.1}% {:>7.1}% {:>12.0} {:>7.0} s {:>9}",
+                "{:<22} {:>6} {:>7.2}% {:>7.1}% {:>7.1}% {:>8.2}% {:>7.1}% {:>7.1}% {:>12.0} {:>7.0} s {:>9}",
                 judge.judge,
                 if judge.counts { "yes" } else { "no" },
                 judge.calm_false_share * 100.0,
                 judge.worst_calm.map_or(0.0, |worst| worst.share) * 100.0,
                 judge.bad_minute_false_share * 100.0,
+                judge.calm_undecided_share * 100.0,
+                judge.worst_undecided.map_or(0.0, |worst| worst.share) * 100.0,
                 judge.missed_share * 100.0,
                 judge.failed_requests,
                 judge.full_exposure_seconds,
@@ -76,8 +83,9 @@ fn standings(out: &mut String, judges: &[Standing]) {
         );
     }
     for explanation in [
-        "calm: false rollbacks in all cells without harm; worst: in the worst of them",
+        "calm: harm found in all cells without any; worst: in the worst of them",
         "bad min: false rollbacks where one minute was bad for both versions",
+        "undecided: good releases that went back for want of data; worst: in the worst calm cell",
         "missed: harm that stayed; failed: requests failed by it, over all harmful cells (missed: as in 2 h)",
         "exposure: seconds that all traffic would have had to spend on it to fail as many",
         "release: how long a good release takes",
@@ -192,16 +200,17 @@ fn head_to_head(out: &mut String, report: &Report) {
 }
 
 /// Where peers that count are better: a line for each peer, measure and harm.
-fn wins(out: &mut String, report: &Report) {
+fn better(out: &mut String, than: &str, wins: &[Win]) {
     let mut groups: BTreeMap<(&str, &str, &str), Vec<&Win>> = BTreeMap::new();
-    let wins = report.comparison.peers_better.iter();
-    for win in wins.filter(|win| win.counts) {
+    for win in wins.iter().filter(|win| win.counts) {
         let key = (win.peer, win.difference.measure.name(), win.cell.harm);
         groups.entry(key).or_default().push(win);
     }
     line(
         out,
-        "where a peer that counts is better than Sluice: in how many cells, and there\nSluice's value and the peer's",
+        &format!(
+            "where a peer that counts is better than {than}: in how many cells, and there\n{than}'s value and the peer's"
+        ),
     );
     if groups.is_empty() {
         line(out, "  nowhere");
