@@ -32,9 +32,7 @@ async fn a_probe_that_fails_three_times_in_a_row_takes_the_version_back() {
     let says = |text: &str| assert!(ended.reason().contains(text), "{}", ended.reason());
     says("probe answers failed 3 times in a row");
     says("expected");
-    let verdicts = ended.entries.iter().map(|entry| &entry.event);
-    let verdicts = verdicts.filter(|event| event.kind == Kind::VerdictReached);
-    let last = verdicts.last().expect("a verdict");
+    let last = &ended.entry(Kind::VerdictReached).event;
     let signals = last.facts["signals"].as_array().expect("signals");
     let well = signals
         .iter()
