@@ -13,6 +13,7 @@ use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
 use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
+use sluice_platform::pace::paced;
 use sluice_platform::store::{Part, Store};
 
 use crate::context::Context;
@@ -129,7 +130,7 @@ impl Subject {
     ) -> Result<Direct> {
         let ledger = context.resources.record_function().ok();
         let shift = Shift {
-            account: PerAccount::new(&context.config, LambdaAliases::new),
+            account: PerAccount::new(&paced(&context.config), LambdaAliases::new),
             records: Table(store.clone()),
             ledger: BestEffort {
                 ledger: ledger.map(|function| Ledger::new(&context.config, function, "shift")),

@@ -138,6 +138,18 @@ pub enum Settle {
     Missing,
 }
 
+/// The alias as the journal knows it, which holds if its RevisionId still does:
+/// so putting it back takes one call. None: it has to be read, because there was
+/// no alias before (deleting one depends on no RevisionId) or none was seen.
+#[must_use]
+pub fn as_journaled(entry: &Entry) -> Option<Alias> {
+    let (stable, revision) = (entry.stable.as_ref()?, entry.revision.as_ref()?);
+    Some(Alias {
+        routing: Routing::only(stable),
+        revision: revision.clone(),
+    })
+}
+
 /// Decides how to take the new version out of an alias, whatever else is there.
 #[must_use]
 pub fn settle(entry: &Entry, found: Option<&Alias>) -> Settle {

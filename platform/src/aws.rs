@@ -1,6 +1,7 @@
 //! AWS clients: one HTTP client for all of them, built once.
 
 use std::fmt::Display;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -43,6 +44,9 @@ pub struct PerAccount<C> {
     base: SdkConfig,
     own: C,
     build: fn(&SdkConfig) -> C,
+    /// Those that were opened last: a group asks for the same ones a hundred times,
+    /// and each new session would ask STS.
+    last: Mutex<Option<(Role, String, C)>>,
 }
 
 impl<C: Clone> PerAccount<C> {
@@ -53,16 +57,29 @@ impl<C: Clone> PerAccount<C> {
             base: base.clone(),
             own: build(base),
             build,
+            last: Mutex::new(None),
         }
     }
 
     /// Those for an environment. The session's name tells the other account's
     /// CloudTrail who it was: a promotion, or a command.
     pub async fn of(&self, role: Option<&Role>, session: &(impl Display + ?Sized)) -> C {
-        match role {
-            None => self.own.clone(),
-            Some(role) => (self.build)(&config_for(&self.base, role, &session.to_string()).await),
+        let Some(role) = role else {
+            return self.own.clone();
+        };
+        let session = session.to_string();
+        if let Some((there, of, clients)) = self.last().as_ref()
+            && (there, of) == (role, &session)
+        {
+            return clients.clone();
         }
+        let clients = (self.build)(&config_for(&self.base, role, &session).await);
+        *self.last() = Some((role.clone(), session, clients.clone()));
+        clients
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<(Role, String, C)>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -80,7 +97,36 @@ fn session_name(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::session_name;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    static BUILT: AtomicUsize = AtomicUsize::new(0);
+
+    #[tokio::test]
+    async fn an_account_is_entered_once_for_each_role_and_session() {
+        let base = aws_config::defaults(BehaviorVersion::latest());
+        let base = base.region(Region::new("eu-central-1")).no_credentials();
+        let base = base.load().await;
+        let accounts = PerAccount::new(&base, |_| BUILT.fetch_add(1, Ordering::SeqCst));
+        let role = |name: &str| Role {
+            arn: format!("arn:aws:iam::123456789012:role/{name}"),
+            external_id: "sluice".to_owned(),
+            region: None,
+        };
+        let (one, two) = (role("one"), role("two"));
+        let mut opened = Vec::new();
+        for (role, session) in [
+            (None, "shop/prod/1.0.0/1"),
+            (Some(&one), "shop/prod/1.0.0/1"),
+            (Some(&one), "shop/prod/1.0.0/1"),
+            (Some(&one), "shop/prod/1.1.0/1"),
+            (Some(&two), "shop/prod/1.1.0/1"),
+        ] {
+            opened.push(accounts.of(role, session).await);
+        }
+        assert_eq!(opened, [0, 1, 1, 2, 3]);
+    }
 
     #[test]
     fn a_promotions_name_becomes_a_session_name_that_sts_takes() {

@@ -22,6 +22,8 @@ pub mod lambda;
 pub mod ledger;
 #[cfg(feature = "owner")]
 pub mod owner;
+pub mod pace;
+pub mod patience;
 #[cfg(feature = "people")]
 pub mod people;
 #[cfg(feature = "settings")]

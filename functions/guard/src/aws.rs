@@ -17,6 +17,7 @@ use sluice_platform::function;
 use sluice_platform::lambda::MissingVariable;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::owner::{self, Stack};
+use sluice_platform::pace::paced;
 use sluice_platform::settings::SettingsReader;
 use sluice_platform::store::{OpenRequest, Part, Release, Store, StoreError, TaskToken, Ticket};
 use sluice_platform::task::{Resumed, Tasks};
@@ -43,13 +44,14 @@ impl Aws {
     /// # Errors
     /// When an environment variable is missing.
     pub fn from_env(config: &SdkConfig) -> Result<Self, MissingVariable> {
+        let paced = paced(config);
         Ok(Self {
             store: Store::from_env(config)?,
             ledger: Ledger::from_env(config, "guard")?,
             bundles: BundleReader::new(config),
             settings: SettingsReader::new(config),
-            lambda: PerAccount::new(config, aws_sdk_lambda::Client::new),
-            owners: PerAccount::new(config, owner::Owners::new),
+            lambda: PerAccount::new(&paced, aws_sdk_lambda::Client::new),
+            owners: PerAccount::new(&paced, owner::Owners::new),
             tasks: Tasks::new(config),
         })
     }

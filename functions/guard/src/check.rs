@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_domain::approval::State;
 use sluice_domain::digest::Digest;
 use sluice_domain::ledger::Kind;
+use sluice_domain::manifest::Manifest;
 use sluice_domain::owner;
-use sluice_domain::plan::{Change, Plan};
+use sluice_domain::plan::{Change, Observed, Plan};
 use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
-use sluice_domain::settings::Settings;
+use sluice_domain::settings::{Settings, Target};
 use sluice_platform::fault::Fault;
+use sluice_platform::pace::IN_FLIGHT;
 use sluice_platform::store::StoreError;
 
 use crate::line::targets;
@@ -123,28 +126,36 @@ impl<P: Ports> Guard<P> {
         Ok(())
     }
 
+    /// What is there of each function of the manifest. One that the settings lack
+    /// is the plan's to refuse.
+    async fn observe(
+        &self,
+        promotion: &Promotion,
+        manifest: &Manifest,
+        settings: &Settings,
+    ) -> Result<BTreeMap<String, Observed>, Error> {
+        let named = manifest.functions.keys();
+        let targets = named.filter_map(|name| Some((name, settings.functions.get(name)?)));
+        let look = async |(name, target): (&String, &Target)| {
+            let role = settings.role.as_ref();
+            let found = self.ports.look(role, &promotion.id, target).await?;
+            let missing = || Error::FunctionMissing {
+                function: name.clone(),
+                name: target.name.clone(),
+            };
+            Ok((name.clone(), found.ok_or_else(missing)?))
+        };
+        let looks = stream::iter(targets).map(look).buffered(IN_FLIGHT);
+        looks.try_collect().await
+    }
+
     async fn make_plan(
         &self,
         promotion: &Promotion,
         settings: &Settings,
     ) -> Result<(Plan, Digest), Error> {
         let manifest = self.ports.manifest(&promotion.bundle).await?;
-        let mut observed = BTreeMap::new();
-        for name in manifest.functions.keys() {
-            // A function that the settings lack is the plan's to refuse.
-            let Some(target) = settings.functions.get(name) else {
-                continue;
-            };
-            let found = self
-                .ports
-                .look(settings.role.as_ref(), &promotion.id, target)
-                .await?;
-            let missing = || Error::FunctionMissing {
-                function: name.clone(),
-                name: target.name.clone(),
-            };
-            observed.insert(name.clone(), found.ok_or_else(missing)?);
-        }
+        let observed = self.observe(promotion, &manifest, settings).await?;
         let plan = Plan::make(
             promotion.bundle.digest.clone(),
             &manifest,

@@ -18,6 +18,7 @@ use sluice_platform::bundle::BundleReader;
 use sluice_platform::fault::Fault;
 use sluice_platform::function;
 use sluice_platform::ledger::Ledger;
+use sluice_platform::pace;
 use sluice_platform::store::{Part, Store, StoreError};
 
 use crate::{
@@ -48,7 +49,7 @@ impl Account {
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         Self {
-            lambda: aws_sdk_lambda::Client::new(config),
+            lambda: aws_sdk_lambda::Client::new(&pace::paced(config)),
             secrets: secretsmanager::Client::new(config),
             parameters: aws_sdk_ssm::Client::new(config),
         }

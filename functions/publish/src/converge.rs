@@ -7,8 +7,8 @@ use sluice_domain::manifest::Configuration;
 use sluice_domain::owner::mover;
 use sluice_domain::plan::FunctionPlan;
 use sluice_domain::promotion::{Generation, PromotionId};
+use sluice_platform::patience::Waiting;
 
-use crate::patience::Waiting;
 use crate::work::Job;
 use crate::{Change, ChangeError, Code, Deployed, Error, Inspect, Records, Status};
 

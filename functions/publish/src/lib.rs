@@ -15,7 +15,6 @@
 pub mod aws;
 mod converge;
 mod error;
-mod patience;
 mod work;
 
 use std::future::Future;
@@ -30,15 +29,12 @@ use sluice_domain::manifest::{Configuration, Requires};
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
 use sluice_platform::fault::Fault;
+use sluice_platform::pace::IN_FLIGHT;
+use sluice_platform::patience::Patience;
 use sluice_platform::store::StoreError;
 
 pub use error::Error;
-pub use patience::Patience;
 pub use work::{Code, Work};
-
-/// How many functions are published at the same time. Lambda's control plane
-/// takes fifteen requests a second for the whole account.
-const CONCURRENCY: usize = 4;
 
 /// What the state machine asks for.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -270,7 +266,7 @@ impl<A: Open, R: Records, L: Record> Publish<A, R, L> {
         };
         let results: Vec<_> = stream::iter(jobs)
             .map(|job| publisher.publish(job))
-            .buffered(CONCURRENCY)
+            .buffered(IN_FLIGHT)
             .collect()
             .await;
         results.into_iter().collect()

@@ -1,9 +1,10 @@
 //! Wiring of the `publish` function.
 
+use publish::Publish;
 use publish::aws::{Account, Table};
-use publish::{Patience, Publish};
 use sluice_platform::bundle::BundleReader;
 use sluice_platform::ledger::Ledger;
+use sluice_platform::patience::Patience;
 use sluice_platform::store::Store;
 use sluice_platform::{aws, lambda};
 

@@ -1,14 +1,15 @@
 //! Back: take the new versions out of every alias, from the journal alone.
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
-use sluice_domain::alias::{Settle, serves_canary, settle};
+use sluice_domain::alias::{Settle, as_journaled, serves_canary, settle};
 use sluice_domain::journal::Entry;
 use sluice_domain::ledger::Kind;
 use sluice_domain::owner::{Deed, sign};
 use sluice_domain::promotion::Outcome;
+use sluice_platform::pace::IN_FLIGHT;
 
 use crate::error::describe;
-use crate::pace::Pace;
 use crate::{Account, Aliases, Error, Fact, Input, Output, Record, Records, Shift, WriteError};
 
 /// How often an alias that somebody else keeps writing is read again.
@@ -33,15 +34,17 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
         let aliases = self.account.open(journal.role.as_ref(), id).await;
         let why = sign(id, Deed::RolledBack(input.generation));
         let (mut problems, mut notes) = (Vec::new(), Vec::new());
-        let mut pace = Pace::new();
-        for entry in journal.functions.values().rev() {
-            pace.turn().await;
-            match put_back(&aliases, entry, &why).await {
+        let mut done = stream::iter(journal.functions.values().rev())
+            .map(async |entry| (entry, put_back(&aliases, entry, &why).await))
+            .buffered(IN_FLIGHT);
+        while let Some((entry, done)) = done.next().await {
+            match done {
                 Ok(None) => {}
                 Ok(Some(note)) => notes.push(note),
                 Err(problem) => problems.push(format!("{}:{}: {problem}", entry.name, entry.alias)),
             }
         }
+        drop(done);
         if !problems.is_empty() {
             return Err(Error::RollbackIncomplete {
                 problems,
@@ -74,9 +77,13 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
             return Ok(settled(Outcome::Promoted, true));
         }
         let aliases = self.account.open(journal.role.as_ref(), id).await;
+        let found: Vec<_> = stream::iter(journal.functions.values())
+            .map(async |entry| aliases.read(entry).await.map(|found| (entry, found)))
+            .buffered(IN_FLIGHT)
+            .try_collect()
+            .await?;
         let mut problems = Vec::new();
-        for entry in journal.functions.values() {
-            let found = aliases.read(entry).await?;
+        for (entry, found) in found {
             if serves_canary(entry, found.as_ref()) {
                 let stands = found.map_or_else(String::new, |alias| describe(&alias.routing));
                 problems.push(format!(
@@ -101,17 +108,22 @@ fn settled(outcome: Outcome, touched: bool) -> Output {
     }
 }
 
-/// Puts one alias back. Answers what a person should know about it.
+/// Puts one alias back: in one call where it still has the journal's RevisionId.
+/// Answers what a person should know about it.
 async fn put_back<A: Aliases>(
     aliases: &A,
     entry: &Entry,
     why: &str,
 ) -> Result<Option<String>, String> {
+    let mut assumed = as_journaled(entry);
     for _ in 0..TRIES {
-        let found = aliases
-            .read(entry)
-            .await
-            .map_err(|fault| fault.to_string())?;
+        let found = match assumed.take() {
+            Some(alias) => Some(alias),
+            None => aliases
+                .read(entry)
+                .await
+                .map_err(|fault| fault.to_string())?,
+        };
         match settle(entry, found.as_ref()) {
             Settle::Update {
                 routing,

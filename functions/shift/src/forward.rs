@@ -10,7 +10,6 @@ use sluice_domain::plan::Plan;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Step;
 
-use crate::pace::Pace;
 use crate::{
     Account, Aliases, Error, Fact, Input, Next, Output, Record, Records, Shift, WriteError,
 };
@@ -132,13 +131,11 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
             .await;
         let id = &input.promotion;
         let why = sign(id, Deed::Step(step.weight, input.generation));
-        let mut pace = Pace::new();
         let begun = journal.clone();
         for entry in journal.functions.values_mut() {
             let Some(intent) = intent(entry, step.weight) else {
                 continue;
             };
-            pace.turn().await;
             if entry.revision.is_none() {
                 // No RevisionId fences off the creation of an alias: look once more.
                 self.records

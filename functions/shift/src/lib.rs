@@ -12,7 +12,6 @@ pub mod aws;
 mod back;
 mod error;
 mod forward;
-mod pace;
 mod undo;
 
 use std::future::Future;

@@ -1,6 +1,7 @@
 //! Takes back what had committed. No state machine asks for this: it is for the
 //! person who has to act while Sluice itself can't.
 
+use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 use serde_json::json;
 use sluice_domain::alias::{Undo, undo};
@@ -8,9 +9,9 @@ use sluice_domain::journal::{Entry, Journal};
 use sluice_domain::ledger::Kind;
 use sluice_domain::owner::{Deed, sign};
 use sluice_domain::promotion::PromotionId;
+use sluice_platform::pace::IN_FLIGHT;
 
 use crate::error::describe;
-use crate::pace::Pace;
 use crate::{Account, Aliases, Error, Fact, Record, Records, Shift, WriteError};
 
 /// What came of taking a promotion back.
@@ -39,15 +40,17 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
         let aliases = self.account.open(journal.role.as_ref(), id).await;
         let why = sign(id, Deed::TakenBack);
         let mut undone = Undone::default();
-        let mut pace = Pace::new();
-        for entry in journal.functions.values().rev() {
-            pace.turn().await;
+        let mut done = stream::iter(journal.functions.values().rev())
+            .map(async |entry| (entry, undo_one(&aliases, entry, &why).await))
+            .buffered(IN_FLIGHT);
+        while let Some((entry, done)) = done.next().await {
             let alias = format!("{}:{}", entry.name, entry.alias);
-            match undo_one(&aliases, entry, &why).await {
+            match done {
                 Ok(stable) => undone.back.push(format!("{alias} on version {stable}")),
                 Err(problem) => undone.left.push(format!("{alias}: {problem}")),
             }
         }
+        drop(done);
         let facts = json!({
             "functions": journal.functions, "weight": 100.0, "by": by, "direct": true,
             "back": undone.back, "notes": undone.left,

@@ -204,6 +204,17 @@ impl World {
         }
     }
 
+    /// The RevisionId of a function's alias.
+    ///
+    /// # Panics
+    /// When there is no alias.
+    pub async fn revision(&self, environment: &str, function: &str) -> String {
+        let name = self.function(environment, function);
+        let request = self.lambda().get_alias().function_name(&name).name(ALIAS);
+        let alias = request.send().await.expect("the alias");
+        alias.revision_id().expect("its RevisionId").to_owned()
+    }
+
     /// Checks that every function of a build has its alias on this version
     /// alone, and that nobody holds a lock on any.
     ///

@@ -1,6 +1,8 @@
 //! Breaking things on purpose, from outside: copies of the deployed state
 //! machines in which one state, or one function, is another.
 
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{Environment, FunctionCode};
 use aws_sdk_sfn::types::StateMachineType;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -8,7 +10,7 @@ use sluice_domain::naming::{execution_arn, promotion_execution};
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::store::Release;
 
-use super::{Build, World};
+use super::{Build, World, limiter};
 
 /// Copies of the deployed state machines.
 pub struct Machines {
@@ -98,6 +100,43 @@ impl World {
         let name = format!("{}-{name}", self.application);
         self.create_function(&name, "python3.12", build.zip("stand-in"))
             .await
+    }
+
+    /// Creates a function like one of Sluice's, by its ARN, with further variables:
+    /// same code, same role. Answers its ARN.
+    ///
+    /// # Panics
+    /// When Lambda refuses.
+    pub async fn double(&self, name: &str, of: &str, variables: &[(&str, &str)]) -> String {
+        let request = self.lambda().get_function().function_name(of);
+        let found = request.send().await.expect("the function");
+        let like = found.configuration().expect("its configuration");
+        let location = found.code().and_then(|code| code.location());
+        let code = limiter::fetch(location.expect("where its code is")).await;
+        let mut environment = like
+            .environment()
+            .and_then(|there| there.variables())
+            .cloned();
+        let all = environment.get_or_insert_default();
+        all.extend(
+            variables
+                .iter()
+                .map(|(name, value)| ((*name).into(), (*value).into())),
+        );
+        let created = self
+            .lambda()
+            .create_function()
+            .function_name(format!("{}-{name}", self.application))
+            .set_runtime(like.runtime().cloned())
+            .set_role(like.role().map(str::to_owned))
+            .set_handler(like.handler().map(str::to_owned))
+            .set_timeout(like.timeout())
+            .environment(Environment::builder().set_variables(environment).build())
+            .code(FunctionCode::builder().zip_file(Blob::new(code)).build())
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("creating a double of {of}: {error:?}"));
+        created.function_arn().unwrap_or_default().to_owned()
     }
 
     /// A judge that lets nobody go on to the second step until its gate is open:

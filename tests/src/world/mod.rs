@@ -17,6 +17,7 @@ mod configuration;
 mod faults;
 mod images;
 mod inbox;
+mod limiter;
 mod permissions;
 mod watch;
 
@@ -37,6 +38,7 @@ pub use command::{Folder, Person, Run, Running, Sluice};
 pub use faults::Machines;
 pub use images::Image;
 pub use inbox::Inbox;
+pub use limiter::{Call, Limiter};
 pub use permissions::Forbidden;
 pub use watch::Ended;
 

@@ -10,6 +10,7 @@ mod crashes;
 mod definitions;
 mod faults;
 mod foresight;
+mod groups;
 mod line;
 mod operators;
 mod owners;

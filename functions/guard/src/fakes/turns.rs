@@ -42,9 +42,12 @@ impl World {
     /// Others may act here, before this is touched.
     pub(super) async fn turn_for(&self, operation: &str, touch: Touch) -> Result<(), Fault> {
         let mut next = Some(touch);
-        poll_fn(|_| match next.take() {
+        poll_fn(|context| match next.take() {
             Some(touch) => {
                 self.0.borrow_mut().next = Some(touch);
+                // Several of one function's calls may be under way at once: those
+                // who wait for them poll what was woken alone.
+                context.waker().wake_by_ref();
                 Poll::Pending
             }
             None => Poll::Ready(()),

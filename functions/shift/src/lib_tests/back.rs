@@ -37,6 +37,17 @@ async fn what_died_half_way_through_a_group_is_put_back_in_reverse() {
 }
 
 #[tokio::test]
+async fn an_alias_that_is_as_the_journal_says_is_put_back_without_reading_it() {
+    let world = group();
+    steps(&world, 1).await;
+    world.foreign("jobs", Some(shared("1", "2", 0.3)));
+    world.ask(world.stable()).await.expect("a roll back");
+    assert_eq!(world.take_reads(), ["jobs"]);
+    world.ask(world.verify()).await.expect("all is back");
+    assert_eq!(world.take_reads(), ["api", "jobs", "web"]);
+}
+
+#[tokio::test]
 async fn rolling_back_again_answers_the_same_and_is_recorded_once() {
     let world = group();
     steps(&world, 3).await;

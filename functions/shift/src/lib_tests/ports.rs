@@ -10,6 +10,7 @@ use super::{Trouble, World, fault};
 
 impl Aliases for Rc<World> {
     async fn read(&self, entry: &Entry) -> Result<Option<Alias>, Fault> {
+        self.reads.borrow_mut().push(entry.name.clone());
         Ok(self.aliases.borrow().get(&entry.name).cloned())
     }
 
@@ -44,7 +45,6 @@ impl Aliases for Rc<World> {
         }
         let found = self.aliases.borrow().get(name).cloned();
         match (&found, revision) {
-            (None, Some(_)) => return Err(fault("write", "ResourceNotFoundException").into()),
             (found, sent) if found.as_ref().map(|alias| alias.revision.as_str()) != sent => {
                 return Err(WriteError::Changed);
             }

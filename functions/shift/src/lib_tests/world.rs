@@ -43,6 +43,8 @@ pub(super) struct World {
     revisions: Cell<u64>,
     troubles: RefCell<BTreeMap<usize, Trouble>>,
     writes: Cell<usize>,
+    /// The functions whose aliases were read, in order.
+    reads: RefCell<Vec<String>>,
     /// Functions whose aliases can't be written.
     pub(super) broken: RefCell<BTreeSet<String>>,
     /// The version that somebody else set last, by function.
@@ -87,6 +89,7 @@ impl World {
             revisions: Cell::new(0),
             troubles: RefCell::default(),
             writes: Cell::new(0),
+            reads: RefCell::default(),
             broken: RefCell::default(),
             foreign: RefCell::default(),
             disturbed: Cell::new(false),
@@ -227,6 +230,11 @@ impl World {
 
     pub(super) fn take_log(&self) -> Vec<String> {
         self.log.take()
+    }
+
+    /// The functions whose aliases were read since this was last asked.
+    pub(super) fn take_reads(&self) -> Vec<String> {
+        self.reads.take()
     }
 
     fn note(&self, line: String) {

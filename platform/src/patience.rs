@@ -26,7 +26,8 @@ impl Default for Patience {
 
 impl Patience {
     /// Starts the clock that all waits of one request share.
-    pub(crate) fn start(self) -> Waiting {
+    #[must_use]
+    pub fn start(self) -> Waiting {
         Waiting {
             patience: self,
             until: Instant::now() + self.total,
@@ -36,14 +37,15 @@ impl Patience {
 
 /// One request's patience, running.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Waiting {
+pub struct Waiting {
     patience: Patience,
     until: Instant,
 }
 
 impl Waiting {
     /// A fresh series of pauses, for one thing that is waited for.
-    pub(crate) fn pauses(&self) -> Pauses {
+    #[must_use]
+    pub fn pauses(&self) -> Pauses {
         Pauses {
             next: self.patience.first,
             longest: self.patience.longest,
@@ -52,14 +54,15 @@ impl Waiting {
     }
 
     /// How long the request waits at most, in seconds: for error messages.
-    pub(crate) fn seconds(&self) -> u64 {
+    #[must_use]
+    pub fn seconds(&self) -> u64 {
         self.patience.total.as_secs()
     }
 }
 
 /// Pauses that grow, up to the request's end.
 #[derive(Debug)]
-pub(crate) struct Pauses {
+pub struct Pauses {
     next: Duration,
     longest: Duration,
     until: Instant,
@@ -67,7 +70,7 @@ pub(crate) struct Pauses {
 
 impl Pauses {
     /// Waits before the next look. False, without waiting: patience is at its end.
-    pub(crate) async fn pause(&mut self) -> bool {
+    pub async fn pause(&mut self) -> bool {
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return false;
