@@ -30,6 +30,8 @@ pub enum Kind {
     TargetsAcquired,
     /// Lambda versions were published.
     VersionsPublished,
+    /// Versions were made ready for traffic.
+    VersionsWarmed,
     /// Smoke tests ran.
     SmokeTested,
     /// What is needed to roll back was written down.
@@ -48,6 +50,8 @@ pub enum Kind {
     Committed,
     /// The aliases were put back.
     TrafficRolledBack,
+    /// What versions without traffic had was taken off them, or they were deleted.
+    VersionsRetired,
     /// The promotion ended.
     PromotionClosed,
     /// The watchdog took over what no live execution owned.

@@ -3,7 +3,8 @@
 //! What lives here: the documents people write ([`manifest`], [`settings`]),
 //! the records Sluice keeps ([`promotion`], [`plan`], [`journal`],
 //! [`approval`], [`controls`], [`ledger`]) and every decision that can be made from data
-//! alone ([`judge`], [`steps`], [`alias`], [`owner`], [`configuration`], [`naming`]), with the
+//! alone ([`judge`], [`steps`], [`alias`], [`owner`], [`configuration`], [`versions`], [`naming`]),
+//! with the
 //! statistics under them
 //! ([`stats`], [`sequential`]).
 //!
@@ -31,3 +32,4 @@ pub mod settings;
 pub mod stats;
 pub mod steps;
 pub mod text;
+pub mod versions;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::configuration::FunctionConfiguration;
 use crate::digest::Digest;
 use crate::manifest::{Configuration, Function, Manifest};
-use crate::settings::{JudgePolicy, Role, Settings, Step, Target};
+use crate::settings::{JudgePolicy, Role, Settings, Step, Target, WarmUp};
 
 /// What a promotion would change. Approval binds to its [`Plan::hash`]; it is
 /// computed again after the wait, and a different hash voids the approval.
@@ -22,6 +22,9 @@ pub struct Plan {
     pub role: Option<Role>,
     /// The shift.
     pub steps: Vec<Step>,
+    /// How many of a function's newest versions stay when it is over. None: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_versions: Option<usize>,
     /// How it is judged: the settings' policy, with the lag of these functions
     /// where the settings give none.
     pub judge: JudgePolicy,
@@ -49,6 +52,9 @@ pub struct FunctionPlan {
     /// How that configuration differs from what serves, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub configuration_changes: Vec<String>,
+    /// The calls that the new version gets before its first traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<WarmUp>,
     /// What this promotion does to the function.
     pub change: Change,
 }
@@ -166,7 +172,10 @@ impl Plan {
                     });
                 }
             };
-            let function = function(target, built, code, found);
+            let mut function = function(target, built, code, found);
+            function.warm_up = (target.warm_up.as_ref())
+                .or(settings.warm_up.as_ref())
+                .cloned();
             if function.change != Change::Unchanged {
                 refuse_if_unshareable(settings, target, found)?;
                 longest_call = longest_call.max(found.longest_call(built));
@@ -178,6 +187,7 @@ impl Plan {
             functions,
             role: settings.role.clone(),
             steps: settings.steps.clone(),
+            keep_versions: settings.keep_versions,
             judge: settings.judge.for_calls_of(longest_call),
         })
     }
@@ -188,6 +198,12 @@ impl Plan {
     /// When a number of the plan can't be written as JSON (not a number).
     pub fn hash(&self) -> Result<Digest, serde_json::Error> {
         Digest::of_canonical(self)
+    }
+
+    /// Whether a step leaves two versions on an alias.
+    #[must_use]
+    pub fn shares_aliases(&self) -> bool {
+        self.steps.iter().any(|step| step.weight < 100.0)
     }
 
     /// The functions that change, in order.
@@ -239,6 +255,7 @@ fn function(target: &Target, built: &Function, code: Digest, found: &Observed) -
         configuration: built.configuration.clone(),
         configuration_digest: Some(configuration.digest()),
         configuration_changes: configuration.changes_since(serves),
+        warm_up: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::document::{Document, LONGEST_WAIT, Problem, check_name, check_range};
 pub use crate::judge::{JudgePolicy, OnInconclusive};
@@ -33,6 +34,14 @@ pub struct Settings {
     /// How a step is judged.
     #[serde(default)]
     pub judge: JudgePolicy,
+    /// Calls that each new version gets before its first traffic, so that callers
+    /// meet no cold start. Left out: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<WarmUp>,
+    /// How many of a function's newest versions stay when a promotion is over. Of
+    /// the older ones go those that Sluice published and nobody uses. Null: none.
+    #[serde(default = "default_keep_versions")]
+    pub keep_versions: Option<usize>,
     /// Who must say yes. Left out: nobody is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalPolicy>,
@@ -64,6 +73,21 @@ pub struct Target {
     /// never moves it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack: Option<String>,
+    /// This function's own calls before its first traffic, in place of the
+    /// environment's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<WarmUp>,
+}
+
+/// Calls that warm a new version up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WarmUp {
+    /// How many at once: so many environments are started.
+    pub invocations: usize,
+    /// What they carry. The function runs on it as on any other call.
+    #[serde(default = "nothing")]
+    pub payload: Value,
 }
 
 /// A role in another account, and the external id that it asks for.
@@ -142,6 +166,14 @@ fn default_alias() -> String {
     "live".to_owned()
 }
 
+fn default_keep_versions() -> Option<usize> {
+    Some(10)
+}
+
+fn nothing() -> Value {
+    Value::Object(serde_json::Map::new())
+}
+
 fn default_quorum() -> usize {
     1
 }
@@ -149,6 +181,9 @@ fn default_quorum() -> usize {
 fn default_expiry() -> u64 {
     24 * 60 * 60
 }
+
+/// A verdict with so many latencies takes most of the 400 KB of DynamoDB's items.
+const MOST_LATENCIES: usize = 200;
 
 impl Document for Settings {
     fn check(&self, problems: &mut Vec<Problem>) {
@@ -172,7 +207,9 @@ impl Document for Settings {
             target.check(&format!("functions.{name}"), problems);
         }
         self.check_targets_are_used_once(problems);
+        self.check_versions(problems);
         self.check_steps(problems);
+        self.check_size_of_verdicts(problems);
         self.judge.check(LONGEST_WAIT, problems);
         probe::check(&self.judge.probes, &self.functions, problems);
         if let Some(approval) = &self.approval {
@@ -191,6 +228,31 @@ impl Settings {
                     format!("found `{}`, which functions.{other} names too; expected each function once", target.name),
                 ));
             }
+        }
+    }
+
+    fn check_versions(&self, problems: &mut Vec<Problem>) {
+        if let Some(warm_up) = &self.warm_up {
+            warm_up.check("warm_up", problems);
+        }
+        if let Some(keep) = self.keep_versions {
+            // The one that serves, and the one before.
+            check_range("keep_versions", keep, 2, 10_000, problems);
+        }
+    }
+
+    /// The ledger's entry of a verdict has to fit into one item of DynamoDB.
+    fn check_size_of_verdicts(&self, problems: &mut Vec<Problem>) {
+        let (functions, limits) = (self.functions.len(), self.judge.latency.len());
+        if functions * limits > MOST_LATENCIES {
+            problems.push(Problem::new(
+                "judge.latency",
+                format!(
+                    "found {limits} for each of {functions} functions; expected {MOST_LATENCIES} together at most, \
+                     or a verdict would not fit into the ledger: leave limits out, or release the functions as \
+                     several applications"
+                ),
+            ));
         }
     }
 
@@ -236,8 +298,18 @@ impl Settings {
     }
 }
 
+impl WarmUp {
+    fn check(&self, path: &str, problems: &mut Vec<Problem>) {
+        let path = format!("{path}.invocations");
+        check_range(&path, self.invocations, 1, 100, problems);
+    }
+}
+
 impl Target {
     fn check(&self, path: &str, problems: &mut Vec<Problem>) {
+        if let Some(warm_up) = &self.warm_up {
+            warm_up.check(&format!("{path}.warm_up"), problems);
+        }
         let name = self.name.rsplit(':').next().unwrap_or_default();
         let is_plain = !name.is_empty()
             && name.len() <= 64

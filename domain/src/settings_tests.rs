@@ -152,3 +152,53 @@ fn a_lag_may_be_left_to_the_plan_and_room_is_kept_for_the_longest() {
     let error = problem_of(|s| s["judge"] = json!({"lag_seconds": 3601}));
     assert!(error.contains("judge.lag_seconds"), "{error}");
 }
+
+#[test]
+fn warm_up_calls_are_counted_and_carry_what_the_function_knows() {
+    let mut value = minimal();
+    value["warm_up"] = json!({"invocations": 2});
+    value["functions"]["api"]["warm_up"] = json!({"invocations": 5, "payload": {"ping": true}});
+    let settings = parse(&value).expect("valid");
+    let (all, own) = (settings.warm_up, settings.functions["api"].warm_up.clone());
+    assert_eq!(all.expect("for all").payload, json!({}));
+    assert_eq!(own.expect("its own").payload, json!({"ping": true}));
+    let error = problem_of(|s| s["warm_up"] = json!({"invocations": 0}));
+    assert!(error.contains("warm_up.invocations: found 0"), "{error}");
+    let error = problem_of(|s| {
+        s["functions"]["api"]["warm_up"] = json!({"invocations": 101});
+    });
+    assert!(
+        error.contains("functions.api.warm_up.invocations"),
+        "{error}"
+    );
+}
+
+#[test]
+fn ten_versions_are_kept_unless_settings_say_otherwise_and_never_fewer_than_two() {
+    assert_eq!(parse(&minimal()).expect("valid").keep_versions, Some(10));
+    let mut all = minimal();
+    all["keep_versions"] = json!(null);
+    assert_eq!(parse(&all).expect("valid").keep_versions, None);
+    let error = problem_of(|s| s["keep_versions"] = json!(1));
+    assert!(
+        error.contains("keep_versions: found 1; expected 2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn latencies_of_a_group_whose_verdict_would_not_fit_are_refused() {
+    let group = |s: &mut Value, functions: usize, limits: usize| {
+        let named = |n| (format!("f{n}"), json!({"name": format!("shop-{n}")}));
+        s["functions"] = (0..functions).map(named).collect();
+        s["judge"] = json!({"latency": vec![json!({"percentile": 95, "above_ms": 100}); limits]});
+    };
+    let mut fits = minimal();
+    group(&mut fits, 100, 2);
+    parse(&fits).expect("valid");
+    let error = problem_of(|s| group(s, 100, 3));
+    assert!(
+        error.contains("judge.latency: found 3 for each of 100 functions"),
+        "{error}"
+    );
+}

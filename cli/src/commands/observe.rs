@@ -263,6 +263,7 @@ impl Seat {
             plan: Plan {
                 bundle: Digest::of(b""),
                 functions: std::collections::BTreeMap::new(),
+                keep_versions: None,
                 role: settings.role.clone(),
                 steps: settings.steps.clone(),
                 // Probes would be calls, and an onlooker only reads.

@@ -86,6 +86,8 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         | Kind::TargetsQueued
         | Kind::TargetsAcquired
         | Kind::VersionsPublished
+        | Kind::VersionsWarmed
+        | Kind::VersionsRetired
         | Kind::SmokeTested
         | Kind::TrafficJournaled
         | Kind::TrafficShifted

@@ -7,12 +7,10 @@ use sluice_domain::journal::Versions;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::plan::{Change, FunctionPlan, Plan};
 use sluice_domain::promotion::{BundleRef, PromotionId};
+use sluice_domain::versions::description;
 use sluice_platform::store::StoreError;
 
 use crate::Error;
-
-/// A Lambda description holds this many characters.
-const LONGEST_DESCRIPTION: usize = 256;
 
 /// What earlier steps found and decided.
 #[derive(Debug, Clone)]
@@ -82,9 +80,7 @@ impl Work {
             let (planned, found) = (self.plan.bundle.clone(), self.bundle.digest.clone());
             return Err(Error::OtherBundle { planned, found });
         }
-        let commit: String = self.manifest.commit.chars().take(12).collect();
-        let description = format!("{} {} {commit}", id.application, id.version);
-        let description: String = description.chars().take(LONGEST_DESCRIPTION).collect();
+        let description = description(id, &self.manifest.commit);
         let job = |(name, plan): (&String, &FunctionPlan)| {
             Ok(Job {
                 name: name.clone(),

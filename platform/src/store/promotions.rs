@@ -28,6 +28,8 @@ pub enum Part<'a> {
     Own(&'a str),
     /// The Lambda versions it published.
     Versions,
+    /// The provisioned concurrency that it moves.
+    Provisions,
     /// What is needed to roll it back.
     Journal,
     /// What operators asked of it.
@@ -45,6 +47,7 @@ impl Part<'_> {
             Self::Approval => "approval",
             Self::Targets => "targets",
             Self::Versions => "versions",
+            Self::Provisions => "provisions",
             Self::Journal => "journal",
             Self::Controls => "controls",
             Self::Probes => "probes",

@@ -132,6 +132,7 @@ fn plan(build: &Build) -> Plan {
         bundle: build.bundle.digest(),
         functions: BTreeMap::new(),
         role: None,
+        keep_versions: None,
         steps: serde_json::from_value(json!([step(10.0, 1), step(100.0, 0)])).expect("steps"),
         judge: serde_json::from_value(json!({ "period_seconds": 1 })).expect("a policy"),
     }

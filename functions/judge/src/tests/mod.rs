@@ -226,6 +226,7 @@ fn judge_of(
         bundle: Digest::of(b"bundle"),
         functions: BTreeMap::new(),
         role: None,
+        keep_versions: None,
         steps: steps.clone(),
         judge: JudgePolicy::default(),
     };

@@ -99,6 +99,7 @@ impl World {
                 bundle: Digest::of(b"release.json"),
                 functions: BTreeMap::new(),
                 role: None,
+                keep_versions: None,
                 steps: vec![
                     Step::new(10.0, 600),
                     Step::new(50.0, 0),
