@@ -147,6 +147,7 @@ pub fn as_journaled(entry: &Entry) -> Option<Alias> {
     Some(Alias {
         routing: Routing::only(stable),
         revision: revision.clone(),
+        description: None,
     })
 }
 

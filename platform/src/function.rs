@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use aws_sdk_lambda::operation::get_provisioned_concurrency_config::GetProvisionedConcurrencyConfigOutput;
 use sluice_domain::alias::{Alias, Routing};
 use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::digest::Digest;
@@ -56,6 +57,34 @@ pub async fn find(
             let operation = format!("lambda:GetFunctionConfiguration of {function}");
             let fault = Fault::new(operation, error);
             if fault.is("ResourceNotFoundException") {
+                Ok(None)
+            } else {
+                Err(fault)
+            }
+        }
+    }
+}
+
+/// The provisioned concurrency of a version or an alias. None: it has none.
+///
+/// # Errors
+/// When Lambda fails.
+pub async fn provisioned(
+    lambda: &Client,
+    function: &str,
+    qualifier: &str,
+) -> Result<Option<GetProvisionedConcurrencyConfigOutput>, Fault> {
+    let request = lambda
+        .get_provisioned_concurrency_config()
+        .function_name(function)
+        .qualifier(qualifier);
+    match request.send().await {
+        Ok(found) => Ok(Some(found)),
+        Err(error) => {
+            let operation =
+                format!("lambda:GetProvisionedConcurrencyConfig of {function}:{qualifier}");
+            let fault = Fault::new(operation, error);
+            if fault.is("ProvisionedConcurrencyConfigNotFoundException") {
                 Ok(None)
             } else {
                 Err(fault)

@@ -145,6 +145,17 @@ impl Lookup for Aws {
         let lambda = self.lambda.of(role, id).await;
         function::observe(&lambda, target).await
     }
+
+    async fn is_provisioned(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        function: &FunctionPlan,
+    ) -> Result<bool, Fault> {
+        let lambda = self.lambda.of(role, id).await;
+        let found = function::provisioned(&lambda, &function.name, &function.alias).await?;
+        Ok(found.is_some())
+    }
 }
 
 impl Owners for Aws {

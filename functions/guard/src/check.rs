@@ -164,6 +164,8 @@ impl<P: Ports> Guard<P> {
         )?;
         self.refuse_foreign_aliases(promotion, settings, &plan)
             .await?;
+        self.refuse_if_aliases_are_provisioned(&promotion.id, &plan)
+            .await?;
         let hash = plan
             .hash()
             .map_err(|error| Fault::other("hashing the plan", error))?;
@@ -182,15 +184,44 @@ impl<P: Ports> Guard<P> {
         let updates = plan
             .changes()
             .filter(|(_, function)| function.change == Change::Update);
-        for (name, function) in updates {
-            let Some(target) = settings.functions.get(name) else {
-                continue;
-            };
-            let ports = &self.ports;
-            let standing = ports.standing(role, &promotion.id, function).await?;
-            owner::check(target, &standing)?;
+        let updates = updates
+            .filter_map(|(name, function)| Some((settings.functions.get(name)?, function)));
+        let looks = stream::iter(updates)
+            .map(async |(target, function)| {
+                let standing = self.ports.standing(role, &promotion.id, function).await?;
+                Ok::<_, Error>(owner::check(target, &standing)?)
+            })
+            .buffered(IN_FLIGHT);
+        looks.try_collect::<()>().await
+    }
+
+    /// Lambda takes no weights on an alias that has provisioned concurrency itself.
+    async fn refuse_if_aliases_are_provisioned(
+        &self,
+        id: &PromotionId,
+        plan: &Plan,
+    ) -> Result<(), Error> {
+        if !plan.shares_aliases() {
+            return Ok(());
         }
-        Ok(())
+        let role = plan.role.as_ref();
+        let moves = plan.changes().map(|(_, function)| function);
+        let moves = moves.filter(|function| function.current.is_some());
+        let refused = stream::iter(moves)
+            .map(async |function| {
+                let is_provisioned = self.ports.is_provisioned(role, id, function).await?;
+                Ok::<_, Error>(
+                    is_provisioned.then(|| format!("{}:{}", function.name, function.alias)),
+                )
+            })
+            .buffered(IN_FLIGHT);
+        let refused: Vec<_> = refused.try_collect().await?;
+        let refused: Vec<String> = refused.into_iter().flatten().collect();
+        if refused.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::AliasProvisioned(refused))
+        }
     }
 
     async fn refuse_unless_approved(

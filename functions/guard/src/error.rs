@@ -28,6 +28,14 @@ pub enum Error {
         /// The name in the settings.
         name: String,
     },
+    /// Aliases have provisioned concurrency themselves and would have to share traffic.
+    #[error(
+        "{} has provisioned concurrency of its own, and Lambda does not share the traffic of such an alias \
+         between versions; give it to the version that serves instead (Sluice moves it to each new one), or \
+         shift in a single step of 100 %. Nothing was touched",
+        .0.join(", ")
+    )]
+    AliasProvisioned(Vec<String>),
     /// What the approval was bound to is not what is there now.
     #[error(
         "the plan changed since it was approved: found {found}, approved was {approved}; nothing was touched. Release again to ask for a new approval"
@@ -132,6 +140,7 @@ impl Named for Error {
             Self::NotOurs(NotOurs::OwnedElsewhere { .. }) => "AliasOwnedElsewhere",
             Self::NotOurs(NotOurs::Drifted(_)) => "AliasDrifted",
             Self::FunctionMissing { .. } => "FunctionMissing",
+            Self::AliasProvisioned(_) => "AliasProvisioned",
             Self::PlanChanged { .. } => "PlanChanged",
             Self::NotApproved(_) => "NotApproved",
             Self::Frozen { .. } => "Frozen",

@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) functions: BTreeMap<String, Observed>,
     /// By ARN of the Lambda function.
     pub(crate) standings: BTreeMap<String, owner::Standing>,
+    /// Those of them whose alias has provisioned concurrency.
+    pub(crate) provisioned: BTreeSet<String>,
     pub(crate) approvals: BTreeMap<PromotionId, (OpenRequest, Vec<Vote>)>,
     /// Who holds which target.
     pub(crate) locks: BTreeMap<String, PromotionId>,
@@ -415,6 +417,16 @@ impl Lookup for World {
     ) -> Result<Option<Observed>, Fault> {
         self.turn_for("look", Touch::Nothing).await?;
         Ok(self.0.borrow().functions.get(&target.name).cloned())
+    }
+
+    async fn is_provisioned(
+        &self,
+        _: Option<&Role>,
+        _: &PromotionId,
+        function: &FunctionPlan,
+    ) -> Result<bool, Fault> {
+        self.turn_for("is_provisioned", Touch::Nothing).await?;
+        Ok(self.0.borrow().provisioned.contains(&function.name))
     }
 }
 

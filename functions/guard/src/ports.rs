@@ -89,6 +89,14 @@ pub trait Lookup {
         id: &PromotionId,
         target: &Target,
     ) -> impl Future<Output = Result<Option<Observed>, Fault>>;
+
+    /// Whether an alias has provisioned concurrency of its own. Reads only.
+    fn is_provisioned(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        function: &FunctionPlan,
+    ) -> impl Future<Output = Result<bool, Fault>>;
 }
 
 /// Whose aliases are.

@@ -128,15 +128,16 @@ impl Executions for StateMachines {
     }
 }
 
-/// `shift` and `guard` through Lambda.
+/// `shift`, `warm` and `guard` through Lambda.
 pub struct Functions {
     client: aws_sdk_lambda::Client,
     shift: String,
+    warm: String,
     guard: String,
 }
 
 impl Functions {
-    /// From `SLUICE_SHIFT_FUNCTION` and `SLUICE_GUARD_FUNCTION`.
+    /// From `SLUICE_SHIFT_FUNCTION`, `SLUICE_WARM_FUNCTION` and `SLUICE_GUARD_FUNCTION`.
     ///
     /// # Errors
     /// When a variable is not set.
@@ -144,6 +145,7 @@ impl Functions {
         Ok(Self {
             client: aws_sdk_lambda::Client::new(config),
             shift: variable("SLUICE_SHIFT_FUNCTION")?,
+            warm: variable("SLUICE_WARM_FUNCTION")?,
             guard: variable("SLUICE_GUARD_FUNCTION")?,
         })
     }
@@ -151,6 +153,7 @@ impl Functions {
     async fn call<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T, CallError> {
         let function = match request {
             Request::Shift { .. } => &self.shift,
+            Request::Warm { .. } => &self.warm,
             Request::Guard(_) => &self.guard,
         };
         call(&self.client, function, request.what(), request).await
@@ -190,6 +193,11 @@ enum Request<'a> {
         promotion: &'a PromotionId,
         generation: Generation,
     },
+    Warm {
+        op: &'static str,
+        promotion: &'a PromotionId,
+        generation: Generation,
+    },
     Guard(GuardRequest<'a>),
 }
 
@@ -209,6 +217,7 @@ impl Request<'_> {
         match self {
             Self::Shift { goal: "verify", .. } => "shift (goal verify)",
             Self::Shift { .. } => "shift (goal stable)",
+            Self::Warm { .. } => "warm (retire)",
             Self::Guard(GuardRequest::Close { .. }) => "guard (close)",
             Self::Guard(GuardRequest::Handover {}) => "guard (handover)",
         }
@@ -270,6 +279,17 @@ impl crate::Functions for Functions {
         Ok(())
     }
 
+    async fn retire(&self, id: &PromotionId, generation: Generation) -> Result<(), CallError> {
+        let Done {} = self
+            .call(&Request::Warm {
+                op: "retire",
+                promotion: id,
+                generation,
+            })
+            .await?;
+        Ok(())
+    }
+
     async fn close(
         &self,
         id: &PromotionId,
@@ -312,7 +332,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_what_shift_and_guard_take() {
+    fn requests_are_what_the_functions_take() {
         let id: PromotionId = "storefront/prod/1.1.0/1".parse().expect("valid");
         let json = |request: &Request<'_>| serde_json::to_value(request).expect("JSON");
         let stable = Request::Shift {
@@ -323,6 +343,15 @@ mod tests {
         assert_eq!(
             json(&stable),
             json!({"goal": "stable", "promotion": "storefront/prod/1.1.0/1", "generation": 4})
+        );
+        let retire = Request::Warm {
+            op: "retire",
+            promotion: &id,
+            generation: Generation(4),
+        };
+        assert_eq!(
+            json(&retire),
+            json!({"op": "retire", "promotion": "storefront/prod/1.1.0/1", "generation": 4})
         );
         let close = GuardRequest::Close {
             promotion: &id,

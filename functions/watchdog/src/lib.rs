@@ -8,8 +8,8 @@
 //! it. And when the votes of a request must be counted, for the first time or again.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`,
-//! `SLUICE_SHIFT_FUNCTION`, `SLUICE_GUARD_FUNCTION`, `SLUICE_APPROVAL_FUNCTION`,
-//! `SLUICE_RELEASE_MACHINE`, `SLUICE_ROLLOUT_MACHINE`.
+//! `SLUICE_SHIFT_FUNCTION`, `SLUICE_WARM_FUNCTION`, `SLUICE_GUARD_FUNCTION`,
+//! `SLUICE_APPROVAL_FUNCTION`, `SLUICE_RELEASE_MACHINE`, `SLUICE_ROLLOUT_MACHINE`.
 //!
 //! Never: touches an alias or a lock itself, trusts what an event says, decides
 //! a request itself, lets a request's id into a log, or interferes with a
@@ -230,6 +230,9 @@ impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdo
             .await;
         let settled = self.functions.settle(id, generation).await?;
         self.functions.verify(id, generation).await?;
+        if let Err(error) = self.functions.retire(id, generation).await {
+            tracing::warn!(promotion = %id, %error, "provisioned concurrency may be left over");
+        }
         let outcome = match settled {
             Settled {
                 outcome: Outcome::RolledBack,

@@ -123,6 +123,13 @@ pub trait Functions {
         generation: Generation,
     ) -> impl Future<Output = Result<(), CallError>>;
 
+    /// Takes off what the versions without traffic have. Safe to repeat.
+    fn retire(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+    ) -> impl Future<Output = Result<(), CallError>>;
+
     /// Gives the locks back and writes down the outcome. Safe to repeat: the
     /// first outcome stays, but for `Stranded`, and nothing is lost if a call
     /// broke off.

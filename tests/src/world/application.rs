@@ -304,6 +304,32 @@ impl World {
         published.version().expect("its number").to_owned()
     }
 
+    /// Gives a version, or an alias, of a function provisioned concurrency.
+    ///
+    /// # Panics
+    /// When Lambda refuses.
+    pub async fn provision(&self, environment: &str, function: &str, at: &str, executions: i32) {
+        self.lambda()
+            .put_provisioned_concurrency_config()
+            .function_name(self.function(environment, function))
+            .qualifier(at)
+            .provisioned_concurrent_executions(executions)
+            .send()
+            .await
+            .expect("it is provisioned");
+    }
+
+    /// The provisioned concurrency of a function's version, if it has any.
+    pub async fn provisioned(&self, environment: &str, function: &str, at: &str) -> Option<i32> {
+        let request = self
+            .lambda()
+            .get_provisioned_concurrency_config()
+            .function_name(self.function(environment, function))
+            .qualifier(at);
+        let found = request.send().await.ok()?;
+        found.requested_provisioned_concurrent_executions()
+    }
+
     /// The versions of a function that were published, in order.
     ///
     /// # Panics

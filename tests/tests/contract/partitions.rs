@@ -73,7 +73,7 @@ fn what_an_adapter_asks_for_is_found() {
 
 /// The partitions of the state table that a function may write, by its role. What
 /// a request asks and how it stands is `approval`'s alone, a lock `guard`'s.
-const WRITES: [(&str, &[&str]); 10] = [
+const WRITES: [(&str, &[&str]); 11] = [
     ("approval", &["approval#*", "promotion#*"]),
     ("control", &["promotion#*"]),
     ("desk", &["vote#*"]),
@@ -83,6 +83,7 @@ const WRITES: [(&str, &[&str]); 10] = [
     ("publish", &["promotion#*"]),
     ("shift", &["promotion#*"]),
     ("verify", &["promotion#*"]),
+    ("warm", &["promotion#*"]),
     ("watchdog", &["promotion#*"]),
 ];
 

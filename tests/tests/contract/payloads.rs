@@ -47,6 +47,7 @@ fn accepts(function: &str, payload: Value) -> Result<(), String> {
         "shift" => read::<shift::Input>(payload),
         "smoke" => read::<smoke::Input>(payload),
         "verify" => read::<verify::Input>(payload),
+        "warm" => read::<warm::Input>(payload),
         other => Err(format!("add `{other}` here: a state machine calls it")),
     }
 }
@@ -112,6 +113,17 @@ fn answer(function: &str, payload: &Value) -> Value {
         ("verify", ..) => value(verify::Output {
             artifacts: 2,
             images: 0,
+        }),
+        ("warm", "ready", _) => value(warm::Output::Ready {
+            provisioned: 1,
+            woken: 0,
+            calls: 4,
+            failed: 0,
+        }),
+        ("warm", "retire", _) => value(warm::Output::Retired {
+            unprovisioned: 1,
+            deleted: 2,
+            problems: 0,
         }),
         other => panic!("add {other:?} here: a state machine asks for it"),
     }

@@ -10,12 +10,13 @@ use sluice_tests::template::{
 use sluice_tests::{expect_none, state_machines, template, text};
 
 /// The actions for which AWS knows no resource that could be named.
-const WITHOUT_RESOURCE: [&str; 20] = [
+const WITHOUT_RESOURCE: [&str; 21] = [
     // Asked about a resource, it names no stack.
     "cloudformation:DescribeStackResources",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "dynamodb:ListStreams",
+    "lambda:ListEventSourceMappings",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",
@@ -265,8 +266,25 @@ fn only_publish_changes_code_and_only_shift_moves_aliases() {
         who_may("lambda:", &aliases),
         BTreeSet::from(["shift".to_owned()])
     );
-    for action in ["CreateFunction", "DeleteFunction", "AddPermission"] {
+    for action in ["CreateFunction", "AddPermission"] {
         assert_eq!(who_may("lambda:", &[action]), BTreeSet::new(), "{action}");
+    }
+}
+
+/// `DeleteFunction` without a qualifier deletes the function with all versions.
+#[test]
+fn only_warm_deletes_versions_and_nobody_a_function() {
+    let delete = "lambda:DeleteFunction";
+    let warm = BTreeSet::from(["warm".to_owned()]);
+    assert_eq!(who_may("", &[delete]), warm);
+    let template = template_on_aws();
+    let held = permissions(&template, &functions(&template)["warm"]);
+    for statement in granted(&held, delete) {
+        let text = format!("{:?}", statement.resources);
+        assert!(
+            text.contains("${Functions}:*") && text.contains("Split"),
+            "{text}"
+        );
     }
 }
 
@@ -448,7 +466,7 @@ fn services(function: &str) -> BTreeSet<&'static str> {
 
 /// The functions whose role allows one of these actions of a service.
 fn who_may(service: &str, actions: &[&str]) -> BTreeSet<String> {
-    let template = template();
+    let template = template_on_aws();
     let may = |function: &Resource<'_>| {
         permissions(&template, function).iter().any(|statement| {
             statement.allows

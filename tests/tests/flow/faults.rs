@@ -196,7 +196,7 @@ async fn an_alias_that_somebody_else_moved_is_left_to_them() {
 }
 
 /// A promotion at its first step, which a judge holds until its gate is open.
-async fn gated(scene: &Scene) -> (String, PromotionId) {
+pub(crate) async fn gated(scene: &Scene) -> (String, PromotionId) {
     let (gate, judge) = scene.world.gate().await;
     let (id, _) = scene
         .promote(|rollout| replace(rollout, "Judge", &judge))

@@ -24,4 +24,5 @@ mod runtimes;
 mod stopped;
 mod stranded;
 mod traffic;
+mod versions;
 mod zombies;

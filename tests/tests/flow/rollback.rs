@@ -130,7 +130,7 @@ async fn what_had_committed_is_taken_back_directly_from_where_it_was_left() {
 }
 
 /// Releases these builds, one after the other.
-async fn released(world: &World, builds: &[&Build]) {
+pub(crate) async fn released(world: &World, builds: &[&Build]) {
     for build in builds {
         world.upload(build).await;
         let version = build.version().to_string();
@@ -142,7 +142,7 @@ async fn released(world: &World, builds: &[&Build]) {
 }
 
 /// Checks which version's code answers callers.
-async fn serves(world: &World, environment: &str, version: &str) {
+pub(crate) async fn serves(world: &World, environment: &str, version: &str) {
     for function in FUNCTIONS {
         let alias = format!("{}:live", world.function(environment, function));
         let answer = world.invoke_function(&alias, &json!({})).await;

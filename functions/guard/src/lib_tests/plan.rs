@@ -40,6 +40,32 @@ fn planning_again_finds_the_same_plan_and_records_it_once() {
 }
 
 #[test]
+fn an_alias_with_provisioned_concurrency_of_its_own_shares_no_traffic() {
+    let guard = guard();
+    let provision = |function: &str| {
+        let mut world = guard.ports.0.borrow_mut();
+        world
+            .provisioned
+            .insert(format!("storefront-{function}-prod"));
+    };
+    provision("checkout");
+    assert_eq!(send(&guard, PLAN), Err("AliasProvisioned"));
+    assert!(guard.ports.0.borrow().plans.is_empty());
+
+    let at_once = json!([{"weight": 100, "bake_seconds": 600}]);
+    guard.ports.0.borrow_mut().settings["steps"] = at_once;
+    assert!(send(&guard, PLAN).is_ok());
+}
+
+#[test]
+fn an_alias_that_does_not_move_may_have_provisioned_concurrency() {
+    let guard = guard();
+    let orders = "storefront-orders-prod".to_owned();
+    guard.ports.0.borrow_mut().provisioned.insert(orders);
+    assert!(send(&guard, PLAN).is_ok(), "it stays as it is");
+}
+
+#[test]
 fn a_frozen_environment_makes_no_plan() {
     let guard = guard();
     guard.ports.freeze();

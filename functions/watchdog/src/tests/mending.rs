@@ -30,10 +30,21 @@ async fn an_aborted_promotion_is_fenced_put_back_checked_and_closed() {
             "record prod TakenOver",
             "settle prod at 7",
             "verify prod",
+            "retire prod",
             "close prod RolledBack",
             "hand over",
         ]
     );
+}
+
+#[tokio::test]
+async fn what_could_not_be_retired_keeps_no_promotion_open() {
+    let mut world = world(&[("prod", ended("ABORTED"))]);
+    world.retire_fails = Some("Throttled");
+    let output = run(&world, ABORTED).await.expect("mended");
+    assert_eq!(output.mended, [world.open[0].id.clone()]);
+    let log = world.log.borrow();
+    assert!(log.contains(&"close prod RolledBack".to_owned()), "{log:?}");
 }
 
 #[tokio::test]

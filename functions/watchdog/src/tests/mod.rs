@@ -45,6 +45,7 @@ struct World {
     ended_at: Option<&'static str>,
     /// Error of every `close`.
     close_fails: Option<&'static str>,
+    retire_fails: Option<&'static str>,
     ledger_is_down: bool,
     /// What the ledger was told, by promotion and key.
     told: RefCell<BTreeMap<String, Value>>,
@@ -154,6 +155,14 @@ impl Functions for &World {
     async fn verify(&self, id: &PromotionId, _: Generation) -> Result<(), CallError> {
         self.did(format!("verify {}", id.environment));
         Ok(())
+    }
+
+    async fn retire(&self, id: &PromotionId, _: Generation) -> Result<(), CallError> {
+        self.did(format!("retire {}", id.environment));
+        match self.retire_fails {
+            Some(name) => Err(failed(name)),
+            None => Ok(()),
+        }
     }
 
     async fn close(&self, id: &PromotionId, outcome: Outcome, why: &str) -> Result<(), CallError> {

@@ -17,6 +17,7 @@ async fn a_promotion_whose_release_was_ended_is_stopped_and_put_right() {
                 "record prod TakenOver",
                 "settle prod at 7",
                 "verify prod",
+                "retire prod",
                 "close prod RolledBack",
                 "hand over",
             ]

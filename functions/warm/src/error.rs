@@ -1,0 +1,61 @@
+//! What can stop `warm`, by how its callers react.
+
+use sluice_platform::fault::Fault;
+use sluice_platform::lambda::{Named, fault_name};
+use sluice_platform::store::StoreError;
+
+/// What stopped it. Nothing has moved by then.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A new version did not get the provisioned concurrency that the one before has.
+    #[error(
+        "{function}:{to} did not get the {executions} provisioned environments that version {from} \
+         has: {found}; expected status READY. Both have them while traffic moves: see whether the \
+         account's concurrency and the function's reserved concurrency leave room for that, and \
+         release again"
+    )]
+    NotProvisioned {
+        /// The Lambda function.
+        function: String,
+        /// The new version.
+        to: String,
+        /// The version that has it.
+        from: String,
+        /// How much.
+        executions: u32,
+        /// How it stands.
+        found: String,
+    },
+    /// A version does not take calls.
+    #[error(
+        "{function}:{version} takes no calls: found {found}, expected state Active within {seconds} s; \
+         look at the version in Lambda, then release again"
+    )]
+    NotReady {
+        /// The Lambda function.
+        function: String,
+        /// The version.
+        version: String,
+        /// How it stands.
+        found: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The state table refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An AWS call failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl Named for Error {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::NotProvisioned { .. } => "NotProvisioned",
+            Self::NotReady { .. } => "NotReady",
+            Self::Store(error) => error.name(),
+            Self::Fault(fault) => fault_name(fault),
+        }
+    }
+}
