@@ -68,6 +68,15 @@ pub struct Subscriptions {
     pub pending: u64,
 }
 
+/// How full the account's room for Lambda code is, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeStorage {
+    /// All versions of all functions, and layers.
+    pub used: i64,
+    /// What the account may have.
+    pub limit: i64,
+}
+
 /// How the approval page answers.
 #[derive(Debug)]
 pub struct Desk {
@@ -86,6 +95,8 @@ pub struct Stack {
     pub topic: Result<Subscriptions, Fault>,
     /// The approval page.
     pub desk: Desk,
+    /// The room for new versions.
+    pub code: Result<CodeStorage, Fault>,
     /// What the caller may do there.
     pub areas: Vec<Area>,
 }

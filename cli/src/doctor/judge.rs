@@ -4,7 +4,7 @@ use sluice_domain::settings::Settings;
 use sluice_platform::fault::Fault;
 use sluice_platform::settings::parameter;
 
-use super::{Area, Bucket, Desk, Environment, Identity, Stack, Subscriptions, Tried};
+use super::{Area, Bucket, CodeStorage, Desk, Environment, Identity, Stack, Subscriptions, Tried};
 use crate::aliases;
 use crate::error::{Error, is_denial};
 use crate::finding::Finding;
@@ -66,7 +66,35 @@ pub fn stack(stack: &Stack) -> Vec<Finding> {
     findings.extend(stack.areas.iter().flat_map(area));
     findings.push(topic(&stack.topic));
     findings.push(desk(&stack.desk));
+    findings.push(code(&stack.code));
     findings
+}
+
+/// From this share on it is a problem.
+const CROWDED: f64 = 0.8;
+
+/// Whether there is room for new versions.
+fn code(found: &Result<CodeStorage, Fault>) -> Finding {
+    const SUBJECT: &str = "Lambda code";
+    let storage = match found {
+        Ok(storage) => storage,
+        Err(fault) => {
+            let message = format!("can't be looked at: {fault}");
+            return Finding::note(
+                SUBJECT,
+                message,
+                "allow lambda:GetAccountSettings to check it",
+            );
+        }
+    };
+    let gigabytes = |bytes: i64| bytes as f64 / f64::from(1 << 30);
+    let (used, limit) = (gigabytes(storage.used), gigabytes(storage.limit));
+    let message = format!("takes {used:.1} of the {limit:.0} GB that this account may have");
+    if used < CROWDED * limit {
+        return Finding::ok(SUBJECT, message);
+    }
+    let mend = "set a lower `keep_versions`, delete versions that Sluice did not publish, or ask AWS for more";
+    Finding::problem(SUBJECT, message, mend)
 }
 
 fn bucket(bucket: &Bucket) -> Vec<Finding> {

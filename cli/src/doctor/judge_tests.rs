@@ -92,6 +92,23 @@ fn a_bucket_must_keep_versions_and_send_events_as_far_as_that_can_be_seen() {
     );
 }
 
+#[test]
+fn the_room_for_code_is_a_problem_before_it_is_full() {
+    let gigabytes = |used: i64| {
+        code(&Ok(CodeStorage {
+            used: used << 30,
+            limit: 75 << 30,
+        }))
+    };
+    let fine = gigabytes(12);
+    let expected = "takes 12.0 of the 75 GB that this account may have";
+    assert_eq!((fine.level, fine.message.as_str()), (Level::Ok, expected));
+    let crowded = gigabytes(60);
+    assert_eq!(crowded.level, Level::Problem);
+    assert!(crowded.mend.contains("keep_versions"), "{crowded:?}");
+    assert_eq!(code(&Err(fault("AccessDenied"))).level, Level::Note);
+}
+
 /// What an area comes to whose calls were answered like this.
 fn tried(answers: Vec<(Option<&'static str>, Result<(), Fault>)>) -> Vec<Finding> {
     let tried = answers.into_iter().map(|(loses, answer)| Tried {
@@ -277,6 +294,7 @@ fn a_stack_is_told_part_by_part() {
             url: "https://desk/".to_owned(),
             answer: Ok(404),
         },
+        code: Err(fault("AccessDenied")),
         areas: areas.into(),
     };
     let findings = stack(&found);
@@ -292,7 +310,8 @@ fn a_stack_is_told_part_by_part() {
             "uploads",
             "ledger",
             "topic",
-            "desk"
+            "desk",
+            "Lambda code"
         ]
     );
 }

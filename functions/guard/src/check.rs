@@ -184,8 +184,8 @@ impl<P: Ports> Guard<P> {
         let updates = plan
             .changes()
             .filter(|(_, function)| function.change == Change::Update);
-        let updates = updates
-            .filter_map(|(name, function)| Some((settings.functions.get(name)?, function)));
+        let updates =
+            updates.filter_map(|(name, function)| Some((settings.functions.get(name)?, function)));
         let looks = stream::iter(updates)
             .map(async |(target, function)| {
                 let standing = self.ports.standing(role, &promotion.id, function).await?;
