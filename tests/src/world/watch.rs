@@ -2,8 +2,10 @@
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::json;
+use sluice_cli::desk::{self, Answer, Ballot};
+use sluice_cli::error::Result;
 use sluice_cli::view::Question;
-use sluice_domain::approval::State;
+use sluice_domain::approval::{Choice, State};
 use sluice_domain::ledger::{Entry, Kind, verify};
 use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
 use sluice_platform::store::{Release, StoreError};
@@ -219,6 +221,26 @@ impl World {
             question.filter(|question| question.state == State::Pending)
         })
         .await
+    }
+
+    /// Votes as `ada`, through the desk, as soon as people are asked.
+    ///
+    /// # Errors
+    /// When the desk refuses.
+    ///
+    /// # Panics
+    /// When nobody is asked in time.
+    pub async fn vote(&self, id: &PromotionId, choice: Choice, code: &str) -> Result<Answer> {
+        let request = self.asked(id).await.request.id;
+        let ballot = Ballot {
+            person: "ada".to_owned(),
+            code: code.to_owned(),
+            choice,
+            comment: String::new(),
+        };
+        let desk = self.desk().to_owned();
+        let voted = tokio::task::spawn_blocking(move || desk::vote(&desk, &request, &ballot));
+        voted.await.expect("the vote is sent")
     }
 
     /// Waits until a promotion is over, in the ledger too, and its execution has

@@ -1,8 +1,7 @@
 //! People decide: through the desk, or by not deciding.
 
 use serde_json::{Value, json};
-use sluice_cli::desk::{self, Answer, Ballot};
-use sluice_cli::error::{Error, Exit};
+use sluice_cli::error::Exit;
 use sluice_domain::approval::Choice;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Outcome, PromotionId};
@@ -27,33 +26,16 @@ pub(crate) async fn waiting(expires_seconds: u64) -> (World, Build, PromotionId)
     (world, build, id)
 }
 
-pub(crate) async fn vote(
-    world: &World,
-    id: &PromotionId,
-    choice: Choice,
-    code: &str,
-) -> Result<Answer, Error> {
-    let request = world.asked(id).await.request.id;
-    let ballot = Ballot {
-        person: "ada".to_owned(),
-        code: code.to_owned(),
-        choice,
-        comment: String::new(),
-    };
-    let desk = world.desk().to_owned();
-    let voted = tokio::task::spawn_blocking(move || desk::vote(&desk, &request, &ballot));
-    voted.await.expect("the vote is sent")
-}
-
 #[tokio::test]
 #[ignore = "needs the engine: make test"]
 async fn a_wrong_code_is_refused_and_the_right_one_promotes() {
     let (world, build, id) = waiting(600).await;
-    let wrong = vote(&world, &id, Choice::Approve, "a guess").await;
+    let wrong = world.vote(&id, Choice::Approve, "a guess").await;
     let wrong = wrong.expect_err("the code is wrong");
     assert_eq!(wrong.exit(), Exit::Refused, "{wrong}");
     world.settled("prod", &build, "1").await;
-    vote(&world, &id, Choice::Approve, CODE)
+    world
+        .vote(&id, Choice::Approve, CODE)
         .await
         .expect("a vote");
 
@@ -75,9 +57,7 @@ async fn a_wrong_code_is_refused_and_the_right_one_promotes() {
 #[ignore = "needs the engine: make test"]
 async fn a_rejected_release_moves_no_traffic() {
     let (world, build, id) = waiting(600).await;
-    vote(&world, &id, Choice::Reject, CODE)
-        .await
-        .expect("a vote");
+    world.vote(&id, Choice::Reject, CODE).await.expect("a vote");
 
     let ended = world.ended(&id).await;
     ended.is(Outcome::Rejected);
@@ -134,9 +114,7 @@ async fn a_second_try_to_ask_at_the_same_time_asks_under_the_id_of_the_first() {
     let holds = store.put_part_once(&id, Part::Approval, &late).await;
     assert_eq!(holds.expect("the id that holds"), first);
 
-    vote(&world, &id, Choice::Reject, CODE)
-        .await
-        .expect("a vote");
+    world.vote(&id, Choice::Reject, CODE).await.expect("a vote");
     world.ended(&id).await.is(Outcome::Rejected);
 }
 

@@ -7,7 +7,7 @@ use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::Outcome;
 use sluice_tests::World;
 
-use crate::approvals::{CODE, vote, waiting};
+use crate::approvals::{CODE, waiting};
 
 /// What somebody does in the meantime.
 enum Meanwhile {
@@ -57,7 +57,8 @@ async fn change_settings(world: &World, more: Value) {
 async fn refused_after(meanwhile: Meanwhile, error: &str, says: &str) {
     let (world, build, id) = waiting(600).await;
     meanwhile.happens(&world).await;
-    vote(&world, &id, Choice::Approve, CODE)
+    world
+        .vote(&id, Choice::Approve, CODE)
         .await
         .expect("a vote");
 
