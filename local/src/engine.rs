@@ -48,6 +48,8 @@ pub struct Options {
     pub enforce_iam: bool,
     /// What waits of state machines are multiplied with; 0 skips them.
     pub wait_scale: String,
+    /// Whatever else its environment is to hold.
+    pub more: Vec<(&'static str, String)>,
 }
 
 impl Default for Options {
@@ -56,6 +58,7 @@ impl Default for Options {
             port: None,
             enforce_iam: true,
             wait_scale: "1".to_owned(),
+            more: Vec::new(),
         }
     }
 }
@@ -107,6 +110,7 @@ impl Engine {
         let child = command
             .env_clear()
             .envs(environment(&endpoint, port, run, options))
+            .envs(options.more.iter().cloned())
             .current_dir(run.path())
             .stdin(Stdio::null())
             .stdout(output)

@@ -119,6 +119,7 @@ impl EngineArgs {
                 port,
                 enforce_iam: !self.no_iam,
                 wait_scale: self.wait_scale.clone(),
+                more: Vec::new(),
             },
             managed_functions: managed_functions.to_owned(),
         }

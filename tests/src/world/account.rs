@@ -48,6 +48,7 @@ impl World {
             application: self.application.clone(),
             reader: self.reader.clone(),
             resources: self.resources.clone(),
+            environment: self.environment.clone(),
             unique: self.unique.clone(),
             config,
             role,

@@ -14,6 +14,7 @@ mod application;
 mod build;
 mod command;
 mod configuration;
+mod durable;
 mod faults;
 mod images;
 mod inbox;
@@ -35,6 +36,7 @@ use sluice_local::session::output_variable;
 pub use application::{ALIAS, alone};
 pub use build::{Build, failing, healthy, in_bash};
 pub use command::{Folder, Person, Run, Running, Sluice};
+pub use durable::Durable;
 pub use faults::Machines;
 pub use images::Image;
 pub use inbox::Inbox;
@@ -56,6 +58,8 @@ pub struct World {
     /// Reads what Sluice knows.
     pub reader: Reader,
     resources: Resources,
+    /// What points a command at the engine.
+    environment: BTreeMap<String, String>,
     unique: String,
     role: String,
 }
@@ -75,11 +79,21 @@ impl World {
     /// # Panics
     /// When there is no engine.
     pub async fn new() -> Self {
-        let endpoint = variable("AWS_ENDPOINT_URL");
-        let config = sluice_local::engine::sdk_config(&endpoint);
+        Self::on(std::env::vars()).await
+    }
+
+    /// An application on the engine that an environment points to.
+    ///
+    /// # Panics
+    /// When it points to none.
+    pub async fn on(environment: impl IntoIterator<Item = (String, String)>) -> Self {
+        let environment = environment.into_iter().collect();
+        let endpoint = variable(&environment, "AWS_ENDPOINT_URL");
+        let config = sluice_local::engine::sdk_config(endpoint);
+        let output = |name: &str| variable(&environment, &output_variable(name)).to_owned();
         let outputs: BTreeMap<String, String> = OUTPUTS
             .iter()
-            .map(|output| ((*output).to_owned(), variable(&output_variable(output))))
+            .map(|name| ((*name).to_owned(), output(name)))
             .collect();
         let resources = Resources::new("sluice", outputs);
         let reader = Reader::new(&config, &resources).expect("every output of the stack");
@@ -91,6 +105,7 @@ impl World {
             config,
             reader,
             resources,
+            environment,
             unique,
             role,
         }
@@ -104,8 +119,7 @@ impl World {
     /// # Panics
     /// When it can't be reached.
     pub async fn invoke(&self, output: &str, payload: &Value) -> Result<Value, Refusal> {
-        self.invoke_function(&variable(&output_variable(output)), payload)
-            .await
+        self.invoke_function(self.output(output), payload).await
     }
 
     /// Invokes a function by its ARN or name.
@@ -169,7 +183,12 @@ impl World {
     /// When there is no engine.
     #[must_use]
     pub fn door(&self) -> String {
-        variable("SLUICE_DOOR_URL")
+        variable(&self.environment, "SLUICE_DOOR_URL").to_owned()
+    }
+
+    /// An output of Sluice's stack.
+    fn output(&self, name: &str) -> &str {
+        variable(&self.environment, &output_variable(name))
     }
 
     /// The ledger's chain of a version's releases.
@@ -198,7 +217,8 @@ fn merge(document: &mut Value, more: Value) {
     }
 }
 
-fn variable(name: &str) -> String {
-    std::env::var(name)
-        .unwrap_or_else(|_| panic!("there is no {name}: these tests run inside `make test`"))
+fn variable<'a>(environment: &'a BTreeMap<String, String>, name: &str) -> &'a str {
+    environment
+        .get(name)
+        .unwrap_or_else(|| panic!("there is no {name}: these tests run inside `make test`"))
 }

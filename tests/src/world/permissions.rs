@@ -5,7 +5,7 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{Capability, Stack, StackStatus};
 use serde_json::{Value, json};
 
-use super::{EVERY, Machines, PATIENCE, World, merge, variable};
+use super::{EVERY, Machines, PATIENCE, World, merge};
 use crate::template::{functions, permissions};
 use crate::{template, template::Statement};
 
@@ -43,8 +43,8 @@ impl World {
     }
 
     /// Lets the watchdog do with copied machines what the template lets it do
-    /// with the deployed ones.
-    pub(super) async fn let_the_watchdog_see(&self, machines: &Machines) {
+    /// with the deployed ones. Their names may be patterns.
+    pub async fn let_the_watchdog_see(&self, machines: &Machines) {
         let template = template();
         let held = permissions(&template, &functions(&template)["watchdog"]);
         let statements: Value = held
@@ -58,9 +58,9 @@ impl World {
 
     /// Puts a policy of its own onto the role of one of Sluice's functions.
     async fn put_policy(&self, stack: &str, output: &str, statements: Value) {
-        let function = variable(&sluice_local::session::output_variable(output));
+        let function = self.output(output);
         let request = self.lambda().get_function_configuration();
-        let found = request.function_name(&function).send().await;
+        let found = request.function_name(function).send().await;
         let found = found.unwrap_or_else(|error| panic!("reading {function}: {error:?}"));
         let role = found.role().unwrap_or_default();
         let name = role.rsplit('/').next().unwrap_or_default();
