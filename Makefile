@@ -44,7 +44,8 @@ down: ## Stop the embedded engine and leave nothing behind
 
 .PHONY: test
 test: local ## Run all tests, those on the embedded engine included
-	@$(LOCAL) with -- cargo test --workspace -- --include-ignored
+	@$(LOCAL) with -- cargo test --workspace -- --include-ignored --skip matrix::
+	@$(FAULTS)
 
 .PHONY: check
 check: ## Check formatting, lints, documentation, and the functions as they ship
@@ -55,8 +56,17 @@ check: ## Check formatting, lints, documentation, and the functions as they ship
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 
 .PHONY: e2e
-e2e: local ## Run only the end-to-end tests
-	@$(LOCAL) with -- cargo test -p sluice-tests -- --include-ignored
+e2e: local ## Run only the end-to-end tests, with every fault
+	@$(LOCAL) with -- cargo test -p sluice-tests -- --include-ignored --skip matrix::
+	@SLUICE_FAULTS=all $(FAULTS)
+
+# On an engine that skips waits: what is tried again is tried again at once.
+FAULTS = $(LOCAL) with --wait-scale 0 -- \
+	cargo test --workspace --test faults -- --include-ignored --nocapture matrix::
+
+.PHONY: faults
+faults: local ## Put every fault into every state and print what comes of it (target/faults.json)
+	@SLUICE_FAULTS=all $(FAULTS)
 
 .PHONY: lint
 lint: venvs ## Check templates and state machines with AWS's and the community's validators

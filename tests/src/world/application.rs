@@ -229,12 +229,28 @@ impl World {
     ) -> impl Future<Output = ()> + 'a {
         let caller = std::panic::Location::caller();
         async move {
-            for function in build.functions() {
-                let found = self.alias(environment, function).await;
-                assert_eq!(found, alone(version), "{function}, asked at {caller}");
-            }
+            let elsewhere = self.elsewhere(environment, build, version).await;
+            assert!(elsewhere.is_empty(), "{elsewhere:?}, asked at {caller}");
             self.unlocked(environment, build).await;
         }
+    }
+
+    /// The functions of a build whose alias is not on this version alone, each
+    /// with where it is.
+    pub async fn elsewhere(
+        &self,
+        environment: &str,
+        build: &Build,
+        version: &str,
+    ) -> Vec<(String, Option<Routing>)> {
+        let mut elsewhere = Vec::new();
+        for function in build.functions() {
+            let found = self.alias(environment, function).await;
+            if found != alone(version) {
+                elsewhere.push((function.to_owned(), found));
+            }
+        }
+        elsewhere
     }
 
     /// Checks that nobody holds a lock on the functions of a build, and that
@@ -243,16 +259,28 @@ impl World {
     /// # Panics
     /// When it is not so.
     pub async fn unlocked(&self, environment: &str, build: &Build) {
+        let kept = self.kept(environment, build).await;
+        assert!(kept.is_empty(), "{kept:?}");
+    }
+
+    /// Who holds a lock on a function of a build, or waits in line for this
+    /// application.
+    ///
+    /// # Panics
+    /// When the state table can't be read.
+    pub async fn kept(&self, environment: &str, build: &Build) -> Vec<String> {
+        let mut kept = Vec::new();
         for function in build.functions() {
             let target = self.arn(environment, function);
             let holder = self.reader.store.holder(&target).await;
-            assert_eq!(holder.expect("the lock"), None, "{function}");
+            let holder = holder.expect("the lock");
+            kept.extend(holder.map(|holder| format!("{holder} holds {function}")));
         }
         let line = self.reader.store.tickets().await.expect("the line");
-        let ours = line
-            .iter()
-            .find(|ticket| ticket.promotion.application == self.application);
-        assert_eq!(ours, None);
+        let ours = line.iter().map(|ticket| &ticket.promotion);
+        let ours = ours.filter(|waiting| waiting.application == self.application);
+        kept.extend(ours.map(|waiting| format!("{waiting} waits in line")));
+        kept
     }
 
     /// Moves an alias as somebody would who knows nothing of Sluice.

@@ -6,11 +6,14 @@ use aws_sdk_lambda::types::{Environment, FunctionCode};
 use aws_sdk_sfn::types::StateMachineType;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sluice_domain::naming::{execution_arn, promotion_execution};
-use sluice_domain::promotion::PromotionId;
+use sluice_domain::naming::{execution_arn, promotion_execution, release_execution};
+use sluice_domain::promotion::{BundleRef, PromotionId};
+use sluice_local::workspace::Workspace;
 use sluice_platform::store::Release;
 
 use super::{Build, World, limiter};
+use crate::faults::WRAPPER;
+use crate::repository;
 
 /// Copies of the deployed state machines.
 pub struct Machines {
@@ -56,13 +59,22 @@ impl World {
     /// # Panics
     /// When there is no such state machine.
     pub async fn deployed(&self, name: &str) -> Value {
+        self.definition(&self.machine(name)).await
+    }
+
+    /// The ARN of a state machine as it is deployed, by the name of its file.
+    ///
+    /// # Panics
+    /// When there is no such state machine.
+    #[must_use]
+    pub fn machine(&self, name: &str) -> String {
         let machine = match name {
             "release" => self.resources.release_machine(),
             "promote" => self.resources.promote_machine(),
             "rollout" => self.resources.rollout_machine(),
             _ => panic!("the stack has no output for {name}"),
         };
-        self.definition(machine.expect("the state machine")).await
+        machine.expect("the state machine").to_owned()
     }
 
     async fn definition(&self, machine: &str) -> Value {
@@ -74,7 +86,11 @@ impl World {
         serde_json::from_str(&found.definition).expect("its definition")
     }
 
-    async fn create_machine(&self, name: &str, definition: &str) -> String {
+    /// Creates a state machine of this application, and answers its ARN.
+    ///
+    /// # Panics
+    /// When Step Functions refuses.
+    pub async fn create_machine(&self, name: &str, definition: &str) -> String {
         let created = self
             .executions()
             .create_state_machine()
@@ -139,6 +155,20 @@ impl World {
         created.function_arn().unwrap_or_default().to_owned()
     }
 
+    /// Creates the wrapper that misbehaves as it is told, and answers its ARN.
+    ///
+    /// # Panics
+    /// When there is no Python with boto3.
+    pub async fn wrapper(&self) -> String {
+        let workspace = Workspace::at(&repository()).expect("the checkout");
+        let python = workspace.tool("engine", "python").expect("a Python");
+        let source = WRAPPER.replace("@python@", &python.display().to_string());
+        let build = self.build("0.0.0", &[("wrapper", source)], json!({}));
+        let name = format!("{}-wrapper", self.application);
+        self.create_function(&name, "provided.al2023", build.zip("wrapper"))
+            .await
+    }
+
     /// A judge that lets nobody go on to the second step until its gate is open:
     /// the gate's name, and the function that takes the judge's place.
     pub async fn gate(&self) -> (String, String) {
@@ -190,30 +220,88 @@ impl World {
     ) -> PromotionId {
         let bundle = self.put_aside(build).await;
         let id = self.promotion(environment, &build.version().to_string());
-        let execution = promotion_execution(&id, &bundle.digest);
+        let name = promotion_execution(&id, &bundle.digest);
+        self.note_release(&id, &bundle, execution_arn(&machines.promote, &name))
+            .await;
+        let input = json!({ "promotion": id, "execution": name, "bundle": bundle });
+        self.start(&machines.promote, &name, &input).await;
+        id
+    }
+
+    /// Starts a release of a build into one environment on a copy of `release`:
+    /// what `intake` does, without it. Answers the execution's ARN.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn release(
+        &self,
+        machine: &str,
+        environment: &str,
+        build: &Build,
+    ) -> (PromotionId, String) {
+        let bundle = self.put_aside(build).await;
+        let id = self.promotion(environment, &build.version().to_string());
+        let name = release_execution(&id.application, &id.version, &bundle.digest, id.attempt);
+        let execution = execution_arn(machine, &name);
+        self.note_release(&id, &bundle, execution.clone()).await;
+        let promotion = promotion_execution(&id, &bundle.digest);
+        let promotions = json!([{ "promotion": id, "execution": promotion }]);
+        let input = json!({ "promotions": promotions, "bundle": bundle });
+        self.start(machine, &name, &input).await;
+        (id, execution)
+    }
+
+    /// Notes the attempt that a promotion is the only one of, as `intake` does.
+    async fn note_release(&self, id: &PromotionId, bundle: &BundleRef, execution_arn: String) {
         let release = Release {
             application: self.application.clone(),
             version: id.version.clone(),
             bundle: bundle.clone(),
-            attempt: 1,
-            environments: vec![environment.to_owned()],
+            attempt: id.attempt,
+            environments: vec![id.environment.clone()],
             rollback: false,
-            execution_arn: execution_arn(&machines.promote, &execution),
+            execution_arn,
             requested_by: "ada".to_owned(),
             requested_at: Timestamp::now(),
         };
         let begun = self.reader.store.begin_release(&release).await;
         assert!(begun.expect("the attempt is noted"), "a first attempt");
-        let input = json!({ "promotion": id, "execution": execution, "bundle": bundle });
+    }
+
+    async fn start(&self, machine: &str, name: &str, input: &Value) {
         self.executions()
             .start_execution()
-            .state_machine_arn(&machines.promote)
-            .name(&execution)
+            .state_machine_arn(machine)
+            .name(name)
             .input(input.to_string())
             .send()
             .await
-            .expect("the promotion is started");
-        id
+            .unwrap_or_else(|error| panic!("starting {name}: {error:?}"));
+    }
+
+    /// The states that an execution has entered, in order; none where there is
+    /// no such execution.
+    ///
+    /// # Panics
+    /// When Step Functions can't say.
+    pub async fn entered(&self, execution: &str) -> Vec<String> {
+        let request = self.executions().get_execution_history();
+        let events = request.execution_arn(execution).into_paginator().items();
+        match events.send().try_collect().await {
+            Ok(events) => events
+                .iter()
+                .filter_map(|event| event.state_entered_event_details())
+                .map(|entered| entered.name().to_owned())
+                .collect(),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_execution_does_not_exist()) =>
+            {
+                Vec::new()
+            }
+            Err(error) => panic!("the history of {execution}: {error:?}"),
+        }
     }
 }
 

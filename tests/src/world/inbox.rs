@@ -66,15 +66,28 @@ impl World {
     /// # Panics
     /// When they are not in time.
     pub async fn told(&self, inbox: &Inbox, kind: &str) -> (String, String) {
-        self.wait(&format!("a message of {kind}"), async || {
+        self.told_of(inbox, kind, "").await
+    }
+
+    /// Waits until people were told of something of this kind with this in the
+    /// subject.
+    ///
+    /// # Panics
+    /// When they are not in time.
+    pub async fn told_of(&self, inbox: &Inbox, kind: &str, subject: &str) -> (String, String) {
+        self.wait(&format!("a message of {kind} {subject}"), async || {
             let new = inbox.receive().await;
             let mut arrived = inbox.arrived.lock().unwrap_or_else(PoisonError::into_inner);
             arrived.extend(new);
-            let found = arrived
-                .iter()
-                .find(|message| message["MessageAttributes"]["kind"]["Value"] == kind)?;
-            let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
-            Some((text("Subject"), text("Message")))
+            let text = |message: &Value, name: &str| {
+                let text = message[name].as_str().unwrap_or_default();
+                text.to_owned()
+            };
+            let found = arrived.iter().find(|message| {
+                let is_of = message["MessageAttributes"]["kind"]["Value"] == kind;
+                is_of && text(message, "Subject").contains(subject)
+            })?;
+            Some((text(found, "Subject"), text(found, "Message")))
         })
         .await
     }

@@ -1,0 +1,198 @@
+//! One row of the table, and the table.
+
+use std::fmt;
+use std::fs;
+use std::rc::Rc;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use sluice_tests::faults::{Case, Fault};
+use sluice_tests::repository;
+use tokio::task::spawn_local;
+
+use super::how::how;
+use super::run::Run;
+use super::scenario::Scenario;
+use super::seen::Seen;
+use super::stage::Stage;
+
+/// What came of one case.
+pub(super) struct Row {
+    case: Case,
+    scenario: Option<Scenario>,
+    how: &'static str,
+    seen: Result<Seen, String>,
+    seconds: f64,
+}
+
+impl Row {
+    /// Runs a case. Whatever goes wrong with that is what the row says.
+    pub(super) async fn of(stage: Rc<Stage>, case: Case) -> Self {
+        let began = Instant::now();
+        let scenario = stage.way_to(&case);
+        let how = how(&stage, &case);
+        let seen = match scenario {
+            None => Err("no scenario leads to this state: add one".to_owned()),
+            Some(scenario) => {
+                let case = case.clone();
+                let run = spawn_local(async move { meet(&stage, scenario, &case).await });
+                run.await.unwrap_or_else(|error| Err(said(error)))
+            }
+        };
+        Self {
+            case,
+            scenario,
+            how,
+            seen,
+            seconds: began.elapsed().as_secs_f64(),
+        }
+    }
+
+    /// What does not hold, each with the row's name.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let problems = match &self.seen {
+            Ok(seen) => seen.problems.clone(),
+            Err(problem) => vec![problem.clone()],
+        };
+        let name = &self.case;
+        let named = problems.into_iter();
+        named.map(|problem| format!("{name}: {problem}")).collect()
+    }
+
+    fn json(&self) -> Value {
+        let seen = self.seen.as_ref();
+        let holds = |look: fn(&Seen) -> bool| seen.is_ok_and(look);
+        let outcome = match seen {
+            Ok(seen) => seen.outcome.clone(),
+            Err(problem) => format!("failed: {problem}"),
+        };
+        let execution = seen.ok().and_then(|seen| seen.execution.as_ref());
+        json!({
+            "machine": self.case.machine,
+            "state": self.case.state,
+            "fault": self.case.fault.name(),
+            "group": self.case.group,
+            "outcome": outcome,
+            "aliases_settled": holds(|seen| seen.aliases_settled),
+            "lock_free": holds(|seen| seen.lock_free),
+            "notified": holds(|seen| seen.notified),
+            "ledger_ok": holds(|seen| seen.ledger_ok),
+            "stranded": holds(|seen| seen.stranded),
+            "execution": execution.map(|status| status.as_str()),
+            "scenario": self.scenario.map(|scenario| format!("{scenario:?}").to_lowercase()),
+            "how": self.how,
+            "problems": self.problems(),
+            "seconds": (self.seconds * 10.0).round() / 10.0,
+        })
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, line: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Case {
+            machine,
+            state,
+            fault,
+            group,
+        } = &self.case;
+        let fault = fault.name();
+        write!(line, "{machine:<8} {state:<15} {fault:<22} {group}  ")?;
+        match &self.seen {
+            Ok(seen) => {
+                let mark = |holds: bool| if holds { "yes" } else { "NO" };
+                let outcome = if seen.stranded {
+                    format!("{}, Stranded first", seen.outcome)
+                } else {
+                    seen.outcome.clone()
+                };
+                write!(
+                    line,
+                    "{outcome:<27} {:<8} {:<5} {:<5} {:<7} {:>5.1} s",
+                    mark(seen.aliases_settled),
+                    mark(seen.lock_free),
+                    mark(seen.notified),
+                    mark(seen.ledger_ok),
+                    self.seconds
+                )
+            }
+            Err(problem) => write!(
+                line,
+                "FAILED: {}",
+                problem.lines().next().unwrap_or_default()
+            ),
+        }
+    }
+}
+
+/// Runs a case to its end.
+async fn meet(stage: &Stage, scenario: Scenario, case: &Case) -> Result<Seen, String> {
+    let run = Run::begin(stage, scenario, Some(case), case.group).await;
+    let mut seen = run.finish().await;
+    let spot = (case.machine.clone(), case.state.clone());
+    if !stage.entered(&run).await.contains(&spot) {
+        seen.problems.push("the state was never entered".to_owned());
+    }
+    let expected = scenario.outcome().title();
+    if is_borne(stage, case) && seen.outcome != expected {
+        let found = &seen.outcome;
+        seen.problems.push(format!(
+            "{found}; expected {expected}, as without this fault"
+        ));
+    }
+    if calls_a_person(stage, case) && !seen.stranded {
+        let problem = "rolling back can't go on, and nobody was called";
+        seen.problems.push(problem.to_owned());
+    }
+    Ok(seen)
+}
+
+/// Whether a fault keeps a promotion from rolling itself back.
+fn calls_a_person(stage: &Stage, case: &Case) -> bool {
+    let stays = matches!(
+        case.fault,
+        Fault::Throws | Fault::TimesOut | Fault::Crashes | Fault::AccessDenied
+    );
+    let leads = stage.is(case, |state| {
+        let mut exits = state.exits().into_iter();
+        exits.any(|(_, to)| to == "Strand")
+    });
+    stays && leads
+}
+
+/// Whether a promotion goes its way in spite of the fault. A call that starts a
+/// child is not tried again.
+fn is_borne(stage: &Stage, case: &Case) -> bool {
+    match case.fault {
+        Fault::ThrottledThreeTimes => stage.is(case, |state| state.invokes()),
+        Fault::AnswerLost | Fault::RunsTwice => true,
+        _ => false,
+    }
+}
+
+/// What a panic said.
+fn said(error: tokio::task::JoinError) -> String {
+    let Ok(panic) = error.try_into_panic() else {
+        return "the row was given up".to_owned();
+    };
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "a panic without words".to_owned())
+}
+
+/// Prints the table, and writes `target/faults.json`.
+pub(super) fn report(rows: &[Row]) {
+    println!(
+        "{:<8} {:<15} {:<22} {:<2} {:<27} {:<8} {:<5} {:<5} {:<7}",
+        "machine", "state", "fault", "n", "outcome", "settled", "free", "told", "ledger"
+    );
+    for row in rows {
+        println!("{row}");
+    }
+    let failed = rows.iter().filter(|row| !row.problems().is_empty()).count();
+    println!("{} rows, {failed} with problems", rows.len());
+    let document = json!({ "rows": rows.iter().map(Row::json).collect::<Vec<_>>() });
+    let path = repository().join("target/faults.json");
+    let written = fs::create_dir_all(repository().join("target"))
+        .and_then(|()| fs::write(&path, format!("{document:#}\n")));
+    written.unwrap_or_else(|error| panic!("writing {}: {error}", path.display()));
+}

@@ -1,0 +1,238 @@
+//! One promotion on machines of its own, with a fault in them or without.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sluice_domain::approval::{Choice, State as Vote};
+use sluice_domain::naming::execution_arn;
+use sluice_domain::naming::promotion_execution;
+use sluice_domain::promotion::PromotionId;
+use sluice_tests::World;
+use sluice_tests::faults::{Case, Fault, Wrapper, inject, relay};
+use sluice_tests::machine::{State, states};
+use sluice_tests::world::{Build, Inbox, Machines, healthy};
+
+use super::scenario::Scenario;
+use super::seen::Seen;
+use super::stage::{Deployed, Stage};
+
+const NAMES: [&str; 3] = ["api", "catalog", "worker"];
+const CODE: &str = "correct-horse-battery";
+
+pub(super) struct Run {
+    pub(super) world: World,
+    pub(super) build: Build,
+    pub(super) inbox: Inbox,
+    pub(super) id: PromotionId,
+    pub(super) scenario: Scenario,
+    /// The ARNs of the copied machines, by name; and of the relay.
+    copies: BTreeMap<&'static str, String>,
+    /// The execution of the copied `release`, if there is one.
+    release: Option<String>,
+    wrapper: Wrapper,
+    /// The function in whose place the wrapper is called.
+    behind: Option<String>,
+}
+
+impl Run {
+    /// Starts it.
+    pub(super) async fn begin(
+        stage: &Stage,
+        scenario: Scenario,
+        case: Option<&Case>,
+        group: usize,
+    ) -> Self {
+        let world = World::new().await;
+        let functions = &NAMES[..group];
+        let first = world.healthy("1.0.0", functions);
+        let ada = world.approver("ada", CODE).await;
+        let settings = scenario.settings(&ada);
+        world.environment("prod", &first, settings).await;
+        let sources: Vec<_> = functions
+            .iter()
+            .map(|function| (*function, healthy("1.1.0")))
+            .collect();
+        let build = world.build("1.1.0", &sources, scenario.manifest());
+        let inbox = world.inbox().await;
+        let wrapper = Wrapper {
+            arn: stage.wrapper.clone(),
+            notes: format!("/flow/{}/late", world.application),
+        };
+        let copies = copy(&world, stage, scenario, case, &wrapper).await;
+        let (id, release) = if scenario == Scenario::Released {
+            let (id, release) = world.release(&copies["release"], "prod", &build).await;
+            (id, Some(release))
+        } else {
+            let machines = Machines {
+                promote: copies["promote"].clone(),
+                rollout: copies["rollout"].clone(),
+            };
+            (world.promote(&machines, "prod", &build).await, None)
+        };
+        Self {
+            behind: case.and_then(|case| behind(stage, case)),
+            world,
+            build,
+            inbox,
+            id,
+            scenario,
+            copies,
+            release,
+            wrapper,
+        }
+    }
+
+    /// The execution that this run has or would have of a machine.
+    pub(super) fn execution_of(&self, machine: &str) -> Option<String> {
+        if machine == "release" {
+            return self.release.clone();
+        }
+        let name = promotion_execution(&self.id, &self.build.bundle.digest());
+        let copy = self.copies.get(machine)?;
+        Some(execution_arn(copy, &name))
+    }
+
+    /// Sees it to its end, the fault being gone with its executions; has the
+    /// watchdog mend what they left; and looks at what is there then.
+    pub(super) async fn finish(&self) -> Seen {
+        self.over().await;
+        let late = self.late_writers().await;
+        self.mended().await;
+        for event in late {
+            if let Some(function) = &self.behind {
+                // Whatever it answers: it must not change anything.
+                let _ = self.world.invoke_function(function, &event).await;
+            }
+        }
+        self.mended().await;
+        Seen::of(self).await
+    }
+
+    /// Waits until no execution runs, and votes when people are asked.
+    async fn over(&self) {
+        let mut voted = false;
+        self.world
+            .wait(&format!("the end of {}", self.id), async || {
+                if self.scenario == Scenario::Asked && !voted {
+                    voted = self.vote_if_asked().await;
+                }
+                for machine in self.copies.keys() {
+                    let execution = self.execution_of(machine);
+                    if let Some(execution) = execution
+                        && self.runs(&execution).await
+                    {
+                        return None;
+                    }
+                }
+                Some(())
+            })
+            .await;
+    }
+
+    async fn vote_if_asked(&self) -> bool {
+        let question = self.world.reader.question(&self.id).await;
+        let asked = question.ok().flatten();
+        asked.is_some_and(|question| question.state == Vote::Pending)
+            && (self.world.vote(&self.id, Choice::Approve, CODE).await).is_ok()
+    }
+
+    async fn runs(&self, execution: &str) -> bool {
+        let standing = self.world.reader.executions.standing(execution).await;
+        let standing = standing.expect("the execution");
+        standing.is_some_and(|standing| standing.runs())
+    }
+
+    /// Waits until whoever went on after a time-out is done, and answers what
+    /// each was asked.
+    async fn late_writers(&self) -> Vec<Value> {
+        let mut events = Vec::new();
+        loop {
+            let note = format!("{}/{}", self.wrapper.notes, events.len());
+            let Some(event) = self.world.read_parameter(&note).await else {
+                return events;
+            };
+            let done = format!("{note}/done");
+            self.world
+                .wait("the end of a late writer", async || {
+                    self.world.read_parameter(&done).await
+                })
+                .await;
+            events.push(serde_json::from_str(&event).expect("a note is JSON"));
+        }
+    }
+
+    /// Runs the watchdog until nothing of the promotion is left open.
+    async fn mended(&self) {
+        self.world
+            .wait(&format!("the mending of {}", self.id), async || {
+                let _ = self
+                    .world
+                    .invoke("WatchdogFunction", &serde_json::json!({}))
+                    .await;
+                let seen = Seen::record(self).await;
+                seen.is_closed().then_some(())
+            })
+            .await;
+    }
+}
+
+/// Copies the machines, children first, and puts the fault into one of them.
+async fn copy(
+    world: &World,
+    stage: &Stage,
+    scenario: Scenario,
+    case: Option<&Case>,
+    wrapper: &Wrapper,
+) -> BTreeMap<&'static str, String> {
+    let mut copies: BTreeMap<&'static str, String> = BTreeMap::new();
+    for machine in &stage.machines {
+        let mut definition = machine.definition.clone();
+        if let Some(child) = machine.child {
+            let deployed = stage.machines.iter().find(|found| found.name == child);
+            let deployed = &deployed.expect("children come first").arn;
+            let text = definition.to_string().replace(deployed, &copies[child]);
+            definition = serde_json::from_str(&text).expect("a definition");
+        }
+        if scenario == Scenario::Stranding && machine.name == "promote" {
+            let put = inject(&mut definition, "RollBack", Fault::Throws, wrapper, None);
+            put.expect("a rollback that throws");
+        }
+        if let Some(case) = case.filter(|case| case.machine == machine.name) {
+            let relay = match relayed(machine, case) {
+                Some(child) => relay(case.fault, &copies[child], wrapper),
+                None => None,
+            };
+            if let Some(relay) = relay {
+                let arn = world.create_machine("relay", &relay.to_string()).await;
+                copies.insert("relay", arn);
+            }
+            let relay = copies.get("relay").map(String::as_str);
+            inject(&mut definition, &case.state, case.fault, wrapper, relay)
+                .unwrap_or_else(|problem| panic!("{problem}"));
+        }
+        let arn = world
+            .create_machine(machine.name, &definition.to_string())
+            .await;
+        copies.insert(machine.name, arn);
+    }
+    copies
+}
+
+/// The child that a case's state runs.
+fn relayed(machine: &Deployed, case: &Case) -> Option<&'static str> {
+    let states = states(&machine.definition);
+    let state = states.iter().find(|state| state.name == case.state)?;
+    state.runs_a_child().then_some(machine.child?)
+}
+
+/// The function that a case's state calls.
+fn behind(stage: &Stage, case: &Case) -> Option<String> {
+    let mut machines = stage.machines.iter();
+    let machine = machines.find(|machine| machine.name == case.machine)?;
+    let states = states(&machine.definition);
+    let state = states.iter().find(|state| state.name == case.state)?;
+    let function = state.body["Arguments"]["FunctionName"].as_str();
+    function
+        .filter(|_| State::invokes(state))
+        .map(str::to_owned)
+}

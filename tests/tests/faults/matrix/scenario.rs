@@ -1,0 +1,66 @@
+//! The ways that lead to states: what must be so for a promotion to get there.
+
+use serde_json::{Value, json};
+use sluice_domain::promotion::Outcome;
+
+/// A promotion that goes one way through the machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scenario {
+    /// All goes well, at once and unwatched.
+    Plain,
+    /// The same, as a release.
+    Released,
+    /// The same, once people have said yes.
+    Asked,
+    /// The same, with a first step that is watched.
+    Watched,
+    /// The new version fails its live smoke test.
+    Failing,
+    /// The same, and rolling back fails.
+    Stranding,
+}
+
+impl Scenario {
+    /// Those that take less time come first.
+    pub(super) const ALL: [Self; 6] = [
+        Self::Plain,
+        Self::Released,
+        Self::Asked,
+        Self::Watched,
+        Self::Failing,
+        Self::Stranding,
+    ];
+
+    /// How it ends where nothing else fails.
+    pub(super) fn outcome(self) -> Outcome {
+        match self {
+            Self::Plain | Self::Released | Self::Asked | Self::Watched => Outcome::Promoted,
+            Self::Failing | Self::Stranding => Outcome::RolledBack,
+        }
+    }
+
+    /// What its environment's settings say beyond the usual.
+    pub(super) fn settings(self, approver: &Value) -> Value {
+        match self {
+            Self::Asked => json!({ "approval": { "approvers": [approver] } }),
+            Self::Watched => json!({
+                "steps": [
+                    { "weight": 50, "bake_seconds": 1 },
+                    { "weight": 100, "bake_seconds": 0 },
+                ],
+            }),
+            Self::Plain | Self::Released | Self::Failing | Self::Stranding => json!({}),
+        }
+    }
+
+    /// What its manifest says beyond the usual.
+    pub(super) fn manifest(self) -> Value {
+        match self {
+            Self::Failing | Self::Stranding => {
+                let test = json!({ "name": "the page", "url": "https://127.0.0.1:1/" });
+                json!({ "smoke_tests": [test] })
+            }
+            Self::Plain | Self::Released | Self::Asked | Self::Watched => json!({}),
+        }
+    }
+}

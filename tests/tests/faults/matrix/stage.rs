@@ -1,0 +1,134 @@
+//! What all rows share: the wrapper, the deployed machines, and which scenario
+//! leads to which state.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sluice_tests::World;
+use sluice_tests::faults::Case;
+use sluice_tests::machine::{State, scopes, states};
+use sluice_tests::state_machines;
+use sluice_tests::world::Machines;
+
+use super::run::Run;
+use super::scenario::Scenario;
+
+/// Each machine with the one that it runs, children first.
+const MACHINES: [(&str, Option<&str>); 3] = [
+    ("rollout", None),
+    ("promote", Some("rollout")),
+    ("release", Some("promote")),
+];
+
+/// A machine as it is deployed.
+pub(super) struct Deployed {
+    pub(super) name: &'static str,
+    pub(super) child: Option<&'static str>,
+    pub(super) arn: String,
+    pub(super) definition: Value,
+}
+
+pub(super) struct Stage {
+    /// The wrapper's ARN.
+    pub(super) wrapper: String,
+    /// The machines, children first.
+    pub(super) machines: Vec<Deployed>,
+    /// The first scenario that leads to a state, by machine and state.
+    ways: BTreeMap<(String, String), Scenario>,
+}
+
+impl Stage {
+    /// Goes through every scenario once, and learns from the histories which
+    /// states it leads to.
+    pub(super) async fn set() -> Self {
+        let world = World::new().await;
+        let wrapper = world.wrapper().await;
+        let mut machines = Vec::new();
+        for (name, child) in MACHINES {
+            machines.push(Deployed {
+                name,
+                child,
+                arn: world.machine(name),
+                definition: world.deployed(name).await,
+            });
+        }
+        watch_all_copies(&world, &machines).await;
+        let mut stage = Self {
+            wrapper,
+            machines,
+            ways: BTreeMap::new(),
+        };
+        for scenario in Scenario::ALL {
+            let run = Run::begin(&stage, scenario, None, 1).await;
+            let seen = run.finish().await;
+            assert_eq!(seen.problems, [""; 0], "{scenario:?}: {seen:#?}");
+            assert_eq!(seen.outcome, scenario.outcome().title(), "{scenario:?}");
+            for spot in stage.entered(&run).await {
+                stage.ways.entry(spot).or_insert(scenario);
+            }
+        }
+        stage
+    }
+
+    /// The scenario that leads to a case's state.
+    pub(super) fn way_to(&self, case: &Case) -> Option<Scenario> {
+        let spot = (case.machine.clone(), case.state.clone());
+        self.ways.get(&spot).copied()
+    }
+
+    /// Whether a case's state is so, in its machine as it is deployed.
+    pub(super) fn is(&self, case: &Case, so: impl Fn(&State<'_>) -> bool) -> bool {
+        let mut machines = self.machines.iter();
+        let machine = machines.find(|machine| machine.name == case.machine);
+        machine.is_some_and(|machine| {
+            let states = states(&machine.definition);
+            states
+                .iter()
+                .any(|state| state.name == case.state && so(state))
+        })
+    }
+
+    /// The states that a run has entered.
+    pub(super) async fn entered(&self, run: &Run) -> Vec<(String, String)> {
+        let mut entered = Vec::new();
+        for machine in &self.machines {
+            let Some(execution) = run.execution_of(machine.name) else {
+                continue;
+            };
+            let mut states = run.world.entered(&execution).await;
+            // A history tells of no state within a Map: of the Map itself.
+            for scope in scopes(&machine.definition) {
+                if scope
+                    .within
+                    .is_some_and(|outer| states.iter().any(|state| state == outer))
+                {
+                    states.extend(scope.states.iter().map(|state| state.name.to_owned()));
+                }
+            }
+            entered.extend(
+                states
+                    .into_iter()
+                    .map(|state| (machine.name.to_owned(), state)),
+            );
+        }
+        entered
+    }
+}
+
+/// Once for all: a policy for each row would make the watchdog slow.
+async fn watch_all_copies(world: &World, machines: &[Deployed]) {
+    let known: Vec<&str> = machines.iter().map(|machine| machine.name).collect();
+    for name in state_machines().keys() {
+        assert!(
+            known.contains(&name.as_str()),
+            "{name} is run by no scenario"
+        );
+    }
+    let copies = |name: &str| format!("arn:aws:states:*:*:stateMachine:flow-*-{name}");
+    world
+        .let_the_watchdog_see(&Machines {
+            promote: copies("promote"),
+            rollout: copies("rollout"),
+        })
+        .await;
+}
