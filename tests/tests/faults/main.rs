@@ -2,4 +2,5 @@
 //! machine and everything that can go wrong with it; and when all of it ends at
 //! once.
 
+mod killed;
 mod matrix;

@@ -2,7 +2,8 @@
 //! would: what was stored is there again, and no execution or function that ran
 //! goes on.
 
-use std::path::PathBuf;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
 use sluice_local::engine::{Engine, Options};
@@ -57,12 +58,16 @@ impl Durable {
     /// # Panics
     /// When it writes nothing down.
     pub async fn kill(&self) {
-        let State { engine, .. } = self.session.state();
+        let State {
+            engine, endpoint, ..
+        } = self.session.state();
         let process = Pid::from_raw(engine.pid).expect("its id");
         kill_process(process, Signal::USR1).expect("it is asked to write down");
         until("it is written down", || self.written_down.exists()).await;
         engine.kill();
-        until("it is dead", || !engine.runs()).await;
+        // What it listened with is closed when the last of its threads is gone.
+        let address = endpoint.trim_start_matches("http://");
+        until("its port is free", || TcpListener::bind(address).is_ok()).await;
     }
 
     /// Starts it again where it was, with what was written down.
@@ -100,7 +105,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn options(port: Option<u16>, written_down: &std::path::Path) -> Options {
+fn options(port: Option<u16>, written_down: &Path) -> Options {
     let hook = repository().join("tests/src/world/durable");
     Options {
         port,
