@@ -20,7 +20,7 @@ use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::variable;
+use super::World;
 
 /// A door to Lambda that takes so many requests a second: a token bucket that holds a
 /// second's. Invocations pass uncounted: on AWS they have limits of their own.
@@ -58,12 +58,13 @@ struct Counted {
 }
 
 impl Limiter {
-    /// Opens one that takes this many requests a second.
+    /// Opens one before a world's engine that takes this many requests a second.
     ///
     /// # Panics
-    /// When there is no engine, or no port.
-    pub async fn open(limit: f64) -> Self {
-        let engine: Uri = variable("AWS_ENDPOINT_URL").parse().expect("an address");
+    /// When there is no port.
+    pub async fn open(world: &World, limit: f64) -> Self {
+        let engine = world.config.endpoint_url().expect("an endpoint");
+        let engine: Uri = engine.parse().expect("an address");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.expect("a port");
         let address = listener.local_addr().expect("its address");

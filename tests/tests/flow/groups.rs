@@ -23,7 +23,7 @@ const LIMIT: f64 = 15.0;
 #[ignore = "needs the engine: make test"]
 async fn a_group_of_100_is_rolled_back_at_lambdas_own_pace_in_as_many_states_as_a_group_of_1() {
     let world = World::new().await;
-    let limiter = Limiter::open(LIMIT).await;
+    let limiter = Limiter::open(&world, LIMIT).await;
     let variables = [("AWS_ENDPOINT_URL_LAMBDA", limiter.endpoint.as_str())];
     let shift = world.called_by("ShiftTraffic").await;
     let shift = world.double("shift", &shift, &variables).await;

@@ -266,6 +266,7 @@ impl Records for Rc<Town> {
                 .map(|weight| Step::new(weight, 0))
                 .into(),
             judge: JudgePolicy::default(),
+            keep_versions: None,
         };
         let missing = || StoreError::Missing(format!("versions of {id}"));
         Ok((plan, versions.ok_or_else(missing)?))
