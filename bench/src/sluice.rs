@@ -109,7 +109,7 @@ impl Sluice {
             }
             Next::Advance => self.advance(seen.now),
             Next::RollBack if outcome == Outcome::Fail => Decision::RollBack(Cause::Harm),
-            Next::RollBack => Decision::RollBack(Cause::Undecided),
+            Next::RollBack | Next::Ask => Decision::RollBack(Cause::Undecided),
         }
     }
 }

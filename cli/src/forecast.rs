@@ -166,7 +166,9 @@ impl StepForecast {
         let found = feasibility(policy, step, rate);
         let prospect = found.prospect(policy, step);
         let remedies = match prospect {
-            Prospect::GoesOn | Prospect::RollsBack => remedies(policy, step, rate),
+            Prospect::GoesOn | Prospect::Waits | Prospect::RollsBack => {
+                remedies(policy, step, rate)
+            }
             Prospect::NotJudged
             | Prospect::Passes
             | Prospect::PassesLater
@@ -230,15 +232,17 @@ impl StepForecast {
                 ),
             ),
             Prospect::GoesOn => (Tone::Doubt, "goes on undecided".to_owned()),
+            Prospect::Waits => (Tone::Doubt, "waits for a person undecided".to_owned()),
             Prospect::RollsBack => (Tone::Bad, "is rolled back undecided".to_owned()),
         }
     }
 
     /// Why the step can't pass, and what would let it.
     fn finding(&self, name: &str, settings: &Settings, calls: Calls) -> Option<Finding> {
-        let goes_on = match self.prospect {
-            Prospect::GoesOn => true,
-            Prospect::RollsBack => false,
+        let ends = match self.prospect {
+            Prospect::GoesOn => "it goes on undecided",
+            Prospect::Waits => "it waits for a person's go, for a day at most",
+            Prospect::RollsBack => "it is rolled back though nothing fails",
             Prospect::NotJudged
             | Prospect::Passes
             | Prospect::PassesLater
@@ -249,26 +253,25 @@ impl StepForecast {
         let most = calls.per_second() * self.step.weight / 100.0 * seconds as f64;
         let needs = self.found.seconds_wanted.map(about);
         let message = format!(
-            "can't pass: it gets about {} calls in {}, extended, and takes {} to exclude {}",
+            "can't pass: it gets about {} calls in {}, extended, and takes {} to exclude {}; {ends}",
             words::calls(most),
             span(seconds),
             needs.unwrap_or_else(|| "for ever".to_owned()),
             self.harm(self.found.wanted),
         );
         let subject = format!("{name}, {}", words::step(&self.step));
-        let mend = self.mend(goes_on);
-        Some(if goes_on {
-            Finding::note(subject, format!("{message}; it goes on undecided"), mend)
-        } else {
-            let message = format!("{message}; it is rolled back though nothing fails");
+        let mend = self.mend();
+        Some(if self.prospect == Prospect::RollsBack {
             Finding::problem(subject, message, mend)
+        } else {
+            Finding::note(subject, message, mend)
         })
     }
 
-    fn mend(&self, goes_on: bool) -> String {
+    fn mend(&self) -> String {
         let mut ways: Vec<String> = self.remedies.iter().map(words_of).collect();
-        if !goes_on {
-            ways.push("`on_inconclusive` to \"advance\"".to_owned());
+        if self.prospect == Prospect::RollsBack {
+            ways.push("`on_inconclusive` to \"advance\" or \"pause\"".to_owned());
         }
         match ways.as_slice() {
             [] => "only more calls would let it pass".to_owned(),
@@ -329,21 +332,24 @@ fn no_calls(name: &str, function: &FunctionForecast, settings: &Settings) -> Opt
     let policy = &settings.judge;
     let held = span(first.step.bake_seconds + policy.lag() + policy.extend_seconds);
     let known = "CloudWatch counted no call of its alias, and no data is not health";
-    Some(if first.prospect == Prospect::GoesOn {
-        Finding::note(
-            name,
-            format!("{known}: each step goes on undecided, the first after {held}"),
-            "send calls through the alias, or nothing is found out",
-        )
-    } else {
-        Finding::problem(
+    let unseen = "send calls through the alias, or nothing is found out";
+    Some(match first.prospect {
+        Prospect::GoesOn => {
+            let message = format!("{known}: each step goes on undecided, the first after {held}");
+            Finding::note(name, message, unseen)
+        }
+        Prospect::Waits => {
+            let message = format!("{known}: each step waits for a person, the first after {held}");
+            Finding::note(name, message, unseen)
+        }
+        _ => Finding::problem(
             name,
             format!(
                 "{known}: a release is rolled back {held} after its first step at {} %",
                 first.step.weight
             ),
-            "send calls through the alias, or set `on_inconclusive` to \"advance\"",
-        )
+            "send calls through the alias, or set `on_inconclusive` to \"advance\" or \"pause\"",
+        ),
     })
 }
 

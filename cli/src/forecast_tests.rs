@@ -88,6 +88,29 @@ fn a_step_that_goes_on_undecided_is_noted() {
 }
 
 #[test]
+fn a_step_that_waits_for_a_person_undecided_is_noted() {
+    let asking = settings(json!({
+        "extend_seconds": 600,
+        "on_inconclusive": "pause",
+        "errors": {"max_increase_extended": null},
+    }));
+    let lines = forecast(&asking, 80.0).findings(&asking)[0].lines(Style::PLAIN);
+    assert!(lines[0].starts_with("note "), "{lines:#?}");
+    assert!(
+        lines[0].ends_with("it waits for a person's go, for a day at most"),
+        "{lines:#?}"
+    );
+    let uncalled = forecast(&asking, 0.0).findings(&asking);
+    assert_eq!(uncalled.len(), 1, "{uncalled:?}");
+    assert!(
+        uncalled[0]
+            .message
+            .ends_with("each step waits for a person, the first after 17 min"),
+        "{uncalled:?}"
+    );
+}
+
+#[test]
 fn without_calls_it_is_said_once_and_what_follows() {
     let held = settings(json!({}));
     let forecast = forecast(&held, 0.0);

@@ -107,6 +107,7 @@ impl Replayed {
         let follows = self.end.map(|(place, next)| {
             let next = match next {
                 Next::RollBack => "roll_back",
+                Next::Ask => "ask",
                 Next::Advance | Next::Bake(_) => "advance",
             };
             json!({"after_minute": self.minutes[place].minute, "next": next})
@@ -194,6 +195,10 @@ impl Replayed {
                     after(place)
                 )
             }
+            Some((place, Next::Ask)) => format!(
+                "a step of {step} would have waited for a person's go from minute {} on",
+                after(place)
+            ),
             Some((place, Next::Advance | Next::Bake(_))) => format!(
                 "a step of {step} would have ended after minute {}, and the next one begun",
                 after(place)

@@ -9,8 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Journal;
-use crate::judge::JudgePolicy;
-use crate::settings::Then;
+use crate::judge::{JudgePolicy, asks_after};
 
 /// Something that an operator can ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -105,12 +104,12 @@ pub enum Refusal {
     NothingToResume,
     /// A step waits for a person, but not yet.
     #[error(
-        "this step waits for a person once its bake is over, at {baked_at}; found {now}: ask again then, \
-         or `sluice skip-bake` first"
+        "this step asks for a person's go at {asks_at} at the soonest, when its time is over; found {now}: \
+         ask again then, or end its bake with `sluice skip-bake`"
     )]
     StillBaking {
-        /// When the bake is over.
-        baked_at: Timestamp,
+        /// When it asks for a go, at the soonest.
+        asks_at: Timestamp,
         /// The time of the request.
         now: Timestamp,
     },
@@ -252,17 +251,13 @@ impl Controls {
         let Some((index, step, shifted_at)) = found else {
             return Err(Refusal::NothingToResume);
         };
-        if step.then != Some(Then::Pause) {
+        let Some(seconds) = asks_after(standing.policy, step) else {
             return Err(Refusal::NothingToResume);
-        }
-        let seconds = match step.bake_seconds {
-            0 => 0,
-            bake => bake.saturating_add(standing.policy.lag()),
         };
-        let bake = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 2));
-        let baked_at = shifted_at + bake;
-        if now < baked_at && self.skip(index).is_none() {
-            return Err(Refusal::StillBaking { baked_at, now });
+        let wait = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 2));
+        let asks_at = shifted_at + wait;
+        if now < asks_at && self.skip(index).is_none() {
+            return Err(Refusal::StillBaking { asks_at, now });
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::settings::Step;
+use crate::judge::OnInconclusive;
+use crate::settings::{Step, Then};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("a time")
@@ -124,6 +125,35 @@ fn a_go_is_taken_once_the_bake_is_over_or_skipped_and_not_before() {
     assert_eq!(check(&skipped, Wish::Resume, Some(&waits), 5), Ok(()));
     let plain = check(&none, Wish::Resume, Some(&journal(Some(1))), 9999);
     assert_eq!(plain, Err(Refusal::NothingToResume));
+}
+
+#[test]
+fn where_what_stays_undecided_is_left_to_a_person_a_go_is_taken_after_the_extension() {
+    let policy = JudgePolicy {
+        on_inconclusive: OnInconclusive::Pause,
+        extend_seconds: 300,
+        ..policy()
+    };
+    let go = |journal: &Journal, now| {
+        let standing = Standing {
+            journal: Some(journal),
+            policy: &policy,
+        };
+        Controls::default().check(Wish::Resume, standing, at(now))
+    };
+    let mut journal = journal(Some(1));
+    let (asks_at, now) = (at(960), at(959));
+    assert_eq!(
+        go(&journal, 959),
+        Err(Refusal::StillBaking { asks_at, now })
+    );
+    assert_eq!(go(&journal, 960), Ok(()));
+    journal.steps[1].bake_seconds = 0;
+    assert_eq!(
+        go(&journal, 960),
+        Err(Refusal::NothingToResume),
+        "what is not watched is never undecided"
+    );
 }
 
 #[test]

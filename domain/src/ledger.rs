@@ -44,7 +44,7 @@ pub enum Kind {
     LimitExceeded,
     /// An operator asked something of a rollout: to pause, to hurry.
     OperatorAsked,
-    /// A step has baked and waits for a person's go.
+    /// A step's time is over and it waits for a person's go.
     PersonAwaited,
     /// The point of no return was passed.
     Committed,

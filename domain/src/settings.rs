@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::document::{Document, LONGEST_WAIT, Problem, check_name, check_range};
 pub use crate::judge::{JudgePolicy, OnInconclusive};
-use crate::judge::{MOST_LOOKS, looks_held, probe};
+use crate::judge::{MOST_LOOKS, asks_after, looks_held, probe};
 use crate::steps;
 pub use crate::steps::{Step, Then};
 
@@ -263,13 +263,16 @@ impl Settings {
         let baking: u64 = watched
             .map(|step| self.judge.looks(step.bake_seconds))
             .sum();
-        let waiting = self.steps.iter().filter(|step| step.then.is_some());
+        let waiting = self
+            .steps
+            .iter()
+            .filter(|step| asks_after(&self.judge, step).is_some());
         let looks = baking + waiting.count() as u64 * looks_held(&self.judge);
         if looks > MOST_LOOKS {
             problems.push(Problem::new(
                 "steps",
                 format!(
-                    "bakes, lag, extensions and steps that wait for a person come to {looks} looks of the judge; one execution has room \
+                    "bakes, lag, extensions and steps that may wait for a person come to {looks} looks of the judge; one execution has room \
                      for {MOST_LOOKS}: shorten `extend_seconds` or the bakes, or lengthen `judge.period_seconds`"
                 ),
             ));
@@ -283,7 +286,7 @@ impl Settings {
         let least = judge.period_seconds.saturating_mul(2);
         for (index, step) in self.steps.iter().enumerate() {
             let longest = step.bake_seconds.saturating_add(judge.extend_seconds);
-            let could_pass = longest >= least || judge.on_inconclusive == OnInconclusive::Advance;
+            let could_pass = longest >= least || judge.on_inconclusive != OnInconclusive::RollBack;
             if step.bake_seconds > 0 && !could_pass {
                 problems.push(Problem::new(
                     format!("steps[{index}].bake_seconds"),

@@ -119,6 +119,22 @@ fn bakes_that_one_execution_has_no_room_for_are_refused() {
 }
 
 #[test]
+fn room_is_kept_for_every_step_that_may_be_left_to_a_person() {
+    let mut value = minimal();
+    let bakes = (1..=20).map(|step| json!({"weight": 5 * step, "bake_seconds": 120}));
+    value["steps"] = bakes.collect();
+    parse(&value).expect("bakes and extensions fit");
+    value["judge"] = json!({"on_inconclusive": "pause"});
+    let error = parse(&value)
+        .expect_err("days of waiting do not")
+        .to_string();
+    assert!(
+        error.contains("may wait for a person come to 2860 looks"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_bake_in_which_no_whole_period_can_be_seen_is_refused_where_it_would_be_rolled_back() {
     let short = |s: &mut Value| {
         s["steps"] =
@@ -136,6 +152,7 @@ fn a_bake_in_which_no_whole_period_can_be_seen_is_refused_where_it_would_be_roll
         ("extend_seconds", json!(60)),
         ("period_seconds", json!(30)),
         ("on_inconclusive", json!("advance")),
+        ("on_inconclusive", json!("pause")),
     ] {
         let mut settings = minimal();
         short(&mut settings);

@@ -40,7 +40,7 @@ pub enum End {
     Promoted,
     /// The judge knew of harm.
     Failed,
-    /// The judge did not know enough in time, and the settings say to roll back.
+    /// The judge did not know enough in time, and the settings do not say to go on.
     Undecided,
 }
 
@@ -125,7 +125,7 @@ impl Course<'_> {
                 Next::Bake(_) => {}
                 Next::Advance => return None,
                 Next::RollBack if outcome == Outcome::Fail => return Some(End::Failed),
-                Next::RollBack => return Some(End::Undecided),
+                Next::RollBack | Next::Ask => return Some(End::Undecided),
             }
         }
     }

@@ -35,6 +35,8 @@ pub enum Prospect {
     PassesAtLast,
     /// It is still inconclusive when its extension is over, and goes on.
     GoesOn,
+    /// It is still inconclusive when its extension is over, and waits for a person.
+    Waits,
     /// It is still inconclusive when its extension is over, and is rolled back.
     RollsBack,
 }
@@ -69,6 +71,7 @@ impl Feasibility {
         } else {
             match policy.on_inconclusive {
                 OnInconclusive::Advance => Prospect::GoesOn,
+                OnInconclusive::Pause => Prospect::Waits,
                 OnInconclusive::RollBack => Prospect::RollsBack,
             }
         }
@@ -260,6 +263,8 @@ mod tests {
         assert_eq!(prospect(&policy, 600, 0.2), Prospect::RollsBack);
         policy.on_inconclusive = OnInconclusive::Advance;
         assert_eq!(prospect(&policy, 600, 0.1), Prospect::GoesOn);
+        policy.on_inconclusive = OnInconclusive::Pause;
+        assert_eq!(prospect(&policy, 600, 0.1), Prospect::Waits);
     }
 
     #[test]

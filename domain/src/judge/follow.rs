@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{JudgePolicy, OnInconclusive, Outcome};
-use crate::settings::Step;
+use crate::settings::{Step, Then};
 
 /// What the rollout does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Next {
     Advance,
     /// Roll back.
     RollBack,
+    /// Nothing is known, and the settings leave it to a person.
+    Ask,
 }
 
 /// Which look at the step this is: one per metric period since it began.
@@ -52,8 +54,22 @@ pub fn next(
         Outcome::Inconclusive => match policy.on_inconclusive {
             OnInconclusive::RollBack => Next::RollBack,
             OnInconclusive::Advance => Next::Advance,
+            OnInconclusive::Pause => Next::Ask,
         },
     }
+}
+
+/// How long after its shift a step asks for a person's go at the soonest, in seconds.
+/// None: it never does.
+#[must_use]
+pub fn asks_after(policy: &JudgePolicy, step: &Step) -> Option<u64> {
+    let is_watched = step.bake_seconds > 0;
+    let baked = step.bake_seconds.saturating_add(policy.lag());
+    if step.then == Some(Then::Pause) {
+        return Some(if is_watched { baked } else { 0 });
+    }
+    let may_ask = is_watched && policy.on_inconclusive == OnInconclusive::Pause;
+    may_ask.then(|| baked.saturating_add(policy.extend_seconds))
 }
 
 /// The policy as it stands at this time of a step, with what the step asks for

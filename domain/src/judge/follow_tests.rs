@@ -43,6 +43,9 @@ fn an_inconclusive_step_is_extended_and_then_does_what_the_settings_say() {
     assert_eq!(at(Outcome::Inconclusive, &policy, 72), Next::RollBack);
     policy.on_inconclusive = OnInconclusive::Advance;
     assert_eq!(at(Outcome::Inconclusive, &policy, 72), Next::Advance);
+    policy.on_inconclusive = OnInconclusive::Pause;
+    assert_eq!(at(Outcome::Inconclusive, &policy, 71), Next::Bake(60));
+    assert_eq!(at(Outcome::Inconclusive, &policy, 72), Next::Ask);
 }
 
 #[test]

@@ -33,7 +33,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use feasibility::{Feasibility, Prospect, Remedy, feasibility, remedies, wanted_at_last};
-pub use follow::{Next, asked, look, next};
+pub use follow::{Next, asked, asks_after, look, next};
 pub use policy::{
     AlarmVeto, ErrorLimits, JudgePolicy, LatencyLimit, MetricLimit, MetricQuery, NoData,
     OnInconclusive, Sustained, ThrottleLimits,

@@ -59,6 +59,8 @@ pub enum OnInconclusive {
     RollBack,
     /// Go on all the same. For environments without real traffic.
     Advance,
+    /// Hold the step until a person says go, with `sluice resume`.
+    Pause,
 }
 
 /// Limits on the share of invocations that failed. `null` takes a limit away.

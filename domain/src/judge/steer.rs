@@ -73,17 +73,25 @@ pub fn steer(look: &Look<'_>, verdict: Option<Outcome>) -> Decision {
     }
     let skipped = look.controls.skip(look.index);
     let follows = skipped.map_or(by_itself, |_| Next::Advance);
-    let waits = step.then == Some(Then::Pause) && !matches!(follows, Next::Bake(_));
-    match (waits, look.controls.go(look.index)) {
-        (true, Some(asked)) => look.decision(Next::Advance, Some(asked.words())),
-        (true, None) => {
-            let why = "the settings ask for a person's go: `sluice resume`";
-            Decision {
-                asks: true,
-                ..look.hold(step, follows, why.to_owned())
-            }
+    match (awaits(step, follows), look.controls.go(look.index)) {
+        (Some(_), Some(asked)) => look.decision(Next::Advance, Some(asked.words())),
+        (Some(why), None) => Decision {
+            asks: true,
+            ..look.hold(step, follows, why.to_owned())
+        },
+        (None, _) => look.decision(follows, skipped.map(Asked::words)),
+    }
+}
+
+/// Why a step waits for a person's go, if it does.
+fn awaits(step: &Step, follows: Next) -> Option<&'static str> {
+    match (follows, step.then) {
+        (Next::Bake(_), _) => None,
+        (Next::Ask, None) => {
+            Some("the settings leave what stays undecided to a person: `sluice resume`")
         }
-        (false, _) => look.decision(follows, skipped.map(Asked::words)),
+        (_, Some(Then::Pause)) => Some("the settings ask for a person's go: `sluice resume`"),
+        (Next::Advance | Next::RollBack, None) => None,
     }
 }
 

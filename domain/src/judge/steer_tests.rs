@@ -40,9 +40,19 @@ fn controls(asked: &[(Wish, usize)]) -> Controls {
 
 /// What follows at a step, so many seconds after it began.
 fn course(asked: &[(Wish, usize)], index: usize, now: i64, verdict: Option<Outcome>) -> Decision {
-    let (policy, steps, controls) = (policy(), steps(), controls(asked));
+    course_by(&policy(), asked, index, now, verdict)
+}
+
+fn course_by(
+    policy: &JudgePolicy,
+    asked: &[(Wish, usize)],
+    index: usize,
+    now: i64,
+    verdict: Option<Outcome>,
+) -> Decision {
+    let (steps, controls) = (steps(), controls(asked));
     let look = Look {
-        policy: &policy,
+        policy,
         steps: &steps,
         index,
         shifted_at: at(0),
@@ -150,6 +160,46 @@ fn where_a_person_is_asked_the_person_decides_what_stayed_unknown() {
     assert_eq!(harm.next, Next::RollBack);
 }
 
+/// Settings that leave what stays undecided to a person.
+fn asking() -> JudgePolicy {
+    JudgePolicy {
+        on_inconclusive: OnInconclusive::Pause,
+        ..policy()
+    }
+}
+
+#[test]
+fn a_step_that_stays_undecided_can_be_left_to_a_person() {
+    let course = |asked: &[_], now, verdict| course_by(&asking(), asked, 1, now, verdict);
+    let extended = course(&[], EXTENDED - 1, UNKNOWN);
+    assert_eq!((extended.next, extended.asks), (Next::Bake(1), false));
+    let asking = course(&[], EXTENDED, UNKNOWN);
+    assert_eq!((asking.next, asking.asks), (Next::Bake(60), true));
+    let why = asking.because.expect("a reason");
+    assert!(
+        why.contains("undecided") && why.contains("`sluice resume`"),
+        "{why}"
+    );
+
+    let gone = course(&[(Wish::Resume, 1)], EXTENDED + 1, UNKNOWN);
+    assert_eq!((gone.next, gone.step, gone.asks), (Next::Advance, 2, false));
+    let known = course(&[], EXTENDED + 1, PASS);
+    assert_eq!(
+        (known.next, known.asks),
+        (Next::Advance, false),
+        "nobody is needed"
+    );
+    let harm = course(&[(Wish::Resume, 1)], EXTENDED + 1, Some(Outcome::Fail));
+    assert_eq!((harm.next, harm.asks), (Next::RollBack, false));
+    let end = course(&[], EXTENDED + DAY, UNKNOWN);
+    assert_eq!(end.next, Next::RollBack);
+    let why = end.because.expect("a reason");
+    assert!(
+        why.ends_with("nobody resumed it for a day after its time"),
+        "{why}"
+    );
+}
+
 #[test]
 fn a_skipped_bake_ends_at_the_next_look_but_the_go_is_still_wanted() {
     let skipped = course(&[(Wish::SkipBake, 1)], 1, 60, UNKNOWN);
@@ -230,9 +280,13 @@ proptest! {
     #[test]
     fn every_wait_ends(
         asked in wishes(), index in 0usize..3, now in 0i64..200_000, pass in any::<bool>(),
+        leave in any::<bool>(),
     ) {
         let verdict = if pass { PASS } else { UNKNOWN };
-        let course = course(&asked, index, now, verdict);
+        let policy = if leave { asking() } else { policy() };
+        let course = course_by(&policy, &asked, index, now, verdict);
+        prop_assert_ne!(course.next, Next::Ask, "a person is asked while the step is held");
+        prop_assert!(!course.asks || course.because.is_some());
         let is_over = now >= EXTENDED + DAY;
         prop_assert!(!is_over || !matches!(course.next, Next::Bake(_)), "{:?}", course);
         if let Next::Bake(seconds) = course.next {

@@ -55,7 +55,7 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         let seen = self.see(id, &subject, look, now).await?;
         let decision = judge::steer(&subject.look(now), seen.outcome());
         if decision.asks {
-            self.ask_a_person(id, &subject, &seen).await?;
+            self.ask_a_person(id, &subject, &seen, &decision).await?;
         }
         let output = self.tell(id, &subject, look, &seen, decision).await?;
         if let Some(verdict) = &seen.verdict {
@@ -121,7 +121,8 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         let (next, wait_seconds) = match decision.next {
             Next::Bake(seconds) => (Follows::Bake, seconds),
             Next::Advance => (Follows::Advance, 0),
-            Next::RollBack => (Follows::RollBack, 0),
+            // Who steers holds a step that asks: none is left that asks for ever.
+            Next::RollBack | Next::Ask => (Follows::RollBack, 0),
         };
         let outcome = seen.outcome().unwrap_or(Outcome::Pass);
         let mut facts = json!({
@@ -225,9 +226,11 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         id: &PromotionId,
         subject: &Subject,
         seen: &Seen,
+        decision: &Decision,
     ) -> Result<(), Error> {
         let mut facts = subject.facts();
-        add(&mut facts, &json!({ "rule": seen.rule }));
+        let why = json!({ "rule": seen.rule, "because": decision.because });
+        add(&mut facts, &why);
         let key = subject.index.to_string();
         self.ledger
             .record(id, Kind::PersonAwaited, &key, facts)

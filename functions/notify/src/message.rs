@@ -74,7 +74,7 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         Kind::OperatorAsked => asked(&entry.event.facts["wish"]),
         Kind::PersonAwaited => plain(
             "waits for a person",
-            "A step's bake is over, and the settings ask for a person's go: `sluice resume`. \
+            "A step's time is over, and the settings ask for a person's go: `sluice resume`. \
              Harm is still rolled back; without a go it goes back after a day.",
         ),
         Kind::PromotionClosed => Some(closed(&entry.event.facts["outcome"])),

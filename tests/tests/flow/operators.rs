@@ -8,9 +8,13 @@ use sluice_tests::world::{Build, alone};
 
 /// A promotion of 1.1.0 that has taken the first of these steps.
 async fn shifting(steps: Value) -> (World, Build, PromotionId) {
+    shifting_by(json!({ "steps": steps })).await
+}
+
+/// A promotion of 1.1.0 that has taken the first step of these settings.
+async fn shifting_by(settings: Value) -> (World, Build, PromotionId) {
     let world = World::new().await;
     let first = world.healthy("1.0.0", &["api"]);
-    let settings = json!({ "steps": steps });
     world.environment("prod", &first, settings).await;
     let next = world.healthy("1.1.0", &["api"]);
     world.upload(&next).await;
@@ -182,6 +186,27 @@ async fn a_switch_that_waits_for_a_person_sends_nobody_before_the_go() {
 
     world.ended(&id).await.is(Outcome::Promoted);
     world.settled("prod", &next, "2").await;
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_step_that_nobody_calls_is_left_to_a_person_where_the_settings_say_so() {
+    let settings = json!({
+        "steps": [{ "weight": 50, "bake_seconds": 2 }, { "weight": 100, "bake_seconds": 0 }],
+        "judge": { "extend_seconds": 2, "on_inconclusive": "pause" },
+    });
+    let (world, next, id) = shifting_by(settings).await;
+    let awaited = world.happened(&id, Kind::PersonAwaited).await.event.facts;
+    assert_eq!(awaited["weight"], 50.0, "{awaited}");
+    let why = "the settings leave what stays undecided to a person: `sluice resume`";
+    assert_eq!(awaited["because"], why, "{awaited}");
+    assert_eq!(taken(&world, &id).await, [json!(0)]);
+    ask(&world, "resume", &id).await;
+
+    let ended = world.ended(&id).await;
+    ended.is(Outcome::Promoted);
+    world.settled("prod", &next, "2").await;
+    assert_eq!(ended.count(Kind::PersonAwaited), 1);
 }
 
 #[tokio::test]
