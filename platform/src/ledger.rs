@@ -3,11 +3,11 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
 use sluice_domain::ledger::{Append, Appended, Event, Kind};
 use sluice_domain::promotion::PromotionId;
 
+use crate::call::call;
 use crate::fault::Fault;
 use crate::lambda::{MissingVariable, variable};
 
@@ -99,24 +99,10 @@ impl Ledger {
     }
 
     async fn send(&self, event: Event) -> Result<Appended, Fault> {
-        let operation = || format!("recording {} of {}", event.kind.name(), event.chain);
+        let operation = format!("recording {} of {}", event.kind.name(), event.chain);
         let append = Append {
-            events: vec![event.clone()],
+            events: vec![event],
         };
-        let payload =
-            serde_json::to_vec(&append).map_err(|error| Fault::other(operation(), error))?;
-        let answer = self
-            .client
-            .invoke()
-            .function_name(&self.function)
-            .payload(Blob::new(payload))
-            .send()
-            .await
-            .map_err(|error| Fault::new(operation(), error))?;
-        let body = answer.payload().map(Blob::as_ref).unwrap_or_default();
-        if answer.function_error().is_some() {
-            return Err(Fault::of_function(operation(), body));
-        }
-        serde_json::from_slice(body).map_err(|error| Fault::other(operation(), error))
+        call(&self.client, &self.function, operation, &append).await
     }
 }

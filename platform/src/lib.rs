@@ -14,6 +14,8 @@
 pub mod aws;
 #[cfg(feature = "bundle")]
 pub mod bundle;
+#[cfg(feature = "call")]
+pub mod call;
 pub mod fault;
 #[cfg(feature = "function")]
 pub mod function;

@@ -132,14 +132,20 @@ impl Record for Ledger {
         &self,
         id: &PromotionId,
         stage: &'static str,
+        function: Option<&str>,
         results: &[TestResult],
     ) -> Result<(), Fault> {
         let failed = results
             .iter()
             .filter(|result| !result.problems.is_empty())
             .count();
-        let facts = json!({ "stage": stage, "passed": results.len() - failed, "failed": failed, "tests": results });
-        self.append(id, Kind::SmokeTested, stage, facts)
+        let mut facts = json!({ "stage": stage, "passed": results.len() - failed, "failed": failed, "tests": results });
+        let mut key = stage.to_owned();
+        if let Some(function) = function {
+            facts["function"] = json!(function);
+            key = format!("{stage}/{function}");
+        }
+        self.append(id, Kind::SmokeTested, &key, facts)
             .await
             .map(|_| ())
     }

@@ -52,6 +52,10 @@ pub struct Input {
     pub promotion: PromotionId,
     /// Which door to use.
     pub stage: Stage,
+    /// Only the tests of this function, by the name that manifests use. URLs are
+    /// nobody's: they are left out then.
+    #[serde(default)]
+    pub function: Option<String>,
 }
 
 /// Which door the tests use.
@@ -164,12 +168,13 @@ pub trait Records {
 
 /// The way to the ledger.
 pub trait Record {
-    /// Records what the tests of a stage found. Recorded once, however often it
+    /// Records what the tests of a stage found, or those of one function in it. Recorded once, however often it
     /// is repeated.
     fn tested(
         &self,
         id: &PromotionId,
         stage: &'static str,
+        function: Option<&str>,
         results: &[TestResult],
     ) -> impl Future<Output = Result<(), Fault>>;
 }
@@ -200,7 +205,11 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
     /// `SmokeTestFailed` with every test that failed; others when a test could
     /// not be made.
     pub async fn handle(&self, input: Input) -> Result<Output, Error> {
-        let Input { promotion, stage } = input;
+        let Input {
+            promotion,
+            stage,
+            function: only,
+        } = input;
         if stage == Stage::Probe {
             return self.probe(&promotion).await;
         }
@@ -208,7 +217,8 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
         let functions = self.accounts.open(work.role.as_ref(), &promotion).await;
         let until = Instant::now() + self.limit;
         let mut results = Vec::new();
-        for test in &work.manifest.smoke_tests {
+        let all = work.manifest.smoke_tests.iter();
+        for test in all.filter(|test| only.is_none() || test.function == only) {
             let left = until.saturating_duration_since(Instant::now());
             match (&test.function, &test.url) {
                 (Some(name), _) => {
@@ -226,7 +236,7 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
             }
         }
         self.ledger
-            .tested(&promotion, stage.name(), &results)
+            .tested(&promotion, stage.name(), only.as_deref(), &results)
             .await?;
         let ran = results.len();
         let failed: Vec<_> = results

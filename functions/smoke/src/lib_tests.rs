@@ -118,6 +118,7 @@ impl Record for Book {
         &self,
         _: &PromotionId,
         _: &'static str,
+        _: Option<&str>,
         results: &[TestResult],
     ) -> Result<(), Fault> {
         self.recorded.set(self.recorded.get() + 1);
@@ -234,6 +235,16 @@ async fn live_tests_use_the_alias_and_the_urls() {
             "catalog-prod:live null"
         ]
     );
+}
+
+#[tokio::test]
+async fn a_functions_own_tests_run_alone_without_any_url() {
+    let text = include_str!("../../../events/smoke/of-a-function.json");
+    let input = serde_json::from_str(text).expect("an input");
+    let fixture = smoke(healthy());
+    let output = fixture.handle(input).await.expect("passed");
+    assert_eq!(output, passed(1));
+    assert_eq!(calls(&fixture), [r#"checkout-prod:live {"order":1}"#]);
 }
 
 #[tokio::test]
