@@ -6,14 +6,12 @@ use std::cell::RefCell;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use shift::aws::{LambdaAliases, Table};
-use shift::{Fact, Goal, Input, Record, Shift, Undone};
+use shift::aws::{Accounts, Table};
+use shift::{Fact, Goal, Input, PATIENCE, Record, Shift, Undone};
 use sluice_domain::journal::Journal;
 use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
-use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
-use sluice_platform::pace::paced;
 use sluice_platform::store::{Part, Store};
 
 use crate::context::Context;
@@ -130,7 +128,7 @@ impl Subject {
     ) -> Result<Direct> {
         let ledger = context.resources.record_function().ok();
         let shift = Shift {
-            account: PerAccount::new(&paced(&context.config), LambdaAliases::new),
+            account: Accounts::new(&context.config),
             records: Table(store.clone()),
             ledger: BestEffort {
                 ledger: ledger.map(|function| Ledger::new(&context.config, function, "shift")),
@@ -138,6 +136,9 @@ impl Subject {
                 notes: RefCell::default(),
                 problem: RefCell::default(),
             },
+            // Only what shifts forward is given a hook.
+            hook: String::new(),
+            patience: PATIENCE,
         };
         let undone = if self.journal.committed {
             shift.undo(&self.id, &self.journal, by).await

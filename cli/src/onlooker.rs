@@ -109,6 +109,7 @@ impl Onlooker {
             stable: self.stable.get(name).cloned(),
             canary,
             revision: None,
+            deployment: None,
         })
     }
 

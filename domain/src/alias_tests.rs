@@ -4,6 +4,7 @@ use super::*;
 
 fn entry(stable: Option<&str>) -> Entry {
     Entry {
+        deployment: None,
         name: "shop-api".into(),
         alias: "live".into(),
         stable: stable.map(Into::into),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::codedeploy::Deployment;
 use crate::settings::{Role, Step};
 
 /// The journal of one promotion.
@@ -47,9 +48,35 @@ pub struct Entry {
     pub canary: String,
     /// The alias's RevisionId as Sluice last saw or made it.
     pub revision: Option<String>,
+    /// The deployment that shifts it. None: Sluice does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<Deployment>,
+}
+
+impl Entry {
+    /// The function's bare name: settings may name it by its ARN.
+    #[must_use]
+    pub fn function_name(&self) -> &str {
+        self.name.rsplit(':').next().unwrap_or_default()
+    }
 }
 
 impl Journal {
+    /// Whether CodeDeploy shifts aliases of this group.
+    #[must_use]
+    pub fn is_deployed(&self) -> bool {
+        self.functions
+            .values()
+            .any(|entry| entry.deployment.is_some())
+    }
+
+    /// Since when deployments shift the group, while they do.
+    #[must_use]
+    pub fn deploying_since(&self) -> Option<Timestamp> {
+        self.begun_at
+            .filter(|_| self.is_deployed() && self.shifted_at.is_none())
+    }
+
     /// The weight of the step that was last begun, in percent.
     #[must_use]
     pub fn weight(&self) -> f64 {

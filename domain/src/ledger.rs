@@ -36,6 +36,8 @@ pub enum Kind {
     SmokeTested,
     /// What is needed to roll back was written down.
     TrafficJournaled,
+    /// Deployments were created, with which CodeDeploy shifts the aliases.
+    DeploymentsCreated,
     /// Alias weights moved.
     TrafficShifted,
     /// The judge spoke.

@@ -3,10 +3,8 @@
 //! What lives here: the documents people write ([`manifest`], [`settings`]),
 //! the records Sluice keeps ([`promotion`], [`plan`], [`journal`],
 //! [`approval`], [`controls`], [`ledger`]) and every decision that can be made from data
-//! alone ([`judge`], [`steps`], [`alias`], [`owner`], [`configuration`], [`versions`], [`naming`]),
-//! with the
-//! statistics under them
-//! ([`stats`], [`sequential`]).
+//! alone ([`judge`], [`steps`], [`alias`], [`owner`], [`codedeploy`], [`configuration`],
+//! [`versions`], [`naming`]), with the statistics under them ([`stats`], [`sequential`]).
 //!
 //! What never does: I/O, async, clocks, environment variables, AWS types.
 //! Time comes in as data ([`jiff::Timestamp`]), so that every decision can be
@@ -14,6 +12,7 @@
 
 pub mod alias;
 pub mod approval;
+pub mod codedeploy;
 pub mod configuration;
 pub mod controls;
 pub mod digest;

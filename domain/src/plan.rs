@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codedeploy::CodeDeploy;
 use crate::configuration::FunctionConfiguration;
 use crate::digest::Digest;
 use crate::manifest::{Configuration, Function, Manifest};
@@ -25,6 +26,10 @@ pub struct Plan {
     /// How many of a function's newest versions stay when it is over. None: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_versions: Option<usize>,
+    /// The deployment groups that shift the functions, where CodeDeploy does. Then
+    /// the one step is what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codedeploy: Option<CodeDeploy>,
     /// How it is judged: the settings' policy, with the lag of these functions
     /// where the settings give none.
     pub judge: JudgePolicy,
@@ -186,8 +191,12 @@ impl Plan {
             bundle,
             functions,
             role: settings.role.clone(),
-            steps: settings.steps.clone(),
+            steps: settings.own_steps(),
             keep_versions: settings.keep_versions,
+            codedeploy: settings
+                .codedeploy
+                .as_ref()
+                .map(|codedeploy| codedeploy.of(manifest.functions.keys())),
             judge: settings.judge.for_calls_of(longest_call),
         })
     }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::codedeploy::CodeDeploy;
 use crate::document::{Document, LONGEST_WAIT, Problem, check_name, check_range};
 pub use crate::judge::{JudgePolicy, OnInconclusive};
 use crate::judge::{MOST_LOOKS, asks_after, looks_held, probe};
@@ -31,6 +32,10 @@ pub struct Settings {
     #[serde(default = "steps::default_steps", deserialize_with = "steps::read")]
     #[schemars(with = "steps::Written")]
     pub steps: Vec<Step>,
+    /// CodeDeploy shifts, through deployment groups that are there, and `steps` is
+    /// left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codedeploy: Option<CodeDeploy>,
     /// How a step is judged.
     #[serde(default)]
     pub judge: JudgePolicy,
@@ -208,7 +213,12 @@ impl Document for Settings {
         }
         self.check_targets_are_used_once(problems);
         self.check_versions(problems);
-        self.check_steps(problems);
+        match &self.codedeploy {
+            None => steps::check(&self.steps, problems),
+            Some(codedeploy) => codedeploy.check(self, problems),
+        }
+        self.check_something_is_seen(problems);
+        self.check_looks(problems);
         self.check_size_of_verdicts(problems);
         self.judge.check(LONGEST_WAIT, problems);
         probe::check(&self.judge.probes, &self.functions, problems);
@@ -256,24 +266,36 @@ impl Settings {
         }
     }
 
-    fn check_steps(&self, problems: &mut Vec<Problem>) {
-        steps::check(&self.steps, problems);
-        self.check_something_is_seen(problems);
-        let watched = self.steps.iter().filter(|step| step.bake_seconds > 0);
+    /// The steps that Sluice takes itself: those of the settings, or the last one
+    /// alone where CodeDeploy shifts.
+    #[must_use]
+    pub fn own_steps(&self) -> Vec<Step> {
+        match &self.codedeploy {
+            None => self.steps.clone(),
+            Some(codedeploy) => vec![codedeploy.last_step()],
+        }
+    }
+
+    fn check_looks(&self, problems: &mut Vec<Problem>) {
+        let steps = self.own_steps();
+        let watched = steps.iter().filter(|step| step.bake_seconds > 0);
         let baking: u64 = watched
             .map(|step| self.judge.looks(step.bake_seconds))
             .sum();
-        let waiting = self
-            .steps
+        let waiting = steps
             .iter()
             .filter(|step| asks_after(&self.judge, step).is_some());
-        let looks = baking + waiting.count() as u64 * looks_held(&self.judge);
+        let following = self.codedeploy.as_ref();
+        let following = following.map(|codedeploy| codedeploy.looks(self.judge.period_seconds));
+        let looks = baking
+            + waiting.count() as u64 * looks_held(&self.judge)
+            + following.unwrap_or_default();
         if looks > MOST_LOOKS {
             problems.push(Problem::new(
-                "steps",
+                following.map_or("steps", |_| "codedeploy"),
                 format!(
                     "bakes, lag, extensions and steps that may wait for a person come to {looks} looks of the judge; one execution has room \
-                     for {MOST_LOOKS}: shorten `extend_seconds` or the bakes, or lengthen `judge.period_seconds`"
+                     for {MOST_LOOKS}: shorten `extend_seconds`, the bakes or `codedeploy.shift_seconds`, or lengthen `judge.period_seconds`"
                 ),
             ));
         }
@@ -284,12 +306,16 @@ impl Settings {
     fn check_something_is_seen(&self, problems: &mut Vec<Problem>) {
         let judge = &self.judge;
         let least = judge.period_seconds.saturating_mul(2);
-        for (index, step) in self.steps.iter().enumerate() {
+        for (index, step) in self.own_steps().iter().enumerate() {
             let longest = step.bake_seconds.saturating_add(judge.extend_seconds);
             let could_pass = longest >= least || judge.on_inconclusive != OnInconclusive::RollBack;
             if step.bake_seconds > 0 && !could_pass {
+                let path = match self.codedeploy {
+                    None => format!("steps[{index}].bake_seconds"),
+                    Some(_) => "codedeploy.bake_seconds".to_owned(),
+                };
                 problems.push(Problem::new(
-                    format!("steps[{index}].bake_seconds"),
+                    path,
                     format!(
                         "found {} and an `extend_seconds` of {}; expected two metric periods together, {least}, \
                          or 0: the step would end before a whole period was seen, and be rolled back",

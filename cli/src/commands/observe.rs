@@ -11,7 +11,7 @@ use judge::{Follows, Input, Judge, Probes, Records, Verdicts};
 use semver::Version;
 use serde::Serialize;
 use serde_json::{Value, json};
-use shift::aws::LambdaAliases;
+use shift::aws::{Accounts, LambdaAliases};
 use shift::{Account as _, Aliases as _};
 use sluice_domain::controls::Controls;
 use sluice_domain::digest::Digest;
@@ -21,7 +21,6 @@ use sluice_domain::ledger::Kind;
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Settings;
-use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 use sluice_platform::store::StoreError;
 
@@ -79,8 +78,8 @@ impl Args {
             version: Version::new(0, 0, 0),
             attempt: 1,
         };
-        let aliases = PerAccount::new(&config, LambdaAliases::new);
-        let aliases = aliases.open(settings.role.as_ref(), &id).await;
+        let accounts = Accounts::new(&config);
+        let aliases = accounts.open(settings.role.as_ref(), &id).await;
         let onlooker = Onlooker::new(&settings, &routings(&aliases, &settings).await?);
         let watch = Watch {
             judge: Judge {
@@ -109,6 +108,7 @@ async fn routings(aliases: &LambdaAliases, settings: &Settings) -> Result<Routin
             stable: None,
             canary: String::new(),
             revision: None,
+            deployment: None,
         };
         let alias = aliases.read(&entry).await?.ok_or_else(|| {
             Error::Absent(format!(
@@ -266,6 +266,7 @@ impl Seat {
                 keep_versions: None,
                 role: settings.role.clone(),
                 steps: settings.steps.clone(),
+                codedeploy: None,
                 // Probes would be calls, and an onlooker only reads.
                 judge: JudgePolicy {
                     probes: Vec::new(),

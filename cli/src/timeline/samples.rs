@@ -132,6 +132,7 @@ pub(crate) fn record(environment: &str, outcome: Option<Outcome>, entries: Vec<E
             role: None,
             keep_versions: None,
             steps,
+            codedeploy: None,
             judge,
         }),
         versions: Versions::from([("checkout".to_owned(), published)]),

@@ -95,6 +95,23 @@ fn awaits(step: &Step, follows: Next) -> Option<&'static str> {
     }
 }
 
+/// Decides what follows a verdict while CodeDeploy shifts towards this step: harm
+/// ends it, and otherwise CodeDeploy is looked at again. Its pace is its own
+/// configuration's: nobody can hold or hurry it here.
+#[must_use]
+pub fn steer_deploying(index: usize, verdict: Option<Outcome>) -> Decision {
+    let next = match verdict {
+        Some(Outcome::Fail) => Next::RollBack,
+        Some(Outcome::Pass | Outcome::Inconclusive) | None => Next::Advance,
+    };
+    Decision {
+        next,
+        step: index,
+        because: None,
+        asks: false,
+    }
+}
+
 impl Look<'_> {
     fn decision(&self, next: Next, because: Option<String>) -> Decision {
         Decision {

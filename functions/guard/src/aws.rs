@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_domain::approval::Vote;
+use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::owner::Standing;
@@ -35,6 +36,7 @@ pub struct Aws {
     settings: SettingsReader,
     lambda: PerAccount<aws_sdk_lambda::Client>,
     owners: PerAccount<owner::Owners>,
+    codedeploy: aws_sdk_codedeploy::Client,
     tasks: Tasks,
 }
 
@@ -52,6 +54,7 @@ impl Aws {
             settings: SettingsReader::new(config),
             lambda: PerAccount::new(&paced, aws_sdk_lambda::Client::new),
             owners: PerAccount::new(&paced, owner::Owners::new),
+            codedeploy: aws_sdk_codedeploy::Client::new(config),
             tasks: Tasks::new(config),
         })
     }
@@ -155,6 +158,29 @@ impl Lookup for Aws {
         let lambda = self.lambda.of(role, id).await;
         let found = function::provisioned(&lambda, &function.name, &function.alias).await?;
         Ok(found.is_some())
+    }
+
+    async fn platform(&self, group: &DeploymentGroup) -> Result<Option<String>, Fault> {
+        let request = self
+            .codedeploy
+            .get_deployment_group()
+            .application_name(&group.application)
+            .deployment_group_name(&group.deployment_group);
+        match request.send().await {
+            Ok(answer) => {
+                let info = answer.deployment_group_info();
+                let platform = info.and_then(|info| info.compute_platform());
+                // A group without a word of it is one of servers, as the first were.
+                let platform = platform.map_or("Server", |platform| platform.as_str());
+                Ok(Some(platform.to_owned()))
+            }
+            Err(error) => {
+                let fault = Fault::new(format!("codedeploy:GetDeploymentGroup of {group}"), error);
+                let is_missing = fault.is("DeploymentGroupDoesNotExistException")
+                    || fault.is("ApplicationDoesNotExistException");
+                if is_missing { Ok(None) } else { Err(fault) }
+            }
+        }
     }
 }
 

@@ -20,6 +20,9 @@ use sluice_platform::store::StoreError;
 use crate::line::targets;
 use crate::{Error, Guard, Output, Ports};
 
+/// The compute platform, as CodeDeploy names it.
+const LAMBDA: &str = "Lambda";
+
 impl<P: Ports> Guard<P> {
     /// Makes the plan and keeps it.
     pub(crate) async fn plan(&self, id: &PromotionId) -> Result<Output, Error> {
@@ -166,6 +169,7 @@ impl<P: Ports> Guard<P> {
             .await?;
         self.refuse_if_aliases_are_provisioned(&promotion.id, &plan)
             .await?;
+        self.refuse_unfit_groups(&plan).await?;
         let hash = plan
             .hash()
             .map_err(|error| Fault::other("hashing the plan", error))?;
@@ -222,6 +226,28 @@ impl<P: Ports> Guard<P> {
         } else {
             Err(Error::AliasProvisioned(refused))
         }
+    }
+
+    /// What CodeDeploy is to shift has a deployment group that can. Which function
+    /// a group is for stands in deployments, not in the group.
+    async fn refuse_unfit_groups(&self, plan: &Plan) -> Result<(), Error> {
+        let Some(codedeploy) = &plan.codedeploy else {
+            return Ok(());
+        };
+        for (function, _) in plan.changes() {
+            let Some(group) = codedeploy.functions.get(function) else {
+                continue;
+            };
+            let found = self.ports.platform(group).await?;
+            if found.as_deref() != Some(LAMBDA) {
+                return Err(Error::DeploymentGroupUnfit {
+                    function: function.clone(),
+                    group: group.clone(),
+                    found: found.map_or("none".to_owned(), |platform| format!("one of {platform}")),
+                });
+            }
+        }
+        Ok(())
     }
 
     async fn refuse_unless_approved(

@@ -1,5 +1,6 @@
 //! What says no, by how its callers react.
 
+use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::owner::NotOurs;
 use sluice_domain::plan::NoPlan;
 use sluice_domain::promotion::PromotionId;
@@ -36,6 +37,19 @@ pub enum Error {
         .0.join(", ")
     )]
     AliasProvisioned(Vec<String>),
+    /// CodeDeploy can't shift a function through the deployment group of the settings.
+    #[error(
+        "deployment group {group} of `{function}`: found {found}, expected one of the compute platform Lambda; \
+         mend `codedeploy` with `sluice env put` or create the group, then release again"
+    )]
+    DeploymentGroupUnfit {
+        /// The name in the manifest.
+        function: String,
+        /// The group in the settings.
+        group: DeploymentGroup,
+        /// What is there.
+        found: String,
+    },
     /// What the approval was bound to is not what is there now.
     #[error(
         "the plan changed since it was approved: found {found}, approved was {approved}; nothing was touched. Release again to ask for a new approval"
@@ -141,6 +155,7 @@ impl Named for Error {
             Self::NotOurs(NotOurs::Drifted(_)) => "AliasDrifted",
             Self::FunctionMissing { .. } => "FunctionMissing",
             Self::AliasProvisioned(_) => "AliasProvisioned",
+            Self::DeploymentGroupUnfit { .. } => "DeploymentGroupUnfit",
             Self::PlanChanged { .. } => "PlanChanged",
             Self::NotApproved(_) => "NotApproved",
             Self::Frozen { .. } => "Frozen",

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_domain::approval::{Choice, Request, State as Standing, Vote};
+use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
@@ -58,6 +59,8 @@ pub(crate) struct State {
     pub(crate) standings: BTreeMap<String, owner::Standing>,
     /// Those of them whose alias has provisioned concurrency.
     pub(crate) provisioned: BTreeSet<String>,
+    /// The compute platforms of deployment groups, by `application/group`.
+    pub(crate) platforms: BTreeMap<String, String>,
     pub(crate) approvals: BTreeMap<PromotionId, (OpenRequest, Vec<Vote>)>,
     /// Who holds which target.
     pub(crate) locks: BTreeMap<String, PromotionId>,
@@ -427,6 +430,11 @@ impl Lookup for World {
     ) -> Result<bool, Fault> {
         self.turn_for("is_provisioned", Touch::Nothing).await?;
         Ok(self.0.borrow().provisioned.contains(&function.name))
+    }
+
+    async fn platform(&self, group: &DeploymentGroup) -> Result<Option<String>, Fault> {
+        let state = self.0.borrow();
+        Ok(state.platforms.get(&group.to_string()).cloned())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use sluice_domain::approval::Vote;
+use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::owner::Standing;
@@ -97,6 +98,13 @@ pub trait Lookup {
         id: &PromotionId,
         function: &FunctionPlan,
     ) -> impl Future<Output = Result<bool, Fault>>;
+
+    /// The compute platform of a deployment group, as CodeDeploy names it, or None
+    /// if there is no such group. Reads only.
+    fn platform(
+        &self,
+        group: &DeploymentGroup,
+    ) -> impl Future<Output = Result<Option<String>, Fault>>;
 }
 
 /// Whose aliases are.

@@ -25,6 +25,10 @@ struct Subject {
     step: Step,
     /// The plan's, as it stands at this time of the step.
     policy: JudgePolicy,
+    /// Whether CodeDeploy is still shifting towards this step: then both versions
+    /// serve, by a share that is CodeDeploy's to know.
+    is_deploying: bool,
+    /// When the step had reached every alias, or its deployments began.
     shifted_at: Timestamp,
 }
 
@@ -53,7 +57,7 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         let subject = self.subject(id, now).await?;
         let look = judge::look(&subject.policy, subject.shifted_at, now);
         let seen = self.see(id, &subject, look, now).await?;
-        let decision = judge::steer(&subject.look(now), seen.outcome());
+        let decision = subject.steer(now, seen.outcome());
         if decision.asks {
             self.ask_a_person(id, &subject, &seen, &decision).await?;
         }
@@ -77,10 +81,10 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         let measurement = Measurement::of(
             policy,
             &subject.journal.functions,
-            subject.step.weight,
+            subject.is_alone(),
             &before.clone().unwrap_or_default(),
         );
-        if let Some(reason) = not_watched(&subject.step, &measurement) {
+        if let Some(reason) = not_watched(subject, &measurement) {
             return Ok(Seen {
                 verdict: None,
                 rule: format!("not watched: {reason}"),
@@ -127,7 +131,7 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         let outcome = seen.outcome().unwrap_or(Outcome::Pass);
         let mut facts = json!({
             "step": subject.index,
-            "weight": subject.step.weight,
+            "weight": subject.weight(),
             "outcome": outcome,
             "rule": seen.rule,
             "next": next,
@@ -142,8 +146,8 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         }
         // Two looks within one period may end differently: both are recorded.
         let key = match seen.verdict {
-            None if next == Follows::Advance => format!("{}/unwatched", subject.index),
-            _ => format!("{}/{look}/{}", subject.index, name(next)),
+            None if next == Follows::Advance => format!("{}/unwatched", subject.key()),
+            _ => format!("{}/{look}/{}", subject.key(), name(next)),
         };
         let kind = Kind::VerdictReached;
         Ok(Output {
@@ -159,8 +163,8 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
     /// What was normal before the rollout. None: it was not answered in full.
     async fn before(&self, id: &PromotionId, subject: &Subject) -> Result<Option<Before>, Error> {
         let policy = &subject.policy;
-        let asked = Before::queries(policy, &subject.journal.functions, subject.step.weight);
-        if asked.is_empty() || subject.step.bake_seconds == 0 {
+        let asked = Before::queries(policy, &subject.journal.functions, subject.is_alone());
+        if asked.is_empty() || !subject.is_watched() {
             return Ok(Some(Before::default()));
         }
         let begun_at = subject.journal.begun_at.unwrap_or(subject.shifted_at);
@@ -210,7 +214,7 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         verdict: &Verdict,
     ) -> Result<(), Error> {
         for warning in verdict.warnings() {
-            let key = format!("{}/{warning}", subject.index);
+            let key = format!("{}/{warning}", subject.key());
             let mut facts = subject.facts();
             add(&mut facts, &json!({ "warning": warning }));
             self.ledger
@@ -247,8 +251,9 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         let index = journal
             .step
             .ok_or_else(|| not_shifted("that no step was begun".to_owned()))?;
-        let shifted_at = journal
-            .shifted_at
+        let deploying_since = journal.deploying_since();
+        let shifted_at = deploying_since
+            .or(journal.shifted_at)
             .ok_or_else(|| not_shifted(format!("that step {index} was begun and not finished")))?;
         let steps = journal.steps.len();
         let step = journal
@@ -264,12 +269,46 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
             controls,
             index,
             step,
+            is_deploying: deploying_since.is_some(),
             shifted_at,
         })
     }
 }
 
 impl Subject {
+    /// The new versions' share, in percent, where Sluice set it.
+    fn weight(&self) -> Option<f64> {
+        (!self.is_deploying).then_some(self.step.weight)
+    }
+
+    /// CodeDeploy's shift always is.
+    fn is_watched(&self) -> bool {
+        self.is_deploying || self.step.bake_seconds > 0
+    }
+
+    /// Whether new versions are measured alone: nothing serves beside them.
+    fn is_alone(&self) -> bool {
+        self.weight().is_some_and(|weight| weight >= 100.0)
+    }
+
+    /// What follows.
+    fn steer(&self, now: Timestamp, outcome: Option<Outcome>) -> Decision {
+        if self.is_deploying {
+            judge::steer_deploying(self.index, outcome)
+        } else {
+            judge::steer(&self.look(now), outcome)
+        }
+    }
+
+    /// Tells verdicts of one step from those of another, and from those before it.
+    fn key(&self) -> String {
+        if self.is_deploying {
+            format!("{}/deploying", self.index)
+        } else {
+            self.index.to_string()
+        }
+    }
+
     fn look(&self, now: Timestamp) -> judge::Look<'_> {
         judge::Look {
             policy: &self.policy,
@@ -283,7 +322,7 @@ impl Subject {
 
     /// Which step it is.
     fn facts(&self) -> Value {
-        json!({ "step": self.index, "weight": self.step.weight })
+        json!({ "step": self.index, "weight": self.weight() })
     }
 }
 
@@ -295,8 +334,8 @@ fn add(facts: &mut Value, more: &Value) {
 }
 
 /// Why a step is not judged, if it isn't.
-fn not_watched(step: &Step, measurement: &Measurement<'_>) -> Option<&'static str> {
-    if step.bake_seconds == 0 {
+fn not_watched(subject: &Subject, measurement: &Measurement<'_>) -> Option<&'static str> {
+    if !subject.is_watched() {
         return Some("this step has no bake");
     }
     measurement

@@ -90,6 +90,7 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         | Kind::VersionsRetired
         | Kind::SmokeTested
         | Kind::TrafficJournaled
+        | Kind::DeploymentsCreated
         | Kind::TrafficShifted
         | Kind::VerdictReached
         | Kind::Committed => None,

@@ -1,4 +1,7 @@
-//! Aliases through Lambda, records through the state table, facts through `record`.
+//! Aliases through Lambda, deployments through CodeDeploy, records through the state
+//! table, facts through `record`.
+
+mod codedeploy;
 
 use aws_config::SdkConfig;
 use aws_sdk_lambda::Client;
@@ -12,15 +15,40 @@ use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 use sluice_platform::function;
 use sluice_platform::ledger::Ledger;
+use sluice_platform::pace::paced;
 use sluice_platform::store::{Part, Store, StoreError};
+
+pub use codedeploy::CodeDeploy;
 
 use crate::{Account, Aliases, Fact, Record, Records, WriteError};
 
-impl Account for PerAccount<LambdaAliases> {
+/// The accounts that environments live in.
+pub struct Accounts {
+    aliases: PerAccount<LambdaAliases>,
+    codedeploy: CodeDeploy,
+}
+
+impl Accounts {
+    /// Builds this account's clients once.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            aliases: PerAccount::new(&paced(config), LambdaAliases::new),
+            codedeploy: CodeDeploy::new(&paced(config)),
+        }
+    }
+}
+
+impl Account for Accounts {
     type Aliases = LambdaAliases;
+    type Deployments = CodeDeploy;
+
+    async fn deployments(&self) -> CodeDeploy {
+        self.codedeploy.clone()
+    }
 
     async fn open(&self, role: Option<&Role>, promotion: &PromotionId) -> LambdaAliases {
-        self.of(role, promotion).await
+        self.aliases.of(role, promotion).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Back: take the new versions out of every alias, from the journal alone.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
 use serde_json::json;
 use sluice_domain::alias::{Settle, as_journaled, serves_canary, settle};
 use sluice_domain::journal::Entry;
@@ -18,7 +19,7 @@ const TRIES: usize = 5;
 impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
     /// Puts every alias back, in reverse order. One that can't be put back does
     /// not keep the others from it. Safe to repeat.
-    pub(crate) async fn back(&self, input: &Input) -> Result<Output, Error> {
+    pub(crate) async fn back(&self, input: &Input, now: Timestamp) -> Result<Output, Error> {
         let id = &input.promotion;
         let Some(mut journal) = self.records.journal(id).await? else {
             return Ok(settled(Outcome::RolledBack, false));
@@ -26,6 +27,11 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
         if journal.committed {
             return Ok(settled(Outcome::Promoted, true));
         }
+        // How far CodeDeploy was is its own to know.
+        let weight = journal
+            .deploying_since()
+            .is_none()
+            .then(|| journal.weight());
         // From here on the step counts as unfinished: nothing that is being rolled
         // back can be committed.
         journal.shifted_at = None;
@@ -33,6 +39,7 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
         self.records.save(id, input.generation, &journal).await?;
         let aliases = self.account.open(journal.role.as_ref(), id).await;
         let why = sign(id, Deed::RolledBack(input.generation));
+        let under_way = self.end_deployments(input, &journal, now).await;
         let (mut problems, mut notes) = (Vec::new(), Vec::new());
         let mut done = stream::iter(journal.functions.values().rev())
             .map(async |entry| (entry, put_back(&aliases, entry, &why).await))
@@ -51,8 +58,10 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
                 all: journal.functions.len(),
             });
         }
-        let facts =
-            json!({ "functions": journal.functions, "weight": journal.weight(), "notes": notes });
+        if let Some(problem) = under_way {
+            return Err(Error::DeploymentsUnderWay(problem));
+        }
+        let facts = json!({ "functions": journal.functions, "weight": weight, "notes": notes });
         let key = input.generation.to_string();
         self.ledger
             .record(

@@ -35,6 +35,12 @@ pub enum Error {
         /// The step that the journal allows.
         next: String,
     },
+    /// CodeDeploy did not shift the group: what it says of each deployment.
+    #[error("CodeDeploy did not shift the group: {}", .0.join("; "))]
+    DeploymentFailed(Vec<String>),
+    /// Deployments may still move aliases, which are put back otherwise.
+    #[error("the aliases are back, and may be moved again: {0}")]
+    DeploymentsUnderWay(String),
     /// Some aliases could not be put back.
     #[error("{} of {all} aliases could not be put back: {}", problems.len(), problems.join("; "))]
     RollbackIncomplete {
@@ -59,7 +65,8 @@ impl Named for Error {
         match self {
             Self::AliasChanged { .. } => "AliasChanged",
             Self::OutOfStep { .. } => "OutOfStep",
-            Self::RollbackIncomplete { .. } => "RollbackIncomplete",
+            Self::DeploymentFailed(_) => "DeploymentFailed",
+            Self::RollbackIncomplete { .. } | Self::DeploymentsUnderWay(_) => "RollbackIncomplete",
             Self::NotSettled(_) => "NotSettled",
             Self::Store(error) => error.name(),
             Self::Fault(fault) => fault_name(fault),

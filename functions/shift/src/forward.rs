@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_domain::alias::{Alias, Forward, Routing, forward, intent};
+use sluice_domain::codedeploy::Deployment;
 use sluice_domain::journal::{Entry, Journal};
 use sluice_domain::ledger::Kind;
 use sluice_domain::owner::{Deed, mover, sign};
@@ -40,10 +41,18 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
         else {
             return Err(out_of_step(due));
         };
+        let is_repeated = journal.step == Some(asked);
         journal.step = Some(asked);
         journal.shifted_at = None;
         // Also the fence: a zombie can't save, so it never gets to write an alias.
         self.records.save(id, input.generation, &journal).await?;
+        if journal.is_deployed()
+            && let Some(under_way) = self
+                .deploy(input, &plan, &mut journal, is_repeated, now)
+                .await?
+        {
+            return Ok(under_way);
+        }
         self.move_group(input, &mut journal, &step).await?;
         journal.shifted_at = Some(now);
         journal.begun_at.get_or_insert(now);
@@ -93,12 +102,14 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
             .into_iter()
             .filter(|(_, published)| published.changed)
             .map(|(name, published)| {
+                let deployment = deployment(&plan, &name, published.stable.is_some());
                 let entry = Entry {
                     name: published.name,
                     alias: published.alias,
                     stable: published.stable,
                     canary: published.version,
                     revision: published.revision,
+                    deployment,
                 };
                 (name, entry)
             })
@@ -118,7 +129,8 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
     }
 
     /// Writes every alias of the group with the RevisionId that the journal
-    /// carries: one call each. The first foreign change stops it.
+    /// carries: one call each. What CodeDeploy moved must be there already. The
+    /// first foreign change stops it.
     async fn move_group(
         &self,
         input: &Input,
@@ -141,6 +153,11 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
                 self.records
                     .save(&input.promotion, input.generation, &begun)
                     .await?;
+            }
+            if entry.deployment.is_some() {
+                // CodeDeploy signs nothing that it moves: what is there now is written
+                // once more, signed.
+                entry.revision = Some(confirm(&aliases, entry, &intent, id).await?);
             }
             entry.revision = Some(move_alias(&aliases, entry, &intent, (id, &why)).await?);
         }
@@ -188,13 +205,21 @@ async fn move_alias<A: Aliases>(
     {
         Ok(revision) => Ok(revision),
         Err(WriteError::Fault(fault)) => Err(fault.into()),
-        Err(WriteError::Changed) => {
-            let found = aliases.read(entry).await?;
-            match (forward(entry, intent, found.as_ref()), found) {
-                (Forward::Done, Some(alias)) => Ok(alias.revision),
-                (_, found) => Err(changed(entry, id, found)),
-            }
-        }
+        Err(WriteError::Changed) => confirm(aliases, entry, intent, id).await,
+    }
+}
+
+/// Reads back that an alias is where it should be, and answers its RevisionId.
+async fn confirm<A: Aliases>(
+    aliases: &A,
+    entry: &Entry,
+    intent: &Routing,
+    id: &PromotionId,
+) -> Result<String, Error> {
+    let found = aliases.read(entry).await?;
+    match (forward(entry, intent, found.as_ref()), found) {
+        (Forward::Done, Some(alias)) => Ok(alias.revision),
+        (_, found) => Err(changed(entry, id, found)),
     }
 }
 
@@ -213,6 +238,17 @@ fn changed(entry: &Entry, id: &PromotionId, found: Option<Alias>) -> Error {
         found: found.map(|alias| alias.routing),
         expected: expected.unwrap_or_else(|| "of no alias".to_owned()),
     }
+}
+
+/// The deployment that will shift a function, if the plan has CodeDeploy do it.
+/// CodeDeploy shifts between two versions: a function that is deployed for the
+/// first time gets its alias from Sluice.
+fn deployment(plan: &Plan, name: &str, has_alias: bool) -> Option<Deployment> {
+    let group = plan.codedeploy.as_ref()?.functions.get(name)?;
+    has_alias.then(|| Deployment {
+        group: group.clone(),
+        id: None,
+    })
 }
 
 /// The step to take: the one that was begun and not finished, else the one after.

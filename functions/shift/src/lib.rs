@@ -1,24 +1,29 @@
-//! Moves alias traffic of a release group: forward, to an end, and back.
+//! Moves alias traffic of a release group: forward, to an end, and back; itself, or
+//! through the CodeDeploy deployments that it creates.
 //!
 //! Decides: whether an alias may be written (fence, RevisionId), what it
-//! should say (`sluice_domain::alias`), and in which order a group moves.
+//! should say (`sluice_domain::alias`), in which order a group moves, and when
+//! deployments are through or have failed (`sluice_domain::codedeploy`).
 //!
-//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
+//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`, `SLUICE_HOOK_NAME`.
 //!
 //! Never: judges, waits for a bake, or touches an alias before the journal is
 //! written.
 
 pub mod aws;
 mod back;
+mod deploy;
 mod error;
 mod forward;
 mod undo;
 
 use std::future::Future;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_domain::alias::{Alias, Routing};
+use sluice_domain::codedeploy::{DeploymentGroup, Found, Mark};
 use sluice_domain::journal::{Entry, Journal, Versions};
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, Outcome, PromotionId};
@@ -124,10 +129,50 @@ pub trait Aliases {
     fn delete(&self, entry: &Entry) -> impl Future<Output = Result<(), Fault>>;
 }
 
-/// Opens the aliases of an environment's account.
+/// A deployment to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Where.
+    pub group: DeploymentGroup,
+    /// What it shifts, as JSON.
+    pub app_spec: String,
+    /// Whose it is.
+    pub mark: Mark,
+}
+
+/// Deployments of CodeDeploy, in Sluice's own account.
+pub trait Deployments {
+    /// Creates one, which CodeDeploy rolls back by itself whenever it ends badly,
+    /// and answers its id. Not safe to repeat: whoever tries again looks with
+    /// `find` first.
+    fn create(&self, order: &Order) -> impl Future<Output = Result<String, Fault>>;
+
+    /// The deployment of this group that carries this mark, of whatever
+    /// generation, and is younger than this. Reads only.
+    fn find(
+        &self,
+        group: &DeploymentGroup,
+        mark: &Mark,
+        since: Timestamp,
+    ) -> impl Future<Output = Result<Option<String>, Fault>>;
+
+    /// How these deployments stand. Reads only.
+    fn look(&self, ids: &[String]) -> impl Future<Output = Result<Vec<Found>, Fault>>;
+
+    /// Stops one and has it rolled back. Safe to repeat: one that has ended stays
+    /// as it is.
+    fn stop(&self, id: &str) -> impl Future<Output = Result<(), Fault>>;
+}
+
+/// Opens the aliases of an environment's account, and CodeDeploy.
 pub trait Account {
     /// What it opens.
     type Aliases: Aliases;
+    /// The way to CodeDeploy.
+    type Deployments: Deployments;
+
+    /// CodeDeploy in Sluice's own account.
+    fn deployments(&self) -> impl Future<Output = Self::Deployments>;
 
     /// With the role that the environment's settings name, if any.
     fn open(
@@ -185,7 +230,26 @@ pub struct Shift<A, R, L> {
     pub records: R,
     /// The way to the ledger.
     pub ledger: L,
+    /// The function that deployments call before and after they shift.
+    pub hook: String,
+    /// How long deployments are waited for when rolling back.
+    pub patience: Patience,
 }
+
+/// How long something is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// About how long between two looks.
+    pub every: Duration,
+    /// How long in all. Ends before the function's own time-out does.
+    pub within: Duration,
+}
+
+/// CodeDeploy takes seconds to stop a deployment and to roll it back.
+pub const PATIENCE: Patience = Patience {
+    every: Duration::from_secs(1),
+    within: Duration::from_secs(25),
+};
 
 impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
     /// Handles one request at this time.
@@ -196,7 +260,7 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
         match input.goal {
             Goal::Step => self.step(&input, now).await,
             Goal::Commit => self.commit(&input).await,
-            Goal::Stable => self.back(&input).await,
+            Goal::Stable => self.back(&input, now).await,
             Goal::Verify => self.verify(&input).await,
         }
     }

@@ -9,6 +9,8 @@ use super::*;
 
 #[path = "lib_tests/back.rs"]
 mod back_tests;
+#[path = "lib_tests/deploying.rs"]
+mod deploying;
 #[path = "lib_tests/operators.rs"]
 mod operators;
 #[path = "lib_tests/sequences.rs"]

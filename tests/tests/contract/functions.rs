@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluice_tests::machine::all_states;
 use sluice_tests::template::{Resource, effective, functions, references, resources};
 use sluice_tests::{expect_none, state_machines, template};
@@ -123,16 +123,30 @@ fn every_function_is_traced_and_runs_on_the_processor_that_was_asked_for() {
     });
 }
 
-/// CloudFormation names them, so that two stacks fit into one account.
+/// CloudFormation names them, so that two stacks fit into one account. What
+/// CodeDeploy's service roles may call has to be named for it, after its stack.
 #[test]
-fn no_function_has_a_name_in_the_template() {
-    each_function(|_, _, resource| {
-        let named = !resource.property("FunctionName").is_null();
-        named
-            .then(|| "FunctionName".to_owned())
+fn no_function_has_a_name_in_the_template_but_codedeploys_hook() {
+    each_function(|_, function, resource| {
+        let name = resource.property("FunctionName");
+        let expected = match function {
+            "hook" => json!({ "Fn::Sub": "CodeDeployHook_${AWS::StackName}" }),
+            _ => Value::Null,
+        };
+        (*name != expected)
+            .then(|| format!("FunctionName {name}"))
             .into_iter()
             .collect()
     });
+}
+
+/// It answers whatever they find, so it must not end before they do.
+#[test]
+fn the_hook_runs_longer_than_the_smoke_tests_that_it_waits_for() {
+    let template = template();
+    let functions = functions(&template);
+    let timeout = |name: &str| effective(&template, &functions[name], "Timeout").as_u64();
+    assert!(timeout("hook") > timeout("smoke"));
 }
 
 /// A task that gave up must not leave a function behind that still works.

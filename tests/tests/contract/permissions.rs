@@ -434,6 +434,7 @@ fn services(function: &str) -> BTreeSet<&'static str> {
     let platform = platform.unwrap_or_default();
     let crates = [
         ("aws-sdk-cloudwatch", "cloudwatch"),
+        ("aws-sdk-codedeploy", "codedeploy"),
         ("aws-sdk-dynamodb", "dynamodb"),
         ("aws-sdk-ecr", "ecr"),
         ("aws-sdk-lambda", "lambda"),
@@ -445,6 +446,7 @@ fn services(function: &str) -> BTreeSet<&'static str> {
     ];
     let features = [
         ("\"bundle\"", "s3"),
+        ("\"call\"", "lambda"),
         ("\"function\"", "lambda"),
         ("\"ledger\"", "lambda"),
         ("\"owner\"", "cloudformation"),

@@ -133,6 +133,7 @@ fn plan(build: &Build) -> Plan {
         functions: BTreeMap::new(),
         role: None,
         keep_versions: None,
+        codedeploy: None,
         steps: serde_json::from_value(json!([step(10.0, 1), step(100.0, 0)])).expect("steps"),
         judge: serde_json::from_value(json!({ "period_seconds": 1 })).expect("a policy"),
     }

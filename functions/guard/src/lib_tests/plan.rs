@@ -82,6 +82,25 @@ fn a_function_that_the_settings_lack_is_refused() {
 }
 
 #[test]
+fn what_codedeploy_shifts_needs_a_deployment_group_for_lambda_if_it_changes() {
+    let guard = guard();
+    let group = |name: &str| json!({"application": "shop", "deployment_group": name});
+    guard.ports.0.borrow_mut().settings["codedeploy"] =
+        json!({"functions": {"checkout": group("checkout"), "orders": group("orders")}});
+    assert_eq!(send(&guard, PLAN), Err("DeploymentGroupUnfit"));
+    let platform = |name: &str| {
+        let mut state = guard.ports.0.borrow_mut();
+        let key = "shop/checkout".to_owned();
+        state.platforms.insert(key, name.to_owned());
+    };
+    platform("ECS");
+    assert_eq!(send(&guard, PLAN), Err("DeploymentGroupUnfit"));
+    platform("Lambda");
+    let answer = send(&guard, PLAN).expect("a plan: `orders` does not change");
+    assert_eq!(answer["changes"], 1);
+}
+
+#[test]
 fn a_lambda_function_that_does_not_exist_is_refused_with_its_name() {
     let guard = guard();
     let missing = "storefront-orders-prod";

@@ -35,7 +35,7 @@ impl Before {
     pub fn queries(
         policy: &JudgePolicy,
         functions: &BTreeMap<String, Entry>,
-        weight: f64,
+        alone: bool,
     ) -> Vec<(Asked, MetricQuery)> {
         let ratios = policy.latency.iter();
         let ratios = ratios.filter(|limit| limit.above_ratio.is_some());
@@ -49,7 +49,7 @@ impl Before {
                 let asked = Asked::Latency(percentile.clone(), name.clone());
                 ask(asked, "Duration", percentile);
             }
-            if weight >= 100.0 {
+            if alone {
                 ask(Asked::Invocations(name.clone()), "Invocations", "Sum");
                 ask(Asked::Errors(name.clone()), "Errors", "Sum");
             }

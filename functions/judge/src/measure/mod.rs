@@ -50,7 +50,7 @@ struct Calls {
 }
 
 impl<'a> Measurement<'a> {
-    /// What is asked about a group at this weight.
+    /// What is asked about a group, `alone` when nothing serves beside it.
     ///
     /// Below 100 % both versions answer side by side, told apart by
     /// `ExecutedVersion`; a function that is deployed for the first time has no
@@ -60,7 +60,7 @@ impl<'a> Measurement<'a> {
     pub fn of(
         policy: &'a JudgePolicy,
         functions: &BTreeMap<String, Entry>,
-        weight: f64,
+        alone: bool,
         before: &Before,
     ) -> Self {
         let mut measurement = Self {
@@ -68,7 +68,7 @@ impl<'a> Measurement<'a> {
             queries: Vec::new(),
             functions: BTreeMap::new(),
             environment: 0,
-            alone: weight >= 100.0,
+            alone,
         };
         for (name, entry) in functions {
             let sides = match (&entry.stable, measurement.alone) {
@@ -332,8 +332,7 @@ fn lambda_metric(
     metric: &str,
     statistic: &str,
 ) -> MetricQuery {
-    // Settings may name a function by its ARN; metrics know its bare name.
-    let function = entry.name.rsplit(':').next().unwrap_or_default();
+    let function = entry.function_name();
     let mut dimensions = BTreeMap::from([
         ("FunctionName".to_owned(), function.to_owned()),
         ("Resource".to_owned(), format!("{function}:{}", entry.alias)),

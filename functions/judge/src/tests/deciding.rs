@@ -264,3 +264,48 @@ fn an_answer_is_what_the_state_machine_reads() {
     let expected = json!({"outcome": "inconclusive", "rule": "too early", "next": "roll_back", "step": 2, "wait_seconds": 0, "sequence": 7});
     assert_eq!(serde_json::to_value(output).expect("JSON"), expected);
 }
+
+/// A group that CodeDeploy shifts, on its way to the one step of Sluice's own.
+fn deploying(failing: &[(&'static str, f64)]) -> Judge<Record, Meter, Callers, Book> {
+    let group = DeploymentGroup {
+        application: "shop".to_owned(),
+        deployment_group: "checkout".to_owned(),
+    };
+    let deployment = Deployment {
+        group,
+        id: Some("d-1".to_owned()),
+    };
+    let entry = Entry {
+        deployment: Some(deployment),
+        ..entry("shop-checkout", Some("3"))
+    };
+    let mut judge = judge_of(&[("checkout", entry)], failing);
+    let journal = judge.records.journal.as_mut().expect("journal");
+    journal.steps = vec![Step::new(100.0, 600)];
+    journal.begun_at = journal.shifted_at.take();
+    judge
+}
+
+#[tokio::test]
+async fn harm_ends_codedeploys_shift_beside_the_version_before() {
+    let judge = deploying(&[("shop-checkout 4", 0.08), ("shop-checkout 3", 0.0)]);
+    let output = look(&judge, 240).await;
+    assert_eq!(
+        (output.outcome, output.next),
+        (Outcome::Fail, Follows::RollBack)
+    );
+    let recorded = judge.ledger.0.borrow();
+    let (key, facts) = &recorded[0];
+    assert_eq!(key, "0/deploying/5/roll_back");
+    assert_eq!(facts["weight"], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn whatever_else_is_known_codedeploy_is_looked_at_again_each_period() {
+    let healthy = deploying(&[("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)]);
+    let silent = deploying(&[]);
+    for (judge, outcome) in [(healthy, Outcome::Pass), (silent, Outcome::Inconclusive)] {
+        let output = look(&judge, 36_000).await;
+        assert_eq!((output.outcome, output.next), (outcome, Follows::Advance));
+    }
+}

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use sluice_domain::codedeploy::{Deployment, DeploymentGroup};
 use sluice_domain::digest::Digest;
 use sluice_domain::journal::Entry;
 use sluice_domain::settings::{JudgePolicy, Step};
@@ -206,6 +207,7 @@ fn after(seconds: i64) -> Timestamp {
 
 fn entry(name: &str, stable: Option<&str>) -> Entry {
     Entry {
+        deployment: None,
         name: name.to_owned(),
         alias: "live".to_owned(),
         stable: stable.map(str::to_owned),
@@ -228,6 +230,7 @@ fn judge_of(
         role: None,
         keep_versions: None,
         steps: steps.clone(),
+        codedeploy: None,
         judge: JudgePolicy::default(),
     };
     let journal = Journal {

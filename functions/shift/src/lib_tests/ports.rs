@@ -71,6 +71,11 @@ impl Aliases for Rc<World> {
 
 impl Account for Rc<World> {
     type Aliases = Self;
+    type Deployments = Self;
+
+    async fn deployments(&self) -> Self {
+        Rc::clone(self)
+    }
 
     async fn open(&self, _: Option<&Role>, _: &PromotionId) -> Self {
         Rc::clone(self)

@@ -13,8 +13,12 @@ use tokio::task::yield_now;
 
 use super::super::*;
 
+#[path = "codedeploy.rs"]
+mod codedeploy;
 #[path = "ports.rs"]
 mod ports;
+
+pub(super) use codedeploy::CodeDeploys;
 
 const STEP: &str = include_str!("../../../../events/shift/step.json");
 const COMMIT: &str = include_str!("../../../../events/shift/commit.json");
@@ -57,6 +61,10 @@ pub(super) struct World {
     versions: Versions,
     pub(super) journal: RefCell<Option<Journal>>,
     pub(super) generation: Cell<u64>,
+    /// CodeDeploy.
+    pub(super) codedeploy: RefCell<CodeDeploys>,
+    /// How long deployments are waited for.
+    pub(super) patience: Cell<Duration>,
     pub(super) save_fails: Cell<bool>,
     pub(super) record_fails: Cell<bool>,
     /// Recorded once per kind and key, as `record` does.
@@ -105,11 +113,14 @@ impl World {
                     Step::new(50.0, 0),
                     Step::new(100.0, 1800),
                 ],
+                codedeploy: None,
                 judge: JudgePolicy::default(),
             },
             versions: Versions::new(),
             journal: RefCell::default(),
             generation: Cell::new(1),
+            codedeploy: RefCell::default(),
+            patience: Cell::new(Duration::from_secs(60)),
             save_fails: Cell::new(false),
             record_fails: Cell::new(false),
             facts: RefCell::default(),
@@ -254,6 +265,11 @@ impl World {
             account: Rc::clone(self),
             records: Rc::clone(self),
             ledger: Rc::clone(self),
+            hook: "CodeDeployHook_sluice".to_owned(),
+            patience: Patience {
+                every: Duration::ZERO,
+                within: self.patience.get(),
+            },
         };
         let death = async {
             while !self.crashed.get() {
