@@ -14,6 +14,7 @@ mod application;
 mod build;
 mod command;
 mod configuration;
+mod deployments;
 mod durable;
 mod faults;
 mod images;
@@ -210,10 +211,12 @@ impl World {
     }
 }
 
-/// Puts the fields of `more` into `document`, in place of what is there.
+/// Puts the fields of `more` into `document`, in place of what is there. Null takes
+/// a field away.
 fn merge(document: &mut Value, more: Value) {
     if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
         document.extend(more);
+        document.retain(|_, value| !value.is_null());
     }
 }
 

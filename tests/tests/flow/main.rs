@@ -4,6 +4,7 @@
 mod accounts;
 mod approvals;
 mod cli;
+mod codedeploy;
 mod committed;
 mod configuration;
 mod crashes;
