@@ -43,7 +43,7 @@ down: ## Stop the embedded engine and leave nothing behind
 	else echo "no engine was running"; fi
 
 .PHONY: test
-test: local ## Run all tests, those on the embedded engine included
+test: local moto ## Run all tests, those on the embedded engine included
 	@$(LOCAL) with -- cargo test --workspace -- --include-ignored --skip matrix::
 	@$(FAULTS)
 
@@ -56,7 +56,7 @@ check: ## Check formatting, lints, documentation, and the functions as they ship
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 
 .PHONY: e2e
-e2e: local ## Run only the end-to-end tests, with every fault
+e2e: local moto ## Run only the end-to-end tests, with every fault
 	@$(LOCAL) with -- cargo test -p sluice-tests -- --include-ignored --skip matrix::
 	@SLUICE_FAULTS=all $(FAULTS)
 
@@ -120,4 +120,9 @@ local: venvs
 
 .PHONY: venvs
 venvs:
-	@local/requirements/install "$(PYTHON)" "$(SLUICE_VENVS)"
+	@local/requirements/install "$(PYTHON)" "$(SLUICE_VENVS)" engine sam
+
+# Only tests need it.
+.PHONY: moto
+moto:
+	@local/requirements/install "$(PYTHON)" "$(SLUICE_VENVS)" moto

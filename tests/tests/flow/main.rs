@@ -20,6 +20,7 @@ mod probes;
 mod promotes;
 mod recheck;
 mod refusals;
+mod requests;
 mod rollback;
 mod runtimes;
 mod stopped;
