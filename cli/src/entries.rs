@@ -69,6 +69,46 @@ pub fn reached(entry: &Entry) -> Option<Reached> {
         .flatten()
 }
 
+/// Who shifts through CodeDeploy, if an entry tells of that: `CodeDeploy shifts api
+/// (d-1), web (d-2)`.
+#[must_use]
+pub fn deploying(entry: &Entry) -> Option<String> {
+    if entry.event.kind != Kind::DeploymentsCreated {
+        return None;
+    }
+    let deployments = entry.event.facts["deployments"].as_object()?;
+    let named = deployments
+        .iter()
+        .map(|(function, id)| format!("{function} ({})", id.as_str().unwrap_or_default()));
+    let named: Vec<String> = named.collect();
+    Some(format!("CodeDeploy shifts {}", named.join(", ")))
+}
+
+/// A verdict while CodeDeploy shifts, if an entry tells of one: there is no weight
+/// that Sluice set.
+#[must_use]
+pub fn reached_while_deploying(entry: &Entry) -> Option<(Outcome, String)> {
+    #[derive(Deserialize)]
+    struct Facts {
+        weight: Option<f64>,
+        look: u64,
+        outcome: Outcome,
+        rule: String,
+    }
+    if entry.event.kind != Kind::VerdictReached {
+        return None;
+    }
+    let facts: Facts = serde_json::from_value(entry.event.facts.clone()).ok()?;
+    let Facts {
+        weight,
+        look,
+        outcome,
+        rule,
+    } = facts;
+    let words = format!("while CodeDeploy shifts, look {look}: {rule}");
+    weight.is_none().then_some((outcome, words))
+}
+
 /// What a verdict's outcome looks like.
 #[must_use]
 pub fn verdict_tone(outcome: Outcome) -> (Tone, &'static str) {
@@ -115,6 +155,13 @@ fn words(entry: &Entry) -> (Tone, String) {
                 because(facts),
             ),
         );
+    }
+    if let Some(deploying) = deploying(entry) {
+        return (Tone::Strong, deploying);
+    }
+    if let Some((outcome, words)) = reached_while_deploying(entry) {
+        let (tone, outcome) = verdict_tone(outcome);
+        return (tone, format!("{outcome} {words}"));
     }
     if entry.event.kind == Kind::VerdictReached {
         return (Tone::Plain, not_watched(facts));
@@ -222,6 +269,25 @@ mod tests {
         assert_eq!(
             line(&entry, Style::PLAIN),
             "00:00:07  TrafficShifted     step 1: 10 % on the new versions"
+        );
+    }
+
+    #[test]
+    fn what_codedeploy_shifts_is_told_with_its_deployments_and_judged_without_a_weight() {
+        let facts = json!({"deployments": {"api": "d-1", "web": "d-2"}});
+        let told = line(&entry(7, Kind::DeploymentsCreated, facts), Style::PLAIN);
+        assert!(
+            told.ends_with("CodeDeploy shifts api (d-1), web (d-2)"),
+            "{told}"
+        );
+        let facts = json!({
+            "step": 0, "weight": null, "look": 3, "outcome": "pass", "rule": "api: fine",
+            "functions": {},
+        });
+        let told = line(&entry(8, Kind::VerdictReached, facts), Style::PLAIN);
+        assert!(
+            told.ends_with("pass while CodeDeploy shifts, look 3: api: fine"),
+            "{told}"
         );
     }
 

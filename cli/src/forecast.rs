@@ -101,13 +101,15 @@ impl Forecast {
     #[must_use]
     pub fn of(settings: &Settings, calls: &BTreeMap<String, Option<Calls>>) -> Self {
         let policy = &settings.judge;
+        // What CodeDeploy's own shift can find out, its deployment groups decide.
+        let own_steps = settings.own_steps();
         let course = Course {
-            steps: &settings.steps,
+            steps: &own_steps,
             policy,
         };
-        let watched = settings.steps.iter().filter(|step| step.bake_seconds > 0);
+        let watched = own_steps.iter().filter(|step| step.bake_seconds > 0);
         let functions = calls.iter().map(|(name, calls)| {
-            let steps = settings.steps.iter();
+            let steps = own_steps.iter();
             let forecast = FunctionForecast {
                 calls: *calls,
                 steps: steps

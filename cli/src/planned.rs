@@ -8,6 +8,7 @@ use crate::finding::{Finding, Level};
 use crate::forecast::Forecast;
 use crate::pack::Bundle;
 use crate::paint::{Style, Table, Tone};
+use crate::words::step;
 
 fn findings(settings: &Settings, forecast: &Forecast) -> Vec<Finding> {
     let frozen = settings.frozen.iter().map(|freeze| {
@@ -91,6 +92,7 @@ impl Planned {
     pub fn lines(&self, style: Style) -> Vec<String> {
         let mut lines = vec![self.title(style)];
         lines.extend(self.asks());
+        lines.extend(self.hands_over());
         lines.push(String::new());
         if let Some(release) = &self.release {
             lines.extend(changes(&release.plan).lines(style));
@@ -125,6 +127,20 @@ impl Planned {
         );
         let version = style.paint(Tone::Strong, &manifest.version.to_string());
         format!("{place}  {version}  {}", style.paint(Tone::Faint, &facts))
+    }
+
+    /// Who shifts, if that is not Sluice.
+    fn hands_over(&self) -> Option<String> {
+        let codedeploy = self.settings.codedeploy.as_ref()?;
+        let groups = codedeploy.functions.iter();
+        let groups: Vec<String> = groups
+            .map(|(function, group)| format!("{function} through {group}"))
+            .collect();
+        let then = step(&codedeploy.last_step());
+        Some(format!(
+            "CodeDeploy shifts {}; then {then}",
+            groups.join(", ")
+        ))
     }
 
     fn asks(&self) -> Option<String> {

@@ -71,6 +71,20 @@ fn planned(release: bool) -> Planned {
 }
 
 #[test]
+fn a_plan_says_what_codedeploy_shifts_and_what_follows() {
+    let mut planned = planned(false);
+    planned.settings.codedeploy = serde_json::from_value(json!({
+        "functions": {"api": {"application": "shop", "deployment_group": "api-prod"}},
+    }))
+    .expect("valid");
+    let text = planned.lines(Style::PLAIN).join("\n");
+    assert!(
+        text.contains("CodeDeploy shifts api through shop/api-prod; then 100 % for 30 min"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_plan_shows_what_changes_what_stays_and_what_is_there_for_the_first_time() {
     let planned = planned(true);
     let digest = planned.release.as_ref().map(|it| it.bundle.digest());

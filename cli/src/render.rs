@@ -8,7 +8,7 @@ use sluice_domain::settings::{JudgePolicy, Step};
 use sluice_domain::text::one_line;
 
 use crate::cost::Cost;
-use crate::entries::verdict_tone;
+use crate::entries::{self, verdict_tone};
 use crate::paint::{Style, Table, Tone, bar};
 use crate::timeline::{ReleaseTimeline, StepTimeline, Timeline};
 use crate::view::{Question, Record, ReleaseView, seconds_between};
@@ -131,6 +131,7 @@ fn details(record: &Record, now: Timestamp, style: Style) -> Vec<String> {
     if record.happened(Kind::TargetsQueued) && !record.happened(Kind::TargetsAcquired) {
         lines.push("waits for another promotion to give its targets back".to_owned());
     }
+    lines.extend(deploying(record, style));
     if !record.is_baking() {
         return lines;
     }
@@ -170,6 +171,25 @@ fn question_line(question: &Question, record: &Record, now: Timestamp) -> String
         id.application,
         id.environment,
     )
+}
+
+/// What CodeDeploy shifts, while it does, and what the judge says of it.
+fn deploying(record: &Record, style: Style) -> Vec<String> {
+    if record.shift().is_some() {
+        return Vec::new();
+    }
+    let entries = || record.entries.iter().rev();
+    let Some(shifts) = entries().find_map(entries::deploying) else {
+        return Vec::new();
+    };
+    let verdict = entries().find_map(entries::reached_while_deploying);
+    let verdict = verdict.map(|(outcome, words)| {
+        let (tone, word) = verdict_tone(outcome);
+        format!("{} {words}", style.paint(tone, word))
+    });
+    std::iter::once(style.paint(Tone::Strong, &shifts))
+        .chain(verdict)
+        .collect()
 }
 
 /// The step with a bar that fills while it bakes.

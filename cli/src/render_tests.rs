@@ -32,6 +32,22 @@ shop 1.1.0  attempt 1, bundle {digest}
 }
 
 #[test]
+fn a_release_that_codedeploy_shifts_shows_its_deployments_and_no_weight() {
+    let entries = vec![crate::timeline::samples::entry(
+        5,
+        sluice_domain::ledger::Kind::DeploymentsCreated,
+        serde_json::json!({"deployments": {"checkout": "d-1"}}),
+    )];
+    let mut record = record("prod", None, entries);
+    record.state = Some("Bake".into());
+    let lines = promotion(&record, at(20), Style::PLAIN);
+    assert_eq!(
+        lines.last().map(|line| line.trim()),
+        Some("CodeDeploy shifts checkout (d-1)")
+    );
+}
+
+#[test]
 fn without_colour_there_is_no_escape_sequence_and_with_it_the_words_are_the_same() {
     let record = baking();
     let plain = promotion(&record, at(20), Style::PLAIN).join("\n");

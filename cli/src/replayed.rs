@@ -50,9 +50,10 @@ impl Replayed {
         let is_alone = question.weight.is_some_and(|weight| weight >= 100.0);
         let (canary, baseline) = pair(&question, &versions, is_alone)?;
         let minutes = minutes.beside(canary, baseline);
+        let steps = settings.own_steps();
         let step = match question.weight {
-            Some(weight) => named(weight, &settings.steps)?,
-            None => nearest(&minutes, &settings.steps),
+            Some(weight) => named(weight, &steps)?,
+            None => nearest(&minutes, &steps),
         };
         let verdicts = replay(&settings.judge, &step, &minutes);
         let end = ends(&settings.judge, &step, &minutes, &verdicts);

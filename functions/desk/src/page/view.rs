@@ -230,7 +230,12 @@ fn configuration(function: &FunctionPlan) -> Vec<String> {
 }
 
 fn steps(plan: &Plan) -> Vec<String> {
-    plan.steps.iter().map(step).collect()
+    let groups = plan.codedeploy.iter();
+    let groups = groups.flat_map(|codedeploy| &codedeploy.functions);
+    let handed = groups
+        .filter(|(function, _)| plan.changes().any(|(name, _)| name == *function))
+        .map(|(function, group)| plain(&format!("CodeDeploy shifts {function} through {group}")));
+    handed.chain(plan.steps.iter().map(step)).collect()
 }
 
 fn step(step: &Step) -> String {

@@ -35,6 +35,19 @@ fn the_page_shows_what_would_be_released_and_who_decides() {
 }
 
 #[test]
+fn the_page_says_what_codedeploy_shifts_of_what_changes() {
+    let desk = desk();
+    let group = |name: &str| json!({"application": "shop", "deployment_group": name});
+    let codedeploy = json!({"functions": {"checkout": group("checkout"), "cart": group("cart")}});
+    desk.ports.subject.borrow_mut().plan.codedeploy =
+        serde_json::from_value(codedeploy).expect("valid");
+    let page = run(&desk, event(SHOW, as_sent), 0);
+    let told = "CodeDeploy shifts checkout through shop/checkout";
+    assert!(page.body.contains(told), "{}", page.body);
+    assert!(!page.body.contains("shop/cart"), "{}", page.body);
+}
+
+#[test]
 fn what_others_wrote_cannot_become_markup_or_reorder_the_page() {
     let page = run(&desk(), event(SHOW, as_sent), 0);
     assert!(!page.body.contains("<script") && !page.body.contains('\u{202e}'));
