@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 
 use jiff::Timestamp;
+use semver::Version;
 use serde::Serialize;
 use shift::aws::{Accounts, Table};
 use shift::{Fact, Goal, Input, PATIENCE, Record, Shift, Undone};
@@ -39,15 +40,15 @@ pub(crate) struct Direct {
     pub had_committed: bool,
 }
 
-/// The promotion whose traffic a person wants back: the one that is shifting
-/// there, else the one that committed last.
+/// The promotion whose traffic a person wants back: the one that they name, or the
+/// last that moved any, if that is what serves and was not itself the way back.
 ///
 /// # Errors
-/// When there is none, or the state table can't be read.
+/// When there is none, or it must be named; or the state table can't be read.
 pub(crate) async fn subject(
     store: &Store,
-    application: &str,
-    environment: &str,
+    (application, environment): (&str, &str),
+    named: Option<&PromotionId>,
 ) -> Result<Subject> {
     let promotions = store.promotions_of(application).await?.into_iter();
     let mut there: Vec<Promotion> = promotions
@@ -55,22 +56,63 @@ pub(crate) async fn subject(
         .filter(|promotion| promotion.id.environment == environment)
         .collect();
     there.sort_by_key(|promotion| promotion.closed_at.unwrap_or(Timestamp::MAX));
-    for Promotion { id, outcome, .. } in there.into_iter().rev() {
-        let may_serve = matches!(
-            outcome,
-            None | Some(Outcome::Promoted | Outcome::Stranded | Outcome::Aborted)
-        );
-        if !may_serve {
+    for promotion in there.iter().rev() {
+        if named.is_some_and(|named| *named != promotion.id) {
             continue;
         }
-        let journal: Option<Journal> = store.part(&id, Part::Journal).await?;
-        if let Some(journal) = journal.filter(|journal| journal.step.is_some()) {
-            return Ok(Subject { id, journal });
-        }
+        let journal: Option<Journal> = store.part(&promotion.id, Part::Journal).await?;
+        let has_moved = |journal: &Journal| journal.step.is_some() && !journal.functions.is_empty();
+        let Some(journal) = journal.filter(has_moved) else {
+            continue;
+        };
+        refuse_what_serves_no_more(&there, promotion, named.is_some())?;
+        let id = promotion.id.clone();
+        return Ok(Subject { id, journal });
     }
+    let what = named.map_or_else(
+        || format!("no promotion of {application} into {environment} has moved any traffic"),
+        |named| format!("{named} is none of {application}/{environment}, or has moved no traffic"),
+    );
     Err(Error::Absent(format!(
-        "no promotion of {application} into {environment} has moved any traffic: there is nothing to take back"
+        "{what}: there is nothing to take back"
     )))
+}
+
+/// Taking back must not bring back what was bad. `there` is all that was promoted
+/// into an environment, in order.
+fn refuse_what_serves_no_more(there: &[Promotion], last: &Promotion, is_named: bool) -> Result<()> {
+    let id = &last.id;
+    let refused = |why: String| {
+        let message = format!(
+            "{why}. Nothing was moved; `--promotion <name>` takes back the one that you name"
+        );
+        let name = "ambiguous".to_owned();
+        Err(Error::Refused { name, message })
+    };
+    match last.outcome {
+        Some(Outcome::RolledBack) => refused(format!(
+            "{id} moved traffic last, and is rolled back already"
+        )),
+        Some(Outcome::Promoted) if !is_named => {
+            let promoted = there
+                .iter()
+                .filter(|other| other.outcome == Some(Outcome::Promoted));
+            let mut versions: Vec<&Version> = promoted.map(|other| &other.id.version).collect();
+            versions.dedup();
+            let is_return = versions
+                .iter()
+                .filter(|version| **version == &id.version)
+                .count()
+                > 1;
+            match versions.iter().rev().nth(1) {
+                Some(bad) if is_return => refused(format!(
+                    "{id} was promoted last, and was itself the way back from {bad}, which would serve again"
+                )),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Direct {
@@ -140,9 +182,8 @@ impl Subject {
             hook: String::new(),
             patience: PATIENCE,
         };
-        let undone = if self.journal.committed {
-            shift.undo(&self.id, &self.journal, by).await
-        } else {
+        let mut had_committed = self.journal.committed;
+        if !had_committed {
             // Whatever still runs of it can't write an alias any more.
             let generation = store.raise_generation(&self.id).await?;
             let input = |goal| Input {
@@ -152,17 +193,31 @@ impl Subject {
                 step: None,
             };
             let now = Timestamp::now();
-            match shift.handle(input(Goal::Stable), now).await {
-                Ok(_) => shift.handle(input(Goal::Verify), now).await,
-                failed => failed,
+            let not_back = |error: shift::Error| Error::NotBack(error.to_string());
+            let back = shift
+                .handle(input(Goal::Stable), now)
+                .await
+                .map_err(not_back)?;
+            // It may have committed a moment ago.
+            had_committed = back.settled == Some(Outcome::Promoted);
+            if !had_committed {
+                shift
+                    .handle(input(Goal::Verify), now)
+                    .await
+                    .map_err(not_back)?;
             }
-            .map(|_| self.taken_out(shift.ledger.notes.take()))
+        }
+        let undone = if had_committed {
+            let undone = shift.undo(&self.id, &self.journal, by).await;
+            undone.map_err(|error| Error::NotBack(error.to_string()))?
+        } else {
+            self.taken_out(shift.ledger.notes.take())
         };
         Ok(Direct {
             promotion: self.id,
-            undone: undone.map_err(|error| Error::NotBack(error.to_string()))?,
+            undone,
             not_recorded: shift.ledger.problem.take(),
-            had_committed: self.journal.committed,
+            had_committed,
         })
     }
 
@@ -213,5 +268,54 @@ impl Record for BestEffort {
             self.problem.replace(Some(problem));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::samples::{at, record};
+
+    fn promotion(version: &str, outcome: Outcome, closed: i64) -> Promotion {
+        let mut promotion = record("prod", Some(outcome), vec![]).promotion;
+        promotion.id.version = version.parse().expect("a version");
+        promotion.closed_at = Some(at(closed));
+        promotion
+    }
+
+    fn refusal(there: &[Promotion], is_named: bool) -> Option<String> {
+        let last = there.last().expect("a promotion");
+        let refused = refuse_what_serves_no_more(there, last, is_named).err();
+        refused.map(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_was_promoted_last_is_taken_back_without_its_name() {
+        let first = promotion("1.0.0", Outcome::Promoted, 10);
+        assert_eq!(refusal(std::slice::from_ref(&first), false), None);
+        let second = promotion("1.1.0", Outcome::Promoted, 20);
+        assert_eq!(refusal(&[first, second], false), None);
+    }
+
+    #[test]
+    fn the_way_back_is_not_taken_back_to_what_was_bad_unless_it_is_named() {
+        let there = [
+            promotion("1.0.0", Outcome::Promoted, 10),
+            promotion("1.1.0", Outcome::Promoted, 20),
+            promotion("1.0.0", Outcome::Promoted, 30),
+        ];
+        let refused = refusal(&there, false).expect("refused");
+        assert!(refused.contains("the way back from 1.1.0"), "{refused}");
+        assert_eq!(refusal(&there, true), None);
+    }
+
+    #[test]
+    fn a_healthy_environment_does_not_pay_for_what_rolled_itself_back() {
+        let there = [
+            promotion("1.0.0", Outcome::Promoted, 10),
+            promotion("1.1.0", Outcome::RolledBack, 20),
+        ];
+        let refused = refusal(&there, false).expect("refused");
+        assert!(refused.contains("rolled back already"), "{refused}");
     }
 }

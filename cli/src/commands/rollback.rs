@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// without Sluice's functions: for when they are down
     #[arg(long, conflicts_with_all = ["to", "no_follow"])]
     direct: bool,
+    /// The promotion to take back directly, instead of the last that moved traffic
+    #[arg(long, value_name = "NAME", requires = "direct")]
+    promotion: Option<PromotionId>,
 }
 
 impl Args {
@@ -88,7 +91,8 @@ impl Args {
 
     async fn run_directly(self, context: &Context, output: &Output) -> Result<Exit> {
         let store = context.store()?;
-        let subject = direct::subject(&store, &self.application, &self.environment).await?;
+        let place = (self.application.as_str(), self.environment.as_str());
+        let subject = direct::subject(&store, place, self.promotion.as_ref()).await?;
         output.line(&subject.announce())?;
         let by = context.caller().await;
         let done = subject.take_back(context, &store, &by).await?;
