@@ -191,6 +191,8 @@ impl Town {
             account: Rc::clone(self),
             records: Rc::clone(self),
             ledger: Rc::clone(self),
+            hook: "hook".to_owned(),
+            patience: PATIENCE,
         };
         let input = Input {
             goal,
@@ -241,8 +243,45 @@ impl Aliases for Rc<Town> {
     }
 }
 
+/// Nobody here has CodeDeploy.
+pub(super) struct Nobody;
+
+impl Nobody {
+    fn fault() -> Fault {
+        Fault::other("codedeploy", "nobody has it here")
+    }
+}
+
+impl Deployments for Nobody {
+    async fn create(&self, _: &Order) -> Result<String, Fault> {
+        Err(Self::fault())
+    }
+
+    async fn find(
+        &self,
+        _: &DeploymentGroup,
+        _: &Mark,
+        _: Timestamp,
+    ) -> Result<Option<String>, Fault> {
+        Err(Self::fault())
+    }
+
+    async fn look(&self, _: &[String]) -> Result<Vec<Found>, Fault> {
+        Err(Self::fault())
+    }
+
+    async fn stop(&self, _: &str) -> Result<(), Fault> {
+        Err(Self::fault())
+    }
+}
+
 impl Account for Rc<Town> {
     type Aliases = Self;
+    type Deployments = Nobody;
+
+    async fn deployments(&self) -> Nobody {
+        Nobody
+    }
 
     async fn open(&self, _: Option<&Role>, _: &PromotionId) -> Self {
         Rc::clone(self)
@@ -267,6 +306,7 @@ impl Records for Rc<Town> {
                 .into(),
             judge: JudgePolicy::default(),
             keep_versions: None,
+            codedeploy: None,
         };
         let missing = || StoreError::Missing(format!("versions of {id}"));
         Ok((plan, versions.ok_or_else(missing)?))
