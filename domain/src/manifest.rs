@@ -10,6 +10,10 @@ use serde_json::Value;
 use crate::digest::Digest;
 use crate::document::{Document, Problem, check_link, check_name, check_range};
 
+/// The longest version, in characters: with it a promotion's name fits into the
+/// description of an alias.
+pub(crate) const LONGEST_VERSION: usize = 100;
+
 /// The manifest of a bundle.
 ///
 /// Its own SHA-256 is the bundle digest: since it names the SHA-256 of every
@@ -21,7 +25,7 @@ pub struct Manifest {
     pub schema: u32,
     /// The application, as in `/sluice/<application>/<environment>`.
     pub application: String,
-    /// The semantic version of the release.
+    /// The semantic version of the release, in at most 100 characters.
     pub version: Version,
     /// The full commit id that the build was made from (40 or 64 hex digits).
     pub commit: String,
@@ -198,6 +202,7 @@ impl Document for Manifest {
             ));
         }
         check_name("application", &self.application, 32, problems);
+        check_version(&self.version, problems);
         check_commit(&self.commit, problems);
         check_link("source", self.source.as_deref(), problems);
         if self.functions.is_empty() {
@@ -333,6 +338,14 @@ fn has_tag(repository: &str) -> bool {
         .rsplit('/')
         .next()
         .is_some_and(|last| last.contains(':'))
+}
+
+fn check_version(version: &Version, problems: &mut Vec<Problem>) {
+    let found = version.to_string().len();
+    if found > LONGEST_VERSION {
+        let message = format!("found {found} characters; expected at most {LONGEST_VERSION}");
+        problems.push(Problem::new("version", message));
+    }
 }
 
 fn check_commit(commit: &str, problems: &mut Vec<Problem>) {

@@ -65,6 +65,19 @@ fn every_problem_is_listed_not_only_the_first() {
 }
 
 #[test]
+fn a_version_is_as_long_as_fits_into_the_description_of_an_alias() {
+    let version = |length: usize| format!("1.0.0-{}", "x".repeat(length - "1.0.0-".len()));
+    let mut longest = minimal();
+    longest["version"] = json!(version(LONGEST_VERSION));
+    assert!(parse(&longest).is_ok());
+    let error = problem_of(|m| m["version"] = json!(version(LONGEST_VERSION + 1)));
+    assert!(
+        error.contains("version: found 101 characters; expected at most 100"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_key_that_leaves_the_bundle_is_refused() {
     for key in [
         "../secret",

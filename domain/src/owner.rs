@@ -11,8 +11,11 @@ use crate::settings::Target;
 /// How the description of an alias begins that Sluice moved.
 const MARK: &str = "sluice ";
 
+/// The longest description that Lambda takes, in characters.
+const LONGEST: usize = 256;
+
 /// How a step's deed begins.
-const STEP: &str = "step ";
+const STEP: &str = "step";
 
 /// What Sluice did when it moved an alias.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,20 +28,44 @@ pub enum Deed {
     TakenBack,
 }
 
-impl fmt::Display for Deed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Deed {
+    /// What it was, without its numbers.
+    fn kind(self) -> &'static str {
         match self {
-            Self::Step(weight, generation) => write!(f, "{STEP}{weight} generation {generation}"),
-            Self::RolledBack(generation) => write!(f, "rolled back generation {generation}"),
-            Self::TakenBack => f.write_str("taken back directly"),
+            Self::Step(..) => STEP,
+            Self::RolledBack(_) => "rolled back",
+            Self::TakenBack => "taken back directly",
         }
     }
 }
 
-/// An alias's description: which promotion moved it, and to what end.
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.kind();
+        match self {
+            Self::Step(weight, generation) => write!(f, "{kind} {weight} generation {generation}"),
+            Self::RolledBack(generation) => write!(f, "{kind} generation {generation}"),
+            Self::TakenBack => f.write_str(kind),
+        }
+    }
+}
+
+/// An alias's description: which promotion moved it, and to what end. Lambda takes
+/// each: one that would be too long lacks its numbers. A promotion whose name alone
+/// is too long signs with its beginning, which names nobody.
 #[must_use]
 pub fn sign(promotion: &PromotionId, deed: Deed) -> String {
-    format!("{MARK}{promotion} {deed}")
+    let whole = format!("{MARK}{promotion} {deed}");
+    let brief = || format!("{MARK}{promotion} {}", deed.kind());
+    let begun = || format!("{MARK}{promotion}").chars().take(LONGEST).collect();
+    Some(whole)
+        .filter(|text| fits(text))
+        .or_else(|| Some(brief()).filter(|text| fits(text)))
+        .unwrap_or_else(begun)
+}
+
+fn fits(description: &str) -> bool {
+    description.chars().count() <= LONGEST
 }
 
 /// What a description says that Sluice signed.
@@ -60,18 +87,25 @@ pub fn signature(description: &str) -> Option<Signature> {
     })
 }
 
-/// Who moved an alias that `own` did not expect there, as far as its description
-/// tells. Whoever moves an alias without a new description leaves the old one.
+/// Who moved an alias while `own` was moving it, as far as its description tells.
 #[must_use]
 pub fn mover(description: Option<&str>, own: &PromotionId) -> String {
+    match description.and_then(signature) {
+        Some(signed) if signed.is_back && signed.promotion == *own => {
+            "whoever took this promotion back, as its description says".to_owned()
+        }
+        _ => stranger(description, own),
+    }
+}
+
+/// Who moved an alias from where `own` left it, as far as its description tells.
+/// Whoever moves an alias without a new description leaves the old one.
+fn stranger(description: Option<&str>, own: &PromotionId) -> String {
     let description = description.filter(|text| !text.is_empty());
     match (description, description.and_then(signature)) {
         (Some(text), Some(other)) if other.promotion != *own => {
             let other = other.promotion;
             format!("promotion {other} of Sluice, as its description says (`{text}`)")
-        }
-        (Some(_), Some(own)) if own.is_back => {
-            "whoever took this promotion back, as its description says".to_owned()
         }
         (Some(_), Some(_)) => {
             "somebody who left this promotion's description in place, so not Sluice".to_owned()
@@ -193,7 +227,7 @@ pub fn check(target: &Target, standing: &Standing) -> Result<(), NotOurs> {
                 alias: target.alias.clone(),
                 found: found.clone(),
                 left: left.clone(),
-                mover: mover(alias.description.as_deref(), &left.by),
+                mover: stranger(alias.description.as_deref(), &left.by),
             })))
         }
         _ => Ok(()),

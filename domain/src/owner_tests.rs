@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::digest::Digest;
 use crate::journal::Published;
+use crate::manifest::LONGEST_VERSION;
 use crate::promotion::BundleRef;
 
 const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:shop-api";
@@ -98,6 +99,53 @@ fn a_signature_names_its_promotion_and_other_descriptions_name_none() {
     }
 }
 
+fn longest_id(version: usize) -> PromotionId {
+    let version = format!("1.0.0-{}", "x".repeat(version - "1.0.0-".len()));
+    let place = format!("{}/{}", "a".repeat(32), "e".repeat(32));
+    let id = format!("{place}/{version}/{}", u32::MAX);
+    id.parse().expect("an id")
+}
+
+#[test]
+fn the_longest_names_that_documents_allow_are_signed_in_full() {
+    let id = longest_id(LONGEST_VERSION);
+    let deeds = [
+        (Deed::Step(100.0 / 3.0, Generation(u64::MAX)), false),
+        (Deed::RolledBack(Generation(u64::MAX)), true),
+        (Deed::TakenBack, true),
+    ];
+    for (deed, is_back) in deeds {
+        let signed = sign(&id, deed);
+        assert_eq!(signed, format!("sluice {id} {deed}"));
+        assert!(signed.len() <= 256, "{}: {signed}", signed.len());
+        let promotion = id.clone();
+        let expected = Signature { promotion, is_back };
+        assert_eq!(signature(&signed), Some(expected));
+    }
+}
+
+#[test]
+fn a_signature_is_never_longer_than_lambda_takes_and_never_names_another_promotion() {
+    let deeds = [
+        (Deed::Step(f64::MIN_POSITIVE, Generation(u64::MAX)), false),
+        (Deed::RolledBack(Generation(u64::MAX)), true),
+        (Deed::TakenBack, true),
+    ];
+    for length in 7..400 {
+        let id = longest_id(length);
+        for (deed, is_back) in deeds {
+            let signed = sign(&id, deed);
+            assert!(signed.len() <= 256, "{}: {signed}", signed.len());
+            let promotion = id.clone();
+            let expected = Signature { promotion, is_back };
+            let read = signature(&signed);
+            assert!(read.is_none() || read == Some(expected), "{signed}");
+        }
+    }
+    let brief = sign(&id("1.1.0"), deeds[0].0);
+    assert_eq!(brief, "sluice shop/prod/1.1.0/1 step");
+}
+
 #[test]
 fn who_moved_an_alias_is_told_as_far_as_its_description_tells() {
     let own = id("1.2.0");
@@ -165,6 +213,19 @@ fn an_alias_that_was_moved_since_is_refused_with_both_versions_and_how_to_go_on(
     ] {
         assert!(error.contains(told), "{error}");
     }
+}
+
+#[test]
+fn who_took_a_promotion_back_is_not_taken_for_who_moved_the_alias_afterwards() {
+    let mut moved = standing("5", None, Some("1"));
+    if let Some(alias) = &mut moved.alias {
+        alias.description = Some(sign(&id("1.1.0"), Deed::RolledBack(Generation(1))));
+    }
+    let error = check(&target(""), &moved).expect_err("it drifted");
+    let error = error.to_string();
+    assert!(error.contains("left it on version 1"), "{error}");
+    assert!(error.contains("so not Sluice"), "{error}");
+    assert!(!error.contains("took this promotion back"), "{error}");
 }
 
 #[test]
