@@ -3,7 +3,10 @@
 
 use std::fmt;
 
+use http::Uri;
 use serde::de::DeserializeOwned;
+
+use crate::text::address;
 
 /// The longest wait of one Step Functions state that Sluice uses, in seconds.
 pub(crate) const LONGEST_WAIT: u64 = 7 * 24 * 60 * 60;
@@ -131,5 +134,20 @@ pub(crate) fn check_link(path: &str, link: Option<&str>, problems: &mut Vec<Prob
             path,
             format!("found `{link}`; expected an https:// link"),
         ));
+    }
+}
+
+/// Checks that a URL can be fetched: https, with a host, and without a user, whose
+/// password would stand in the document.
+pub(crate) fn check_url(path: &str, url: &str, problems: &mut Vec<Problem>) {
+    let is_fetched = url.parse::<Uri>().is_ok_and(|uri| {
+        let has_user = uri.authority().is_some_and(|it| it.as_str().contains('@'));
+        let has_host = uri.host().is_some_and(|host| !host.is_empty());
+        uri.scheme_str() == Some("https") && has_host && !has_user
+    });
+    if !is_fetched {
+        let found = address(url);
+        let message = format!("found `{found}`; expected an https:// URL with a host and no user");
+        problems.push(Problem::new(path, message));
     }
 }

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json_path::JsonPath;
 
 use crate::digest::Digest;
-use crate::document::{Document, Problem, check_link, check_name, check_range};
+use crate::document::{Document, Problem, check_link, check_name, check_range, check_url};
 
 /// The longest version, in characters: with it a promotion's name fits into the
 /// description of an alias.
@@ -226,8 +227,21 @@ impl Document for Manifest {
     }
 }
 
+impl Expectation {
+    /// Finds what no answer could be.
+    pub(crate) fn check(&self, path: &str, problems: &mut Vec<Problem>) {
+        for json in self.json.keys() {
+            if let Err(error) = JsonPath::parse(json) {
+                let message = format!("found `{json}` ({error}); expected a JSONPath (RFC 9535)");
+                problems.push(Problem::new(format!("{path}.json"), message));
+            }
+        }
+    }
+}
+
 impl Manifest {
     fn check_smoke_test(&self, path: &str, test: &SmokeTest, problems: &mut Vec<Problem>) {
+        test.expect.check(&format!("{path}.expect"), problems);
         match (&test.function, &test.url) {
             (Some(function), None) if !self.functions.contains_key(function) => {
                 let known = self
@@ -242,7 +256,7 @@ impl Manifest {
                 ));
             }
             (Some(_), None) => {}
-            (None, Some(url)) => check_link(&format!("{path}.url"), Some(url), problems),
+            (None, Some(url)) => check_url(&format!("{path}.url"), url, problems),
             (Some(_), Some(_)) => problems.push(Problem::new(
                 path,
                 "found both `function` and `url`; expected one",

@@ -225,6 +225,9 @@ impl Document for Settings {
         if let Some(approval) = &self.approval {
             approval.check(problems);
         }
+        if let Some(freeze) = &self.frozen {
+            freeze.check(problems);
+        }
     }
 }
 
@@ -371,6 +374,30 @@ impl Target {
                 format!("{path}.adopt"),
                 format!("found `{adopt}`; expected the number of a published version"),
             ));
+        }
+        if let Some(stack) = self.stack.as_ref().filter(|stack| !is_stack(stack)) {
+            problems.push(Problem::new(
+                format!("{path}.stack"),
+                format!("found `{stack}`; expected a stack's name, not its ARN"),
+            ));
+        }
+    }
+}
+
+/// Whether CloudFormation would take it for a stack's name.
+fn is_stack(name: &str) -> bool {
+    name.len() <= 128
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+impl Freeze {
+    fn check(&self, problems: &mut Vec<Problem>) {
+        for (field, text) in [("by", &self.by), ("reason", &self.reason)] {
+            if text.trim().is_empty() {
+                let message = "found nothing; expected what people are told";
+                problems.push(Problem::new(format!("frozen.{field}"), message));
+            }
         }
     }
 }

@@ -219,3 +219,27 @@ fn latencies_of_a_group_whose_verdict_would_not_fit_are_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn a_stack_is_named_by_its_name() {
+    for stack in [
+        "",
+        "arn:aws:cloudformation:eu-west-1:1:stack/shop/1",
+        "1shop",
+    ] {
+        let error = problem_of(|s| s["functions"]["api"]["stack"] = json!(stack));
+        let told = format!("functions.api.stack: found `{stack}`; expected a stack's name");
+        assert!(error.contains(&told), "{error}");
+    }
+    let mut named = minimal();
+    named["functions"]["api"]["stack"] = json!("shop-prod");
+    assert!(parse(&named).is_ok());
+}
+
+#[test]
+fn a_freeze_says_who_and_why() {
+    let error = problem_of(|s| s["frozen"] = json!({"by": "", "reason": " "}));
+    for told in ["frozen.by: found nothing", "frozen.reason: found nothing"] {
+        assert!(error.contains(told), "{error}");
+    }
+}

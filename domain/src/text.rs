@@ -16,9 +16,42 @@ pub fn one_line(text: &str) -> String {
     plain(text).replace('\n', " ")
 }
 
+/// A URL without what may be a secret in it: its user, query and fragment.
+#[must_use]
+pub fn address(url: &str) -> String {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let url = &url[..end];
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_its_user_query_and_fragment() {
+        for (url, shown) in [
+            (
+                "https://example.com/health?key=s3cret",
+                "https://example.com/health",
+            ),
+            ("https://ada:s3cret@example.com", "https://example.com"),
+            (
+                "https://ada:s3@cret@example.com/a@b",
+                "https://example.com/a@b",
+            ),
+            ("https://example.com#s3cret", "https://example.com"),
+            ("https://example.com:8443/", "https://example.com:8443/"),
+            ("s3cret?s3cret", "s3cret"),
+        ] {
+            assert_eq!(address(url), shown);
+        }
+    }
 
     #[test]
     fn text_of_others_loses_what_reorders_hides_or_moves() {

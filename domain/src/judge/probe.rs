@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Outcome, Signal, SignalVerdict};
-use crate::document::{Problem, check_link, check_range};
+use crate::document::{Problem, check_range, check_url};
 use crate::manifest::Expectation;
 
 /// As many probes as there is time for within one look.
@@ -50,7 +50,7 @@ fn three() -> u32 {
 pub struct Probed {
     /// The probe's name.
     pub name: String,
-    /// What was called: a function at a version, or a URL.
+    /// What was called: a function at a version, or a URL without its query.
     pub target: String,
     /// How long the answer took, in milliseconds. None: there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -227,6 +227,11 @@ pub(crate) fn check<T>(
             let message = format!("found `{name}`; expected a name, each once");
             problems.push(Problem::new(format!("{path}.name"), message));
         }
+        if probe.url.is_some() && !probe.payload.is_null() {
+            let message = "found one beside `url`, which is fetched by GET; expected none";
+            problems.push(Problem::new(format!("{path}.payload"), message));
+        }
+        probe.expect.check(&format!("{path}.expect"), problems);
         let failures = format!("{path}.failures");
         check_range(&failures, probe.failures, 1, 10, problems);
         match (&probe.function, &probe.url) {
@@ -235,7 +240,7 @@ pub(crate) fn check<T>(
                 problems.push(Problem::new(format!("{path}.function"), message));
             }
             (Some(_), None) => {}
-            (None, Some(url)) => check_link(&format!("{path}.url"), Some(url), problems),
+            (None, Some(url)) => check_url(&format!("{path}.url"), url, problems),
             (one, _) => {
                 let found = if one.is_some() { "both" } else { "neither" };
                 let message = format!("found {found}; expected one of `function` and `url`");

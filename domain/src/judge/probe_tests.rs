@@ -163,10 +163,55 @@ fn what_is_wrong_with_probes_is_named_with_its_path() {
     for problem in [
         "judge.probes[0].function: found `web`; expected a function of these settings",
         "judge.probes[1].name: found `a`; expected a name, each once",
-        "judge.probes[1].url: found `http://example.com`; expected an https:// link",
+        "judge.probes[1].url: found `http://example.com`; expected an https:// URL with a host and no user",
         "judge.probes[1].failures: found 0; expected 1 to 10",
         "judge.probes[2]: found neither; expected one of `function` and `url`",
     ] {
         assert!(refused.contains(problem), "{problem}: {refused}");
     }
+}
+
+fn checked(probe: &Value) -> Result<Settings, String> {
+    let settings = json!({
+        "schema": 1, "order": 1, "functions": {"api": {"name": "shop-api"}}, "judge": {"probes": [probe]},
+    });
+    let settings = Settings::parse("/sluice/shop/prod", settings.to_string().as_bytes());
+    settings.map_err(|invalid| invalid.to_string())
+}
+
+#[test]
+fn a_probe_that_could_never_pass_is_refused() {
+    let expecting = |path: &str| {
+        let expect = json!({"json": {path: true}});
+        checked(&json!({"name": "a", "function": "api", "expect": expect}))
+    };
+    assert!(expecting("$.items[?length(@.name) > 1]").is_ok());
+    let refused = expecting("items[").expect_err("no JSONPath");
+    for told in ["judge.probes[0].expect.json: found `items[`", "RFC 9535"] {
+        assert!(refused.contains(told), "{refused}");
+    }
+    let fetching = |url: &str| checked(&json!({"name": "a", "url": url}));
+    assert!(fetching("https://example.com:8443/health?deep=true").is_ok());
+    for url in [
+        "https://",
+        "https:///health",
+        "https://:443/",
+        "https://exa mple.com/",
+        "https://ada:s3cret@example.com/",
+        "example.com",
+    ] {
+        let refused = fetching(url).expect_err(url);
+        assert!(refused.contains("judge.probes[0].url: found"), "{refused}");
+        assert!(!refused.contains("s3cret"), "{refused}");
+    }
+}
+
+#[test]
+fn a_payload_is_not_for_urls() {
+    let url = json!({"name": "a", "url": "https://example.com", "payload": {}});
+    let refused = checked(&url).expect_err("a GET carries nothing");
+    assert!(
+        refused.contains("judge.probes[0].payload: found one beside `url`"),
+        "{refused}"
+    );
 }

@@ -27,6 +27,7 @@ use sluice_domain::judge::{Probe, Probed};
 use sluice_domain::manifest::{Manifest, SmokeTest};
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Role;
+use sluice_domain::text::address;
 use sluice_platform::fault::Fault;
 use sluice_platform::store::StoreError;
 
@@ -304,7 +305,7 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
             self.web.fetch(url, left).await
         };
         let check = Check::of(&test.name, &test.expect);
-        result(check, url.to_owned(), answer, None)
+        result(check, address(url), answer, None)
     }
 
     fn no_time(&self) -> String {

@@ -96,7 +96,7 @@ impl Records for Table {
     async fn probes(&self, _: &PromotionId) -> Result<Prober, Error> {
         let probes = json!([
             {"name": "checkout", "function": "checkout", "payload": {"probe": true}, "expect": {"status": 200}},
-            {"name": "page", "url": "https://example.com/health"},
+            {"name": "page", "url": "https://example.com/health?key=s3cret"},
             {"name": "gone", "function": "gone"},
         ]);
         Ok(Prober {
@@ -380,7 +380,7 @@ async fn probed(world: World) -> (Vec<String>, Vec<Probed>) {
 }
 
 #[tokio::test]
-async fn probes_call_the_new_version_and_urls_and_leave_out_what_is_not_released() {
+async fn probes_call_the_new_version_and_urls_and_show_no_query_and_nothing_unreleased() {
     let world = World {
         payload: json!({"statusCode": 500}),
         status: Some(200),
@@ -391,7 +391,7 @@ async fn probes_call_the_new_version_and_urls_and_leave_out_what_is_not_released
         calls,
         [
             "checkout-prod:8 {\"probe\":true}",
-            "https://example.com/health"
+            "https://example.com/health?key=s3cret"
         ]
     );
     assert_eq!(found.len(), 2);
@@ -402,6 +402,7 @@ async fn probes_call_the_new_version_and_urls_and_leave_out_what_is_not_released
         "{found:?}"
     );
     assert!(found[1].problems.is_empty(), "{found:?}");
+    assert_eq!(found[1].target, "https://example.com/health");
 }
 
 #[tokio::test]

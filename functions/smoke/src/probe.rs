@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sluice_domain::journal::Published;
 use sluice_domain::judge::{Probe, Probed};
 use sluice_domain::promotion::PromotionId;
+use sluice_domain::text::address;
 use sluice_platform::fault::Fault;
 
 use crate::expect::Check;
@@ -35,7 +36,7 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
                 (None, Some(url)) => {
                     let answer = self.web.fetch(url, within).await;
                     let check = Check::of(&probe.name, &probe.expect);
-                    probes.push(found(result(check, url.clone(), answer, None)));
+                    probes.push(found(result(check, address(url), answer, None)));
                 }
                 (None, None) => {}
             }
