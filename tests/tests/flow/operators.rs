@@ -193,7 +193,12 @@ async fn a_switch_that_waits_for_a_person_sends_nobody_before_the_go() {
 async fn a_step_that_nobody_calls_is_left_to_a_person_where_the_settings_say_so() {
     let settings = json!({
         "steps": [{ "weight": 50, "bake_seconds": 2 }, { "weight": 100, "bake_seconds": 0 }],
-        "judge": { "extend_seconds": 2, "on_inconclusive": "pause" },
+        "judge": {
+            "period_seconds": 1,
+            "lag_seconds": 0,
+            "extend_seconds": 2,
+            "on_inconclusive": "pause",
+        },
     });
     let (world, next, id) = shifting_by(settings).await;
     let awaited = world.happened(&id, Kind::PersonAwaited).await.event.facts;
