@@ -19,8 +19,8 @@ pub struct Journal {
     pub role: Option<Role>,
     /// The steps of the plan.
     pub steps: Vec<Step>,
-    /// When the first step had reached every alias of the group: what was
-    /// before is what was normal.
+    /// When the first step that sends traffic to the new versions had reached every
+    /// alias of the group: what was before is what was normal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun_at: Option<Timestamp>,
     /// The last step that was begun, from 0. None: no alias was touched yet.

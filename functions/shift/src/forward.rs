@@ -55,7 +55,9 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
         }
         self.move_group(input, &mut journal, &step).await?;
         journal.shifted_at = Some(now);
-        journal.begun_at.get_or_insert(now);
+        if step.weight > 0.0 {
+            journal.begun_at.get_or_insert(now);
+        }
         self.records.save(id, input.generation, &journal).await?;
         self.record_shift(input, asked, &journal).await?;
         answer(&plan, asked).ok_or_else(|| out_of_step(None))

@@ -240,7 +240,13 @@ async fn a_step_that_waits_for_a_person_is_looked_at_also_without_a_bake() {
         before,
         "nobody is sent to the new versions"
     );
+    let begun_at = || {
+        let journal = world.journal.borrow();
+        journal.as_ref().and_then(|journal| journal.begun_at)
+    };
+    assert_eq!(begun_at(), None, "what is normal may change until then");
     world.ask(world.step(1)).await.expect("the next step");
+    assert!(begun_at().is_some());
 }
 
 #[tokio::test]
