@@ -129,7 +129,7 @@ fn room_is_kept_for_every_step_that_may_be_left_to_a_person() {
         .expect_err("days of waiting do not")
         .to_string();
     assert!(
-        error.contains("may wait for a person come to 2860 looks"),
+        error.contains("may wait for a person come to 5100 looks"),
         "{error}"
     );
 }

@@ -18,6 +18,10 @@ pub(crate) const MOST_LOOKS: u64 = 2500;
 /// How long a step can be held up after its bake and its extension, in seconds.
 pub const LONGEST_HOLD: u64 = 24 * 60 * 60;
 
+/// How long after one look at a step that is held up the next one is due at the
+/// latest, in seconds, unless a metric period is longer.
+const RAREST_LOOKS: u64 = 600;
+
 /// A look at a step.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
@@ -64,14 +68,15 @@ pub fn steer(look: &Look<'_>, verdict: Option<Outcome>) -> Decision {
     if let Some(asked) = look.controls.paused() {
         return look.hold(step, by_itself, asked.words());
     }
-    if let Some((asked, to)) = look.hurried() {
+    let may_hurry = verdict.is_none() || look.saw_a_period();
+    if let Some((asked, to)) = look.hurried().filter(|_| may_hurry) {
         let hurried = look.decision(Next::Advance, Some(asked.words()));
         return Decision {
             step: to,
             ..hurried
         };
     }
-    let skipped = look.controls.skip(look.index);
+    let skipped = look.controls.skip(look.index).filter(|_| may_hurry);
     let follows = skipped.map_or(by_itself, |_| Next::Advance);
     match (awaits(step, follows), look.controls.go(look.index)) {
         (Some(_), Some(asked)) => look.decision(Next::Advance, Some(asked.words())),
@@ -81,6 +86,13 @@ pub fn steer(look: &Look<'_>, verdict: Option<Outcome>) -> Decision {
         },
         (None, _) => look.decision(follows, skipped.map(Asked::words)),
     }
+}
+
+/// The step whose bake an emergency spares: the first that is watched and sends
+/// traffic to the new versions.
+pub(crate) fn spared(steps: &[Step]) -> Option<usize> {
+    let is_judged = |step: &Step| step.bake_seconds > 0 && step.weight > 0.0;
+    steps.iter().position(is_judged)
 }
 
 /// Why a step waits for a person's go, if it does.
@@ -129,8 +141,19 @@ impl Look<'_> {
         if let Some(asked) = promote_now.filter(|_| self.index < last) {
             return Some((asked, last));
         }
-        let emergency = self.controls.emergency().filter(|_| self.index > 0);
+        let is_spared = spared(self.steps).is_none_or(|spared| self.index <= spared);
+        let emergency = self.controls.emergency().filter(|_| !is_spared);
         emergency.map(|asked| (asked, self.index + 1))
+    }
+
+    /// Whether metrics of one whole period after the shift can be known. Before that
+    /// no look could find harm, so that no wish ends a watched step.
+    fn saw_a_period(&self) -> bool {
+        let seconds = |count: u64| i64::try_from(count).unwrap_or(i64::MAX / 4000);
+        let period = seconds(self.policy.period_seconds.max(1)) * 1000;
+        let shifted = self.shifted_at.as_millisecond();
+        let whole = shifted + (-shifted).rem_euclid(period) + period;
+        self.now.as_millisecond() >= whole + seconds(self.policy.lag()) * 1000
     }
 
     /// Stays at this step, as long as that may last.
@@ -162,9 +185,11 @@ fn longest_hold(policy: &JudgePolicy) -> u64 {
 }
 
 /// How long after one look at a step that was held up for so long the next one is
-/// due, in seconds: the longer it has waited, the less a moment more matters.
+/// due, in seconds: the longer it has waited, the less a moment more matters. Harm
+/// is still looked for, so it never gets rarer than that.
 fn between_looks(policy: &JudgePolicy, held: u64) -> u64 {
-    (held / 10).max(policy.period_seconds).max(1)
+    let rarer = (held / 10).min(RAREST_LOOKS);
+    rarer.max(policy.period_seconds).max(1)
 }
 
 /// How often a step is looked at while it is held up, at most.

@@ -65,6 +65,8 @@ fn course_by(
 const PASS: Option<Outcome> = Some(Outcome::Pass);
 const UNKNOWN: Option<Outcome> = Some(Outcome::Inconclusive);
 
+/// When the first whole period can be known.
+const KNOWN: i64 = 120;
 /// After bake and lag.
 const BAKED: i64 = 660;
 /// After the extension, too.
@@ -202,7 +204,7 @@ fn a_step_that_stays_undecided_can_be_left_to_a_person() {
 
 #[test]
 fn a_skipped_bake_ends_at_the_next_look_but_the_go_is_still_wanted() {
-    let skipped = course(&[(Wish::SkipBake, 1)], 1, 60, UNKNOWN);
+    let skipped = course(&[(Wish::SkipBake, 1)], 1, KNOWN, UNKNOWN);
     assert_eq!((skipped.next, skipped.step), (Next::Advance, 2));
     assert!(
         skipped
@@ -210,17 +212,17 @@ fn a_skipped_bake_ends_at_the_next_look_but_the_go_is_still_wanted() {
             .expect("a reason")
             .starts_with("skip the bake, asked by ada")
     );
-    assert!(course(&[(Wish::SkipBake, 0)], 0, 60, UNKNOWN).asks);
-    let next_step = course(&[(Wish::SkipBake, 0)], 1, 60, UNKNOWN);
+    assert!(course(&[(Wish::SkipBake, 0)], 0, KNOWN, UNKNOWN).asks);
+    let next_step = course(&[(Wish::SkipBake, 0)], 1, KNOWN, UNKNOWN);
     assert_eq!(next_step.next, Next::Bake(60), "the bake of one step");
 }
 
 #[test]
 fn promote_now_takes_the_last_step_next_and_that_one_bakes() {
-    let hurried = course(&[(Wish::PromoteNow, 0)], 0, 60, UNKNOWN);
+    let hurried = course(&[(Wish::PromoteNow, 0)], 0, KNOWN, UNKNOWN);
     assert_eq!((hurried.next, hurried.step), (Next::Advance, 2));
     assert_eq!(
-        course(&[(Wish::PromoteNow, 0)], 2, 60, PASS).next,
+        course(&[(Wish::PromoteNow, 0)], 2, KNOWN, PASS).next,
         Next::Bake(60)
     );
 }
@@ -228,24 +230,84 @@ fn promote_now_takes_the_last_step_next_and_that_one_bakes() {
 #[test]
 fn an_emergency_skips_every_bake_but_that_of_the_first_step() {
     let emergency = [(Wish::Emergency, 0)];
-    assert_eq!(course(&emergency, 0, 60, PASS).next, Next::Bake(60));
+    assert_eq!(course(&emergency, 0, KNOWN, PASS).next, Next::Bake(60));
     for index in [1, 2] {
-        let skipped = course(&emergency, index, 60, UNKNOWN);
+        let skipped = course(&emergency, index, KNOWN, UNKNOWN);
         assert_eq!((skipped.next, skipped.step), (Next::Advance, index + 1));
     }
+}
+
+/// What follows of an emergency at a step of these, when a period of it is known.
+fn in_an_emergency(steps: &[Step], index: usize, verdict: Option<Outcome>) -> Next {
+    let (policy, controls) = (policy(), controls(&[(Wish::Emergency, 0)]));
+    let look = Look {
+        policy: &policy,
+        steps,
+        index,
+        shifted_at: at(0),
+        now: at(KNOWN),
+        controls: &controls,
+    };
+    steer(&look, verdict).next
+}
+
+#[test]
+fn an_emergency_spares_the_first_step_that_is_watched_and_has_traffic() {
+    let steps = [
+        Step::new(0.0, 600),
+        Step::new(5.0, 0),
+        Step::new(10.0, 600),
+        Step::new(100.0, 600),
+    ];
+    assert_eq!(in_an_emergency(&steps, 2, PASS), Next::Bake(60));
+    assert_eq!(in_an_emergency(&steps, 3, PASS), Next::Advance);
+    let at_once = [Step::new(100.0, 600)];
+    assert_eq!(in_an_emergency(&at_once, 0, PASS), Next::Bake(60));
+}
+
+#[test]
+fn no_wish_ends_a_watched_step_before_a_whole_period_of_it_can_be_known() {
+    for wish in [Wish::SkipBake, Wish::PromoteNow, Wish::Emergency] {
+        let early = course(&[(wish, 1)], 1, KNOWN - 1, UNKNOWN);
+        assert_eq!(early.next, Next::Bake(1), "{wish:?}");
+        let known = course(&[(wish, 1)], 1, KNOWN, UNKNOWN);
+        assert_eq!(known.next, Next::Advance, "{wish:?}");
+        let unwatched = course(&[(wish, 1)], 1, 1, None);
+        assert_eq!(unwatched.next, Next::Advance, "{wish:?}");
+    }
+}
+
+#[test]
+fn the_period_in_which_a_step_was_shifted_is_not_a_whole_one() {
+    let (policy, steps) = (policy(), steps());
+    let controls = controls(&[(Wish::SkipBake, 1)]);
+    let saw = |now: i64| {
+        let look = Look {
+            policy: &policy,
+            steps: &steps,
+            index: 1,
+            shifted_at: at(1),
+            now: at(now),
+            controls: &controls,
+        };
+        look.saw_a_period()
+    };
+    assert!(!saw(KNOWN + 59));
+    assert!(saw(KNOWN + 60));
 }
 
 #[test]
 fn looks_at_what_is_held_up_get_rarer_so_that_a_day_of_it_takes_few() {
     assert_eq!(between_looks(&policy(), 0), 60);
     assert_eq!(between_looks(&policy(), 3600), 360);
-    assert_eq!(looks_held(&policy()), 63);
+    assert_eq!(between_looks(&policy(), 80_000), 600);
+    assert_eq!(looks_held(&policy()), 170);
     let every_second = JudgePolicy {
         period_seconds: 1,
         ..policy()
     };
     assert!(
-        looks_held(&every_second) < 120,
+        looks_held(&every_second) < 230,
         "{}",
         looks_held(&every_second)
     );

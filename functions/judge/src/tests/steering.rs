@@ -56,7 +56,13 @@ async fn harm_is_rolled_back_whatever_an_operator_asked() {
 
 #[tokio::test]
 async fn promote_now_answers_the_last_step_as_the_next_one() {
-    let output = look(&asked(&[], Wish::PromoteNow), 60).await;
+    let judge = asked(&[], Wish::PromoteNow);
+    assert_eq!(
+        look(&judge, 60).await.next,
+        Follows::Bake,
+        "nothing can be known"
+    );
+    let output = look(&judge, 240).await;
     assert_eq!(
         (output.outcome, output.next),
         (Outcome::Inconclusive, Follows::Advance)
