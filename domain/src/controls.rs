@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Journal;
-use crate::judge::{JudgePolicy, asks_after};
+use crate::judge::{JudgePolicy, asks_after, spared};
 
 /// Something that an operator can ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -17,14 +17,17 @@ use crate::judge::{JudgePolicy, asks_after};
 pub enum Wish {
     /// Take no further step. Judging goes on, and harm is still rolled back.
     Pause,
-    /// Take a pause back or, where nothing is paused, let a step go on that waits
-    /// for a person.
+    /// Take a pause back.
     Resume,
+    /// Let a step go on that waits for a person. It is a wish of its own, so that a
+    /// repeated resume is never taken for it.
+    Go,
     /// End this step at the next look and go to the last step at once.
     PromoteNow,
     /// End this step at the next look.
     SkipBake,
-    /// End every step after the first at its first look.
+    /// End every step after the first that is judged, as soon as a look at it could
+    /// have found harm.
     Emergency,
 }
 
@@ -35,6 +38,7 @@ impl Wish {
         match self {
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Go => "go",
             Self::PromoteNow => "promote now",
             Self::SkipBake => "skip the bake",
             Self::Emergency => "emergency mode",
@@ -47,7 +51,7 @@ impl Wish {
 pub struct Asked {
     /// What was asked.
     pub wish: Wish,
-    /// Who asked, as AWS knows them.
+    /// Who asked, as they say themselves.
     pub by: String,
     /// Why.
     pub reason: String,
@@ -75,8 +79,8 @@ pub struct Controls {
     pub asked: Vec<Asked>,
 }
 
-/// As often as operators can ask something of one promotion: a DynamoDB item has
-/// 400 KB at most.
+/// As often as operators can ask something of one promotion, pauses that are taken
+/// back and steps that are let go apart: a DynamoDB item has 400 KB at most.
 pub const MOST_WISHES: usize = 100;
 
 /// Why something can't be asked.
@@ -86,11 +90,25 @@ pub enum Refusal {
     #[error("it is past its commit: the new versions serve all traffic and stay")]
     Committed,
     /// No step was taken.
-    #[error("it has taken no step yet: there is no bake to end; ask again when it has")]
+    #[error("it has taken no step yet: there is nothing to hurry; ask again when it has")]
     NotShifting,
     /// It is at its last step.
     #[error("it is at its last step already; `sluice skip-bake` ends the final bake")]
     AtTheLastStep,
+    /// No step comes after the one that is always judged.
+    #[error(
+        "no step comes after the first that is watched and gets traffic, whose bake an emergency \
+         never ends; `sluice skip-bake` ends it"
+    )]
+    NothingToHurry,
+    /// The operator saw another step.
+    #[error("it was asked for step {asked}; found {found}: look again, and ask for that one")]
+    OtherStep {
+        /// The step that the operator saw, from 0.
+        asked: String,
+        /// The one that the rollout is at.
+        found: String,
+    },
     /// It is paused.
     #[error("it is paused by {by}; `sluice resume` first")]
     Paused {
@@ -120,6 +138,16 @@ pub enum Refusal {
     TooMany,
 }
 
+/// What an operator asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// What.
+    pub wish: Wish,
+    /// The step that the operator saw it at, from 0. What is asked of one step
+    /// needs it.
+    pub step: Option<usize>,
+}
+
 /// How the rollout stands that something is asked of.
 #[derive(Debug, Clone, Copy)]
 pub struct Standing<'a> {
@@ -130,8 +158,25 @@ pub struct Standing<'a> {
 }
 
 impl Standing<'_> {
-    fn step(&self) -> Option<usize> {
-        self.journal.and_then(|journal| journal.step)
+    /// The journal of a rollout that has taken a step.
+    fn shifting(&self) -> Result<&Journal, Refusal> {
+        let shifting = self.journal.filter(|journal| journal.step.is_some());
+        shifting.ok_or(Refusal::NotShifting)
+    }
+
+    /// Checks that the rollout is still at the step that the operator saw.
+    fn expect_step(&self, asked: Option<usize>, at_none: Refusal) -> Result<(), Refusal> {
+        let Some(found) = self.journal.and_then(|journal| journal.step) else {
+            return Err(at_none);
+        };
+        if asked == Some(found) {
+            return Ok(());
+        }
+        let none = || "none".to_owned();
+        Err(Refusal::OtherStep {
+            asked: asked.map_or_else(none, |step| step.to_string()),
+            found: found.to_string(),
+        })
     }
 }
 
@@ -139,7 +184,8 @@ impl Controls {
     /// Who paused it, while it is paused.
     #[must_use]
     pub fn paused(&self) -> Option<&Asked> {
-        self.at(self.place_of_pause())
+        let last = self.at(self.place_of_hold());
+        last.filter(|asked| asked.wish == Wish::Pause)
     }
 
     /// Who let this step go on that waits for a person.
@@ -168,15 +214,22 @@ impl Controls {
 
     /// The place of a wish that stands already, so that asking it changes nothing.
     #[must_use]
-    pub fn stands(&self, wish: Wish, standing: Standing<'_>) -> Option<usize> {
-        let at = standing.step();
-        match wish {
-            Wish::Pause => self.place_of_pause(),
-            Wish::Resume if self.paused().is_some() => None,
-            Wish::Resume => at.and_then(|step| self.place_of_go(step)),
-            Wish::SkipBake => at.and_then(|step| self.place_of_skip(step)),
-            Wish::PromoteNow | Wish::Emergency => self.place_of(wish),
+    pub fn stands(&self, request: Request) -> Option<usize> {
+        match request.wish {
+            Wish::Pause | Wish::Resume => self
+                .place_of_hold()
+                .filter(|place| self.asked[*place].wish == request.wish),
+            Wish::Go => request.step.and_then(|step| self.place_of_go(step)),
+            Wish::SkipBake => request.step.and_then(|step| self.place_of_skip(step)),
+            Wish::PromoteNow | Wish::Emergency => self.place_of(request.wish),
         }
+    }
+
+    /// Whether a pause was taken back at this step.
+    #[must_use]
+    pub fn was_resumed(&self, step: usize) -> bool {
+        let is_meant = |asked: &Asked| asked.wish == Wish::Resume && asked.step == Some(step);
+        self.asked.iter().any(is_meant)
     }
 
     fn at(&self, place: Option<usize>) -> Option<&Asked> {
@@ -192,13 +245,14 @@ impl Controls {
         self.asked.iter().position(is_meant)
     }
 
-    fn place_of_pause(&self) -> Option<usize> {
+    /// The last pause or resume.
+    fn place_of_hold(&self) -> Option<usize> {
         let is_about_it = |asked: &Asked| matches!(asked.wish, Wish::Pause | Wish::Resume);
-        let last = self.asked.iter().rposition(is_about_it)?;
-        (self.asked[last].wish == Wish::Pause).then_some(last)
+        self.asked.iter().rposition(is_about_it)
     }
 
-    /// The first resume at this step that took no pause back.
+    /// The first go at this step. It was once asked as a resume where nothing was
+    /// paused.
     fn place_of_go(&self, step: usize) -> Option<usize> {
         let mut is_paused = false;
         self.asked.iter().position(|asked| {
@@ -208,7 +262,12 @@ impl Controls {
                 Wish::Resume => is_paused = false,
                 _ => {}
             }
-            asked.wish == Wish::Resume && !was_paused && asked.step == Some(step)
+            let is_go = match asked.wish {
+                Wish::Go => true,
+                Wish::Resume => !was_paused,
+                _ => false,
+            };
+            is_go && asked.step == Some(step)
         })
     }
 
@@ -216,28 +275,43 @@ impl Controls {
     ///
     /// # Errors
     /// With why not.
-    pub fn check(&self, wish: Wish, standing: Standing<'_>, now: Timestamp) -> Result<(), Refusal> {
+    pub fn check(
+        &self,
+        request: Request,
+        standing: Standing<'_>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         if standing.journal.is_some_and(|journal| journal.committed) {
             return Err(Refusal::Committed);
         }
-        if self.asked.len() >= MOST_WISHES {
+        let wish = request.wish;
+        let paused = self.paused();
+        // Whatever holds a rollout up can be taken back.
+        let frees = wish == Wish::Go || (wish == Wish::Resume && paused.is_some());
+        if self.asked.len() >= MOST_WISHES && !frees {
             return Err(Refusal::TooMany);
         }
-        match (wish, self.paused()) {
-            (Wish::Pause, _) | (Wish::Resume, Some(_)) => Ok(()),
-            (Wish::Resume, None) => self.check_go(standing, now),
-            (_, Some(asked)) => Err(Refusal::Paused {
-                by: asked.by.clone(),
-            }),
-            (Wish::Emergency, None) => Ok(()),
-            (Wish::SkipBake, None) => standing.step().map(drop).ok_or(Refusal::NotShifting),
-            (Wish::PromoteNow, None) => match standing.journal {
-                Some(journal) if journal.step.is_some() => {
-                    let next = journal.next_step();
-                    next.map(drop).ok_or(Refusal::AtTheLastStep)
-                }
-                _ => Err(Refusal::NotShifting),
-            },
+        if let (false, Some(asked)) = (matches!(wish, Wish::Pause | Wish::Resume), paused) {
+            let by = asked.by.clone();
+            return Err(Refusal::Paused { by });
+        }
+        match wish {
+            Wish::Pause => Ok(()),
+            Wish::Resume => paused.map(drop).ok_or(Refusal::NothingToResume),
+            Wish::Go => {
+                standing.expect_step(request.step, Refusal::NothingToResume)?;
+                self.check_go(standing, now)
+            }
+            Wish::SkipBake => standing.expect_step(request.step, Refusal::NotShifting),
+            Wish::PromoteNow => {
+                let next = standing.shifting()?.next_step();
+                next.map(drop).ok_or(Refusal::AtTheLastStep)
+            }
+            Wish::Emergency => {
+                let steps = &standing.shifting()?.steps;
+                let judged = spared(steps).filter(|judged| judged + 1 < steps.len());
+                judged.map(drop).ok_or(Refusal::NothingToHurry)
+            }
         }
     }
 

@@ -57,7 +57,13 @@ fn check(
         journal,
         policy: &policy,
     };
-    controls.check(wish, standing, at(now))
+    controls.check(asked_at(journal, wish), standing, at(now))
+}
+
+/// What an operator asks who sees the step that this journal is at.
+fn asked_at(journal: Option<&Journal>, wish: Wish) -> Request {
+    let step = journal.and_then(|journal| journal.step);
+    Request { wish, step }
 }
 
 #[test]
@@ -90,12 +96,10 @@ fn a_skipped_bake_is_the_bake_of_one_step() {
 }
 
 #[test]
-fn before_the_first_step_a_person_can_pause_or_declare_an_emergency_and_nothing_else() {
+fn before_the_first_step_a_person_can_pause_and_nothing_else() {
     let none = Controls::default();
-    for wish in [Wish::Pause, Wish::Emergency] {
-        assert_eq!(check(&none, wish, None, 5), Ok(()), "{wish:?}");
-    }
-    for wish in [Wish::SkipBake, Wish::PromoteNow] {
+    assert_eq!(check(&none, Wish::Pause, None, 5), Ok(()));
+    for wish in [Wish::SkipBake, Wish::PromoteNow, Wish::Emergency] {
         for journal in [None, Some(&journal(None))] {
             assert_eq!(
                 check(&none, wish, journal, 5),
@@ -104,26 +108,26 @@ fn before_the_first_step_a_person_can_pause_or_declare_an_emergency_and_nothing_
             );
         }
     }
-    assert_eq!(
-        check(&none, Wish::Resume, None, 5),
-        Err(Refusal::NothingToResume)
-    );
+    for wish in [Wish::Resume, Wish::Go] {
+        let refused = check(&none, wish, None, 5);
+        assert_eq!(refused, Err(Refusal::NothingToResume), "{wish:?}");
+    }
 }
 
 #[test]
 fn a_go_is_taken_once_the_bake_is_over_or_skipped_and_not_before() {
     let none = Controls::default();
     let waits = journal(Some(0));
-    let early = check(&none, Wish::Resume, Some(&waits), 659).expect_err("refused");
+    let early = check(&none, Wish::Go, Some(&waits), 659).expect_err("refused");
     assert!(matches!(early, Refusal::StillBaking { .. }), "{early}");
     assert!(
         early.to_string().contains("1970-01-01T00:11:00Z"),
         "{early}"
     );
-    assert_eq!(check(&none, Wish::Resume, Some(&waits), 660), Ok(()));
+    assert_eq!(check(&none, Wish::Go, Some(&waits), 660), Ok(()));
     let skipped = controls(&[(Wish::SkipBake, 0)]);
-    assert_eq!(check(&skipped, Wish::Resume, Some(&waits), 5), Ok(()));
-    let plain = check(&none, Wish::Resume, Some(&journal(Some(1))), 9999);
+    assert_eq!(check(&skipped, Wish::Go, Some(&waits), 5), Ok(()));
+    let plain = check(&none, Wish::Go, Some(&journal(Some(1))), 9999);
     assert_eq!(plain, Err(Refusal::NothingToResume));
 }
 
@@ -139,7 +143,7 @@ fn where_what_stays_undecided_is_left_to_a_person_a_go_is_taken_after_the_extens
             journal: Some(journal),
             policy: &policy,
         };
-        Controls::default().check(Wish::Resume, standing, at(now))
+        Controls::default().check(asked_at(Some(journal), Wish::Go), standing, at(now))
     };
     let mut journal = journal(Some(1));
     let (asks_at, now) = (at(960), at(959));
@@ -159,7 +163,7 @@ fn where_what_stays_undecided_is_left_to_a_person_a_go_is_taken_after_the_extens
 #[test]
 fn a_paused_rollout_is_resumed_before_it_is_hurried() {
     let paused = controls(&[(Wish::Pause, 0)]);
-    for wish in [Wish::PromoteNow, Wish::SkipBake, Wish::Emergency] {
+    for wish in [Wish::Go, Wish::PromoteNow, Wish::SkipBake, Wish::Emergency] {
         let refused = check(&paused, wish, Some(&journal(Some(0))), 5).expect_err("refused");
         assert!(
             refused
@@ -192,6 +196,7 @@ fn after_the_commit_nothing_can_be_asked() {
     for wish in [
         Wish::Pause,
         Wish::Resume,
+        Wish::Go,
         Wish::PromoteNow,
         Wish::SkipBake,
         Wish::Emergency,
@@ -203,27 +208,75 @@ fn after_the_commit_nothing_can_be_asked() {
 
 #[test]
 fn what_was_asked_before_stands_and_is_not_asked_again() {
-    let policy = policy();
-    let journal = journal(Some(1));
+    let request = |wish, step| Request {
+        wish,
+        step: Some(step),
+    };
+    let asked = controls(&[(Wish::SkipBake, 1), (Wish::Emergency, 1), (Wish::Go, 1)]);
+    assert_eq!(asked.stands(request(Wish::SkipBake, 1)), Some(0));
+    assert_eq!(asked.stands(request(Wish::Emergency, 2)), Some(1));
+    assert_eq!(asked.stands(request(Wish::Go, 1)), Some(2));
+    for wish in [Wish::Pause, Wish::Resume, Wish::PromoteNow] {
+        assert_eq!(asked.stands(request(wish, 1)), None, "{wish:?}");
+    }
+    for wish in [Wish::SkipBake, Wish::Go] {
+        assert_eq!(asked.stands(request(wish, 2)), None, "{wish:?}");
+    }
+}
+
+#[test]
+fn a_repeated_resume_stands_and_is_no_go() {
+    let mut journal = journal(Some(0));
+    let resume = asked_at(Some(&journal), Wish::Resume);
+    let resumed = controls(&[(Wish::Pause, 0), (Wish::Resume, 0)]);
+    assert_eq!(resumed.stands(resume), Some(1));
+    assert!(resumed.was_resumed(0) && !resumed.was_resumed(1));
+    let paused = controls(&[(Wish::Pause, 0), (Wish::Resume, 0), (Wish::Pause, 0)]);
+    assert_eq!(paused.stands(resume), None, "it takes the new pause back");
+    journal.steps[0].then = None;
+    let nothing = check(&Controls::default(), Wish::Resume, Some(&journal), 9999);
+    assert_eq!(nothing, Err(Refusal::NothingToResume));
+    let gone = controls(&[(Wish::Pause, 0), (Wish::Resume, 0), (Wish::Go, 0)]);
+    assert!(gone.go(0).is_some());
+}
+
+#[test]
+fn what_is_asked_of_one_step_is_not_taken_for_another() {
+    let (none, policy, journal) = (Controls::default(), policy(), journal(Some(1)));
     let standing = Standing {
         journal: Some(&journal),
         policy: &policy,
     };
-    let asked = controls(&[(Wish::SkipBake, 1), (Wish::Emergency, 1)]);
-    assert_eq!(asked.stands(Wish::SkipBake, standing), Some(0));
-    assert_eq!(asked.stands(Wish::Emergency, standing), Some(1));
-    for wish in [Wish::Pause, Wish::Resume, Wish::PromoteNow] {
-        assert_eq!(asked.stands(wish, standing), None, "{wish:?}");
+    for wish in [Wish::SkipBake, Wish::Go] {
+        for step in [None, Some(0)] {
+            let refused = none.check(Request { wish, step }, standing, at(9999));
+            let refused = refused.expect_err("another step").to_string();
+            assert!(refused.contains("found 1: look again"), "{refused}");
+        }
     }
-    let earlier = controls(&[(Wish::SkipBake, 0)]);
-    assert_eq!(earlier.stands(Wish::SkipBake, standing), None);
 }
 
 #[test]
-fn wishes_are_bounded() {
+fn an_emergency_is_refused_where_only_a_step_is_left_whose_bake_it_spares() {
+    let none = Controls::default();
+    let mut journal = journal(Some(0));
+    assert_eq!(check(&none, Wish::Emergency, Some(&journal), 5), Ok(()));
+    for first in [None, Some(Step::new(0.0, 600)), Some(Step::new(50.0, 0))] {
+        journal.steps = first.into_iter().chain([Step::new(100.0, 600)]).collect();
+        let refused = check(&none, Wish::Emergency, Some(&journal), 5);
+        assert_eq!(refused, Err(Refusal::NothingToHurry), "{:?}", journal.steps);
+    }
+}
+
+#[test]
+fn wishes_are_bounded_and_what_is_held_up_can_still_go_on() {
+    let journal = journal(Some(0));
+    let many = controls(&[(Wish::Pause, 0); MOST_WISHES]);
+    let more = |wish| check(&many, wish, Some(&journal), 9999);
+    assert_eq!(more(Wish::Pause), Err(Refusal::TooMany));
+    assert_eq!(more(Wish::Resume), Ok(()));
     let many = controls(&[(Wish::SkipBake, 0); MOST_WISHES]);
-    assert_eq!(
-        check(&many, Wish::Pause, Some(&journal(Some(0))), 5),
-        Err(Refusal::TooMany)
-    );
+    let more = |wish| check(&many, wish, Some(&journal), 9999);
+    assert_eq!(more(Wish::Resume), Err(Refusal::TooMany));
+    assert_eq!(more(Wish::Go), Ok(()));
 }

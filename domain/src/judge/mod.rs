@@ -42,7 +42,7 @@ pub use probe::{Probe, ProbeSignal, Probed, Probing};
 pub use rule::{Compare, ShareRule};
 pub use share::{Block, Share, ShareSignal};
 pub use steer::{Decision, LONGEST_HOLD, Look, steer, steer_deploying};
-pub(crate) use steer::{MOST_LOOKS, looks_held};
+pub(crate) use steer::{MOST_LOOKS, looks_held, spared};
 pub use value::{AlarmSignal, AlarmState, ValueSignal};
 
 /// The signal that every function has: the share of invocations that failed.

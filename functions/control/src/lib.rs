@@ -15,7 +15,7 @@ use std::future::Future;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sluice_domain::controls::{Asked, Controls, Refusal, Standing, Wish};
+use sluice_domain::controls::{Asked, Controls, Refusal, Request, Standing, Wish};
 use sluice_domain::journal::Journal;
 use sluice_domain::judge::JudgePolicy;
 use sluice_domain::plan::Plan;
@@ -32,7 +32,12 @@ pub struct Input {
     pub promotion: PromotionId,
     /// What.
     pub wish: Wish,
-    /// Who asks. Who may is who may invoke this function.
+    /// The step that the caller saw it at, from 0. `go` and `skip_bake` are wishes
+    /// for that step alone and need it.
+    #[serde(default)]
+    pub step: Option<usize>,
+    /// Who asks, as the caller says: nothing here checks it. Who may ask is who may
+    /// invoke this function, and CloudTrail has who did.
     pub by: String,
     /// Why.
     pub reason: String,
@@ -53,11 +58,11 @@ pub struct Output {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The request says too little or too much.
-    #[error("`{field}` has {found} characters; expected 1 to {LONGEST}: say who asks, and why")]
+    #[error("`{field}` has {found} bytes; expected 1 to {LONGEST}: say who asks, and why")]
     Unsaid {
         /// The field.
         field: &'static str,
-        /// How long it is.
+        /// How long it is, in bytes.
         found: usize,
     },
     /// The promotion is over.
@@ -68,6 +73,11 @@ pub enum Error {
         /// How.
         outcome: &'static str,
     },
+    /// The rollout is over, and traffic goes back.
+    #[error(
+        "{0} is being rolled back; expected one whose rollout runs: there is nothing to ask of it"
+    )]
+    GoingBack(PromotionId),
     /// It can't be asked as the promotion stands.
     #[error("{} can't be asked of {promotion}: {why}", wish.title())]
     Refused {
@@ -92,7 +102,10 @@ pub enum Error {
 impl Named for Error {
     fn name(&self) -> &'static str {
         match self {
-            Self::Unsaid { .. } | Self::Ended { .. } | Self::Refused { .. } => "ControlRefused",
+            Self::Unsaid { .. }
+            | Self::Ended { .. }
+            | Self::GoingBack(_)
+            | Self::Refused { .. } => "ControlRefused",
             Self::Crowded(_) => "Throttled",
             Self::Store(error) => error.name(),
             Self::Fault(fault) => fault_name(fault),
@@ -100,8 +113,11 @@ impl Named for Error {
     }
 }
 
-/// The longest name or reason, in characters.
+/// The longest name or reason, in bytes.
 const LONGEST: usize = 500;
+
+/// The generation of a rollout until it is rolled back or taken over.
+const ROLLOUT: Generation = Generation(0);
 
 /// How often a wish is noted that meets another.
 const TRIES: u32 = 5;
@@ -162,10 +178,10 @@ impl<R: Records, B: Book> Control<R, B> {
     /// Notes a wish, unless it stands already.
     ///
     /// # Errors
-    /// When it can't be asked, or a call to AWS fails. Asking again is safe.
+    /// When it can't be asked, or a call to AWS fails. Asking the same again is safe.
     pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
         for (field, text) in [("by", &input.by), ("reason", &input.reason)] {
-            let found = text.trim().chars().count();
+            let found = text.trim().len();
             if !(1..=LONGEST).contains(&found) {
                 return Err(Error::Unsaid { field, found });
             }
@@ -199,6 +215,9 @@ impl<R: Records, B: Book> Control<R, B> {
                 outcome: outcome.title(),
             });
         }
+        if generation != ROLLOUT {
+            return Err(Error::GoingBack(id.clone()));
+        }
         let policy = self.records.plan(id).await?.map(|plan| plan.judge);
         let policy = policy.unwrap_or_else(JudgePolicy::default);
         let journal = self.records.journal(id).await?;
@@ -206,8 +225,12 @@ impl<R: Records, B: Book> Control<R, B> {
             journal: journal.as_ref(),
             policy: &policy,
         };
+        let request = Request {
+            wish: input.wish,
+            step: input.step,
+        };
         let mut controls = self.records.controls(id).await?;
-        if let Some(place) = controls.stands(input.wish, standing) {
+        if let Some(place) = controls.stands(request) {
             let asked = controls.asked[place].clone();
             return Ok(Some((place, asked, false)));
         }
@@ -216,7 +239,7 @@ impl<R: Records, B: Book> Control<R, B> {
             wish: input.wish,
             why,
         };
-        controls.check(input.wish, standing, now).map_err(refused)?;
+        controls.check(request, standing, now).map_err(refused)?;
         let asked = Asked {
             wish: input.wish,
             by: input.by.trim().to_owned(),

@@ -1,22 +1,24 @@
 use std::cell::{Cell, RefCell};
 
 use sluice_domain::promotion::Outcome;
-use sluice_domain::settings::Step;
+use sluice_domain::settings::{Step, Then};
 
 use super::*;
 
 const PAUSE: &str = include_str!("../../../events/control/pause.json");
-const EVENTS: [&str; 5] = [
+const EVENTS: [&str; 6] = [
     PAUSE,
     include_str!("../../../events/control/resume.json"),
     include_str!("../../../events/control/promote-now.json"),
     include_str!("../../../events/control/skip-bake.json"),
     include_str!("../../../events/control/emergency.json"),
+    include_str!("../../../events/control/go.json"),
 ];
 
 /// A promotion at the first of two steps.
 struct Promoted {
     promotion: Promotion,
+    generation: Generation,
     journal: Option<Journal>,
     controls: RefCell<Controls>,
     /// How many wishes others get in first.
@@ -25,7 +27,7 @@ struct Promoted {
 
 impl Records for Promoted {
     async fn promotion(&self, _: &PromotionId) -> Result<(Promotion, Generation), StoreError> {
-        Ok((self.promotion.clone(), Generation(3)))
+        Ok((self.promotion.clone(), self.generation))
     }
 
     async fn plan(&self, _: &PromotionId) -> Result<Option<Plan>, StoreError> {
@@ -46,7 +48,7 @@ impl Records for Promoted {
         generation: Generation,
         controls: &Controls,
     ) -> Result<bool, StoreError> {
-        assert_eq!(generation, Generation(3), "under the fence");
+        assert_eq!(generation, self.generation, "under the fence");
         if self.others.get() > 0 {
             self.others.set(self.others.get() - 1);
             let mut other = controls.asked[controls.asked.len() - 1].clone();
@@ -98,6 +100,7 @@ fn control() -> Control<Promoted, Ledger> {
     Control {
         records: Promoted {
             promotion: serde_json::from_value(promotion).expect("a promotion"),
+            generation: ROLLOUT,
             journal: Some(serde_json::from_value(journal).expect("a journal")),
             controls: RefCell::default(),
             others: Cell::new(0),
@@ -135,8 +138,8 @@ async fn every_wish_of_the_samples_is_understood() {
     for event in EVENTS {
         let control = control();
         let output = ask(&control, event).await;
-        let is_resume = event.contains("resume");
-        assert_eq!(output.is_err(), is_resume, "{event}: {output:?}");
+        let has_nothing_to_free = event.contains("resume") || event.contains("\"go\"");
+        assert_eq!(output.is_err(), has_nothing_to_free, "{event}: {output:?}");
     }
 }
 
@@ -168,8 +171,8 @@ async fn a_wish_that_meets_another_is_checked_again_and_neither_is_lost() {
     assert_eq!(wishes, [Wish::Emergency, Wish::Emergency, Wish::Pause]);
     assert_eq!(control.ledger.0.borrow()[0].1, "3");
     control.records.others.set(9);
-    let skip = EVENTS[3].replace("skip_bake", "resume");
-    let crowded = ask(&control, &skip).await.expect_err("too many others");
+    let resume = EVENTS[1];
+    let crowded = ask(&control, resume).await.expect_err("too many others");
     assert_eq!(crowded.name(), "Throttled");
 }
 
@@ -196,8 +199,40 @@ async fn what_can_not_be_asked_is_refused_with_why_and_leaves_no_trace() {
 }
 
 #[tokio::test]
+async fn a_resume_that_is_sent_twice_takes_a_pause_back_and_moves_nothing() {
+    let mut control = control();
+    let journal = control.records.journal.as_mut().expect("a journal");
+    (journal.steps[0].then, journal.steps[0].bake_seconds) = (Some(Then::Pause), 0);
+    ask(&control, PAUSE).await.expect("noted");
+    assert!(ask(&control, EVENTS[1]).await.expect("noted").is_new);
+    for person in ["ada", "grace"] {
+        let again = EVENTS[1].replace("ada", person);
+        let again = ask(&control, &again).await.expect("it stands");
+        assert!(!again.is_new, "{person}");
+    }
+    assert_eq!(control.records.controls.borrow().go(0), None);
+    assert!(ask(&control, EVENTS[5]).await.expect("the go").is_new);
+    assert!(!ask(&control, EVENTS[5]).await.expect("it stands").is_new);
+    assert!(control.records.controls.borrow().go(0).is_some());
+}
+
+#[tokio::test]
+async fn nothing_can_be_asked_once_the_fence_was_raised() {
+    let mut control = control();
+    control.records.generation = Generation(1);
+    for event in EVENTS {
+        let refused = ask(&control, event).await.expect_err("it goes back");
+        assert_eq!(refused.name(), "ControlRefused");
+        assert!(
+            refused.to_string().contains("is being rolled back"),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn nobody_asks_without_a_name_and_a_reason() {
-    for (field, text) in [("reason", " "), ("by", ""), ("reason", &*"x".repeat(501))] {
+    for (field, text) in [("reason", " "), ("by", ""), ("reason", &*"é".repeat(251))] {
         let mut event: Value = serde_json::from_str(PAUSE).expect("JSON");
         event[field] = json!(text);
         let refused = ask(&control(), &event.to_string())

@@ -104,13 +104,15 @@ fn asked(wish: &Value) -> Option<(String, &'static str)> {
             "No further step is taken until somebody resumes it. Harm is still rolled back; \
              without a resume it goes back after a day."
         }
-        Wish::Resume => "It goes on.",
+        Wish::Resume | Wish::Go => "It goes on.",
         Wish::PromoteNow => {
             "Its next step is the last one: all traffic. Harm is still rolled back."
         }
-        Wish::SkipBake => "This step ends at the next look. Harm is still rolled back.",
+        Wish::SkipBake => {
+            "This step ends as soon as its metrics show something. Harm is still rolled back."
+        }
         Wish::Emergency => {
-            "Every step but the first ends at its first look. Harm is still rolled back."
+            "Every step but the first that is judged ends as soon as its metrics show something. Harm is still rolled back."
         }
     };
     Some((format!("asked: {}", wish.title()), meaning))
