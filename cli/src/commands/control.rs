@@ -4,8 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_domain::controls::{Asked, Wish};
+use sluice_domain::controls::{Asked, Controls, Wish};
+use sluice_domain::journal::Journal;
 use sluice_domain::promotion::PromotionId;
+use sluice_platform::store::Part;
 
 use super::watch::find;
 use crate::context::{Context, Global};
@@ -24,11 +26,21 @@ pub(crate) struct Args {
     reason: String,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    args: Args,
+    /// Let a step go on that waits for a person, also where a pause was taken back at it
+    #[arg(long)]
+    go: bool,
+}
+
 /// What `control` takes.
 #[derive(Serialize)]
 struct Request<'a> {
     promotion: &'a PromotionId,
     wish: Wish,
+    step: Option<usize>,
     by: String,
     reason: &'a str,
 }
@@ -42,11 +54,27 @@ struct Answer {
 
 impl Args {
     pub(super) async fn run(self, wish: Wish, global: &Global, output: &Output) -> Result<Exit> {
+        self.ask(|_, _| wish, global, output).await
+    }
+
+    /// Asks what is wanted as the operator sees the promotion: its step, and what was
+    /// asked of it.
+    async fn ask(
+        self,
+        wanted: impl Fn(Option<usize>, &Controls) -> Wish,
+        global: &Global,
+        output: &Output,
+    ) -> Result<Exit> {
         let context = Context::load(global).await?;
-        let id = find(&context.reader()?, &self.target).await?;
+        let reader = context.reader()?;
+        let id = find(&reader, &self.target).await?;
+        let journal: Option<Journal> = reader.store.part(&id, Part::Journal).await?;
+        let step = journal.and_then(|journal| journal.step);
+        let controls: Option<Controls> = reader.store.part(&id, Part::Controls).await?;
         let request = Request {
             promotion: &id,
-            wish,
+            wish: wanted(step, &controls.unwrap_or_default()),
+            step,
             by: context.caller().await,
             reason: &self.reason,
         };
@@ -58,12 +86,44 @@ impl Args {
     }
 }
 
+impl ResumeArgs {
+    pub(super) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
+        let go = self.go;
+        let wanted = |step: Option<usize>, controls: &Controls| resume_or_go(go, step, controls);
+        self.args.ask(wanted, global, output).await
+    }
+}
+
+/// A go where nothing was paused at this step. Where a pause was taken back at it, only
+/// who says so means a go: `sluice resume` again must move no traffic.
+fn resume_or_go(go: bool, step: Option<usize>, controls: &Controls) -> Wish {
+    let was_resumed = step.is_some_and(|step| controls.was_resumed(step));
+    if go || (controls.paused().is_none() && !was_resumed) {
+        Wish::Go
+    } else {
+        Wish::Resume
+    }
+}
+
 fn said(id: &PromotionId, answer: &Answer) -> String {
     let words = answer.asked.words();
-    if answer.is_new {
-        format!("{id}: {words}. It holds from the judge's next look on")
-    } else {
-        format!("{id}: it stands already: {words}")
+    let wish = answer.asked.wish;
+    match (answer.is_new, wish) {
+        (false, Wish::Resume) => format!(
+            "{id}: it stands already: {words}. If its step waits for a person, `sluice resume --go` lets it go on"
+        ),
+        (false, _) => format!("{id}: it stands already: {words}"),
+        (true, Wish::Pause) => format!(
+            "{id}: {words}. It holds from the judge's next look on; steps without a bake and without \
+             `then`, which nobody looks at, are taken until then"
+        ),
+        (true, Wish::Resume | Wish::Go) => {
+            format!("{id}: {words}. It holds from the judge's next look on")
+        }
+        (true, Wish::PromoteNow | Wish::SkipBake | Wish::Emergency) => format!(
+            "{id}: {words}. It holds from the judge's next look on, once a whole metric period of a \
+             watched step can be known"
+        ),
     }
 }
 
@@ -73,27 +133,57 @@ mod tests {
 
     use super::*;
 
+    fn asked(wish: Wish, step: Option<usize>) -> Asked {
+        Asked {
+            wish,
+            by: "ada".to_owned(),
+            reason: "wrong day".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            step,
+        }
+    }
+
+    fn said_of(wish: Wish, is_new: bool) -> String {
+        let id = "shop/prod/1.1.0/1".parse().expect("an id");
+        let asked = asked(wish, None);
+        said(&id, &Answer { asked, is_new })
+    }
+
     #[test]
     fn a_wish_that_stood_already_says_whose_it_is() {
-        let id = "shop/prod/1.1.0/1".parse().expect("an id");
-        let mut answer = Answer {
-            asked: Asked {
-                wish: Wish::Pause,
-                by: "ada".to_owned(),
-                reason: "wrong day".to_owned(),
-                at: Timestamp::UNIX_EPOCH,
-                step: None,
-            },
-            is_new: true,
-        };
         assert_eq!(
-            said(&id, &answer),
-            "shop/prod/1.1.0/1: pause, asked by ada: wrong day. It holds from the judge's next look on"
-        );
-        answer.is_new = false;
-        assert_eq!(
-            said(&id, &answer),
+            said_of(Wish::Pause, false),
             "shop/prod/1.1.0/1: it stands already: pause, asked by ada: wrong day"
         );
+        let resumed = said_of(Wish::Resume, false);
+        assert!(resumed.contains("`sluice resume --go`"), "{resumed}");
+    }
+
+    #[test]
+    fn a_new_wish_says_from_when_on_it_holds() {
+        let paused = said_of(Wish::Pause, true);
+        assert!(paused.contains("steps without a bake"), "{paused}");
+        let resumed = said_of(Wish::Resume, true);
+        assert!(
+            resumed.ends_with("from the judge's next look on"),
+            "{resumed}"
+        );
+        let hurried = said_of(Wish::Emergency, true);
+        assert!(hurried.contains("once a whole metric period"), "{hurried}");
+    }
+
+    #[test]
+    fn resuming_twice_is_no_go_unless_the_operator_says_so() {
+        let controls = |wishes: &[Wish]| Controls {
+            asked: wishes.iter().map(|wish| asked(*wish, Some(0))).collect(),
+        };
+        let none = controls(&[]);
+        assert_eq!(resume_or_go(false, Some(0), &none), Wish::Go);
+        let paused = controls(&[Wish::Pause]);
+        assert_eq!(resume_or_go(false, Some(0), &paused), Wish::Resume);
+        let resumed = controls(&[Wish::Pause, Wish::Resume]);
+        assert_eq!(resume_or_go(false, Some(0), &resumed), Wish::Resume);
+        assert_eq!(resume_or_go(true, Some(0), &resumed), Wish::Go);
+        assert_eq!(resume_or_go(false, Some(1), &resumed), Wish::Go);
     }
 }

@@ -47,12 +47,12 @@ pub(crate) enum Command {
     /// Hold a promotion at its step; it is judged on, and harm is still rolled back
     Pause(control::Args),
     /// Let a promotion go on that is paused, or whose step waits for a person
-    Resume(control::Args),
+    Resume(control::ResumeArgs),
     /// Go to the last step at the next look
     PromoteNow(control::Args),
     /// End the bake of the step that a promotion is at
     SkipBake(control::Args),
-    /// End every bake but that of the first step
+    /// End every bake but that of the first step that is judged
     Emergency(control::Args),
     /// Stop an environment's line: no promotion enters it
     Freeze(freeze::FreezeArgs),
@@ -89,7 +89,7 @@ impl Command {
             Self::Reject(args) => args.run(global, output).await,
             Self::Abort(args) => args.run(global, output).await,
             Self::Pause(args) => args.run(Wish::Pause, global, output).await,
-            Self::Resume(args) => args.run(Wish::Resume, global, output).await,
+            Self::Resume(args) => args.run(global, output).await,
             Self::PromoteNow(args) => args.run(Wish::PromoteNow, global, output).await,
             Self::SkipBake(args) => args.run(Wish::SkipBake, global, output).await,
             Self::Emergency(args) => args.run(Wish::Emergency, global, output).await,
