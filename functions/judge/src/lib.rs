@@ -11,6 +11,7 @@
 //! Never: moves traffic, waits, or takes missing data for health.
 
 pub mod aws;
+mod facts;
 mod look;
 mod measure;
 mod probing;

@@ -12,6 +12,7 @@ use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Step;
 
+use crate::facts::fitting;
 use crate::{
     Before, Error, Follows, Input, Judge, Measurement, Metrics, Output, Probes, Records, Series,
     Verdicts, Window,
@@ -156,7 +157,7 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
             next,
             step: decision.step,
             wait_seconds,
-            sequence: self.ledger.record(id, kind, &key, facts).await?,
+            sequence: self.ledger.record(id, kind, &key, fitting(facts)).await?,
         })
     }
 

@@ -3,6 +3,7 @@
 mod deciding;
 mod measuring;
 mod probing;
+mod size;
 mod steering;
 
 use std::cell::{Cell, RefCell};
