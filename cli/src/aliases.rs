@@ -148,7 +148,7 @@ fn called(name: &str, target: &Target, facts: &Facts) -> Finding {
     if let Some(share) = facts.calls.and_then(|(all, alias)| past(all, alias)) {
         let share = percent(share);
         told.push(format!(
-            "{share} of the last week's calls went past alias {alias}"
+            "{share} of the last week's calls went past alias {alias} (Sluice's own smoke tests and probes of exact versions among them)"
         ));
     }
     if !facts.callers.past.is_empty() {

@@ -85,7 +85,8 @@ fn callers_past_the_alias_are_named_with_their_share() {
         (finding.level, finding.subject.as_str()),
         (Level::Note, "callers of api")
     );
-    let message = "62.00 % of the last week's calls went past alias live; \
+    let message = "62.00 % of the last week's calls went past alias live \
+        (Sluice's own smoke tests and probes of exact versions among them); \
                    these call shop-api itself, or may: event source arn:queue";
     assert_eq!(finding.message, message);
     assert!(finding.mend.contains("shop-api:live"), "{finding:?}");

@@ -110,11 +110,26 @@ fn permitted(policy: &str) -> Vec<String> {
     let calls = statements.filter(|statement| {
         let conditions = statement["Condition"].to_string();
         statement["Effect"] == "Allow"
-            && statement["Action"].to_string().contains("lambda:Invoke")
+            && invokes(&statement["Action"])
             && !conditions.contains("lambda:FunctionUrlAuthType")
             && !conditions.contains("lambda:InvokedViaFunctionUrl")
     });
     calls.map(caller).collect()
+}
+
+/// Whether actions, one or a list, let somebody invoke.
+fn invokes(actions: &Value) -> bool {
+    let all = actions
+        .as_array()
+        .map_or(std::slice::from_ref(actions), Vec::as_slice);
+    all.iter().filter_map(Value::as_str).any(|action| {
+        let action = action.to_ascii_lowercase();
+        match action.strip_suffix('*') {
+            // `*`, `lambda:*`, `lambda:Inv*`, `lambda:Invoke*`.
+            Some(begun) => "lambda:invokefunction".starts_with(begun),
+            None => action.starts_with("lambda:invoke"),
+        }
+    })
 }
 
 fn caller(statement: &Value) -> String {
@@ -181,6 +196,31 @@ mod tests {
         ];
         assert_eq!(permitted(&policy.to_string()), told);
         assert_eq!(permitted(""), [""; 0]);
+    }
+
+    #[test]
+    fn an_action_with_a_wildcard_lets_call_too() {
+        let caller = |action: Value| {
+            let statement =
+                json!({"Effect": "Allow", "Action": action, "Principal": {"AWS": "210987654321"}});
+            permitted(&json!({ "Statement": [statement] }).to_string())
+        };
+        for action in [
+            json!("*"),
+            json!("lambda:*"),
+            json!("lambda:Invoke*"),
+            json!("Lambda:invokefunction"),
+            json!(["lambda:GetFunction", "lambda:*"]),
+        ] {
+            assert_eq!(caller(action.clone()), ["210987654321"], "{action}");
+        }
+        for action in [
+            json!("lambda:Get*"),
+            json!(["lambda:GetFunction"]),
+            Value::Null,
+        ] {
+            assert_eq!(caller(action.clone()), [""; 0], "{action}");
+        }
     }
 
     #[test]

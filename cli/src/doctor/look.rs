@@ -62,7 +62,26 @@ pub async fn stack(config: &SdkConfig, resources: &Resources) -> Result<Stack> {
     let reader = Reader::new(config, resources)?;
     let areas = vec![
         uploads(&s3, bucket).await,
-        intake(config, resources.intake_function()?).await,
+        asked(
+            config,
+            Asked {
+                name: "intake",
+                function: resources.intake_function()?,
+                works: "may be asked for new attempts and rollbacks",
+                loses: "`sluice rollback` and `sluice release --again` fail",
+            },
+        )
+        .await,
+        asked(
+            config,
+            Asked {
+                name: "control",
+                function: resources.control_function()?,
+                works: "may be asked to pause, resume and hurry promotions",
+                loses: "`sluice pause`, `resume`, `promote-now`, `skip-bake` and `emergency` fail",
+            },
+        )
+        .await,
         state_table(&reader, resources.state_table()?).await,
         ledger(&reader, resources.ledger_table()?).await,
         machine(&reader.executions, "release", resources.release_machine()?).await,
@@ -121,25 +140,35 @@ async fn uploads(client: &aws_sdk_s3::Client, bucket: &str) -> Area {
     }
 }
 
+/// A function that commands invoke.
+struct Asked<'a> {
+    /// What people call it.
+    name: &'a str,
+    /// The function's name or ARN.
+    function: &'a str,
+    works: &'static str,
+    loses: &'static str,
+}
+
 /// A dry run: Lambda checks the permission and runs nothing.
-async fn intake(config: &SdkConfig, function: &str) -> Area {
+async fn asked(config: &SdkConfig, of: Asked<'_>) -> Area {
     let answer = aws_sdk_lambda::Client::new(config)
         .invoke()
-        .function_name(function)
+        .function_name(of.function)
         .invocation_type(InvocationType::DryRun)
         .send()
         .await;
     let tried = Tried {
         permission: "lambda:InvokeFunction",
-        resource: function.to_owned(),
-        loses: Some("`sluice rollback` and `sluice release --again` fail"),
+        resource: of.function.to_owned(),
+        loses: Some(of.loses),
         answer: answer
             .map(drop)
             .map_err(|error| Fault::new("lambda:InvokeFunction", error)),
     };
     Area {
-        subject: "intake".to_owned(),
-        works: "may be asked for new attempts and rollbacks",
+        subject: of.name.to_owned(),
+        works: of.works,
         tried: vec![tried],
     }
 }
