@@ -41,3 +41,19 @@ pub async fn functions(
     }
     Ok(observed)
 }
+
+/// How long a call of any function of the settings may take, in seconds.
+///
+/// # Errors
+/// When Lambda fails.
+pub async fn longest_call(config: &SdkConfig, settings: &Settings) -> Result<u64> {
+    let lambda = PerAccount::new(config, Client::new)
+        .of(settings.role.as_ref(), "sluice-observe")
+        .await;
+    let mut longest = 0;
+    for target in settings.functions.values() {
+        let found = function::observe(&lambda, target).await?;
+        longest = longest.max(found.map_or(0, |found| found.longest_call(None)));
+    }
+    Ok(longest)
+}

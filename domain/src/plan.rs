@@ -98,9 +98,10 @@ pub struct Observed {
 
 impl Observed {
     /// How long a call may take, in seconds, of the version that serves or of the
-    /// one that would.
-    fn longest_call(&self, built: &Function) -> u64 {
-        let next = self.own.with(built.configuration.as_ref());
+    /// one that would be made with this configuration.
+    #[must_use]
+    pub fn longest_call(&self, built: Option<&Configuration>) -> u64 {
+        let next = self.own.with(built);
         let serves = self.live.as_ref().map(|(_, configuration)| configuration);
         let timeouts = [Some(&next), serves].into_iter().flatten();
         let timeouts = timeouts.filter_map(|configuration| configuration.timeout_seconds);
@@ -183,7 +184,7 @@ impl Plan {
                 .cloned();
             if function.change != Change::Unchanged {
                 refuse_if_unshareable(settings, target, found)?;
-                longest_call = longest_call.max(found.longest_call(built));
+                longest_call = longest_call.max(found.longest_call(built.configuration.as_ref()));
             }
             functions.insert(name.clone(), function);
         }

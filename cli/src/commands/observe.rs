@@ -26,6 +26,7 @@ use sluice_platform::store::StoreError;
 
 use crate::entries::verdict_tone;
 use crate::error::{Error, Exit, Result};
+use crate::observe::longest_call;
 use crate::onlooker::{Onlooker, Routings, Seen};
 use crate::paint::{Output, Tone};
 use crate::settings_source::{of_environment, of_file};
@@ -80,10 +81,11 @@ impl Args {
         };
         let accounts = Accounts::new(&config);
         let aliases = accounts.open(settings.role.as_ref(), &id).await;
+        let longest_call = longest_call(&config, &settings).await?;
         let onlooker = Onlooker::new(&settings, &routings(&aliases, &settings).await?);
         let watch = Watch {
             judge: Judge {
-                records: Seat::new(&settings, &onlooker.journal),
+                records: Seat::new(&settings, &onlooker.journal, longest_call),
                 metrics: CloudWatch::new(&config),
                 probes: NotMade,
                 ledger: Unwritten,
@@ -258,7 +260,9 @@ struct Seat {
 }
 
 impl Seat {
-    fn new(settings: &Settings, journal: &Journal) -> Self {
+    /// For functions whose calls take so many seconds at most: a plan would wait
+    /// for their metrics as long.
+    fn new(settings: &Settings, journal: &Journal, longest_call: u64) -> Self {
         Self {
             plan: Plan {
                 bundle: Digest::of(b""),
@@ -270,7 +274,7 @@ impl Seat {
                 // Probes would be calls, and an onlooker only reads.
                 judge: JudgePolicy {
                     probes: Vec::new(),
-                    ..settings.judge.clone()
+                    ..settings.judge.for_calls_of(longest_call)
                 },
             },
             journal: RefCell::new(journal.clone()),
