@@ -45,6 +45,9 @@ pub(crate) struct Args {
     wait: u64,
 }
 
+/// How many looks in a row may fail before looking on ends.
+const FAILURES: usize = 10;
+
 /// How a rollout of somebody else's ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,9 +140,21 @@ impl Watch {
     async fn run(mut self, output: &Output, patience: Duration) -> Result<Exit> {
         output.line("looking on; nothing is changed from here")?;
         let every = Duration::from_secs(self.settings.judge.period_seconds.max(1));
-        let mut waited = Duration::ZERO;
+        let (mut waited, mut failures) = (Duration::ZERO, 0);
         loop {
-            let found = routings(&self.aliases, &self.settings).await?;
+            let found = match routings(&self.aliases, &self.settings).await {
+                Ok(found) => found,
+                Err(Error::Fault(fault)) if failures < FAILURES => {
+                    failures += 1;
+                    output.line(&format!(
+                        "can't look at the aliases: {fault}; looking again"
+                    ))?;
+                    tokio::time::sleep(every).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            failures = 0;
             let now = Timestamp::now();
             let end = match self.onlooker.see(&found, now) {
                 Seen::Nothing if waited >= patience => {
