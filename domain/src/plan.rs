@@ -210,10 +210,10 @@ impl Plan {
         Digest::of_canonical(self)
     }
 
-    /// Whether a step leaves two versions on an alias.
+    /// Whether a step leaves two versions on an alias, or CodeDeploy does.
     #[must_use]
     pub fn shares_aliases(&self) -> bool {
-        self.steps.iter().any(|step| step.weight < 100.0)
+        self.codedeploy.is_some() || self.steps.iter().any(|step| step.weight < 100.0)
     }
 
     /// The functions that change, in order.

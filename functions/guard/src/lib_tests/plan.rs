@@ -58,6 +58,23 @@ fn an_alias_with_provisioned_concurrency_of_its_own_shares_no_traffic() {
 }
 
 #[test]
+fn codedeploy_shares_an_alias_however_few_steps_are_sluices_own() {
+    let guard = guard();
+    let group = |name: &str| json!({"application": "shop", "deployment_group": name});
+    {
+        let mut world = guard.ports.0.borrow_mut();
+        world.settings["codedeploy"] =
+            json!({"functions": {"checkout": group("checkout"), "orders": group("orders")}});
+        let platform = ("shop/checkout".to_owned(), "Lambda".to_owned());
+        world.platforms.extend([platform]);
+        world
+            .provisioned
+            .insert("storefront-checkout-prod".to_owned());
+    }
+    assert_eq!(send(&guard, PLAN), Err("AliasProvisioned"));
+}
+
+#[test]
 fn an_alias_that_does_not_move_may_have_provisioned_concurrency() {
     let guard = guard();
     let orders = "storefront-orders-prod".to_owned();
