@@ -22,13 +22,7 @@ const TRANSIENT: [&str; 4] = [
 
 /// How the machines beside `promote` may end. Its own ends are the outcomes of a
 /// promotion.
-const ENDS: [&str; 5] = [
-    "Released",
-    "NotReleased",
-    "NotPromoted",
-    "Committed",
-    "Unhealthy",
-];
+const ENDS: [&str; 4] = ["Released", "NotReleased", "Committed", "Unhealthy"];
 
 /// JSON in which no object has a key twice.
 struct Strict;
