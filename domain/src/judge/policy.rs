@@ -22,8 +22,7 @@ pub struct JudgePolicy {
     /// the period it began, once it has ended. Left out, it is the longest
     /// time-out of the functions that change and two minutes.
     pub lag_seconds: Option<u64>,
-    /// Confidence of each step's verdict, over all looks, functions and
-    /// signals together.
+    /// Confidence of a step's verdict, over all looks, functions and signals.
     pub confidence: f64,
     /// Invocations that the new version must have had before it can pass.
     pub min_invocations: u64,
@@ -45,8 +44,7 @@ pub struct JudgePolicy {
     pub metrics: Vec<MetricLimit>,
     /// CloudWatch alarms, composite ones too: one in ALARM fails the step.
     pub alarms: Vec<AlarmVeto>,
-    /// Calls that Sluice makes itself at each look: so many failures in a row fail
-    /// the step.
+    /// Calls that Sluice makes itself at each look. Failures in a row fail the step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Probe>,
 }
