@@ -116,7 +116,7 @@ pub enum Outcome {
     Expired,
     /// A newer promotion took its place. No traffic moved.
     Superseded,
-    /// A check said no before anything moved.
+    /// A check said no before anything moved, or it could not be started.
     Refused,
     /// A person stopped it before traffic moved.
     Aborted,
@@ -148,7 +148,8 @@ pub struct Promotion {
     pub id: PromotionId,
     /// What is promoted.
     pub bundle: BundleRef,
-    /// The `promote` execution that owns it.
+    /// The execution that owns it: the one of `promote`, or, of a promotion that
+    /// never began, the one that closed it.
     pub execution_arn: String,
     /// When it was opened.
     pub opened_at: Timestamp,
@@ -161,6 +162,14 @@ pub struct Promotion {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
+}
+
+impl Promotion {
+    /// Whether it was ever open: what never began is closed as it is written.
+    #[must_use]
+    pub fn began(&self) -> bool {
+        self.closed_at != Some(self.opened_at)
+    }
 }
 
 /// The fencing generation of a promotion: raised when it ends and when the
@@ -202,6 +211,19 @@ mod tests {
         ] {
             assert!(text.parse::<PromotionId>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_promotion_that_was_closed_as_it_was_written_never_began() {
+        let mut promotion: Promotion = serde_json::from_value(serde_json::json!({
+            "id": "storefront/prod/1.1.0/1",
+            "bundle": {"bucket": "b", "key": "k", "version_id": "v", "digest": Digest::of(b"")},
+            "execution_arn": "execution", "opened_at": "2030-01-01T00:00:00Z",
+        }))
+        .expect("a promotion");
+        assert!(promotion.began());
+        promotion.closed_at = Some(promotion.opened_at);
+        assert!(!promotion.began());
     }
 
     #[test]

@@ -121,6 +121,10 @@ impl Promotions for Aws {
             .map(|(promotion, _)| promotion)
     }
 
+    async fn close_unopened(&self, closed: &Promotion) -> Result<bool, StoreError> {
+        self.store.close_unopened(closed).await
+    }
+
     async fn settle(&self, id: &PromotionId) -> Result<(), StoreError> {
         self.store.settle_promotion(id).await
     }

@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_domain::ledger::Kind;
-use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
+use sluice_domain::promotion::{BundleRef, Outcome, Promotion, PromotionId};
 use sluice_platform::store::StoreError;
 
 use crate::{Error, Guard, Output, Ports};
 
 /// What is said of a promotion's end.
 pub(crate) struct Ending {
+    pub(crate) bundle: Option<BundleRef>,
     pub(crate) outcome: Outcome,
     pub(crate) reason: Option<String>,
     pub(crate) execution_arn: Option<String>,
@@ -38,7 +39,8 @@ impl<P: Ports> Guard<P> {
         }
     }
 
-    /// Closes a promotion. Safe to repeat: the first outcome stays (only
+    /// Closes a promotion, and answers the outcome that holds. None: it is another
+    /// execution's, and was left alone. Safe to repeat: the first outcome stays (only
     /// `Stranded` gives way to the one that mends it). Until all is done the
     /// promotion stays open, so that the watchdog finds it and closes it again.
     pub(crate) async fn close(
@@ -46,25 +48,16 @@ impl<P: Ports> Guard<P> {
         id: &PromotionId,
         ending: Ending,
         now: Timestamp,
-    ) -> Result<Output, Error> {
-        let Ending {
-            outcome,
-            reason,
-            execution_arn,
-        } = ending;
-        if self.is_another_ones(id, execution_arn.as_deref()).await? {
-            return Ok(Output::Closed { outcome });
+    ) -> Result<Option<Outcome>, Error> {
+        let promotion = self.record_of(id, &ending, now).await?;
+        let asking = ending.execution_arn.as_deref();
+        if asking.is_some_and(|asking| promotion.execution_arn != asking) {
+            return Ok(None);
         }
-        let said = reason.as_deref().unwrap_or_default();
-        let (outcome, reason) = match self.ports.end(id, outcome, said, now).await {
-            Ok(ended) => (
-                ended.outcome.unwrap_or(outcome),
-                ended.reason.filter(|reason| !reason.is_empty()),
-            ),
-            // It ended before its record was opened: there is nothing to free.
-            Err(StoreError::Missing(_)) => (outcome, reason),
-            Err(error) => return Err(error.into()),
-        };
+        let said = ending.reason.as_deref().unwrap_or_default();
+        let ended = self.ports.end(id, ending.outcome, said, now).await?;
+        let outcome = ended.outcome.unwrap_or(ending.outcome);
+        let reason = ended.reason.filter(|reason| !reason.is_empty());
         // A stranded promotion keeps its locks: nobody else may touch its
         // aliases until the watchdog, or a person, has put them right.
         if outcome != Outcome::Stranded {
@@ -81,18 +74,51 @@ impl<P: Ports> Guard<P> {
             self.ports.settle(id).await?;
             self.try_to_hand_over().await;
         }
-        Ok(Output::Closed { outcome })
+        Ok(Some(outcome))
     }
 
-    /// Whether the promotion belongs to another execution than the one that asks.
-    async fn is_another_ones(&self, id: &PromotionId, asking: Option<&str>) -> Result<bool, Error> {
-        let Some(asking) = asking else {
-            return Ok(false);
-        };
-        match self.ports.promotion(id).await {
-            Ok((promotion, _)) => Ok(promotion.execution_arn != asking),
-            Err(StoreError::Missing(_)) => Ok(false),
-            Err(error) => Err(error.into()),
+    /// Closes a promotion that never began. One that did has its own end, or the
+    /// watchdog's: it is left alone. Answers the outcome that it has, if it has one.
+    pub(crate) async fn close_unbegun(
+        &self,
+        id: &PromotionId,
+        ending: Ending,
+        now: Timestamp,
+    ) -> Result<Option<Outcome>, Error> {
+        match self.close(id, ending, now).await? {
+            Some(outcome) => Ok(Some(outcome)),
+            None => Ok(self.ports.promotion(id).await?.0.outcome),
         }
+    }
+
+    /// A promotion's record. Where there is none, it is written as one that has
+    /// ended: of an opening that is late, and of this, the first one counts.
+    async fn record_of(
+        &self,
+        id: &PromotionId,
+        ending: &Ending,
+        now: Timestamp,
+    ) -> Result<Promotion, Error> {
+        let missing = match self.ports.promotion(id).await {
+            Ok((promotion, _)) => return Ok(promotion),
+            Err(error @ StoreError::Missing(_)) => error,
+            Err(error) => return Err(error.into()),
+        };
+        let (Some(bundle), Some(execution_arn)) = (&ending.bundle, &ending.execution_arn) else {
+            return Err(missing.into());
+        };
+        let closed = Promotion {
+            id: id.clone(),
+            bundle: bundle.clone(),
+            execution_arn: execution_arn.clone(),
+            opened_at: now,
+            outcome: Some(ending.outcome),
+            reason: ending.reason.clone(),
+            closed_at: Some(now),
+        };
+        if self.ports.close_unopened(&closed).await? {
+            return Ok(closed);
+        }
+        Ok(self.ports.promotion(id).await?.0)
     }
 }

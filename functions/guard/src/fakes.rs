@@ -378,6 +378,16 @@ impl Promotions for World {
         Ok(promotion)
     }
 
+    async fn close_unopened(&self, closed: &Promotion) -> Result<bool, StoreError> {
+        let touch = Touch::Writes(format!("promotion {}", closed.id));
+        self.turn_for("close_unopened", touch).await?;
+        let mut state = self.0.borrow_mut();
+        let is_new = !state.promotions.contains_key(&closed.id);
+        let record = (closed.clone(), Generation(1));
+        state.promotions.entry(closed.id.clone()).or_insert(record);
+        Ok(is_new)
+    }
+
     async fn settle(&self, id: &PromotionId) -> Result<(), StoreError> {
         let touch = Touch::Writes(format!("settled {id}"));
         self.turn_for("settle", touch).await?;

@@ -20,7 +20,7 @@ mod reason;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_domain::digest::Digest;
-use sluice_domain::promotion::{Generation, Outcome, PromotionId};
+use sluice_domain::promotion::{BundleRef, Generation, Outcome, PromotionId};
 use sluice_platform::store::TaskToken;
 
 pub(crate) use close::Ending;
@@ -70,6 +70,10 @@ pub enum Input {
     Close {
         /// Which.
         promotion: PromotionId,
+        /// What it promotes: with it a promotion can be closed whose record was
+        /// never opened. The watchdog, which closes what has one, leaves it out.
+        #[serde(default)]
+        bundle: Option<BundleRef>,
         /// How.
         outcome: Outcome,
         /// The error that ended it, if one did.
@@ -83,6 +87,24 @@ pub enum Input {
         /// leaves it out: it took the promotion over.
         #[serde(default)]
         execution_arn: Option<String>,
+    },
+    /// The promotion could not be started, or its execution ended before it had
+    /// opened a record: close it, unless it began.
+    CloseUnbegun {
+        /// Which.
+        promotion: PromotionId,
+        /// What it would promote.
+        bundle: BundleRef,
+        /// How it is to end.
+        outcome: Outcome,
+        /// The error that kept it from beginning, if one did.
+        #[serde(default)]
+        error: Option<String>,
+        /// That error's cause.
+        #[serde(default)]
+        cause: Option<String>,
+        /// The `release` execution that it is part of.
+        execution_arn: String,
     },
     /// Resume whoever waits for what is free. From the watchdog, in case the
     /// one that gave it back could not.
@@ -123,6 +145,11 @@ pub enum Output {
     Closed {
         /// The outcome that holds, whoever set it.
         outcome: Outcome,
+    },
+    /// It never began, and is closed; or it is what it was.
+    Unbegun {
+        /// How it ended, whoever said so. None: it began, and has not ended.
+        outcome: Option<Outcome>,
     },
     /// The line was looked at.
     HandedOver {
@@ -192,18 +219,39 @@ impl<P: Ports> Guard<P> {
             } => self.fence(&promotion, &execution_arn).await,
             Input::Close {
                 promotion,
+                bundle,
                 outcome,
                 error,
                 cause,
                 execution_arn,
             } => {
-                let reason = reason::sentence(error.as_deref(), cause.as_deref());
                 let ending = Ending {
+                    bundle,
                     outcome,
-                    reason,
+                    reason: reason::sentence(error.as_deref(), cause.as_deref()),
                     execution_arn,
                 };
-                self.close(&promotion, ending, now).await
+                let closed = self.close(&promotion, ending, now).await?;
+                let outcome = closed.unwrap_or(outcome);
+                Ok(Output::Closed { outcome })
+            }
+            Input::CloseUnbegun {
+                promotion,
+                bundle,
+                outcome,
+                error,
+                cause,
+                execution_arn,
+            } => {
+                let why = reason::sentence(error.as_deref(), cause.as_deref());
+                let ending = Ending {
+                    bundle: Some(bundle),
+                    outcome,
+                    reason: Some(reason::not_begun(why.as_deref())),
+                    execution_arn: Some(execution_arn),
+                };
+                let outcome = self.close_unbegun(&promotion, ending, now).await?;
+                Ok(Output::Unbegun { outcome })
             }
             Input::Handover {} => {
                 let resumed = self.hand_over().await?;

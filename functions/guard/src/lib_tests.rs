@@ -19,6 +19,8 @@ mod interleaved;
 mod line;
 #[path = "lib_tests/plan.rs"]
 mod plan;
+#[path = "lib_tests/unbegun.rs"]
+mod unbegun;
 
 const PLAN: &str = include_str!("../../../events/guard/plan.json");
 const ACQUIRE: &str = include_str!("../../../events/guard/acquire.json");
@@ -26,6 +28,7 @@ const RECHECK: &str = include_str!("../../../events/guard/recheck.json");
 const CHECK: &str = include_str!("../../../events/guard/check.json");
 const FENCE: &str = include_str!("../../../events/guard/fence.json");
 const CLOSE: &str = include_str!("../../../events/guard/close.json");
+const CLOSE_UNBEGUN: &str = include_str!("../../../events/guard/close-unbegun.json");
 const HANDOVER: &str = include_str!("../../../events/guard/handover.json");
 
 fn input(event: &str) -> Input {
@@ -68,9 +71,16 @@ fn prepare(guard: &Guard<World>, version: &str) {
     run(guard.handle(Input::Plan { promotion }, at(0))).unwrap();
 }
 
+/// The bundle of the event files.
+fn bundle() -> BundleRef {
+    let event: Value = serde_json::from_str(CLOSE).unwrap();
+    serde_json::from_value(event["bundle"].clone()).unwrap()
+}
+
 fn ending(version: &str, outcome: Outcome) -> Input {
     Input::Close {
         promotion: id(version),
+        bundle: Some(bundle()),
         outcome,
         error: None,
         cause: None,
@@ -115,7 +125,17 @@ fn the_state_machines_inputs_are_understood() {
 
 #[test]
 fn an_input_with_a_field_that_nobody_knows_is_refused() {
-    for event in [PLAN, ACQUIRE, RECHECK, CHECK, FENCE, CLOSE, HANDOVER] {
+    let events = [
+        PLAN,
+        ACQUIRE,
+        RECHECK,
+        CHECK,
+        FENCE,
+        CLOSE,
+        CLOSE_UNBEGUN,
+        HANDOVER,
+    ];
+    for event in events {
         let mut event: Value = serde_json::from_str(event).unwrap();
         event["force"] = json!(true);
         assert!(serde_json::from_value::<Input>(event).is_err());

@@ -64,6 +64,11 @@ pub trait Promotions {
         now: jiff::Timestamp,
     ) -> impl Future<Output = Result<Promotion, StoreError>>;
 
+    /// Writes the record of a promotion that nobody has opened, as one that has
+    /// ended: whoever opens it later is refused. False if there is a record, which
+    /// stays as it is. Safe to repeat.
+    fn close_unopened(&self, closed: &Promotion) -> impl Future<Output = Result<bool, StoreError>>;
+
     /// Stops looking after a promotion that has ended. Safe to repeat.
     fn settle(&self, id: &PromotionId) -> impl Future<Output = Result<(), StoreError>>;
 }

@@ -133,7 +133,7 @@ fn closed(outcome: &Value) -> (String, &'static str) {
         Outcome::Rejected => "An approver said no. No traffic moved.",
         Outcome::Expired => "Nobody decided in time. No traffic moved.",
         Outcome::Superseded => "A newer promotion took its place. No traffic moved.",
-        Outcome::Refused => "A check said no before anything moved.",
+        Outcome::Refused => "A check said no before anything moved, or it could not be started.",
         Outcome::Aborted => "A person stopped it before traffic moved.",
         Outcome::Stranded => "Rolling back failed: a person must look.",
     };

@@ -158,6 +158,30 @@ impl Store {
         Ok(items)
     }
 
+    /// All items that an index has under a value, a moment late.
+    async fn indexed(&self, index: &str, attribute: &str, value: &str) -> Result<Vec<Item>, Fault> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(index)
+            .key_condition_expression("#attribute = :value")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":value", text(value))
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            found.push(
+                item.map_err(|error| {
+                    Fault::new(format!("dynamodb:Query of index {index}"), error)
+                })?,
+            );
+        }
+        Ok(found)
+    }
+
     /// Puts an item if there is none yet. Says whether it did.
     async fn put_new(&self, item: Item) -> Result<bool, Fault> {
         let request = self

@@ -57,6 +57,8 @@ impl Part<'_> {
 }
 
 const PROMOTION: &str = "promotion";
+/// What the index `open` has promotions under.
+const OPEN: &str = "open";
 
 impl Store {
     /// Opens a promotion at generation 0. Opening it again under the same
@@ -72,17 +74,23 @@ impl Store {
         Ok(there.execution_arn == promotion.execution_arn && there.outcome.is_none())
     }
 
+    /// Writes the record of a promotion that nobody has opened, as one that has
+    /// ended: whoever opens it later is refused. Says whether this call did; an
+    /// opening that came first stays as it is.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn close_unopened(&self, closed: &Promotion) -> Result<bool, StoreError> {
+        Ok(self.put_new(stored(closed, Generation(1))?).await?)
+    }
+
     /// A promotion with its current generation.
     ///
     /// # Errors
     /// When there is none, or DynamoDB fails.
     pub async fn promotion(&self, id: &PromotionId) -> Result<(Promotion, Generation), StoreError> {
         let found = self.get(&promotion_key(id), PROMOTION).await?;
-        let found = found.ok_or_else(|| StoreError::Missing(format!("promotion {id}")))?;
-        Ok((
-            document(&found)?,
-            Generation(unsigned(&found, "generation")),
-        ))
+        read(&found.ok_or_else(|| StoreError::Missing(format!("promotion {id}")))?)
     }
 
     /// Checks that this generation may still write.
@@ -207,7 +215,8 @@ impl Store {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn open_promotions(&self) -> Result<Vec<(Promotion, Generation)>, StoreError> {
-        self.indexed("open", "open", "open").await
+        let items = self.indexed("open", "open", OPEN).await?;
+        items.iter().map(read).collect()
     }
 
     /// All promotions of an application, oldest first.
@@ -218,34 +227,10 @@ impl Store {
         &self,
         application: &str,
     ) -> Result<Vec<(Promotion, Generation)>, StoreError> {
-        self.indexed("application", "application", application)
-            .await
-    }
-
-    async fn indexed(
-        &self,
-        index: &str,
-        attribute: &str,
-        value: &str,
-    ) -> Result<Vec<(Promotion, Generation)>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(index)
-            .key_condition_expression("#attribute = :value")
-            .expression_attribute_names("#attribute", attribute)
-            .expression_attribute_values(":value", text(value))
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item: Item = item
-                .map_err(|error| Fault::new(format!("dynamodb:Query of index {index}"), error))?;
-            found.push((document(&item)?, Generation(unsigned(&item, "generation"))));
-        }
-        Ok(found)
+        let items = self
+            .indexed("application", "application", application)
+            .await?;
+        items.iter().map(read).collect()
     }
 
     /// A part of a promotion's record, if it was written.
@@ -370,13 +355,18 @@ impl Store {
 fn stored(promotion: &Promotion, generation: Generation) -> Result<Item, Fault> {
     let mut item = item(&promotion_key(&promotion.id), PROMOTION, promotion)?;
     item.insert("generation".into(), number(generation.0));
-    item.insert("open".into(), text("open"));
+    item.insert("open".into(), text(OPEN));
     item.insert("application".into(), text(&promotion.id.application));
     item.insert("opened_at".into(), text(sortable(promotion.opened_at)));
     if let Some(outcome) = promotion.outcome {
         item.insert("outcome".into(), text(outcome.title()));
     }
     Ok(item)
+}
+
+/// The promotion of an item, with its generation.
+fn read(item: &Item) -> Result<(Promotion, Generation), StoreError> {
+    Ok((document(item)?, Generation(unsigned(item, "generation"))))
 }
 
 #[cfg(test)]

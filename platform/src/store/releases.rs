@@ -5,7 +5,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use sluice_domain::promotion::{BundleRef, PromotionId};
 
-use super::{Store, StoreError, document, item};
+use super::{CONDITION_FAILED, Store, StoreError, document, item, text, write};
 
 /// One attempt at releasing a version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,20 +44,59 @@ impl Release {
     }
 }
 
+/// What the index `open` has attempts under.
+const OPEN: &str = "release";
+
+fn sort_key(attempt: u32) -> String {
+    format!("{attempt:06}")
+}
+
 fn key(application: &str, version: &Version) -> String {
     format!("release#{application}#{version}")
 }
 
 impl Store {
-    /// Notes an attempt. Says whether this call did: a repeated event does not.
+    /// Notes an attempt, and that the watchdog looks after it. Says whether this
+    /// call did: a repeated event does not.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn begin_release(&self, release: &Release) -> Result<bool, StoreError> {
         let pk = key(&release.application, &release.version);
-        Ok(self
-            .put_new(item(&pk, &format!("{:06}", release.attempt), release)?)
-            .await?)
+        let mut new = item(&pk, &sort_key(release.attempt), release)?;
+        new.insert("open".into(), text(OPEN));
+        Ok(self.put_new(new).await?)
+    }
+
+    /// The attempts that somebody must still look after.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn open_releases(&self) -> Result<Vec<Release>, StoreError> {
+        let items = self.indexed("open", "open", OPEN).await?;
+        Ok(items.iter().map(document).collect::<Result<_, _>>()?)
+    }
+
+    /// Takes an attempt out of the open ones: nobody looks after it any more.
+    /// Idempotent.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn settle_release(&self, release: &Release) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(key(&release.application, &release.version)))
+            .key("sk", text(sort_key(release.attempt)))
+            .update_expression("REMOVE #open")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#open", "open");
+        let operation = format!("settling release {}", release.execution_arn);
+        match write(&operation, || request.clone().send()).await {
+            Err(fault) if !fault.is(CONDITION_FAILED) => Err(fault.into()),
+            _ => Ok(()),
+        }
     }
 
     /// The attempts at releasing a version, in order.

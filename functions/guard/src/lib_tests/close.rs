@@ -143,14 +143,26 @@ fn the_watchdog_closes_without_saying_who_it_is() {
 }
 
 #[test]
-fn a_promotion_that_was_never_opened_is_closed_and_recorded() {
+fn a_promotion_whose_record_was_never_opened_is_closed_in_a_record_and_in_the_ledger() {
     let guard = guard();
     guard.ports.0.borrow_mut().promotions.clear();
     assert_eq!(end(&guard, "1.1.0", Outcome::Refused), Outcome::Refused);
+    assert_eq!(guard.ports.outcome("1.1.0"), Some(Outcome::Refused));
+    assert!(settled(&guard));
     assert_eq!(
         guard.ports.recorded("1.1.0", Kind::PromotionClosed).len(),
         1
     );
+}
+
+#[test]
+fn what_has_no_record_is_not_closed_by_who_does_not_say_what_it_promotes() {
+    let guard = guard();
+    guard.ports.0.borrow_mut().promotions.clear();
+    let mut event: Value = serde_json::from_str(CLOSE).unwrap();
+    event.as_object_mut().unwrap().remove("bundle");
+    assert_eq!(send(&guard, &event.to_string()), Err("NotFound"));
+    assert!(guard.ports.0.borrow().entries.is_empty());
 }
 
 #[test]
