@@ -10,7 +10,7 @@ use sluice_domain::approval::State as Decision;
 use sluice_domain::digest::Digest;
 use sluice_domain::judge::Outcome as Verdict;
 use sluice_domain::promotion::{Generation, Outcome};
-use sluice_tests::machine::{State, all_states, expression, strings};
+use sluice_tests::machine::{State, all_states, expression, states, strings};
 use sluice_tests::{expect_none, files, state_machines, text};
 
 use crate::machines::assigned_words;
@@ -81,6 +81,9 @@ fn answer(function: &str, payload: &Value) -> Value {
         }),
         ("guard", "close", _) => value(guard::Output::Closed {
             outcome: Outcome::Promoted,
+        }),
+        ("guard", "close_unbegun", _) => value(guard::Output::Unbegun {
+            outcome: Some(Outcome::Refused),
         }),
         ("judge", ..) => value(judge::Output {
             outcome: Verdict::Pass,
@@ -263,6 +266,8 @@ fn choices_know_exactly_the_words_that_functions_say() {
     ];
     let cases = [
         ("promote", "OnOutcome", words(&outcomes), 1),
+        // It promoted, or it did not, whatever else.
+        ("release", "OnRecord", words(&outcomes), outcomes.len() - 1),
         ("promote", "OnDecision", words(&decisions), 3),
         ("rollout", "OnShift", words(&shifted), 1),
         ("rollout", "OnVerdict", words(&judged), 1),
@@ -270,7 +275,9 @@ fn choices_know_exactly_the_words_that_functions_say() {
     ];
     let machines = state_machines();
     for (machine, name, said, left_to_the_default) in cases {
-        let compared: BTreeSet<String> = strings(&machines[machine]["States"][name]["Choices"])
+        let states = states(&machines[machine]);
+        let choice = states.iter().find(|state| state.name == name);
+        let compared: BTreeSet<String> = strings(&choice.expect("the state").body["Choices"])
             .into_iter()
             .filter_map(|text| Some(text.split_once('\'')?.1.split_once('\'')?.0.to_owned()))
             .collect();
