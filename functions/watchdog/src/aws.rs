@@ -11,17 +11,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
 use sluice_domain::naming::{execution_arn, promotion_execution, release_execution};
-use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
+use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{MissingVariable, variable};
 use sluice_platform::ledger::Ledger;
-use sluice_platform::store::{Part, Store, StoreError};
+use sluice_platform::store::{Part, Release, Store, StoreError};
 
-use crate::{CallError, Executions, Facts, Promotions, Settled, Status};
+use crate::{CallError, Executions, Facts, Promotions, Releases, Settled, Status};
 
 pub use approvals::ApprovalRequests;
 
-/// Promotions in the state table.
+/// Promotions and releases in the state table.
 pub struct Table(pub Store);
 
 impl Promotions for Table {
@@ -41,6 +41,16 @@ impl Promotions for Table {
 
     async fn take_over(&self, id: &PromotionId) -> Result<Generation, StoreError> {
         self.0.raise_generation(id).await
+    }
+}
+
+impl Releases for Table {
+    async fn open_releases(&self) -> Result<Vec<Release>, StoreError> {
+        self.0.open_releases().await
+    }
+
+    async fn settle_release(&self, release: &Release) -> Result<(), StoreError> {
+        self.0.settle_release(release).await
     }
 }
 
@@ -209,6 +219,13 @@ enum GuardRequest<'a> {
         outcome: Outcome,
         cause: &'a str,
     },
+    CloseUnbegun {
+        promotion: PromotionId,
+        bundle: &'a BundleRef,
+        outcome: Outcome,
+        cause: &'a str,
+        execution_arn: &'a str,
+    },
     Handover {},
 }
 
@@ -219,6 +236,7 @@ impl Request<'_> {
             Self::Shift { .. } => "shift (goal stable)",
             Self::Warm { .. } => "warm (retire)",
             Self::Guard(GuardRequest::Close { .. }) => "guard (close)",
+            Self::Guard(GuardRequest::CloseUnbegun { .. }) => "guard (close_unbegun)",
             Self::Guard(GuardRequest::Handover {}) => "guard (handover)",
         }
     }
@@ -305,6 +323,24 @@ impl crate::Functions for Functions {
         Ok(())
     }
 
+    async fn close_unbegun(
+        &self,
+        release: &Release,
+        environment: &str,
+        outcome: Outcome,
+        why: &str,
+    ) -> Result<(), CallError> {
+        let close = GuardRequest::CloseUnbegun {
+            promotion: release.promotion(environment),
+            bundle: &release.bundle,
+            outcome,
+            cause: why,
+            execution_arn: &release.execution_arn,
+        };
+        let Done {} = self.call(&Request::Guard(close)).await?;
+        Ok(())
+    }
+
     async fn hand_over(&self) -> Result<u64, CallError> {
         let answer: HandedOver = self
             .call(&Request::Guard(GuardRequest::Handover {}))
@@ -328,6 +364,7 @@ impl Facts for Ledger {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use sluice_domain::digest::Digest;
 
     use super::*;
 
@@ -363,6 +400,26 @@ mod tests {
             json!({
                 "op": "close", "promotion": "storefront/prod/1.1.0/1", "outcome": "rolled_back",
                 "cause": "Abandoned: it says why",
+            })
+        );
+        let bundle = BundleRef {
+            bucket: "b".into(),
+            key: "k".into(),
+            version_id: "v".into(),
+            digest: Digest::of(b""),
+        };
+        let unbegun = GuardRequest::CloseUnbegun {
+            promotion: id.clone(),
+            bundle: &bundle,
+            outcome: Outcome::Aborted,
+            cause: "it says why",
+            execution_arn: "release",
+        };
+        assert_eq!(
+            json(&Request::Guard(unbegun)),
+            json!({
+                "op": "close_unbegun", "promotion": "storefront/prod/1.1.0/1", "bundle": bundle,
+                "outcome": "aborted", "cause": "it says why", "execution_arn": "release",
             })
         );
         assert_eq!(

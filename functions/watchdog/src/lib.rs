@@ -1,5 +1,5 @@
-//! Mends what no live execution owns, ends promotions whose release was ended,
-//! ends approval requests that expire, and resumes promotions whose approval was
+//! Mends what no live execution owns, ends promotions whose release was ended, those
+//! that never began among them, ends approval requests that expire, and resumes promotions whose approval was
 //! decided without them hearing of it: runs on a schedule, and when an execution
 //! ends badly.
 //!
@@ -19,6 +19,7 @@
 pub mod aws;
 mod loss;
 mod ports;
+mod releases;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,9 @@ use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::store::StoreError;
 
 use loss::{Loss, lost};
-pub use ports::{Approvals, CallError, Executions, Facts, Functions, Promotions, Settled, Status};
+pub use ports::{
+    Approvals, CallError, Executions, Facts, Functions, Promotions, Releases, Settled, Status,
+};
 
 /// The event that woke the watchdog. Its content decides nothing: events are
 /// best effort and may be old, so all open promotions are looked at each time.
@@ -96,7 +99,7 @@ fn count(promotions: usize) -> String {
 
 /// The function.
 pub struct Watchdog<P, E, F, A, L> {
-    /// Where promotions are.
+    /// Where promotions and releases are.
     pub promotions: P,
     /// Where executions are.
     pub executions: E,
@@ -120,9 +123,16 @@ enum Fate {
     Stranded(String),
 }
 
-impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdog<P, E, F, A, L> {
-    /// Looks after every open promotion, and wakes who waits in line. What goes
-    /// wrong with one does not keep the others from it.
+impl<P, E, F, A, L> Watchdog<P, E, F, A, L>
+where
+    P: Promotions + Releases,
+    E: Executions,
+    F: Functions,
+    A: Approvals,
+    L: Facts,
+{
+    /// Looks after every open promotion and every open release, and wakes who waits
+    /// in line. What goes wrong with one does not keep the others from it.
     ///
     /// # Errors
     /// At the end, with what could not be done.
@@ -140,6 +150,15 @@ impl<P: Promotions, E: Executions, F: Functions, A: Approvals, L: Facts> Watchdo
                 Ok(Fate::Stranded(reason)) => stranded.push(format!("{}: {reason}", promotion.id)),
                 Err(error) => {
                     tracing::warn!(promotion = %promotion.id, %error, "not looked after");
+                    failed = failed.or(Some(error));
+                }
+            }
+        }
+        for release in self.promotions.open_releases().await? {
+            match self.look_after_release(&release, now).await {
+                Ok(closed) => mended.extend(closed),
+                Err(error) => {
+                    tracing::warn!(release = %release.execution_arn, %error, "not looked after");
                     failed = failed.or(Some(error));
                 }
             }

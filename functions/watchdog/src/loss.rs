@@ -47,6 +47,15 @@ impl fmt::Display for Loss {
 /// An execution that Step Functions does not know may be too new for it to say.
 const GRACE: SignedDuration = SignedDuration::from_mins(5);
 
+/// Whether an execution that should have begun at this time has ended.
+pub(crate) fn is_over(execution: &Status, since: Timestamp, now: Timestamp) -> bool {
+    match execution {
+        Status::Running => false,
+        Status::Ended(_) => true,
+        Status::Unknown => now.duration_since(since) > GRACE,
+    }
+}
+
 /// Whether a promotion is lost, by its own execution and its release's.
 ///
 /// A release that ends takes along what it runs: Step Functions tries that by
@@ -64,10 +73,8 @@ pub(crate) fn lost(
         (Status::Ended(_), Status::Ended(_)) if execution.is_stopped() && release.is_stopped() => {
             Some(Loss::Release(release.clone()))
         }
-        (Status::Ended(_), _) => Some(Loss::Execution(execution.clone())),
-        (Status::Unknown, _) if now.duration_since(opened_at) > GRACE => {
-            Some(Loss::Execution(Status::Unknown))
+        (Status::Ended(_) | Status::Unknown, _) => {
+            is_over(execution, opened_at, now).then(|| Loss::Execution(execution.clone()))
         }
-        (Status::Unknown, _) => None,
     }
 }

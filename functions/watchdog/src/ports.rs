@@ -10,7 +10,7 @@ use sluice_domain::approval::State;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 use sluice_platform::fault::Fault;
-use sluice_platform::store::StoreError;
+use sluice_platform::store::{Release, StoreError};
 
 /// Promotions in the state table.
 pub trait Promotions {
@@ -27,6 +27,15 @@ pub trait Promotions {
     /// Raises its generation, which fences off everybody else. Safe to repeat:
     /// the newest generation is the one that counts.
     fn take_over(&self, id: &PromotionId) -> impl Future<Output = Result<Generation, StoreError>>;
+}
+
+/// Releases in the state table.
+pub trait Releases {
+    /// Those that nobody has seen to the end of. May lag. Reads only.
+    fn open_releases(&self) -> impl Future<Output = Result<Vec<Release>, StoreError>>;
+
+    /// Stops looking after a release. Safe to repeat.
+    fn settle_release(&self, release: &Release) -> impl Future<Output = Result<(), StoreError>>;
 }
 
 /// How an execution stands.
@@ -138,6 +147,17 @@ pub trait Functions {
         id: &PromotionId,
         outcome: Outcome,
         reason: &str,
+    ) -> impl Future<Output = Result<(), CallError>>;
+
+    /// Closes a release's promotion into an environment that never began, so that a
+    /// late one is refused, and writes down its outcome. One that began is left
+    /// alone. Safe to repeat: the first outcome stays.
+    fn close_unbegun(
+        &self,
+        release: &Release,
+        environment: &str,
+        outcome: Outcome,
+        why: &str,
     ) -> impl Future<Output = Result<(), CallError>>;
 
     /// Resumes who waits in line for locks that are free. Safe to repeat.

@@ -84,7 +84,7 @@ const WRITES: [(&str, &[&str]); 11] = [
     ("shift", &["promotion#*"]),
     ("verify", &["promotion#*"]),
     ("warm", &["promotion#*"]),
-    ("watchdog", &["promotion#*"]),
+    ("watchdog", &["promotion#*", "release#*"]),
 ];
 
 #[test]

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use sluice_domain::digest::Digest;
 use sluice_domain::promotion::{BundleRef, Generation};
+use sluice_platform::store::Release;
 
 use super::*;
 
@@ -50,6 +51,8 @@ struct World {
     /// What the ledger was told, by promotion and key.
     told: RefCell<BTreeMap<String, Value>>,
     queue_is_down: bool,
+    /// Releases that were not seen to their end.
+    open_releases: Vec<Release>,
 }
 
 impl World {
@@ -107,6 +110,17 @@ impl Promotions for &World {
             .count();
         self.did(raised);
         Ok(Generation(7 + u64::try_from(before).expect("few")))
+    }
+}
+
+impl Releases for &World {
+    async fn open_releases(&self) -> Result<Vec<Release>, StoreError> {
+        Ok(self.open_releases.clone())
+    }
+
+    async fn settle_release(&self, release: &Release) -> Result<(), StoreError> {
+        self.did(format!("settle release {}", release.version));
+        Ok(())
     }
 }
 
@@ -172,6 +186,21 @@ impl Functions for &World {
             return Err(failed(name));
         }
         Ok(())
+    }
+
+    async fn close_unbegun(
+        &self,
+        _: &Release,
+        environment: &str,
+        outcome: Outcome,
+        why: &str,
+    ) -> Result<(), CallError> {
+        self.did(format!("close unbegun {environment} {}", outcome.title()));
+        *self.reason.borrow_mut() = why.to_owned();
+        match self.close_fails {
+            Some(name) => Err(failed(name)),
+            None => Ok(()),
+        }
     }
 
     async fn hand_over(&self) -> Result<u64, CallError> {
@@ -285,3 +314,4 @@ mod counting;
 mod mending;
 mod releases;
 mod stranding;
+mod unbegun;
