@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Fault, TIME_OUT_SECONDS, request};
-use crate::machine::{State, scopes};
+use crate::machine::{State, expression, scopes};
 
 /// What stands in front of what tasks call.
 #[derive(Debug, Clone)]
@@ -43,7 +43,12 @@ pub fn inject(
             );
         }
         ("Task", Some(relay)) if known.runs_a_child() => {
-            body["Arguments"]["StateMachineArn"] = json!(relay);
+            let child = &mut body["Arguments"];
+            match fault {
+                Fault::ThrottledThreeTimes => refuse_thrice(child, relay),
+                Fault::AccessDenied => refuse(child, relay),
+                _ => child["StateMachineArn"] = json!(relay),
+            }
             hurry(body, fault);
         }
         ("Task", None) if known.invokes() => {
@@ -69,6 +74,27 @@ fn hurry(body: &mut Value, fault: Fault) {
     if matches!(fault, Fault::TimesOut | Fault::WritesAfterTimeOut) {
         body["TimeoutSeconds"] = json!(TIME_OUT_SECONDS);
     }
+}
+
+/// The name under which a start is refused: a refused one leaves its own name free.
+const REFUSED: &str = "'refused-' & $states.context.State.RetryCount";
+
+/// Has the start of a child refused at each try, by a machine that stands for that.
+fn refuse(child: &mut Value, refusing: &str) {
+    child["StateMachineArn"] = json!(refusing);
+    child["Name"] = json!(format!("{{% {REFUSED} %}}"));
+}
+
+/// Has the start of a child refused at three tries.
+fn refuse_thrice(child: &mut Value, refusing: &str) {
+    let thrice = "$states.context.State.RetryCount < 3";
+    let machine = child["StateMachineArn"].as_str().unwrap_or_default();
+    let machine = format!("{{% {thrice} ? '{refusing}' : '{machine}' %}}");
+    let name = child["Name"].as_str().and_then(expression);
+    let name = name.unwrap_or_default();
+    let name = format!("{{% {thrice} ? {REFUSED} : {name} %}}");
+    child["StateMachineArn"] = json!(machine);
+    child["Name"] = json!(name);
 }
 
 /// Has a task call the wrapper, with what it would have called.
@@ -179,6 +205,19 @@ mod tests {
         let inner = &release["States"]["EachEnvironment"]["ItemProcessor"]["States"];
         assert_eq!(inner["Promote"]["Next"], "Ended");
         assert_eq!(inner["Ended"]["Type"], "Fail");
+    }
+
+    #[test]
+    fn a_start_that_is_refused_thrice_is_the_childs_at_the_fourth_try() {
+        let mut promote = state_machines()["promote"].clone();
+        let throttled = Fault::ThrottledThreeTimes;
+        inject(&mut promote, "Rollout", throttled, &wrapper(), Some("no")).unwrap();
+        let arguments = &promote["States"]["Rollout"]["Arguments"];
+        let tries = "$states.context.State.RetryCount";
+        let machine = format!("{{% {tries} < 3 ? 'no' : '${{RolloutMachine}}' %}}");
+        assert_eq!(arguments["StateMachineArn"], machine);
+        let name = format!("{{% {tries} < 3 ? 'refused-' & {tries} : $execution %}}");
+        assert_eq!(arguments["Name"], name);
     }
 
     #[test]

@@ -49,7 +49,11 @@ impl World {
         let promote = promote.to_string().replace(deployed, &rollout);
         let promote = self.create_machine("promote", &promote).await;
         let machines = Machines { promote, rollout };
-        self.let_the_watchdog_see(&machines).await;
+        let copies = [
+            ("PromoteMachine", machines.promote.as_str()),
+            ("RolloutMachine", machines.rollout.as_str()),
+        ];
+        self.let_the_watchdog_see(&copies).await;
         machines
     }
 

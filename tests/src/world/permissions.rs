@@ -5,7 +5,7 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{Capability, Stack, StackStatus};
 use serde_json::{Value, json};
 
-use super::{EVERY, Machines, PATIENCE, World, merge};
+use super::{EVERY, PATIENCE, World, merge};
 use crate::template::{functions, permissions};
 use crate::{template, template::Statement};
 
@@ -43,13 +43,14 @@ impl World {
     }
 
     /// Lets the watchdog do with copied machines what the template lets it do
-    /// with the deployed ones. Their names may be patterns.
-    pub async fn let_the_watchdog_see(&self, machines: &Machines) {
+    /// with the deployed ones. Of each copy: the name of the deployed machine's
+    /// resource, and the copy's ARN, which may be a pattern.
+    pub async fn let_the_watchdog_see(&self, copies: &[(&str, &str)]) {
         let template = template();
         let held = permissions(&template, &functions(&template)["watchdog"]);
         let statements: Value = held
             .iter()
-            .filter_map(|statement| on_copies(statement, machines))
+            .filter_map(|statement| on_copies(statement, copies))
             .collect();
         let stack = format!("{}-watchdog", self.application);
         self.put_policy(&stack, "WatchdogFunction", statements)
@@ -79,14 +80,14 @@ impl World {
 
 /// A statement about executions of the deployed machines, about those of the
 /// copies.
-fn on_copies(statement: &Statement<'_>, machines: &Machines) -> Option<Value> {
-    let copies = [
-        ("${PromoteMachine.Name}", &machines.promote),
-        ("${RolloutMachine.Name}", &machines.rollout),
-    ];
+fn on_copies(statement: &Statement<'_>, copies: &[(&str, &str)]) -> Option<Value> {
+    let is_about = |deployed: &str| {
+        let name = format!("${{{deployed}.Name}}");
+        statement.arns().iter().any(|arn| arn.contains(&name))
+    };
     let arns: Vec<String> = copies
-        .into_iter()
-        .filter(|(deployed, _)| statement.arns().iter().any(|arn| arn.contains(deployed)))
+        .iter()
+        .filter(|(deployed, _)| is_about(deployed))
         .map(|(_, copy)| sluice_domain::naming::execution_arn(copy, "*"))
         .collect();
     let about = json!({ "Effect": "Allow", "Action": statement.actions, "Resource": arns });

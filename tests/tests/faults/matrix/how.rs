@@ -65,10 +65,10 @@ fn of_children(fault: Fault) -> &'static str {
         Fault::TimesOut => "a child that sleeps past a time-out takes the child's place",
         Fault::Crashes => "a child that is stopped at once takes the child's place",
         Fault::Malformed => "the child runs, and another output is answered",
-        Fault::ThrottledThreeTimes => {
-            "the start of the child is refused as throttled: nobody tries that again"
+        Fault::ThrottledThreeTimes => "the start of the child is refused thrice as throttled",
+        Fault::AccessDenied => {
+            "the start of the child is refused for lack of permission, each time"
         }
-        Fault::AccessDenied => "the start of the child is refused for lack of permission",
         Fault::AnswerLost => "the child runs to its end, and the task fails",
         Fault::RunsTwice => "the child runs twice under one name",
         Fault::WritesAfterTimeOut => "the child begins after the task has timed out",

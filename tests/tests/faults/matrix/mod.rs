@@ -2,10 +2,8 @@
 //!
 //! The rows are made from the definitions. After each, once the fault is gone:
 //! aliases on one version with no extra weight, locks free, no execution
-//! SUCCEEDED unless it promoted, the ledger says what happened, people are told.
-//!
-//! A gap that rows show and that fails none: a release whose promotion can't even be
-//! started ends FAILED, and nobody hears of it.
+//! SUCCEEDED unless it promoted, the ledger says what happened, people are told. That
+//! holds of a promotion that never began, too.
 
 mod how;
 mod row;

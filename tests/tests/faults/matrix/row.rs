@@ -5,7 +5,9 @@ use std::fs;
 use std::rc::Rc;
 use std::time::Instant;
 
+use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
+use sluice_domain::promotion::Outcome;
 use sluice_tests::faults::{Case, Fault};
 use sluice_tests::repository;
 use tokio::task::spawn_local;
@@ -133,11 +135,16 @@ async fn meet(stage: &Stage, scenario: Scenario, case: &Case) -> Result<Seen, St
         seen.problems.push("the state was never entered".to_owned());
     }
     let expected = scenario.outcome().title();
-    if is_borne(stage, case) && seen.outcome != expected {
+    if is_borne(case.fault) && seen.outcome != expected {
         let found = &seen.outcome;
         seen.problems.push(format!(
             "{found}; expected {expected}, as without this fault"
         ));
+    }
+    let promoted = is_borne(case.fault) && seen.outcome == Outcome::Promoted.title();
+    if promoted && (seen.release.clone()).is_some_and(|end| end != ExecutionStatus::Succeeded) {
+        let problem = "it promoted, and its release did not go on";
+        seen.problems.push(problem.to_owned());
     }
     if calls_a_person(stage, case) && !seen.stranded {
         let problem = "rolling back can't go on, and nobody was called";
@@ -159,14 +166,12 @@ fn calls_a_person(stage: &Stage, case: &Case) -> bool {
     stays && leads
 }
 
-/// Whether a promotion goes its way in spite of the fault. A call that starts a
-/// child is not tried again.
-fn is_borne(stage: &Stage, case: &Case) -> bool {
-    match case.fault {
-        Fault::ThrottledThreeTimes => stage.is(case, |state| state.invokes()),
-        Fault::AnswerLost | Fault::RunsTwice => true,
-        _ => false,
-    }
+/// Whether a promotion goes its way in spite of the fault.
+fn is_borne(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::ThrottledThreeTimes | Fault::AnswerLost | Fault::RunsTwice
+    )
 }
 
 /// What a panic said.

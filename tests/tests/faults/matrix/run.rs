@@ -59,7 +59,7 @@ impl Run {
             notes: format!("/flow/{}/late", world.application),
         };
         let copies = copy(&world, stage, scenario, case, &wrapper).await;
-        let (id, release) = if scenario == Scenario::Released {
+        let (id, release) = if scenario.is_a_release() {
             let (id, release) = world.release(&copies["release"], "prod", &build).await;
             (id, Some(release))
         } else {
@@ -197,6 +197,9 @@ async fn copy(
             let put = inject(&mut definition, "RollBack", Fault::Throws, wrapper, None);
             put.expect("a rollback that throws");
         }
+        if scenario == Scenario::Unbegun && machine.name == "release" {
+            refuse(world, &mut definition, wrapper).await;
+        }
         if let Some(case) = case.filter(|case| case.machine == machine.name) {
             let relay = match relayed(machine, case) {
                 Some(child) => relay(case.fault, &copies[child], wrapper),
@@ -216,6 +219,16 @@ async fn copy(
         copies.insert(machine.name, arn);
     }
     copies
+}
+
+/// Has a release's promotion refused, at each try to start it.
+async fn refuse(world: &World, release: &mut Value, wrapper: &Wrapper) {
+    let denied = Fault::AccessDenied;
+    let refusing = relay(denied, "", wrapper)
+        .expect("what refuses")
+        .to_string();
+    let refusing = world.create_machine("refusing", &refusing).await;
+    inject(release, "Promote", denied, wrapper, Some(&refusing)).expect("a refused start");
 }
 
 /// The child that a case's state runs.

@@ -10,7 +10,9 @@ pub(super) enum Scenario {
     Plain,
     /// The same, as a release.
     Released,
-    /// The same, once people have said yes.
+    /// A release whose promotion can't be started.
+    Unbegun,
+    /// All goes well, once people have said yes.
     Asked,
     /// The same, with a first step that is watched.
     Watched,
@@ -22,9 +24,10 @@ pub(super) enum Scenario {
 
 impl Scenario {
     /// Those that take less time come first.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Plain,
         Self::Released,
+        Self::Unbegun,
         Self::Asked,
         Self::Watched,
         Self::Failing,
@@ -35,8 +38,14 @@ impl Scenario {
     pub(super) fn outcome(self) -> Outcome {
         match self {
             Self::Plain | Self::Released | Self::Asked | Self::Watched => Outcome::Promoted,
+            Self::Unbegun => Outcome::Refused,
             Self::Failing | Self::Stranding => Outcome::RolledBack,
         }
+    }
+
+    /// Whether it goes through `release`, and not only through `promote`.
+    pub(super) fn is_a_release(self) -> bool {
+        matches!(self, Self::Released | Self::Unbegun)
     }
 
     /// What its environment's settings say beyond the usual.
@@ -49,7 +58,9 @@ impl Scenario {
                     { "weight": 100, "bake_seconds": 0 },
                 ],
             }),
-            Self::Plain | Self::Released | Self::Failing | Self::Stranding => json!({}),
+            Self::Plain | Self::Released | Self::Unbegun | Self::Failing | Self::Stranding => {
+                json!({})
+            }
         }
     }
 
@@ -60,7 +71,9 @@ impl Scenario {
                 let test = json!({ "name": "the page", "url": "https://127.0.0.1:1/" });
                 json!({ "smoke_tests": [test] })
             }
-            Self::Plain | Self::Released | Self::Asked | Self::Watched => json!({}),
+            Self::Plain | Self::Released | Self::Unbegun | Self::Asked | Self::Watched => {
+                json!({})
+            }
         }
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Seen {
     pub(super) stranded: bool,
     /// How the execution of `promote` ended; none where it never began.
     pub(super) execution: Option<ExecutionStatus>,
+    /// How the execution of `release` ended, where there was one.
+    pub(super) release: Option<ExecutionStatus>,
     /// What does not hold.
     pub(super) problems: Vec<String>,
 }
@@ -33,20 +35,15 @@ pub(super) struct Seen {
 pub(super) struct Record {
     promotion: Option<Promotion>,
     entries: Vec<Entry>,
-    began: bool,
 }
 
 impl Record {
     /// Whether nothing is left to be done for it.
     pub(super) fn is_closed(&self) -> bool {
-        let promotion = self.promotion.as_ref();
-        let open = promotion.is_some_and(|found| {
-            found
-                .outcome
-                .is_none_or(|outcome| outcome == Outcome::Stranded)
-        });
-        let told = self.count(Kind::PromotionClosed) > 0;
-        !open && (told || !self.began)
+        let ended = self
+            .outcome()
+            .is_some_and(|found| found != Outcome::Stranded);
+        ended && self.count(Kind::PromotionClosed) > 0
     }
 
     fn count(&self, kind: Kind) -> usize {
@@ -54,10 +51,9 @@ impl Record {
         entries.filter(|entry| entry.event.kind == kind).count()
     }
 
-    /// The outcome: as the record has it, or the ledger where none was opened.
+    /// The outcome, as the record has it.
     fn outcome(&self) -> Option<Outcome> {
-        let kept = self.promotion.as_ref().and_then(|found| found.outcome);
-        kept.or(self.ends().pop())
+        self.promotion.as_ref().and_then(|found| found.outcome)
     }
 
     /// The outcomes that the ledger tells of, in order.
@@ -77,15 +73,8 @@ impl Record {
             }
         };
         must(verify(&self.entries).is_ok(), "its chain is broken");
-        if !self.began {
-            must(self.entries.is_empty(), "it tells of what never began");
-            return gaps;
-        }
         let outcome = self.outcome();
-        // Whoever opens the record of what had ended already is taken over.
-        let ends = self.ends().len();
-        let again = self.count(Kind::TakenOver) > 0;
-        must(ends == 1 || (ends > 1 && again), "not one end");
+        must(self.ends().len() == 1, "not one end");
         let last = self.ends().pop();
         must(last == outcome, "another outcome in the end");
         let promoted = outcome == Some(Outcome::Promoted);
@@ -112,12 +101,7 @@ impl Seen {
             Err(error) => panic!("{error}"),
         };
         let entries = run.world.ledger(&run.id.to_string()).await;
-        let began = status(run, "promote").await.is_some();
-        Record {
-            promotion,
-            entries,
-            began,
-        }
+        Record { promotion, entries }
     }
 
     /// Looks at everything that must hold.
@@ -137,20 +121,21 @@ impl Seen {
         problems.extend(kept.iter().cloned());
         problems.extend(untold.iter().map(|kind| format!("nobody heard of {kind}")));
         let execution = status(run, "promote").await;
-        for found in [&execution, &status(run, "release").await] {
+        let release = status(run, "release").await;
+        for found in [&execution, &release] {
             if *found == Some(ExecutionStatus::Succeeded) && !promoted {
                 problems.push("an execution SUCCEEDED and nothing was promoted".to_owned());
             }
         }
         Self {
-            outcome: outcome.map_or("NotBegun", Outcome::title).to_owned(),
+            outcome: outcome.map_or("none", Outcome::title).to_owned(),
             aliases_settled: elsewhere.is_empty(),
             lock_free: kept.is_empty(),
-            // A promotion that was never begun is one that nobody hears of.
-            notified: untold.is_empty() && record.began,
+            notified: untold.is_empty() && record.is_closed(),
             ledger_ok,
             stranded: record.count(Kind::Stranded) > 0,
             execution,
+            release,
             problems,
         }
     }

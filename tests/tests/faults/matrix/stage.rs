@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sluice_tests::World;
 use sluice_tests::faults::Case;
-use sluice_tests::machine::{State, scopes, states};
+use sluice_tests::machine::{Scope, State, items, scopes, states};
 use sluice_tests::state_machines;
-use sluice_tests::world::Machines;
 
 use super::run::Run;
 use super::scenario::Scenario;
@@ -96,13 +95,13 @@ impl Stage {
                 continue;
             };
             let mut states = run.world.entered(&execution).await;
-            // A history tells of no state within a Map: of the Map itself.
             for scope in scopes(&machine.definition) {
                 if scope
                     .within
                     .is_some_and(|outer| states.iter().any(|state| state == outer))
                 {
-                    states.extend(scope.states.iter().map(|state| state.name.to_owned()));
+                    let way = way_within(&scope, run.scenario);
+                    states.extend(way.into_iter().map(str::to_owned));
                 }
             }
             entered.extend(
@@ -125,10 +124,29 @@ async fn watch_all_copies(world: &World, machines: &[Deployed]) {
         );
     }
     let copies = |name: &str| format!("arn:aws:states:*:*:stateMachine:flow-*-{name}");
-    world
-        .let_the_watchdog_see(&Machines {
-            promote: copies("promote"),
-            rollout: copies("rollout"),
-        })
-        .await;
+    let [release, promote, rollout] = ["release", "promote", "rollout"].map(copies);
+    let copies = [
+        ("ReleaseMachine", release.as_str()),
+        ("PromoteMachine", promote.as_str()),
+        ("RolloutMachine", rollout.as_str()),
+    ];
+    world.let_the_watchdog_see(&copies).await;
+}
+
+/// The states of a Map that a scenario goes through: a history tells of none of them,
+/// only of the Map itself.
+fn way_within<'a>(scope: &Scope<'a>, scenario: Scenario) -> Vec<&'a str> {
+    let mut way = Vec::new();
+    let mut next = scope.start;
+    while let Some(state) = scope.states.iter().find(|state| state.name == next) {
+        way.push(state.name);
+        let refused = scenario == Scenario::Unbegun && state.runs_a_child();
+        let caught = items(&state.body["Catch"]).last();
+        next = match caught.filter(|_| refused) {
+            Some(catcher) => catcher["Next"].as_str().unwrap_or_default(),
+            None if state.is("Choice") => state.text("Default"),
+            None => state.text("Next"),
+        };
+    }
+    way
 }
