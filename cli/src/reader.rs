@@ -286,15 +286,11 @@ impl Reader {
     }
 
     /// What the executions of a promotion took. None: they are gone, Step
-    /// Functions keeps them for 90 days.
+    /// Functions keeps them for 90 days; or it never began.
     async fn taken(&self, record: &Record) -> Result<Option<Taken>> {
         let promotion = &record.promotion;
-        if self
-            .executions
-            .standing(&promotion.execution_arn)
-            .await?
-            .is_none()
-        {
+        let standing = self.executions.standing(&promotion.execution_arn).await?;
+        if standing.is_none() || !promotion.began() {
             return Ok(None);
         }
         let mut taken = Taken {

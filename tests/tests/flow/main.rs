@@ -26,5 +26,6 @@ mod runtimes;
 mod stopped;
 mod stranded;
 mod traffic;
+mod unbegun;
 mod versions;
 mod zombies;
