@@ -131,17 +131,17 @@ pub struct Requires {
     pub parameters: Vec<String>,
 }
 
-/// One smoke test: call a function, or fetch a URL, and look at the answer.
+/// A test: call a function, or fetch a URL, and look at the answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SmokeTest {
     /// What it shows, in a few words.
     pub name: String,
-    /// The function to invoke. Exactly one of `function` and `url`.
+    /// The function to invoke, by the name that manifests use. Exactly one of `function` and `url`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
-    /// The URL to GET. URLs can't be pinned to a version, so these run only
-    /// once all traffic has moved.
+    /// The URL to GET. URLs can't be pinned to a version: as smoke tests they run
+    /// only once all traffic has moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// The event to invoke the function with.
@@ -218,7 +218,7 @@ impl Document for Manifest {
             function.check(&path, problems);
         }
         for (index, test) in self.smoke_tests.iter().enumerate() {
-            self.check_smoke_test(&format!("smoke_tests[{index}]"), test, problems);
+            test.check(&format!("smoke_tests[{index}]"), &self.functions, problems);
         }
         for (index, item) in self.evidence.iter().enumerate() {
             check_key(&format!("evidence[{index}].key"), &item.key, problems);
@@ -227,9 +227,41 @@ impl Document for Manifest {
     }
 }
 
+impl SmokeTest {
+    /// Finds what can't be called, or be answered. `functions` are those it may name.
+    pub(crate) fn check<T>(
+        &self,
+        path: &str,
+        functions: &BTreeMap<String, T>,
+        problems: &mut Vec<Problem>,
+    ) {
+        self.expect.check(&format!("{path}.expect"), problems);
+        match (&self.function, &self.url) {
+            (Some(function), None) if !functions.contains_key(function) => {
+                let known: Vec<&str> = functions.keys().map(String::as_str).collect();
+                let message = format!(
+                    "found `{function}`; expected one of `{}`",
+                    known.join("`, `")
+                );
+                problems.push(Problem::new(format!("{path}.function"), message));
+            }
+            (Some(_), None) => {}
+            (None, Some(url)) => check_url(&format!("{path}.url"), url, problems),
+            (one, _) => {
+                let found = if one.is_some() {
+                    "both `function` and `url`"
+                } else {
+                    "neither `function` nor `url`"
+                };
+                problems.push(Problem::new(path, format!("found {found}; expected one")));
+            }
+        }
+    }
+}
+
 impl Expectation {
     /// Finds what no answer could be.
-    pub(crate) fn check(&self, path: &str, problems: &mut Vec<Problem>) {
+    fn check(&self, path: &str, problems: &mut Vec<Problem>) {
         for json in self.json.keys() {
             if let Err(error) = JsonPath::parse(json) {
                 let message = format!("found `{json}` ({error}); expected a JSONPath (RFC 9535)");
@@ -240,34 +272,6 @@ impl Expectation {
 }
 
 impl Manifest {
-    fn check_smoke_test(&self, path: &str, test: &SmokeTest, problems: &mut Vec<Problem>) {
-        test.expect.check(&format!("{path}.expect"), problems);
-        match (&test.function, &test.url) {
-            (Some(function), None) if !self.functions.contains_key(function) => {
-                let known = self
-                    .functions
-                    .keys()
-                    .cloned()
-                    .collect::<Vec<_>>()
-                    .join("`, `");
-                problems.push(Problem::new(
-                    format!("{path}.function"),
-                    format!("found `{function}`; expected one of `{known}`"),
-                ));
-            }
-            (Some(_), None) => {}
-            (None, Some(url)) => check_url(&format!("{path}.url"), url, problems),
-            (Some(_), Some(_)) => problems.push(Problem::new(
-                path,
-                "found both `function` and `url`; expected one",
-            )),
-            (None, None) => problems.push(Problem::new(
-                path,
-                "found neither `function` nor `url`; expected one",
-            )),
-        }
-    }
-
     fn check_keys_are_used_once(&self, problems: &mut Vec<Problem>) {
         let mut digests = BTreeMap::new();
         for artifact in self.artifacts() {

@@ -5,34 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{Outcome, Signal, SignalVerdict};
-use crate::document::{Problem, check_range, check_url};
-use crate::manifest::Expectation;
+use crate::document::{Problem, check_range};
+use crate::manifest::SmokeTest;
 
 /// As many probes as there is time for within one look.
 const MOST_PROBES: usize = 10;
 
-/// A call that is made at each look at a step that is judged.
+/// A test that is made at each look at a step that is judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
-    /// How verdicts call it.
-    pub name: String,
-    /// The function whose new version is invoked, by the name that manifests use.
-    /// Exactly one of `function` and `url`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub function: Option<String>,
-    /// The URL to GET. URLs can't be pinned to a version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// The event to invoke the function with.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub payload: Value,
-    /// What must be true of the answer.
-    #[serde(default)]
-    pub expect: Expectation,
+    /// What is called, and what must be true of the answer. A function is called at
+    /// its new version.
+    #[serde(flatten)]
+    pub test: SmokeTest,
     /// How many failures in a row fail the step.
     #[serde(default = "three")]
     pub failures: u32,
@@ -123,7 +111,7 @@ impl Probing {
     #[must_use]
     pub fn after_fault(&self, step: usize, look: u64, probes: &[Probe], fault: &str) -> Self {
         let found = probes.iter().map(|probe| Probed {
-            name: probe.name.clone(),
+            name: probe.test.name.clone(),
             target: String::new(),
             latency_ms: None,
             problems: Vec::new(),
@@ -136,12 +124,13 @@ impl Probing {
     #[must_use]
     pub fn signals(&self, probes: &[Probe]) -> Vec<Signal> {
         let signal = |probe: &Probe| {
-            let last = self.last.iter().find(|probed| probed.name == probe.name);
+            let name = &probe.test.name;
+            let last = self.last.iter().find(|probed| probed.name == *name);
             Signal::Probe(ProbeSignal {
-                name: probe.name.clone(),
+                name: name.clone(),
                 failures: probe.failures,
                 last: last.cloned(),
-                in_a_row: self.in_a_row.get(&probe.name).copied().unwrap_or_default(),
+                in_a_row: self.in_a_row.get(name).copied().unwrap_or_default(),
                 dry_run: probe.dry_run,
             })
         };
@@ -222,31 +211,20 @@ pub(crate) fn check<T>(
     let mut names = BTreeSet::new();
     for (index, probe) in probes.iter().enumerate() {
         let path = format!("judge.probes[{index}]");
-        let name = &probe.name;
+        let SmokeTest {
+            name, url, payload, ..
+        } = &probe.test;
         if name.trim().is_empty() || !names.insert(name) {
             let message = format!("found `{name}`; expected a name, each once");
             problems.push(Problem::new(format!("{path}.name"), message));
         }
-        if probe.url.is_some() && !probe.payload.is_null() {
+        if url.is_some() && !payload.is_null() {
             let message = "found one beside `url`, which is fetched by GET; expected none";
             problems.push(Problem::new(format!("{path}.payload"), message));
         }
-        probe.expect.check(&format!("{path}.expect"), problems);
+        probe.test.check(&path, functions, problems);
         let failures = format!("{path}.failures");
         check_range(&failures, probe.failures, 1, 10, problems);
-        match (&probe.function, &probe.url) {
-            (Some(function), None) if !functions.contains_key(function) => {
-                let message = format!("found `{function}`; expected a function of these settings");
-                problems.push(Problem::new(format!("{path}.function"), message));
-            }
-            (Some(_), None) => {}
-            (None, Some(url)) => check_url(&format!("{path}.url"), url, problems),
-            (one, _) => {
-                let found = if one.is_some() { "both" } else { "neither" };
-                let message = format!("found {found}; expected one of `function` and `url`");
-                problems.push(Problem::new(path, message));
-            }
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::document::Document as _;
@@ -161,11 +161,11 @@ fn what_is_wrong_with_probes_is_named_with_its_path() {
     let refused = Settings::parse("x", document.to_string().as_bytes());
     let refused = refused.expect_err("refused").to_string();
     for problem in [
-        "judge.probes[0].function: found `web`; expected a function of these settings",
+        "judge.probes[0].function: found `web`; expected one of `api`",
         "judge.probes[1].name: found `a`; expected a name, each once",
         "judge.probes[1].url: found `http://example.com`; expected an https:// URL with a host and no user",
         "judge.probes[1].failures: found 0; expected 1 to 10",
-        "judge.probes[2]: found neither; expected one of `function` and `url`",
+        "judge.probes[2]: found neither `function` nor `url`; expected one",
     ] {
         assert!(refused.contains(problem), "{problem}: {refused}");
     }
@@ -204,6 +204,22 @@ fn a_probe_that_could_never_pass_is_refused() {
         assert!(refused.contains("judge.probes[0].url: found"), "{refused}");
         assert!(!refused.contains("s3cret"), "{refused}");
     }
+}
+
+#[test]
+fn a_misspelt_field_of_a_probe_is_refused_by_its_name() {
+    let misspelt = checked(&json!({"name": "a", "function": "api", "failure": 2}));
+    let refused = misspelt.expect_err("no such field");
+    assert!(
+        refused.contains("judge.probes[0]: unknown field `failure`"),
+        "{refused}"
+    );
+    let expect = json!({"name": "a", "function": "api", "expect": {"state": 200}});
+    let refused = checked(&expect).expect_err("no such field");
+    assert!(
+        refused.contains("judge.probes[0]: unknown field `state`"),
+        "{refused}"
+    );
 }
 
 #[test]

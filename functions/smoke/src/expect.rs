@@ -12,19 +12,6 @@ use sluice_domain::text::one_line;
 /// What was found is shown up to this many characters.
 const LONGEST_EXCERPT: usize = 200;
 
-/// What an answer is held against, under which name.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Check<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) expect: &'a Expectation,
-}
-
-impl<'a> Check<'a> {
-    pub(crate) fn of(name: &'a str, expect: &'a Expectation) -> Self {
-        Self { name, expect }
-    }
-}
-
 /// What a function or a URL answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {

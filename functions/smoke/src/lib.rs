@@ -32,7 +32,6 @@ use sluice_platform::fault::Fault;
 use sluice_platform::store::StoreError;
 
 pub use error::Error;
-use expect::Check;
 pub use expect::{Answer, Source};
 
 /// How long all tests of a stage may take together. Ends before the function's
@@ -267,11 +266,10 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
             Stage::Live => &published.alias,
         };
         let target = format!("{}:{qualifier}", published.name);
-        let check = Check::of(&test.name, &test.expect);
         let call = self.settled_call(functions, published, qualifier, test, stage);
         match tokio::time::timeout(left, call).await {
-            Ok(answer) => Ok(result(check, target, Ok(answer?), Some(&published.version))),
-            Err(_) => Ok(result(check, target, Err(self.no_time()), None)),
+            Ok(answer) => Ok(result(test, target, Ok(answer?), Some(&published.version))),
+            Err(_) => Ok(result(test, target, Err(self.no_time()), None)),
         }
     }
 
@@ -304,8 +302,7 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
         } else {
             self.web.fetch(url, left).await
         };
-        let check = Check::of(&test.name, &test.expect);
-        result(check, address(url), answer, None)
+        result(test, address(url), answer, None)
     }
 
     fn no_time(&self) -> String {
@@ -319,14 +316,14 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
 const SPREADING: Duration = Duration::from_millis(500);
 
 fn result(
-    check: Check<'_>,
+    test: &SmokeTest,
     target: String,
     answer: Result<Answer, String>,
     version: Option<&str>,
 ) -> TestResult {
     let (latency_ms, problems) = match answer {
         Ok(answer) => {
-            let found = expect::mismatches(check.expect, &answer, version);
+            let found = expect::mismatches(&test.expect, &answer, version);
             (
                 Some(answer.latency.as_millis()),
                 found.iter().map(ToString::to_string).collect(),
@@ -335,7 +332,7 @@ fn result(
         Err(reason) => (None, vec![reason]),
     };
     TestResult {
-        test: check.name.to_owned(),
+        test: test.name.clone(),
         target,
         latency_ms,
         problems,

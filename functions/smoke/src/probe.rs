@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use sluice_domain::journal::Published;
-use sluice_domain::judge::{Probe, Probed};
+use sluice_domain::judge::Probed;
+use sluice_domain::manifest::SmokeTest;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::text::address;
 use sluice_platform::fault::Fault;
 
-use crate::expect::Check;
 use crate::{Call, Error, Fetch, Open, Output, Record, Records, Smoke, TestResult, result};
 
 impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
@@ -23,20 +23,20 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
         let functions = self.accounts.open(work.role.as_ref(), promotion).await;
         let until = Instant::now() + self.probes_within;
         let mut probes = Vec::new();
-        for (probe, left) in work.probes.iter().zip((1..=work.probes.len()).rev()) {
+        let tests = work.probes.iter().map(|probe| &probe.test);
+        for (test, left) in tests.zip((1..=work.probes.len()).rev()) {
             let rest = until.saturating_duration_since(Instant::now());
             let within = rest / u32::try_from(left).unwrap_or(u32::MAX);
-            match (&probe.function, &probe.url) {
+            match (&test.function, &test.url) {
                 (Some(name), _) => {
                     // A function that is not part of the release has no new version.
                     if let Some(version) = work.versions.get(name) {
-                        probes.push(call(&functions, probe, version, within).await);
+                        probes.push(call(&functions, test, version, within).await);
                     }
                 }
                 (None, Some(url)) => {
                     let answer = self.web.fetch(url, within).await;
-                    let check = Check::of(&probe.name, &probe.expect);
-                    probes.push(found(result(check, address(url), answer, None)));
+                    probes.push(found(result(test, address(url), answer, None)));
                 }
                 (None, None) => {}
             }
@@ -52,19 +52,18 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
 /// Calls the new version itself, whatever share of the traffic it has.
 async fn call(
     functions: &impl Call,
-    probe: &Probe,
+    test: &SmokeTest,
     published: &Published,
     within: Duration,
 ) -> Probed {
     let target = format!("{}:{}", published.name, published.version);
-    let check = Check::of(&probe.name, &probe.expect);
-    let call = functions.invoke(&published.arn, &published.version, &probe.payload);
+    let call = functions.invoke(&published.arn, &published.version, &test.payload);
     match tokio::time::timeout(within, call).await {
-        Ok(Ok(answer)) => found(result(check, target, Ok(answer), Some(&published.version))),
-        Ok(Err(fault)) => not_made(probe, target, &fault),
+        Ok(Ok(answer)) => found(result(test, target, Ok(answer), Some(&published.version))),
+        Ok(Err(fault)) => not_made(test, target, &fault),
         Err(_) => {
             let problem = format!("found no answer, expected one within {within:.1?}");
-            found(result(check, target, Err(problem), None))
+            found(result(test, target, Err(problem), None))
         }
     }
 }
@@ -81,9 +80,9 @@ fn found(result: TestResult) -> Probed {
     }
 }
 
-fn not_made(probe: &Probe, target: String, fault: &Fault) -> Probed {
+fn not_made(test: &SmokeTest, target: String, fault: &Fault) -> Probed {
     Probed {
-        name: probe.name.clone(),
+        name: test.name.clone(),
         target,
         latency_ms: None,
         problems: Vec::new(),

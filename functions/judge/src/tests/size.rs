@@ -38,7 +38,7 @@ async fn facts_of(functions: usize, limits: usize, failing: f64) -> Value {
     let probes = (0..10).map(|at| json!({"name": long("p", at, 63), "function": names[0]}));
     policy.probes = serde_json::from_value(probes.collect()).expect("probes");
     let found = policy.probes.iter().map(|probe| Probed {
-        name: probe.name.clone(),
+        name: probe.test.name.clone(),
         target: format!("{}:1234568", names[0]),
         latency_ms: Some(20_000),
         problems: vec!["x".repeat(500); 5],
