@@ -17,12 +17,12 @@ use sluice_platform::store::Store;
 
 use crate::callers::{self, Callers};
 use crate::finding::Finding;
-use crate::traffic::{Scope, Series, Traffic, Window};
+use crate::traffic::{Scope, Series, Traffic, last};
 use crate::words::percent;
 
 /// The calls of a week say who uses an alias.
 const WEEK: u64 = 7 * 24 * 60 * 60;
-const HOUR: u32 = 60 * 60;
+const HOUR: u64 = 60 * 60;
 
 /// Less of the calls than this are tests, Sluice's own among them.
 const WORTH_TELLING: f64 = 0.01;
@@ -90,13 +90,13 @@ async fn calls(
     config: &SdkConfig,
     settings: &Settings,
 ) -> Result<BTreeMap<String, (f64, f64)>, Fault> {
-    let window = Window::before(Timestamp::now(), WEEK, HOUR);
+    let window = last(WEEK, Timestamp::now(), HOUR);
     let scopes = [Scope::Function, Scope::Alias];
     let targets = settings.functions.values();
     let asked = targets.flat_map(|target| scopes.map(|scope| (target, "Invocations", scope)));
     let asked: Vec<_> = asked.collect();
     let traffic = Traffic::of(config, settings.role.as_ref()).await;
-    let sums = traffic.sums(&asked, window).await?;
+    let sums = traffic.sums(&asked, &window).await?;
     let total = |series: &Series| series.values().sum::<f64>();
     let pairs = sums
         .chunks_exact(2)

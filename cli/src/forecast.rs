@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use sluice_domain::judge::backtest::Course;
 use sluice_domain::judge::{Feasibility, Prospect, Remedy, feasibility, remedies, wanted_at_last};
@@ -9,7 +10,7 @@ use sluice_domain::settings::{Settings, Step};
 
 use crate::finding::Finding;
 use crate::paint::{Style, Table, Tone};
-use crate::traffic::{Series, Window};
+use crate::traffic::Series;
 use crate::words::{self, percent, span};
 
 /// How often an alias was called.
@@ -22,12 +23,12 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// What was counted since the first period with a call: an alias may be
-    /// younger than the window. None: there was no call.
+    /// What was counted up to a time since the first period with a call: an alias may
+    /// be younger than the series. None: there was no call.
     #[must_use]
-    pub fn of(series: &Series, window: Window) -> Option<Self> {
+    pub fn of(series: &Series, until: Timestamp) -> Option<Self> {
         let first = series.iter().find(|(_, calls)| **calls > 0.0)?.0;
-        let seconds = window.end.duration_since(*first).as_secs().max(60);
+        let seconds = until.duration_since(*first).as_secs().max(60);
         Some(Self {
             count: series.values().sum(),
             seconds: seconds.unsigned_abs(),

@@ -1,4 +1,3 @@
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_domain::document::Document as _;
 
@@ -137,11 +136,6 @@ fn without_calls_it_is_said_once_and_what_follows() {
 #[test]
 fn calls_are_counted_since_the_first_of_them() {
     let at = |hour: i64| Timestamp::from_second(hour * 3600).expect("a time");
-    let window = Window {
-        start: at(0),
-        end: at(168),
-        period_seconds: 3600,
-    };
     let series = |hours: &[(i64, f64)]| -> Series {
         hours
             .iter()
@@ -149,10 +143,10 @@ fn calls_are_counted_since_the_first_of_them() {
             .collect()
     };
     let young = series(&[(0, 0.0), (166, 60.0), (167, 60.0)]);
-    let calls = Calls::of(&young, window).expect("calls");
+    let calls = Calls::of(&young, at(168)).expect("calls");
     assert_eq!((calls.count, calls.seconds), (120.0, 7200));
     assert_eq!(calls.words(), "1.0 calls/min in the last 2 h");
-    assert_eq!(Calls::of(&series(&[(3, 0.0)]), window), None);
+    assert_eq!(Calls::of(&series(&[(3, 0.0)]), at(168)), None);
 }
 
 #[test]

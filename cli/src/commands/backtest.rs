@@ -14,7 +14,7 @@ use crate::error::{Exit, Result};
 use crate::minutes::Minutes;
 use crate::paint::Output;
 use crate::settings_source::{of_environment, of_file, read};
-use crate::traffic::{Asked, Scope, Series, Traffic, Window};
+use crate::traffic::{Asked, Scope, Series, Traffic, last};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -112,8 +112,8 @@ async fn of_cloudwatch(config: &SdkConfig, settings: &Settings, days: u16) -> Re
         .checked_sub(SignedDuration::from_secs(lag))
         .unwrap_or(now);
     // Whole minutes only: the one that runs is not all there yet.
-    let end = Window::before(known, 0, MINUTE).start;
-    let window = Window::before(end, u64::from(days) * DAY, MINUTE);
+    let end = last(0, known, MINUTE.into()).start;
+    let window = last(u64::from(days) * DAY, end, MINUTE.into());
     let targets: Vec<(&String, &Target)> = settings.functions.iter().collect();
     let metrics = ["Invocations", "Errors"];
     let asked: Vec<Asked<'_>> = targets
@@ -121,7 +121,7 @@ async fn of_cloudwatch(config: &SdkConfig, settings: &Settings, days: u16) -> Re
         .flat_map(|(_, target)| metrics.map(|metric| (*target, metric, Scope::Alias)))
         .collect();
     let traffic = Traffic::of(config, settings.role.as_ref()).await;
-    let answers = traffic.sums(&asked, window).await?;
+    let answers = traffic.sums(&asked, &window).await?;
     let named = targets.iter().map(|(name, _)| (*name).clone());
     Ok(past(named.zip(answers.chunks(2)), end))
 }

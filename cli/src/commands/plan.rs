@@ -21,7 +21,7 @@ use crate::paint::Output;
 use crate::planned::{Planned, Release};
 use crate::resources::Resources;
 use crate::settings_source::{of_environment, of_file};
-use crate::traffic::{Scope, Traffic, Window};
+use crate::traffic::{Scope, Traffic, last};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -41,7 +41,7 @@ pub(crate) struct Args {
 
 /// The traffic of a week says what a release can count on.
 const WEEK: u64 = 7 * 24 * 60 * 60;
-const HOUR: u32 = 60 * 60;
+const HOUR: u64 = 60 * 60;
 
 impl Args {
     pub(super) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
@@ -124,11 +124,11 @@ async fn calls(
         .iter()
         .map(|(_, target)| (*target, "Invocations", Scope::Alias))
         .collect();
-    let window = Window::before(Timestamp::now(), WEEK, HOUR);
+    let window = last(WEEK, Timestamp::now(), HOUR);
     let traffic = Traffic::of(config, settings.role.as_ref()).await;
-    let answers = traffic.sums(&asked, window).await?;
+    let answers = traffic.sums(&asked, &window).await?;
     let calls = functions.iter().zip(&answers);
     Ok(calls
-        .map(|((name, _), series)| ((*name).clone(), Calls::of(series, window)))
+        .map(|((name, _), series)| ((*name).clone(), Calls::of(series, window.end)))
         .collect())
 }

@@ -57,12 +57,7 @@ impl Metrics for CloudWatch {
         queries: &[MetricQuery],
         window: &Window,
     ) -> Result<Vec<Option<Series>>, Fault> {
-        let client = self.0.of(role, id).await;
-        let mut series = Vec::with_capacity(queries.len());
-        for chunk in queries.chunks(QUERIES_PER_CALL) {
-            series.extend(ask(&client, chunk, window).await?);
-        }
-        Ok(series)
+        series(&self.0.of(role, id).await, queries, window).await
     }
 
     async fn alarms(
@@ -88,6 +83,23 @@ impl Metrics for CloudWatch {
             .filter_map(|(name, state)| Some((name?.to_owned(), alarm_state(state?))))
             .collect())
     }
+}
+
+/// One series for each query, in their order, in as few calls as CloudWatch takes. A
+/// series that may lack something is None.
+///
+/// # Errors
+/// When CloudWatch fails.
+pub async fn series(
+    client: &Client,
+    queries: &[MetricQuery],
+    window: &Window,
+) -> Result<Vec<Option<Series>>, Fault> {
+    let mut series = Vec::with_capacity(queries.len());
+    for chunk in queries.chunks(QUERIES_PER_CALL) {
+        series.extend(ask(client, chunk, window).await?);
+    }
+    Ok(series)
 }
 
 /// One call, with all of its pages.
