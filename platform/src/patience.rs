@@ -1,13 +1,15 @@
-//! How long to wait for Lambda, and how often to look.
+//! How long to wait for AWS, and how often to look.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant};
 
-/// How long the whole request may wait for Lambda.
+/// How long the whole request may wait.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// The first pause between two looks. Each pause is twice the one before.
+    /// About how long the first pause between two looks is. Each pause is twice the
+    /// one before.
     pub first: Duration,
-    /// The longest pause.
+    /// About how long the longest pause is.
     pub longest: Duration,
     /// All of the request's waiting together. Must end before the function's
     /// own time-out does, so that what was waited for is named in the error.
@@ -75,8 +77,15 @@ impl Pauses {
         if left.is_zero() {
             return false;
         }
-        tokio::time::sleep(self.next.min(left)).await;
+        tokio::time::sleep(jittered(self.next).min(left)).await;
         self.next = self.longest.min(self.next * 2);
         true
     }
+}
+
+/// A pause of half to one and a half times this long, so that those who wait for
+/// the same don't all ask at once.
+fn jittered(pause: Duration) -> Duration {
+    let random = RandomState::new().hash_one(()) % 1024;
+    pause.mul_f64(0.5 + f64::from(u32::try_from(random).unwrap_or_default()) / 1024.0)
 }

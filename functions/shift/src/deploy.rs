@@ -2,8 +2,6 @@
 //! behind the journal, followed, and brought to its end when rolling back.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, RandomState};
-use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -154,7 +152,8 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
             }
         }
         let mut ending = Ending::of(all);
-        let until = Instant::now() + self.patience.within;
+        let waiting = self.patience.start();
+        let mut pauses = waiting.pauses();
         loop {
             let look = ending.look(&codedeploy.look(ending.ids()).await?);
             for id in &look.stop {
@@ -163,17 +162,16 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
             if look.under_way.is_empty() {
                 return Ok(());
             }
-            if Instant::now() >= until {
+            if !pauses.pause().await {
                 return Err(Fault::other(
                     "ending deployments",
                     format!(
                         "found {} under way after {} s; expected them, and what rolls them back, to end",
                         look.under_way.join(", "),
-                        self.patience.within.as_secs()
+                        waiting.seconds()
                     ),
                 ));
             }
-            tokio::time::sleep(jittered(self.patience.every)).await;
         }
     }
 }
@@ -237,11 +235,4 @@ async fn followed<D: Deployments>(
         return Err(Fault::other("codedeploy:BatchGetDeployments", problem).into());
     }
     Ok(followed)
-}
-
-/// A pause of half to one and a half times this long, so that those who wait for
-/// the same don't all ask at once.
-fn jittered(pause: Duration) -> Duration {
-    let random = RandomState::new().hash_one(()) % 1024;
-    pause.mul_f64(0.5 + f64::from(u32::try_from(random).unwrap_or_default()) / 1024.0)
 }

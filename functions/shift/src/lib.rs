@@ -29,6 +29,7 @@ use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, Outcome, PromotionId};
 use sluice_domain::settings::Role;
 use sluice_platform::fault::Fault;
+use sluice_platform::patience::Patience;
 use sluice_platform::store::StoreError;
 
 pub use error::Error;
@@ -236,19 +237,11 @@ pub struct Shift<A, R, L> {
     pub patience: Patience,
 }
 
-/// How long something is waited for.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// About how long between two looks.
-    pub every: Duration,
-    /// How long in all. Ends before the function's own time-out does.
-    pub within: Duration,
-}
-
 /// CodeDeploy takes seconds to stop a deployment and to roll it back.
 pub const PATIENCE: Patience = Patience {
-    every: Duration::from_secs(1),
-    within: Duration::from_secs(25),
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(1),
+    total: Duration::from_secs(25),
 };
 
 impl<A: Account, R: Records, L: Record> Shift<A, R, L> {

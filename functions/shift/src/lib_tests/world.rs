@@ -267,8 +267,9 @@ impl World {
             ledger: Rc::clone(self),
             hook: "CodeDeployHook_sluice".to_owned(),
             patience: Patience {
-                every: Duration::ZERO,
-                within: self.patience.get(),
+                first: Duration::ZERO,
+                longest: Duration::ZERO,
+                total: self.patience.get(),
             },
         };
         let death = async {
