@@ -34,16 +34,12 @@ pub async fn look(lambda: &Client, target: &Target) -> Callers {
 }
 
 async fn mappings(lambda: &Client, target: &Target) -> Result<Vec<String>, Fault> {
-    let pages = lambda
+    let request = lambda
         .list_event_source_mappings()
-        .function_name(&target.name)
-        .into_paginator()
-        .items()
-        .send();
-    let found = pages
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .map_err(|error| Fault::new("lambda:ListEventSourceMappings", error))?;
+        .function_name(&target.name);
+    let pages = request.into_paginator().items().send();
+    let found = pages.collect::<Result<Vec<_>, _>>().await;
+    let found = found.map_err(|error| Fault::new("lambda:ListEventSourceMappings", error))?;
     let past = found.iter().filter_map(|mapping| sourced(mapping, target));
     Ok(past.collect())
 }
@@ -65,20 +61,14 @@ async fn permissions(lambda: &Client, target: &Target) -> Result<Vec<String>, Fa
 }
 
 async fn urls(lambda: &Client, target: &Target) -> Result<Vec<String>, Fault> {
-    let pages = lambda
+    let request = lambda
         .list_function_url_configs()
-        .function_name(&target.name)
-        .into_paginator()
-        .items()
-        .send();
-    let found = pages
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .map_err(|error| Fault::new("lambda:ListFunctionUrlConfigs", error))?;
-    Ok(found
-        .iter()
-        .filter_map(|url| addressed(url, target))
-        .collect())
+        .function_name(&target.name);
+    let pages = request.into_paginator().items().send();
+    let found = pages.collect::<Result<Vec<_>, _>>().await;
+    let found = found.map_err(|error| Fault::new("lambda:ListFunctionUrlConfigs", error))?;
+    let past = found.iter().filter_map(|url| addressed(url, target));
+    Ok(past.collect())
 }
 
 /// Whether an ARN is the alias's.

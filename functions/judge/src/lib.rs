@@ -96,9 +96,8 @@ impl Named for Error {
     fn name(&self) -> &'static str {
         match self {
             Self::NotShifted { .. } => "NotShifted",
-            Self::Store(StoreError::Missing(_)) => "NotFound",
-            Self::Store(StoreError::Fenced { .. } | StoreError::Held { .. }) => "Fenced",
-            Self::Store(StoreError::Fault(fault)) | Self::Fault(fault) => fault_name(fault),
+            Self::Store(error) => error.name(),
+            Self::Fault(fault) => fault_name(fault),
         }
     }
 }

@@ -80,11 +80,8 @@ impl Named for Error {
         match self {
             Self::Stranded { .. } => "Stranded",
             Self::Call(CallError::Failed { .. }) => "FunctionFailed",
-            Self::Store(StoreError::Missing(_)) => "NotFound",
-            Self::Store(StoreError::Fenced { .. } | StoreError::Held { .. }) => "Fenced",
-            Self::Store(StoreError::Fault(fault))
-            | Self::Call(CallError::Fault(fault))
-            | Self::Fault(fault) => fault_name(fault),
+            Self::Store(error) => error.name(),
+            Self::Call(CallError::Fault(fault)) | Self::Fault(fault) => fault_name(fault),
         }
     }
 }
