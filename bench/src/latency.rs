@@ -19,7 +19,7 @@ const SIGMA: f64 = 0.6;
 
 use sluice_domain::stats::normal_quantile;
 
-use crate::generator::Generator;
+use sluice_domain::generator::Generator;
 
 /// How likely a call falls into each bucket.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -11,7 +11,6 @@ pub mod cells;
 pub mod compare;
 pub mod contenders;
 pub mod experiment;
-pub mod generator;
 pub mod goals;
 pub mod latency;
 pub mod peers;

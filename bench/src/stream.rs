@@ -9,9 +9,9 @@
 use std::ops::Range;
 
 use crate::cells::{BAD_MINUTE_ERRORS, Cell, Traffic};
-use crate::generator::Generator;
 use crate::latency::{Histogram, Shares};
 use crate::seen::MINUTE;
+use sluice_domain::generator::Generator;
 
 /// The length of a tick, in seconds.
 pub const TICK: u64 = 10;

@@ -17,6 +17,7 @@ pub mod configuration;
 pub mod controls;
 pub mod digest;
 pub mod document;
+pub mod generator;
 pub mod journal;
 pub mod judge;
 pub mod ledger;

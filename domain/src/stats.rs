@@ -102,7 +102,7 @@ pub fn difference(first: (f64, f64), second: (f64, f64), z: f64) -> Interval {
 
 /// The natural logarithm of `n!`: Stirling's series from 32 on (error below
 /// 1e-12), the sum below that.
-fn ln_factorial(n: f64) -> f64 {
+pub(crate) fn ln_factorial(n: f64) -> f64 {
     if n < 32.0 {
         return (2..=n as u32).map(|k| f64::from(k).ln()).sum();
     }
@@ -111,7 +111,7 @@ fn ln_factorial(n: f64) -> f64 {
 }
 
 /// The natural logarithm of the number of ways to choose `k` of `n`.
-pub(crate) fn ln_choose(n: f64, k: f64) -> f64 {
+fn ln_choose(n: f64, k: f64) -> f64 {
     ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)
 }
 

@@ -81,9 +81,9 @@ impl Judge for Flagger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generator::Generator;
     use crate::latency::{Histogram, Shares};
     use crate::seen::fixtures::{decisions, end_of, minutes};
+    use sluice_domain::generator::Generator;
 
     #[test]
     fn a_good_release_takes_ten_steps_after_the_first_data() {

@@ -123,9 +123,9 @@ fn effect_is_large_enough((canary, baseline): (f64, f64)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generator::Generator;
     use crate::latency::{Histogram, Shares};
     use crate::seen::fixtures::minutes;
+    use sluice_domain::generator::Generator;
 
     /// Three hours and five minutes with this many failed calls a minute.
     fn hours(canary: impl Fn(u64) -> u64, latency: f64) -> Vec<Minute> {

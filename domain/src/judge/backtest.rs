@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::chance::Chance;
 use super::replay::{Minute, Side, at, signals};
 use super::{JudgePolicy, Next, Observed, Outcome, asked, next, outcome};
+use crate::generator::Generator;
 use crate::settings::Step;
 use crate::stats::{Interval, normal_quantile, wilson};
 
@@ -148,7 +148,7 @@ struct Hand<'a> {
     name: &'a str,
     past: &'a [Side],
     extra: f64,
-    chance: Chance,
+    chance: Generator,
 }
 
 impl<'a> Dealer<'a> {
@@ -159,7 +159,7 @@ impl<'a> Dealer<'a> {
             extra: fault
                 .filter(|fault| fault.function == name)
                 .map_or(0.0, |fault| fault.extra),
-            chance: Chance::of(&[seed, start as u64, place]),
+            chance: Generator::new(&[seed, start as u64, place]),
         });
         Self {
             hands: hands.collect(),

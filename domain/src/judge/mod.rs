@@ -16,7 +16,6 @@
 //! it (Bonferroni's inequality).
 
 pub mod backtest;
-mod chance;
 mod feasibility;
 mod follow;
 mod policy;

@@ -2,8 +2,10 @@
 //!
 //! SplitMix64 (Steele, Lea, Flood 2014): 64 bits of state, one addition and
 //! two multiplications a number. A generator is made from a list of numbers
-//! that say what it is for (seed, run, second, …), so that two judges who ask for
-//! the same thing get the same chance, whatever they asked for before.
+//! that say what it is for (seed, run, second, …), so that two who ask for the same
+//! thing get the same chance, whatever they asked for before.
+
+use crate::stats::ln_factorial;
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -148,18 +150,6 @@ fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
-}
-
-/// The natural logarithm of `n!`: a product below 10, Stirling's series above.
-fn ln_factorial(n: f64) -> f64 {
-    if n < 10.0 {
-        return (2..=n as u32).map(f64::from).product::<f64>().ln();
-    }
-    let half_ln_two_pi = 0.918_938_533_204_672_7;
-    let inverse = 1.0 / n;
-    let series =
-        inverse * (1.0 / 12.0 - inverse * inverse * (1.0 / 360.0 - inverse * inverse / 1260.0));
-    (n + 0.5) * n.ln() - n + half_ln_two_pi + series
 }
 
 #[cfg(test)]
