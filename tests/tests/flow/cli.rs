@@ -411,6 +411,7 @@ async fn the_doctor_finds_nothing_wrong_with_who_may_do_all_and_changes_nothing(
         "stack sluice",
         &format!("bucket {}", world.bucket()),
         "intake",
+        "control",
         "state table",
         "ledger",
         "state machine release",
@@ -438,6 +439,7 @@ async fn the_doctor_names_every_permission_that_is_missing() {
     let denied = [
         ("bucket", "s3:PutObject", true),
         ("intake", "lambda:InvokeFunction", false),
+        ("control", "lambda:InvokeFunction", false),
         ("state table", "dynamodb:GetItem", true),
         ("state machine release", "states:DescribeExecution", true),
         ("state machine promote", "states:GetExecutionHistory", false),
