@@ -14,6 +14,7 @@
 //! `rollback --direct`, which runs `shift`'s own code where Sluice can't (`direct.rs`).
 
 pub mod aliases;
+pub mod amend;
 pub mod backtested;
 pub mod callers;
 pub mod code;

@@ -6,6 +6,7 @@ use aws_sdk_ssm::types::{ParameterTier, ParameterType};
 use sluice_platform::fault::Fault;
 use sluice_platform::settings::parameter;
 
+use crate::amend::Versions;
 use crate::error::{Error, Result};
 
 /// A standard parameter holds this many bytes.
@@ -107,6 +108,38 @@ pub async fn put(
         .await
         .map_err(|error| Fault::new(format!("ssm:PutParameter of {name}"), error))?;
     Ok(answer.version())
+}
+
+/// One environment's settings, version by version.
+pub struct History<'a> {
+    /// The way to Parameter Store.
+    pub config: &'a SdkConfig,
+    /// The application.
+    pub application: &'a str,
+    /// The environment.
+    pub environment: &'a str,
+}
+
+impl Versions for History<'_> {
+    async fn put(&self, text: &str) -> Result<i64> {
+        put(self.config, self.application, self.environment, text).await
+    }
+
+    async fn at(&self, version: i64) -> Result<String> {
+        let name = parameter(self.application, self.environment);
+        let request = Client::new(self.config)
+            .get_parameter()
+            .name(format!("{name}:{version}"))
+            .with_decryption(true);
+        let answer = request.send().await.map_err(|error| {
+            let tried = format!(
+                "ssm:GetParameter of {name}:{version}, which somebody else wrote and this command overwrote,"
+            );
+            Fault::new(tried, error)
+        })?;
+        let found = answer.parameter().and_then(|found| found.value());
+        Ok(found.unwrap_or_default().to_owned())
+    }
 }
 
 fn tier(name: &str, size: usize) -> Result<ParameterTier> {

@@ -6,11 +6,12 @@ use sluice_domain::document::Document as _;
 use sluice_domain::settings::{Freeze, Settings};
 use sluice_platform::settings::parameter;
 
+use crate::amend::amend;
 use crate::context::{Context, Global};
 use crate::error::{Error, Exit, Result};
 use crate::frozen;
 use crate::paint::Output;
-use crate::parameters::{self, Stored};
+use crate::parameters::{self, History};
 use crate::target::Place;
 
 #[derive(Debug, clap::Args)]
@@ -37,21 +38,18 @@ impl FreezeArgs {
             return Err(Error::Usage(message.to_owned()));
         }
         let context = Context::load(global).await?;
-        let (stored, settings) = read(&context, &self.place).await?;
-        if let Some(Freeze { by, reason }) = settings.frozen {
-            return Err(refused(
-                &self.place,
-                &format!("is frozen already, by {by}: {reason}"),
-            ));
-        }
         let freeze = Freeze {
             by: context.caller().await,
             reason: self.reason,
         };
-        write(&context, &stored, Some(&freeze)).await?;
-        let document = json!({"application": self.place.application, "environment": self.place.environment, "frozen": freeze});
+        let place = &self.place;
+        change(&context, place, Some(&freeze), |there| match there {
+            Some(Freeze { by, reason }) => Err(format!("is frozen already, by {by}: {reason}")),
+            None => Ok(()),
+        })
+        .await?;
+        let document = json!({"application": place.application, "environment": place.environment, "frozen": freeze});
         output.answer(&document, |_| {
-            let place = &self.place;
             vec![format!(
                 "{place} is frozen: no promotion enters it, and one that is shifting goes back before its next step. `sluice unfreeze {place}` ends it"
             )]
@@ -63,49 +61,56 @@ impl FreezeArgs {
 impl UnfreezeArgs {
     pub(super) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
         let context = Context::load(global).await?;
-        let (stored, settings) = read(&context, &self.place).await?;
-        if settings.frozen.is_none() {
-            return Err(refused(&self.place, "is not frozen"));
-        }
-        write(&context, &stored, None).await?;
-        let document = json!({"application": self.place.application, "environment": self.place.environment, "frozen": null});
+        let place = &self.place;
+        change(&context, place, None, |there| match there {
+            Some(_) => Ok(()),
+            None => Err("is not frozen".to_owned()),
+        })
+        .await?;
+        let document = json!({"application": place.application, "environment": place.environment, "frozen": null});
         output.answer(&document, |_| {
             vec![format!(
-                "{} takes promotions again; what was refused is released again with `sluice release --again`",
-                self.place
+                "{place} takes promotions again; what was refused is released again with `sluice release --again`"
             )]
         })?;
         Ok(Exit::Ok)
     }
 }
 
-fn refused(place: &Place, why: &str) -> Error {
-    Error::Refused {
-        name: "Frozen".to_owned(),
-        message: format!("{place} {why}; nothing was written"),
-    }
-}
-
-async fn read(context: &Context, place: &Place) -> Result<(Stored, Settings)> {
+/// Writes the settings with this freeze or without any, unless what is there says
+/// why not. What others write at the same time is kept.
+async fn change(
+    context: &Context,
+    place: &Place,
+    freeze: Option<&Freeze>,
+    allows: impl Fn(Option<Freeze>) -> Result<(), String>,
+) -> Result<()> {
     let Place {
         application,
         environment,
     } = place;
-    let stored = parameters::get(&context.config, application, environment).await?;
     let name = parameter(application, environment);
-    let settings = Settings::parse(&name, stored.text.as_bytes())?;
-    Ok((stored, settings))
+    let changed = |text: &str| {
+        let there = Settings::parse(&name, text.as_bytes())?.frozen;
+        allows(there).map_err(|why| refused(place, &why))?;
+        let text = frozen::with(&name, text, freeze)?;
+        Settings::parse(&name, text.as_bytes())?;
+        Ok(text)
+    };
+    let config = &context.config;
+    let stored = parameters::get(config, application, environment).await?;
+    let history = History {
+        config,
+        application,
+        environment,
+    };
+    amend(&history, (stored.text, stored.version), changed).await?;
+    Ok(())
 }
 
-async fn write(context: &Context, stored: &Stored, freeze: Option<&Freeze>) -> Result<i64> {
-    let name = parameter(&stored.application, &stored.environment);
-    let text = frozen::with(&name, &stored.text, freeze)?;
-    Settings::parse(&name, text.as_bytes())?;
-    parameters::put(
-        &context.config,
-        &stored.application,
-        &stored.environment,
-        &text,
-    )
-    .await
+fn refused(place: &Place, why: &str) -> Error {
+    Error::Refused {
+        name: "Frozen".to_owned(),
+        message: format!("{place} {why}; it stays so"),
+    }
 }
