@@ -1,5 +1,8 @@
 //! Forward: one step for the whole group, journal first.
 
+use std::cell::Cell;
+
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_domain::alias::{Alias, Forward, Routing, forward, intent};
@@ -10,6 +13,8 @@ use sluice_domain::owner::{Deed, mover, sign};
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Step;
+use sluice_platform::pace::IN_FLIGHT;
+use sluice_platform::store::StoreError;
 
 use crate::{
     Account, Aliases, Error, Fact, Input, Next, Output, Record, Records, Shift, WriteError,
@@ -131,8 +136,9 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
     }
 
     /// Writes every alias of the group with the RevisionId that the journal
-    /// carries: one call each. What CodeDeploy moved must be there already. The
-    /// first foreign change stops it.
+    /// carries: one call each, as many at a time as the pace needs. What CodeDeploy
+    /// moved must be there already. After the first foreign change no other alias is
+    /// begun; what was begun is waited for.
     async fn move_group(
         &self,
         input: &Input,
@@ -146,24 +152,20 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
         let id = &input.promotion;
         let why = sign(id, Deed::Step(step.weight, input.generation));
         let begun = journal.clone();
-        for entry in journal.functions.values_mut() {
-            let Some(intent) = intent(entry, step.weight) else {
-                continue;
-            };
-            if entry.revision.is_none() {
-                // No RevisionId fences off the creation of an alias: look once more.
-                self.records
-                    .save(&input.promotion, input.generation, &begun)
-                    .await?;
-            }
-            if entry.deployment.is_some() {
-                // CodeDeploy signs nothing that it moves: what is there now is written
-                // once more, signed.
-                entry.revision = Some(confirm(&aliases, entry, &intent, id).await?);
-            }
-            entry.revision = Some(move_alias(&aliases, entry, &intent, (id, &why)).await?);
-        }
-        Ok(())
+        let fence = async || self.records.save(id, input.generation, &begun).await;
+        let has_failed = Cell::new(false);
+        let moves = stream::iter(journal.functions.values_mut())
+            .map(async |entry| {
+                let Some(intent) = intent(entry, step.weight).filter(|_| !has_failed.get()) else {
+                    return Ok(());
+                };
+                let moved = move_entry(&aliases, &fence, entry, &intent, (id, &why)).await;
+                has_failed.set(has_failed.get() || moved.is_err());
+                moved
+            })
+            .buffered(IN_FLIGHT);
+        let moved: Vec<Result<(), Error>> = moves.collect().await;
+        moved.into_iter().collect()
     }
 
     /// Past the point of no return.
@@ -193,6 +195,27 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
             .await?;
         Ok(Output::default())
     }
+}
+
+/// Moves one function's alias to where it should be, and notes its RevisionId.
+async fn move_entry<A: Aliases>(
+    aliases: &A,
+    fence: &impl AsyncFn() -> Result<(), StoreError>,
+    entry: &mut Entry,
+    intent: &Routing,
+    by: (&PromotionId, &str),
+) -> Result<(), Error> {
+    if entry.revision.is_none() {
+        // No RevisionId fences off the creation of an alias: look once more.
+        fence().await?;
+    }
+    if entry.deployment.is_some() {
+        // CodeDeploy signs nothing that it moves: what is there now is written
+        // once more, signed.
+        entry.revision = Some(confirm(aliases, entry, intent, by.0).await?);
+    }
+    entry.revision = Some(move_alias(aliases, entry, intent, by).await?);
+    Ok(())
 }
 
 async fn move_alias<A: Aliases>(

@@ -157,6 +157,37 @@ async fn a_foreign_change_stops_a_step_and_is_not_overwritten() {
 }
 
 #[tokio::test]
+async fn an_alias_whose_answer_takes_long_keeps_no_other_waiting() {
+    let world = group();
+    world.at_write(1, Trouble::Pause);
+    let others = async {
+        world.until_paused().await;
+        let moved = ["jobs", "web"].map(|name| world.routing(name));
+        world.resume();
+        moved
+    };
+    let (step, moved) = tokio::join!(world.ask(world.step(0)), others);
+    step.expect("the step is taken");
+    assert_eq!(moved, [(); 2].map(|()| Some(shared("1", "2", 0.1))));
+    assert_eq!(world.routing("api"), Some(shared("1", "2", 0.1)));
+}
+
+#[tokio::test]
+async fn what_was_begun_when_a_foreign_change_is_met_is_waited_for() {
+    let world = group();
+    world.at_write(1, Trouble::Pause);
+    world.at_write(2, Trouble::Foreign(Routing::only("7")));
+    let resume = async {
+        world.until_paused().await;
+        world.resume();
+    };
+    let (step, ()) = tokio::join!(world.ask(world.step(0)), resume);
+    assert_eq!(step.expect_err("a foreign change").name(), "AliasChanged");
+    assert_eq!(world.routing("api"), Some(shared("1", "2", 0.1)));
+    assert_eq!(world.routing("web"), Some(Routing::only("1")), "not begun");
+}
+
+#[tokio::test]
 async fn a_change_since_the_versions_were_published_is_foreign_though_the_version_is_the_same() {
     let world = group();
     world.foreign("api", Some(Routing::only("1")));

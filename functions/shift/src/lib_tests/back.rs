@@ -140,7 +140,9 @@ async fn a_zombie_that_was_past_the_fence_before_the_mend_writes_nothing_after_i
 #[tokio::test]
 async fn a_rolled_back_journal_that_no_step_touched_still_stops_a_zombie() {
     let world = group();
-    world.at_write(1, Trouble::CrashBefore);
+    for write in 1..=3 {
+        world.at_write(write, Trouble::CrashBefore);
+    }
     assert!(world.try_ask(world.step(0)).await.is_none());
     let before = world.aliases();
     world.ask(world.stable()).await.expect("a roll back");
