@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use sluice_domain::owner::{self, Standing};
+use sluice_domain::plan::shares_aliases;
 use sluice_domain::settings::{Settings, Target};
 use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
@@ -33,6 +34,9 @@ pub struct Facts {
     /// How the alias stands, and what CloudFormation says of it. None: nobody was
     /// asked, since there is no stack of Sluice's.
     pub standing: Option<Result<(Standing, Stack), String>>,
+    /// Whether it has provisioned concurrency of its own. None: nobody was asked,
+    /// since no step shares it between versions.
+    pub provisioned: Option<Result<bool, String>>,
     /// Who calls past it.
     pub callers: Callers,
     /// Calls within a week: all of the function's, and those of the alias. None:
@@ -60,14 +64,29 @@ pub async fn gather(
             Some(store) => Some(standing(&lambda, &owners, store, place, target).await),
             None => None,
         };
+        let provisioned = if shares_aliases(settings) {
+            Some(provisioned(&lambda, target).await)
+        } else {
+            None
+        };
         let facts = Facts {
             standing,
+            provisioned,
             callers: callers::look(&lambda, target).await,
             calls: calls.remove(name),
         };
         found.insert(name.clone(), facts);
     }
     found
+}
+
+async fn provisioned(lambda: &aws_sdk_lambda::Client, target: &Target) -> Result<bool, String> {
+    match function::provisioned(lambda, &target.name, &target.alias).await {
+        Ok(found) => Ok(found.is_some()),
+        // What is not there has none.
+        Err(fault) if fault.is("ResourceNotFoundException") => Ok(false),
+        Err(fault) => Err(fault.to_string()),
+    }
 }
 
 async fn standing(
@@ -115,7 +134,10 @@ pub fn findings(settings: &Settings, facts: &BTreeMap<String, Facts>) -> Vec<Fin
                 .standing
                 .as_ref()
                 .map(|standing| owned(name, target, standing));
-            owned.into_iter().chain([called(name, target, facts)])
+            let unshared = facts.provisioned.as_ref();
+            let unshared = unshared.and_then(|found| unshared_alias(name, target, found));
+            let called = called(name, target, facts);
+            owned.into_iter().chain(unshared).chain([called])
         })
         .collect()
 }
@@ -138,6 +160,31 @@ fn owned(name: &str, target: &Target, standing: &Result<(Standing, Stack), Strin
         ),
         (Ok(()), Stack::Untold(reason)) => unread(reason, "cloudformation:DescribeStackResources"),
         (Ok(()), _) => Finding::ok(&subject, "nobody else is known to move it"),
+    }
+}
+
+/// Lambda takes no weights on an alias that has provisioned concurrency itself.
+fn unshared_alias(
+    name: &str,
+    target: &Target,
+    is_provisioned: &Result<bool, String>,
+) -> Option<Finding> {
+    let subject = format!("alias of {name}");
+    let Target { name, alias, .. } = target;
+    match is_provisioned {
+        Ok(false) => None,
+        Ok(true) => Some(Finding::problem(
+            subject,
+            format!(
+                "{name}:{alias} has provisioned concurrency of its own, and Lambda does not share the traffic of such an alias between versions"
+            ),
+            "give it to the version that serves instead (Sluice moves it to each new one), or shift in a single step of 100 %: until then every release is refused (AliasProvisioned)",
+        )),
+        Err(reason) => Some(Finding::note(
+            subject,
+            format!("whether it has provisioned concurrency can't be told: {reason}"),
+            "allow lambda:GetProvisionedConcurrencyConfig to check it",
+        )),
     }
 }
 

@@ -122,3 +122,27 @@ fn callers_that_may_not_be_looked_at_are_noted() {
     assert_eq!(finding.level, Level::Note);
     assert!(finding.mend.contains("lambda:GetPolicy"), "{finding:?}");
 }
+
+#[test]
+fn an_alias_with_provisioned_concurrency_of_its_own_is_a_problem_that_says_what_to_do() {
+    let of = |provisioned| {
+        let facts = Facts {
+            provisioned,
+            ..Facts::default()
+        };
+        told(facts)
+    };
+    let refused = of(Some(Ok(true))).remove(0);
+    assert_eq!(refused.level, Level::Problem);
+    assert!(refused.message.contains("shop-api:live has"), "{refused:?}");
+    assert!(refused.mend.contains("AliasProvisioned"), "{refused:?}");
+    let untold = of(Some(Err("denied".to_owned()))).remove(0);
+    assert_eq!(untold.level, Level::Note);
+    assert!(
+        untold
+            .mend
+            .contains("lambda:GetProvisionedConcurrencyConfig"),
+        "{untold:?}"
+    );
+    assert_eq!(of(Some(Ok(false))), of(None));
+}

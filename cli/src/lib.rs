@@ -21,6 +21,7 @@ pub mod code;
 pub mod commands;
 pub mod context;
 pub mod cost;
+pub mod deployment_groups;
 pub mod desk;
 mod direct;
 pub mod doctor;

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use sluice_domain::naming::function_name;
 use sluice_domain::settings::Settings;
 
 use crate::error::Result;
@@ -179,7 +180,7 @@ impl Managed {
         let account = name
             .split_once(":function:")
             .map_or(own, |(account, _)| account);
-        let name = name.rsplit(':').next().unwrap_or_default();
+        let name = function_name(name);
         format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
     }
 }

@@ -1,5 +1,5 @@
 //! Checks an environment's settings against what is there: functions, aliases,
-//! topics, approval codes.
+//! deployment groups, topics, approval codes.
 //!
 //! The facts are gathered first and judged apart, so that the judging is pure.
 
@@ -10,6 +10,7 @@ use sluice_domain::settings::{Settings, Target};
 use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 
+use crate::deployment_groups::{self, Group};
 use crate::finding::Finding;
 
 /// Whether something is there.
@@ -28,6 +29,8 @@ pub enum There {
 pub struct Facts {
     /// Per function of the settings: the function, and its alias.
     pub functions: BTreeMap<String, (Option<There>, Option<There>)>,
+    /// CodeDeploy's deployment groups, by function.
+    pub groups: BTreeMap<String, Group>,
     /// The topic, if one is named.
     pub topic: Option<There>,
     /// Approval codes, by parameter name; whether they are SecureStrings.
@@ -42,6 +45,7 @@ pub fn check(settings: &Settings, facts: &Facts) -> Vec<Finding> {
         .iter()
         .map(|(name, target)| check_function(name, target, facts.functions.get(name)))
         .collect();
+    findings.extend(deployment_groups::findings(settings, &facts.groups));
     if let (Some(arn), Some(topic)) = (&settings.channels.topic_arn, &facts.topic) {
         findings.push(match topic {
             There::Yes => Finding::ok("channels.topic_arn", arn),
@@ -171,7 +175,10 @@ pub async fn gather(config: &SdkConfig, settings: &Settings) -> Facts {
     let lambda = PerAccount::new(config, aws_sdk_lambda::Client::new)
         .of(settings.role.as_ref(), "sluice-env-check")
         .await;
-    let mut facts = Facts::default();
+    let mut facts = Facts {
+        groups: deployment_groups::gather(config, settings).await,
+        ..Facts::default()
+    };
     for (name, target) in &settings.functions {
         facts
             .functions
@@ -269,6 +276,7 @@ mod tests {
     fn facts(function: There, alias: Option<There>, topic: There, code: Option<bool>) -> Facts {
         Facts {
             functions: BTreeMap::from([("api".to_owned(), (Some(function), alias))]),
+            groups: BTreeMap::new(),
             topic: Some(topic),
             codes: BTreeMap::from([("/codes/ada".to_owned(), Ok(code))]),
         }

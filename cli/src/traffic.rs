@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use judge::aws::series;
 pub use judge::{Series, Window};
 use sluice_domain::judge::MetricQuery;
+use sluice_domain::naming::function_name;
 use sluice_domain::settings::{Role, Target};
 use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
@@ -68,8 +69,7 @@ impl Traffic {
 }
 
 fn query((target, metric, scope): Asked<'_>) -> MetricQuery {
-    // Settings may name a function by its ARN; metrics know its bare name.
-    let function = target.name.rsplit(':').next().unwrap_or_default();
+    let function = function_name(&target.name);
     let named = ("FunctionName", function.to_owned());
     let resource = ("Resource", format!("{function}:{}", target.alias));
     let dimensions = match scope {

@@ -22,6 +22,9 @@ use crate::steps::{FINAL_BAKE, default_steps};
 
 pub use ending::{Ending, Look};
 
+/// What CodeDeploy calls a compute platform of functions.
+pub const LAMBDA: &str = "Lambda";
+
 /// The longest shift of CodeDeploy, in seconds: 2,880 minutes from the first to
 /// the last traffic, and an hour for each of two hooks (CodeDeploy's quotas).
 const LONGEST_SHIFT: u64 = 2_880 * 60 + 2 * 3_600;
@@ -190,6 +193,16 @@ pub fn app_spec(entry: &Entry, hook: &str) -> Option<Value> {
         "Resources": [{ function: resource }],
         "Hooks": [{ "BeforeAllowTraffic": hook }, { "AfterAllowTraffic": hook }],
     }))
+}
+
+/// The function that a deployment with this AppSpec shifts. None: the AppSpec is not
+/// written as JSON.
+#[must_use]
+pub fn shifted_by(app_spec: &str) -> Option<String> {
+    let app_spec: Value = serde_json::from_str(app_spec).ok()?;
+    let resources = app_spec["Resources"].as_array()?.first()?;
+    let (_, resource) = resources.as_object()?.iter().next()?;
+    Some(resource["Properties"]["Name"].as_str()?.to_owned())
 }
 
 /// Says in a deployment's description whose it is. It is there from the moment

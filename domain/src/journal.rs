@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::codedeploy::Deployment;
+use crate::naming::function_name;
 use crate::settings::{Role, Step};
 
 /// The journal of one promotion.
@@ -54,10 +55,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The function's bare name: settings may name it by its ARN.
+    /// The function's bare name.
     #[must_use]
     pub fn function_name(&self) -> &str {
-        self.name.rsplit(':').next().unwrap_or_default()
+        function_name(&self.name)
     }
 }
 

@@ -8,6 +8,12 @@ use crate::promotion::PromotionId;
 /// Step Functions takes names of at most this many characters.
 const LONGEST: usize = 80;
 
+/// A function's bare name: settings may name it by its ARN.
+#[must_use]
+pub fn function_name(name_or_arn: &str) -> &str {
+    name_or_arn.rsplit(':').next().unwrap_or_default()
+}
+
 /// The name of a `release` execution: application, version, bundle digest, attempt.
 #[must_use]
 pub fn release_execution(

@@ -224,6 +224,12 @@ impl Plan {
     }
 }
 
+/// Whether a step of these settings leaves two versions on an alias, or CodeDeploy does.
+#[must_use]
+pub fn shares_aliases(settings: &Settings) -> bool {
+    settings.codedeploy.is_some() || settings.steps.iter().any(|step| step.weight < 100.0)
+}
+
 /// A step below 100 % has two versions behind one alias. A first version has none
 /// beside it.
 fn refuse_if_unshareable(
@@ -231,8 +237,7 @@ fn refuse_if_unshareable(
     target: &Target,
     found: &Observed,
 ) -> Result<(), NoPlan> {
-    let shares = settings.steps.iter().any(|step| step.weight < 100.0);
-    let serves = found.live.as_ref().filter(|_| shares);
+    let serves = found.live.as_ref().filter(|_| shares_aliases(settings));
     let differs = serves.map(|(_, serves)| found.own.unshareable_with(serves));
     match differs.unwrap_or_default() {
         differs if differs.is_empty() => Ok(()),

@@ -11,6 +11,7 @@ use crate::codedeploy::CodeDeploy;
 use crate::document::{Document, LONGEST_WAIT, Problem, check_name, check_range};
 pub use crate::judge::{JudgePolicy, OnInconclusive};
 use crate::judge::{MOST_LOOKS, asks_after, looks_held, probe};
+use crate::naming::function_name;
 use crate::steps;
 pub use crate::steps::{Step, Then};
 
@@ -342,7 +343,7 @@ impl Target {
         if let Some(warm_up) = &self.warm_up {
             warm_up.check(&format!("{path}.warm_up"), problems);
         }
-        let name = self.name.rsplit(':').next().unwrap_or_default();
+        let name = function_name(&self.name);
         let is_plain = !name.is_empty()
             && name.len() <= 64
             && name

@@ -16,6 +16,8 @@ pub mod aws;
 pub mod bundle;
 #[cfg(feature = "call")]
 pub mod call;
+#[cfg(feature = "deployment-group")]
+pub mod deployment_group;
 pub mod fault;
 #[cfg(feature = "function")]
 pub mod function;

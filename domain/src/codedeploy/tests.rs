@@ -200,3 +200,13 @@ fn a_rollback_that_does_not_show_is_not_waited_for_for_ever() {
     let looks = (0..10).take_while(|_| !ending.look(&failed).under_way.is_empty());
     assert_eq!(looks.count(), 3);
 }
+
+#[test]
+fn what_a_deployment_shifts_is_read_from_its_app_spec_if_that_is_json() {
+    let entry = entry(Some("3"));
+    let ours = app_spec(&entry, "hook").expect("an AppSpec").to_string();
+    assert_eq!(shifted_by(&ours).as_deref(), Some(entry.function_name()));
+    for unread in ["version: 0.0\nResources: []", "{}", "[]", ""] {
+        assert_eq!(shifted_by(unread), None, "{unread}");
+    }
+}

@@ -13,6 +13,7 @@ use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, Promot
 use sluice_domain::settings::{Role, Settings, Target};
 use sluice_platform::aws::PerAccount;
 use sluice_platform::bundle::BundleReader;
+use sluice_platform::deployment_group;
 use sluice_platform::fault::Fault;
 use sluice_platform::function;
 use sluice_platform::lambda::MissingVariable;
@@ -165,26 +166,8 @@ impl Lookup for Aws {
     }
 
     async fn platform(&self, group: &DeploymentGroup) -> Result<Option<String>, Fault> {
-        let request = self
-            .codedeploy
-            .get_deployment_group()
-            .application_name(&group.application)
-            .deployment_group_name(&group.deployment_group);
-        match request.send().await {
-            Ok(answer) => {
-                let info = answer.deployment_group_info();
-                let platform = info.and_then(|info| info.compute_platform());
-                // A group without a word of it is one of servers, as the first were.
-                let platform = platform.map_or("Server", |platform| platform.as_str());
-                Ok(Some(platform.to_owned()))
-            }
-            Err(error) => {
-                let fault = Fault::new(format!("codedeploy:GetDeploymentGroup of {group}"), error);
-                let is_missing = fault.is("DeploymentGroupDoesNotExistException")
-                    || fault.is("ApplicationDoesNotExistException");
-                if is_missing { Ok(None) } else { Err(fault) }
-            }
-        }
+        let found = deployment_group::find(&self.codedeploy, group).await?;
+        Ok(found.map(|found| found.platform))
     }
 }
 

@@ -6,6 +6,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_domain::approval::State;
+use sluice_domain::codedeploy::LAMBDA;
 use sluice_domain::digest::Digest;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
@@ -19,9 +20,6 @@ use sluice_platform::store::StoreError;
 
 use crate::line::targets;
 use crate::{Error, Guard, Output, Ports};
-
-/// The compute platform, as CodeDeploy names it.
-const LAMBDA: &str = "Lambda";
 
 impl<P: Ports> Guard<P> {
     /// Makes the plan and keeps it.
