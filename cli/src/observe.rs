@@ -42,18 +42,22 @@ pub async fn functions(
     Ok(observed)
 }
 
-/// How long a call of any function of the settings may take, in seconds.
+/// How long a call of each function of the settings may take, in seconds.
 ///
 /// # Errors
 /// When Lambda fails.
-pub async fn longest_call(config: &SdkConfig, settings: &Settings) -> Result<u64> {
+pub async fn longest_calls(
+    config: &SdkConfig,
+    settings: &Settings,
+) -> Result<BTreeMap<String, u64>> {
     let lambda = PerAccount::new(config, Client::new)
         .of(settings.role.as_ref(), "sluice-observe")
         .await;
-    let mut longest = 0;
-    for target in settings.functions.values() {
+    let mut longest = BTreeMap::new();
+    for (name, target) in &settings.functions {
         let found = function::observe(&lambda, target).await?;
-        longest = longest.max(found.map_or(0, |found| found.longest_call(None)));
+        let call = found.map_or(0, |found| found.longest_call(None));
+        longest.insert(name.clone(), call);
     }
     Ok(longest)
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sluice_domain::alias::Routing;
 use sluice_domain::journal::{Entry, Journal};
+use sluice_domain::judge::JudgePolicy;
 use sluice_domain::settings::{Settings, Step};
 
 /// Where the aliases of a group point, by the name that settings use.
@@ -86,6 +87,21 @@ impl Onlooker {
         self.journal.begun_at.get_or_insert(now);
         self.journal.shifted_at = Some(now);
         Seen::Step(next)
+    }
+
+    /// How the functions that moved are judged, if their calls take so many seconds at
+    /// most: a plan waits for the metrics of those that change, and of no others.
+    /// Without probes: these would be calls, and an onlooker only reads.
+    pub(crate) fn policy(&self, longest_calls: &BTreeMap<String, u64>) -> JudgePolicy {
+        let moved = self.journal.functions.keys();
+        let calls = moved.filter_map(|name| longest_calls.get(name).copied());
+        JudgePolicy {
+            probes: Vec::new(),
+            ..self
+                .settings
+                .judge
+                .for_calls_of(calls.max().unwrap_or_default())
+        }
     }
 
     /// The new version, and its share in percent.
@@ -183,6 +199,17 @@ mod tests {
         let steps: Vec<_> = steps.iter().map(|s| (s.weight, s.bake_seconds)).collect();
         assert_eq!(steps, [(20.0, 60), (100.0, 900)]);
         assert_eq!(onlooker.journal.begun_at, Some(at(2)));
+    }
+
+    #[test]
+    fn only_the_calls_of_functions_that_moved_are_waited_for() {
+        let mut onlooker = onlooker();
+        let longest = BTreeMap::from([("api".to_owned(), 3), ("web".to_owned(), 900)]);
+        onlooker.see(&found(("1", &[("2", 0.1)]), ("4", &[])), at(1));
+        let lag = |onlooker: &Onlooker| onlooker.policy(&longest).lag();
+        let of_api = lag(&onlooker);
+        onlooker.see(&found(("1", &[("2", 0.1)]), ("4", &[("5", 0.1)])), at(2));
+        assert_eq!(lag(&onlooker), of_api + 897);
     }
 
     #[test]

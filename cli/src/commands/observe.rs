@@ -2,6 +2,7 @@
 //! person), and says what Sluice would have done. It only reads.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use sluice_platform::store::StoreError;
 
 use crate::entries::verdict_tone;
 use crate::error::{Error, Exit, Result};
-use crate::observe::longest_call;
+use crate::observe::longest_calls;
 use crate::onlooker::{Onlooker, Routings, Seen};
 use crate::paint::{Output, Tone};
 use crate::settings_source::{of_environment, of_file};
@@ -84,17 +85,18 @@ impl Args {
         };
         let accounts = Accounts::new(&config);
         let aliases = accounts.open(settings.role.as_ref(), &id).await;
-        let longest_call = longest_call(&config, &settings).await?;
+        let longest_calls = longest_calls(&config, &settings).await?;
         let onlooker = Onlooker::new(&settings, &routings(&aliases, &settings).await?);
         let watch = Watch {
             judge: Judge {
-                records: Seat::new(&settings, &onlooker.journal, longest_call),
+                records: Seat::new(&settings, &onlooker.journal),
                 metrics: CloudWatch::new(&config),
                 probes: NotMade,
                 ledger: Unwritten,
             },
             aliases,
             onlooker,
+            longest_calls,
             settings,
             id,
             looks: Vec::new(),
@@ -131,6 +133,8 @@ struct Watch {
     judge: Judge<Seat, CloudWatch, NotMade, Unwritten>,
     aliases: LambdaAliases,
     onlooker: Onlooker,
+    /// How long a call of each function may take, in seconds.
+    longest_calls: BTreeMap<String, u64>,
     settings: Settings,
     id: PromotionId,
     looks: Vec<Look>,
@@ -201,7 +205,8 @@ impl Watch {
     async fn look(&mut self, output: &Output, now: Timestamp) -> Result<Option<End>> {
         let journal = &self.onlooker.journal;
         let weight = journal.weight();
-        self.judge.records.journal.replace(journal.clone());
+        let policy = self.onlooker.policy(&self.longest_calls);
+        self.judge.records.sit(journal, policy);
         let promotion = self.id.clone();
         let judged = Box::pin(self.judge.handle(Input { promotion }, now)).await;
         let judged = judged.map_err(|error| match error {
@@ -270,36 +275,36 @@ impl Watch {
 
 /// The judge's view of a rollout that has no record.
 struct Seat {
-    plan: Plan,
+    plan: RefCell<Plan>,
     journal: RefCell<Journal>,
 }
 
 impl Seat {
-    /// For functions whose calls take so many seconds at most: a plan would wait
-    /// for their metrics as long.
-    fn new(settings: &Settings, journal: &Journal, longest_call: u64) -> Self {
+    fn new(settings: &Settings, journal: &Journal) -> Self {
         Self {
-            plan: Plan {
+            plan: RefCell::new(Plan {
                 bundle: Digest::of(b""),
-                functions: std::collections::BTreeMap::new(),
+                functions: BTreeMap::new(),
                 keep_versions: None,
                 role: settings.role.clone(),
                 steps: settings.steps.clone(),
                 codedeploy: None,
-                // Probes would be calls, and an onlooker only reads.
-                judge: JudgePolicy {
-                    probes: Vec::new(),
-                    ..settings.judge.for_calls_of(longest_call)
-                },
-            },
+                judge: settings.judge.clone(),
+            }),
             journal: RefCell::new(journal.clone()),
         }
+    }
+
+    /// Takes in how things stand, and how they are judged.
+    fn sit(&self, journal: &Journal, policy: JudgePolicy) {
+        self.journal.replace(journal.clone());
+        self.plan.borrow_mut().judge = policy;
     }
 }
 
 impl Records for Seat {
     async fn plan(&self, _: &PromotionId) -> Result<Plan, StoreError> {
-        Ok(self.plan.clone())
+        Ok(self.plan.borrow().clone())
     }
 
     async fn journal(&self, _: &PromotionId) -> Result<Journal, StoreError> {
