@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -68,9 +69,10 @@ impl Probed {
 /// What the probes of a promotion found last, and how often they failed in a row.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Probing {
-    /// The step of the last look, from 0.
-    step: usize,
-    /// The last look at it, from 1. 0: there was none.
+    /// Since when the bake of the last look ran. None: there was no look.
+    #[serde(default)]
+    since: Option<Timestamp>,
+    /// The last look at it, from 1.
     look: u64,
     /// What was found then. A probe of a function that is not part of the release
     /// is not here.
@@ -80,16 +82,16 @@ pub struct Probing {
 }
 
 impl Probing {
-    /// Whether this look was made already.
+    /// Whether this look at the bake that began then was made already.
     #[must_use]
-    pub fn is_of(&self, step: usize, look: u64) -> bool {
-        (self.step, self.look) == (step, look)
+    pub fn is_of(&self, since: Timestamp, look: u64) -> bool {
+        (self.since, self.look) == (Some(since), look)
     }
 
-    /// How things stand after another look. Failures in a row go on from step to
-    /// step; a probe that could not be made neither adds to them nor ends them.
+    /// How things stand after another look. Failures in a row go on from bake to
+    /// bake: it is the same new version that is called. A probe that could not be made neither adds to them nor ends them.
     #[must_use]
-    pub fn after(&self, step: usize, look: u64, found: Vec<Probed>) -> Self {
+    pub fn after(&self, since: Timestamp, look: u64, found: Vec<Probed>) -> Self {
         let runs = found.iter().map(|probed| {
             let before = self.in_a_row.get(&probed.name).copied().unwrap_or_default();
             let now = match (&probed.fault, probed.failed()) {
@@ -100,7 +102,7 @@ impl Probing {
             (probed.name.clone(), now)
         });
         Self {
-            step,
+            since: Some(since),
             look,
             in_a_row: runs.collect(),
             last: found,
@@ -109,7 +111,7 @@ impl Probing {
 
     /// After a look at which no probe could be made.
     #[must_use]
-    pub fn after_fault(&self, step: usize, look: u64, probes: &[Probe], fault: &str) -> Self {
+    pub fn after_fault(&self, since: Timestamp, look: u64, probes: &[Probe], fault: &str) -> Self {
         let found = probes.iter().map(|probe| Probed {
             name: probe.test.name.clone(),
             target: String::new(),
@@ -117,7 +119,7 @@ impl Probing {
             problems: Vec::new(),
             fault: Some(fault.to_owned()),
         });
-        self.after(step, look, found.collect())
+        self.after(since, look, found.collect())
     }
 
     /// What each probe says.

@@ -31,13 +31,18 @@ fn faulty() -> Probed {
 
 const WRONG: Option<&str> = Some("status: found 500, expected 200");
 
+/// When the bake of a step began.
+fn bake(step: i64) -> Timestamp {
+    Timestamp::from_second(step * 600).expect("a time")
+}
+
 /// The verdict after these looks.
 fn after(probe: &Probe, looks: Vec<Probed>) -> SignalVerdict {
     let mut probing = Probing::default();
     for (look, probed) in (1..).zip(looks) {
-        assert!(!probing.is_of(0, look));
-        probing = probing.after(0, look, vec![probed]);
-        assert!(probing.is_of(0, look));
+        assert!(!probing.is_of(bake(0), look));
+        probing = probing.after(bake(0), look, vec![probed]);
+        assert!(probing.is_of(bake(0), look));
     }
     let signals = probing.signals(std::slice::from_ref(probe));
     let Signal::Probe(signal) = &signals[0] else {
@@ -95,7 +100,7 @@ fn a_probe_that_can_not_be_made_is_no_health_and_no_failure() {
     let looks = vec![found(WRONG), found(WRONG), faulty(), found(WRONG)];
     assert_eq!(after(&probe(json!({})), looks).outcome, Outcome::Fail);
     let probes = [probe(json!({}))];
-    let none = Probing::default().after_fault(0, 1, &probes, "smoke does not answer");
+    let none = Probing::default().after_fault(bake(0), 1, &probes, "smoke does not answer");
     let Signal::Probe(signal) = &none.signals(&probes)[0] else {
         panic!("no probe");
     };
@@ -105,8 +110,9 @@ fn a_probe_that_can_not_be_made_is_no_health_and_no_failure() {
 #[test]
 fn a_row_goes_on_in_the_next_step() {
     let probes = [probe(json!({"failures": 2}))];
-    let first = Probing::default().after(0, 7, vec![found(WRONG)]);
-    let second = first.after(1, 1, vec![found(WRONG)]);
+    let first = Probing::default().after(bake(0), 7, vec![found(WRONG)]);
+    assert!(first.is_of(bake(0), 7) && !first.is_of(bake(1), 7));
+    let second = first.after(bake(1), 1, vec![found(WRONG)]);
     let Signal::Probe(signal) = &second.signals(&probes)[0] else {
         panic!("no probe");
     };
@@ -127,7 +133,7 @@ fn a_probe_of_a_function_that_is_not_released_says_so_and_holds_nothing() {
 #[test]
 fn a_probe_on_trial_is_shown_and_fails_nothing() {
     let probes = [probe(json!({"dry_run": true, "failures": 1}))];
-    let probing = Probing::default().after(0, 1, vec![found(WRONG)]);
+    let probing = Probing::default().after(bake(0), 1, vec![found(WRONG)]);
     let observed = Observed {
         environment: probing.signals(&probes),
         ..Observed::default()

@@ -96,7 +96,7 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         let mut observed = self
             .observe(id, subject, &measurement, &window, before.is_some())
             .await?;
-        let probed = self.probe(id, policy, (subject.index, look)).await?;
+        let probed = self.probe(id, policy, (subject.shifted_at, look)).await?;
         observed.environment.extend(probed);
         let verdict = judge::judge(policy, &observed, look);
         let queries = measurement.queries().iter().map(ToString::to_string);

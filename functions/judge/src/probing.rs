@@ -1,5 +1,6 @@
 //! The plan's probes: made once a look, and kept with how often they failed in a row.
 
+use jiff::Timestamp;
 use sluice_domain::judge::{JudgePolicy, Signal};
 use sluice_domain::promotion::PromotionId;
 
@@ -12,19 +13,19 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         &self,
         id: &PromotionId,
         policy: &JudgePolicy,
-        (step, look): (usize, u64),
+        (since, look): (Timestamp, u64),
     ) -> Result<Vec<Signal>, Error> {
         let probes = &policy.probes;
         if probes.is_empty() {
             return Ok(Vec::new());
         }
         let before = self.records.probing(id).await?;
-        if before.is_of(step, look) {
+        if before.is_of(since, look) {
             return Ok(before.signals(probes));
         }
         let probing = match self.probes.probe(id).await {
-            Ok(found) => before.after(step, look, found),
-            Err(fault) => before.after_fault(step, look, probes, &fault.to_string()),
+            Ok(found) => before.after(since, look, found),
+            Err(fault) => before.after_fault(since, look, probes, &fault.to_string()),
         };
         self.records.keep(id, &probing).await?;
         Ok(probing.signals(probes))

@@ -52,6 +52,34 @@ async fn a_look_that_is_repeated_makes_no_probe_again() {
 }
 
 #[tokio::test]
+async fn a_row_goes_on_from_codedeploys_shift_into_the_final_bake() {
+    let mut judge = probed(Some("status: found 500, expected 200"));
+    let journal = judge.records.journal.as_mut().expect("journal");
+    let group = DeploymentGroup {
+        application: "shop".to_owned(),
+        deployment_group: "checkout".to_owned(),
+    };
+    let entry = journal.functions.get_mut("checkout").expect("an entry");
+    entry.deployment = Some(Deployment { group, id: None });
+    journal.steps = vec![Step::new(100.0, 600)];
+    journal.step = Some(0);
+    journal.begun_at = journal.shifted_at.take();
+    look(&judge, 10).await;
+    // The first look at either, of the same step.
+    let journal = judge.records.journal.as_mut().expect("journal");
+    journal.shifted_at = Some(after(20));
+    look(&judge, 30).await;
+    assert_eq!(judge.probes.calls.get(), 2);
+    let output = look(&judge, 90).await;
+    assert_eq!(output.next, Follows::RollBack, "{}", output.rule);
+    assert!(
+        output.rule.contains("failed 3 times in a row"),
+        "{}",
+        output.rule
+    );
+}
+
+#[tokio::test]
 async fn probes_that_can_not_be_made_hold_a_step_that_would_pass() {
     let mut judge = probed(None);
     assert_eq!(look(&judge, 720).await.outcome, Outcome::Pass);
