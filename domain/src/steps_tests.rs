@@ -127,6 +127,23 @@ fn every_preset_is_a_shift_that_settings_take_and_ends_in_a_final_bake() {
     }
 }
 
+/// Settings count the looks at steps that wait for a person, and a pause of an
+/// operator's holds a step no longer.
+#[test]
+fn an_execution_has_room_for_long_pauses_of_nine_steps_of_any_preset() {
+    for name in presets::names() {
+        let steps = presets::steps(name).expect("a preset").into_iter();
+        let held = steps.enumerate().map(|(place, step)| Step {
+            then: (place < 9).then_some(Then::Pause),
+            ..step
+        });
+        let held: Vec<Step> = held.collect();
+        if let Err(refused) = settings(&json!(held)) {
+            panic!("{name}: {refused}");
+        }
+    }
+}
+
 #[test]
 fn a_preset_that_there_is_not_is_refused_with_those_that_there_are() {
     for name in [
