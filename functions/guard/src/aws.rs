@@ -112,12 +112,12 @@ impl Promotions for Aws {
     async fn end(
         &self,
         id: &PromotionId,
-        outcome: Outcome,
-        reason: &str,
+        said: (Outcome, &str),
+        under: Option<Generation>,
         now: Timestamp,
     ) -> Result<Promotion, StoreError> {
         self.store
-            .close_promotion(id, outcome, reason, now)
+            .close_promotion(id, said, under, now)
             .await
             .map(|(promotion, _)| promotion)
     }

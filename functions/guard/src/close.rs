@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_domain::ledger::Kind;
-use sluice_domain::promotion::{BundleRef, Outcome, Promotion, PromotionId};
+use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_platform::store::StoreError;
 
 use crate::{Error, Guard, Output, Ports};
@@ -14,6 +14,7 @@ pub(crate) struct Ending {
     pub(crate) outcome: Outcome,
     pub(crate) reason: Option<String>,
     pub(crate) execution_arn: Option<String>,
+    pub(crate) generation: Option<Generation>,
 }
 
 impl<P: Ports> Guard<P> {
@@ -55,7 +56,8 @@ impl<P: Ports> Guard<P> {
             return Ok(None);
         }
         let said = ending.reason.as_deref().unwrap_or_default();
-        let ended = self.ports.end(id, ending.outcome, said, now).await?;
+        let outcome = (ending.outcome, said);
+        let ended = self.ports.end(id, outcome, ending.generation, now).await?;
         let outcome = ended.outcome.unwrap_or(ending.outcome);
         let reason = ended.reason.filter(|reason| !reason.is_empty());
         // A stranded promotion keeps its locks: nobody else may touch its

@@ -349,8 +349,8 @@ impl Promotions for World {
     async fn end(
         &self,
         id: &PromotionId,
-        outcome: Outcome,
-        reason: &str,
+        (outcome, reason): (Outcome, &str),
+        under: Option<Generation>,
         now: Timestamp,
     ) -> Result<Promotion, StoreError> {
         let subject = format!("promotion {id}");
@@ -361,6 +361,12 @@ impl Promotions for World {
                 return Ok(promotion);
             }
             _ => {}
+        }
+        if under.is_some_and(|under| under != generation) {
+            return Err(StoreError::Fenced {
+                promotion: id.clone(),
+                generation,
+            });
         }
         promotion.outcome = Some(outcome);
         promotion.reason = Some(reason.to_owned());

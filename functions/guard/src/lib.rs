@@ -87,6 +87,10 @@ pub enum Input {
         /// leaves it out: it took the promotion over.
         #[serde(default)]
         execution_arn: Option<String>,
+        /// The generation under which the watchdog put it right. If somebody else
+        /// took it over since, they are not done yet, and close it themselves.
+        #[serde(default)]
+        generation: Option<Generation>,
     },
     /// The promotion could not be started, or its execution ended before it had
     /// opened a record: close it, unless it began.
@@ -224,12 +228,14 @@ impl<P: Ports> Guard<P> {
                 error,
                 cause,
                 execution_arn,
+                generation,
             } => {
                 let ending = Ending {
                     bundle,
                     outcome,
                     reason: reason::sentence(error.as_deref(), cause.as_deref()),
                     execution_arn,
+                    generation,
                 };
                 let closed = self.close(&promotion, ending, now).await?;
                 let outcome = closed.unwrap_or(outcome);
@@ -249,6 +255,7 @@ impl<P: Ports> Guard<P> {
                     outcome,
                     reason: Some(reason::not_begun(why.as_deref())),
                     execution_arn: Some(execution_arn),
+                    generation: None,
                 };
                 let outcome = self.close_unbegun(&promotion, ending, now).await?;
                 Ok(Output::Unbegun { outcome })

@@ -85,6 +85,7 @@ fn ending(version: &str, outcome: Outcome) -> Input {
         error: None,
         cause: None,
         execution_arn: Some(execution(version)),
+        generation: None,
     }
 }
 

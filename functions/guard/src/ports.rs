@@ -55,12 +55,13 @@ pub trait Promotions {
     fn fence(&self, id: &PromotionId) -> impl Future<Output = Result<Generation, StoreError>>;
 
     /// Ends a promotion and fences off who still works on it. Answers it as it
-    /// stands now: the first outcome stays. Safe to repeat.
+    /// stands now: the first outcome stays. `Fenced` where it has not ended and has
+    /// another generation than the one it is to end `under`. Safe to repeat.
     fn end(
         &self,
         id: &PromotionId,
-        outcome: Outcome,
-        reason: &str,
+        said: (Outcome, &str),
+        under: Option<Generation>,
         now: jiff::Timestamp,
     ) -> impl Future<Output = Result<Promotion, StoreError>>;
 

@@ -218,6 +218,8 @@ enum GuardRequest<'a> {
         promotion: &'a PromotionId,
         outcome: Outcome,
         cause: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        generation: Option<Generation>,
     },
     CloseUnbegun {
         promotion: PromotionId,
@@ -311,13 +313,14 @@ impl crate::Functions for Functions {
     async fn close(
         &self,
         id: &PromotionId,
-        outcome: Outcome,
-        reason: &str,
+        (outcome, cause): (Outcome, &str),
+        under: Option<Generation>,
     ) -> Result<(), CallError> {
         let close = GuardRequest::Close {
             promotion: id,
             outcome,
-            cause: reason,
+            cause,
+            generation: under,
         };
         let Done {} = self.call(&Request::Guard(close)).await?;
         Ok(())
@@ -394,12 +397,13 @@ mod tests {
             promotion: &id,
             outcome: Outcome::RolledBack,
             cause: "Abandoned: it says why",
+            generation: Some(Generation(4)),
         };
         assert_eq!(
             json(&Request::Guard(close)),
             json!({
                 "op": "close", "promotion": "storefront/prod/1.1.0/1", "outcome": "rolled_back",
-                "cause": "Abandoned: it says why",
+                "cause": "Abandoned: it says why", "generation": 4,
             })
         );
         let bundle = BundleRef {

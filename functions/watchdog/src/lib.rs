@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sluice_domain::approval::State;
 use sluice_domain::ledger::Kind;
-use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
+use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::store::StoreError;
@@ -256,17 +256,20 @@ where
             } => Outcome::Aborted,
             Settled { outcome, .. } => outcome,
         };
-        let reason = format!("{ABANDONED}: {loss}");
-        Ok(Ending { outcome, reason })
+        Ok(Ending {
+            outcome,
+            reason: format!("{ABANDONED}: {loss}"),
+            under: Some(generation),
+        })
     }
 
     /// Closes a promotion that is in order. If that fails, it stays listed, and
     /// the next run closes it.
     async fn close(&self, id: &PromotionId, ending: &Ending) -> Result<Fate, Error> {
-        let Ending { outcome, reason } = ending;
-        match self.functions.close(id, *outcome, reason).await {
+        let said = (ending.outcome, ending.reason.as_str());
+        match self.functions.close(id, said, ending.under).await {
             Ok(()) => {
-                tracing::info!(promotion = %id, outcome = outcome.title(), "mended");
+                tracing::info!(promotion = %id, outcome = ending.outcome.title(), "mended");
                 self.end_request(id).await;
                 Ok(Fate::Mended)
             }
@@ -309,7 +312,8 @@ where
             return Fate::Stranded(reason);
         }
         let why = format!("{ABANDONED}: {reason}");
-        match self.functions.close(id, Outcome::Stranded, &why).await {
+        let said = (Outcome::Stranded, why.as_str());
+        match self.functions.close(id, said, None).await {
             Ok(()) => {}
             Err(error) if error.is_fence() => {
                 tracing::info!(promotion = %id, %error, "somebody else took over");
@@ -341,6 +345,8 @@ const ABANDONED: &str = "Abandoned";
 struct Ending {
     outcome: Outcome,
     reason: String,
+    /// The generation under which it was put right. None: it had ended before.
+    under: Option<Generation>,
 }
 
 /// How a promotion ended for good, in the words that were stored, since the
@@ -348,7 +354,12 @@ struct Ending {
 fn ended(promotion: &Promotion) -> Option<Ending> {
     let outcome = promotion.outcome?;
     let reason = promotion.reason.clone().unwrap_or_default();
-    (outcome != Outcome::Stranded).then_some(Ending { outcome, reason })
+    let under = None;
+    (outcome != Outcome::Stranded).then_some(Ending {
+        outcome,
+        reason,
+        under,
+    })
 }
 
 /// Whether the votes on a request must be counted: its time is over, or it was

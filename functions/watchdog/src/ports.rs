@@ -141,12 +141,12 @@ pub trait Functions {
 
     /// Gives the locks back and writes down the outcome. Safe to repeat: the
     /// first outcome stays, but for `Stranded`, and nothing is lost if a call
-    /// broke off.
+    /// broke off. Whoever took it over later than `under` closes it instead.
     fn close(
         &self,
         id: &PromotionId,
-        outcome: Outcome,
-        reason: &str,
+        said: (Outcome, &str),
+        under: Option<Generation>,
     ) -> impl Future<Output = Result<(), CallError>>;
 
     /// Closes a release's promotion into an environment that never began, so that a

@@ -147,12 +147,13 @@ impl Store {
     /// it stands now, and whether this call ended it.
     ///
     /// # Errors
-    /// When there is no such promotion, or DynamoDB fails.
+    /// `Fenced` when it has not ended and its generation is not `under`, if one is
+    /// named; when there is no such promotion, or DynamoDB fails.
     pub async fn close_promotion(
         &self,
         id: &PromotionId,
-        outcome: Outcome,
-        reason: &str,
+        (outcome, reason): (Outcome, &str),
+        under: Option<Generation>,
         at: Timestamp,
     ) -> Result<(Promotion, bool), StoreError> {
         let (mut promotion, generation) = self.promotion(id).await?;
@@ -161,6 +162,12 @@ impl Store {
                 return Ok((promotion, false));
             }
             _ => {}
+        }
+        if under.is_some_and(|under| under != generation) {
+            return Err(StoreError::Fenced {
+                promotion: id.clone(),
+                generation,
+            });
         }
         promotion.outcome = Some(outcome);
         promotion.reason = Some(reason.to_owned());

@@ -137,7 +137,7 @@ async fn write_all(store: &Store) -> Result<(), StoreError> {
     store.put_part_fenced(id, generation, journal, &"").await?;
     store.put_controls(id, generation, &asked(1)).await?;
     store
-        .close_promotion(id, Outcome::Promoted, "", now)
+        .close_promotion(id, (Outcome::Promoted, ""), None, now)
         .await?;
     store.release(id).await?;
     store.settle_promotion(id).await

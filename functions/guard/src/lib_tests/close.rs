@@ -29,6 +29,31 @@ fn a_close_ends_fences_unlocks_and_records_in_a_sentence() {
 }
 
 #[test]
+fn a_watchdog_that_was_overtaken_closes_nothing() {
+    let guard = guard();
+    assert!(enter(&guard, "1.1.0", 1));
+    let close = |generation: u64| {
+        let close = json!({
+            "op": "close", "promotion": id("1.1.0"), "outcome": "rolled_back", "generation": generation,
+        });
+        send(&guard, &close.to_string())
+    };
+    // Two took it over, one after the other: the first to be done is the slow one.
+    for _ in 0..2 {
+        run(guard.ports.fence(&id("1.1.0"))).expect("taken over");
+    }
+    assert_eq!(close(1), Err("Fenced"));
+    assert!(guard.ports.holder().is_some() && !settled(&guard));
+    assert_eq!(close(2), Ok(json!({"outcome": "rolled_back"})));
+    assert_eq!(guard.ports.holder(), None);
+    assert_eq!(
+        close(1),
+        Ok(json!({"outcome": "rolled_back"})),
+        "it is closed"
+    );
+}
+
+#[test]
 fn closing_again_changes_nothing_and_the_first_outcome_stays() {
     let guard = guard();
     assert!(enter(&guard, "1.1.0", 1));

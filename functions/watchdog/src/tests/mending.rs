@@ -35,6 +35,11 @@ async fn an_aborted_promotion_is_fenced_put_back_checked_and_closed() {
             "hand over",
         ]
     );
+    assert_eq!(
+        world.closed_under.get(),
+        Some(Generation(7)),
+        "whoever takes it over later closes it instead"
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The watchdog with hand-written ports.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
@@ -23,6 +23,8 @@ struct World {
     log: Log,
     /// What was last said of a closed promotion.
     reason: RefCell<String>,
+    /// The generation that the last close named.
+    closed_under: Cell<Option<Generation>>,
     /// As the lagging index lists them.
     open: Vec<Promotion>,
     /// As they really stand, where that differs.
@@ -179,7 +181,13 @@ impl Functions for &World {
         }
     }
 
-    async fn close(&self, id: &PromotionId, outcome: Outcome, why: &str) -> Result<(), CallError> {
+    async fn close(
+        &self,
+        id: &PromotionId,
+        (outcome, why): (Outcome, &str),
+        under: Option<Generation>,
+    ) -> Result<(), CallError> {
+        self.closed_under.set(under);
         self.did(format!("close {} {}", id.environment, outcome.title()));
         *self.reason.borrow_mut() = why.to_owned();
         if let Some(name) = self.close_fails {
