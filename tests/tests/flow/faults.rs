@@ -140,9 +140,10 @@ async fn a_first_deployment_that_fails_leaves_no_alias() {
 async fn a_shift_that_crashes_half_way_through_a_group_is_taken_back() {
     let scene = Scene::of(&["a", "b", "c"], json!({})).await;
     let shift = scene.world.called_by("ShiftTraffic").await;
-    let [a, b, c] = ["a", "b", "c"].map(|function| scene.world.function("prod", function));
+    let [a, b] = ["a", "b"].map(|function| scene.world.function("prod", function));
     // The real function moves the first alias and finds that somebody has
-    // touched the second; then this one dies.
+    // touched the second; then this one dies. The third is moved if it was begun
+    // by then.
     let body = format!(
         "aws = boto3.client('lambda')\n\
          aws.update_alias(FunctionName='{b}', Name='live', Description='somebody')\n\
@@ -151,8 +152,8 @@ async fn a_shift_that_crashes_half_way_through_a_group_is_taken_back() {
          def weights(name):\n    \
              alias = aws.get_alias(FunctionName=name, Name='live')\n    \
              return alias.get('RoutingConfig', {{}}).get('AdditionalVersionWeights', {{}})\n\
-         found = (failed, weights('{a}'), weights('{b}'), weights('{c}'))\n\
-         if found != ('AliasChanged', {{'2': 0.5}}, {{}}, {{}}):\n    \
+         found = (failed, weights('{a}'), weights('{b}'))\n\
+         if found != ('AliasChanged', {{'2': 0.5}}, {{}}):\n    \
              raise RuntimeError('not half-way: %r' % (found,))\n\
          os._exit(1)"
     );
