@@ -12,6 +12,7 @@
 
 pub mod alias;
 pub mod approval;
+mod approvers;
 pub mod codedeploy;
 pub mod configuration;
 pub mod controls;
