@@ -135,7 +135,7 @@ impl Reader {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn question(&self, id: &PromotionId) -> Result<Option<Question>> {
-        let Some(name) = self.store.part::<String>(id, Part::Approval).await? else {
+        let Some(name) = self.store.asked_last(id).await? else {
             return Ok(None);
         };
         let Some(open) = self.store.request(&name).await? else {

@@ -1,6 +1,7 @@
 //! Views and timelines as lines of text. Pure: the time comes in as data.
 
 use jiff::Timestamp;
+use sluice_domain::approval::State;
 use sluice_domain::judge::{Counts, FunctionVerdict};
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::Outcome;
@@ -124,7 +125,7 @@ fn details(record: &Record, now: Timestamp, style: Style) -> Vec<String> {
     }
     let mut lines = Vec::new();
     if let Some(question) = &record.approval
-        && !record.happened(Kind::ApprovalDecided)
+        && question.state == State::Pending
     {
         lines.push(question_line(question, record, now));
     }
@@ -162,8 +163,10 @@ fn question_line(question: &Question, record: &Record, now: Timestamp) -> String
         .map(|approver| approver.name.as_str())
         .collect();
     let id = &record.promotion.id;
+    let step = question.request.step.as_ref();
+    let step = step.map_or_else(String::new, |step| format!(" of {step}"));
     format!(
-        "asks {} of {} for approval, {} so far, {} left: sluice approve {}/{}",
+        "asks {} of {} for approval{step}, {} so far, {} left: sluice approve {}/{}",
         policy.quorum,
         people.join(", "),
         question.votes.len(),

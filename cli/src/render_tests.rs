@@ -133,3 +133,37 @@ fn durations_are_told_in_the_units_that_people_use() {
         assert_eq!(duration(seconds), expected);
     }
 }
+
+/// A step's question to ada, in this state, after the promotion's own was decided.
+fn asked_at_a_step(state: State) -> Record {
+    let mut record = baking();
+    let decided = serde_json::json!({"state": "approved"});
+    let kind = sluice_domain::ledger::Kind::ApprovalDecided;
+    let decided = crate::timeline::samples::entry(9, kind, decided);
+    record.entries.insert(0, decided);
+    let request = serde_json::json!({
+        "id": "r", "promotion": "shop/prod/1.1.0/1",
+        "bundle": record.promotion.bundle.digest, "plan": record.promotion.bundle.digest,
+        "step": {"index": 0, "of": 2, "weight": 10, "verdict": "pass"},
+        "policy": {"approvers": [
+            {"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"},
+        ]},
+        "authors": [], "opened_at": at(0), "expires_at": at(80),
+    });
+    record.approval = Some(Question {
+        request: serde_json::from_value(request).expect("a request"),
+        state,
+        votes: Vec::new(),
+    });
+    record
+}
+
+#[test]
+fn the_question_of_a_step_is_open_until_that_one_is_decided() {
+    let shown = |state| promotion(&asked_at_a_step(state), at(20), Style::PLAIN).join("\n");
+    let open = shown(State::Pending);
+    let asks = "asks 1 of ada for approval of step 1 of 2, 10 % of the traffic, 0 so far, 1 min 00 s left: sluice approve shop/prod";
+    assert!(open.contains(asks), "{open}");
+    let decided = shown(State::Approved);
+    assert!(!decided.contains("for approval"), "{decided}");
+}

@@ -37,6 +37,7 @@ pub fn step(step: &Step) -> String {
     }
     match step.then {
         Some(Then::Pause) => said.push_str(", then a person's go"),
+        Some(Then::Approval) => said.push_str(", then an approval"),
         None => {}
     }
     said

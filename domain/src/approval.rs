@@ -1,5 +1,8 @@
 //! Approvals: who may vote, and when a request is decided.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +10,7 @@ use crate::digest::Digest;
 use crate::manifest::Manifest;
 use crate::promotion::PromotionId;
 use crate::settings::{ApprovalPolicy, Approver};
+use crate::text::one_line;
 
 /// A request to approve one promotion, bound to what was shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +23,10 @@ pub struct Request {
     pub bundle: Digest,
     /// The hash of the plan that the vote is about.
     pub plan: Digest,
+    /// The step that is not left without it. None: the promotion as a whole, before it
+    /// moves anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<AtStep>,
     /// Who may vote and how many must.
     pub policy: ApprovalPolicy,
     /// Addresses of those who wrote the change: they can't approve it.
@@ -27,6 +35,30 @@ pub struct Request {
     pub opened_at: Timestamp,
     /// When it ends undecided.
     pub expires_at: Timestamp,
+}
+
+/// The step that a request is about, as it was when people were asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AtStep {
+    /// Its place among the steps, from 0.
+    pub index: usize,
+    /// How many steps there are.
+    pub of: usize,
+    /// The new versions' share of the traffic, in percent.
+    pub weight: f64,
+    /// What the judge said of it.
+    pub verdict: String,
+}
+
+impl fmt::Display for AtStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { of, weight, .. } = self;
+        write!(
+            f,
+            "step {} of {of}, {weight} % of the traffic",
+            self.index + 1
+        )
+    }
 }
 
 /// How a request stands.
@@ -41,8 +73,8 @@ pub enum State {
     Rejected,
     /// Time ran out.
     Expired,
-    /// The promotion ended without it: a person stopped it, or a newer one took
-    /// its place.
+    /// The promotion ended or goes back without it: a person stopped it, a newer one
+    /// took its place, or harm was found.
     Superseded,
 }
 
@@ -70,6 +102,26 @@ pub struct Vote {
     pub at: Timestamp,
     /// How the person showed who they are.
     pub method: String,
+}
+
+/// How a request stands, and who or what made it so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// How it stands.
+    pub state: State,
+    /// For people: `approved by ada and bob`.
+    pub because: String,
+}
+
+impl Answer {
+    /// Nobody is asked: the promotion has ended or goes back.
+    #[must_use]
+    pub fn taken_back() -> Self {
+        Self {
+            state: State::Superseded,
+            because: "its approvers are not asked any more: it has ended or goes back".to_owned(),
+        }
+    }
 }
 
 /// Why somebody can't vote.
@@ -115,23 +167,66 @@ impl Request {
         Ok(approver)
     }
 
+    /// Under which key something of this request stands in the promotion's ledger:
+    /// each step that asks has facts of its own.
+    #[must_use]
+    pub fn ledger_key(&self, of: &str) -> String {
+        match &self.step {
+            Some(step) => format!("{of}/{}", step.index),
+            None => of.to_owned(),
+        }
+    }
+
+    /// A state of this request, and who or what made it so.
+    #[must_use]
+    pub fn answer(&self, state: State, votes: &[Vote]) -> Answer {
+        let because = match state {
+            State::Pending => {
+                let found = self.people(votes, Choice::Approve).len();
+                format!("{found} of {} approvals so far", self.policy.quorum)
+            }
+            State::Approved => format!("approved by {}", self.who(votes, Choice::Approve)),
+            State::Rejected => format!("rejected by {}", self.who(votes, Choice::Reject)),
+            State::Expired => format!("not approved until {}", self.expires_at),
+            State::Superseded => return Answer::taken_back(),
+        };
+        Answer { state, because }
+    }
+
+    /// Whose votes of this choice count, with what they said.
+    fn who(&self, votes: &[Vote], choice: Choice) -> String {
+        let counted = votes.iter().filter(|vote| self.counts(vote));
+        let said = counted.filter(|vote| vote.choice == choice).map(|vote| {
+            match one_line(&vote.comment) {
+                comment if comment.is_empty() => vote.person.clone(),
+                comment => format!("{} ({comment})", vote.person),
+            }
+        });
+        said.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Who made this choice in a vote that counts: each person once.
+    fn people<'a>(&self, votes: &'a [Vote], choice: Choice) -> BTreeSet<&'a str> {
+        let counted = votes.iter().filter(|vote| self.counts(vote));
+        counted
+            .filter(|vote| vote.choice == choice)
+            .map(|vote| vote.person.as_str())
+            .collect()
+    }
+
+    /// Whether a vote came in time, from somebody who may make this choice.
+    fn counts(&self, vote: &Vote) -> bool {
+        vote.at < self.expires_at && self.voter(&vote.person, vote.choice).is_ok()
+    }
+
     /// How the request stands with these votes at this time: one reject ends
     /// it, enough approvals decide it, and votes after the deadline don't count.
     #[must_use]
     pub fn tally(&self, votes: &[Vote], now: Timestamp) -> State {
-        let valid: Vec<&Vote> = votes
-            .iter()
-            .filter(|vote| {
-                vote.at < self.expires_at && self.voter(&vote.person, vote.choice).is_ok()
-            })
-            .collect();
-        if valid.iter().any(|vote| vote.choice == Choice::Reject) {
+        if !self.people(votes, Choice::Reject).is_empty() {
             return State::Rejected;
         }
-        let mut people: Vec<&str> = valid.iter().map(|vote| vote.person.as_str()).collect();
-        people.sort_unstable();
-        people.dedup();
-        if people.len() >= self.policy.quorum {
+        if self.people(votes, Choice::Approve).len() >= self.policy.quorum {
             State::Approved
         } else if now >= self.expires_at {
             State::Expired
@@ -158,6 +253,7 @@ mod tests {
             promotion: "shop/prod/1.0.0/1".parse().expect("id"),
             bundle: Digest::of(b"b"),
             plan: Digest::of(b"p"),
+            step: None,
             policy: ApprovalPolicy {
                 approvers: vec![approver("ada"), approver("bob"), approver("eve")],
                 quorum,
@@ -195,6 +291,40 @@ mod tests {
         ];
         assert_eq!(tally(2, &votes[..1], 3), State::Pending);
         assert_eq!(tally(2, &votes, 3), State::Approved);
+    }
+
+    #[test]
+    fn an_answer_says_who_gave_it_and_leaves_out_whose_vote_does_not_count() {
+        let mut votes = [
+            vote("ada", Choice::Approve, 1),
+            vote("eve", Choice::Approve, 2),
+            vote("bob", Choice::Reject, 3),
+        ];
+        votes[2].comment = "too slow".into();
+        let because = |state| request(1).answer(state, &votes).because;
+        assert_eq!(because(State::Approved), "approved by ada");
+        assert_eq!(because(State::Rejected), "rejected by bob (too slow)");
+        assert_eq!(
+            because(State::Expired),
+            "not approved until 1970-01-01T00:01:00Z"
+        );
+    }
+
+    #[test]
+    fn each_step_that_asks_has_facts_of_its_own() {
+        let step = AtStep {
+            index: 1,
+            of: 3,
+            weight: 25.0,
+            verdict: "pass".into(),
+        };
+        assert_eq!(step.to_string(), "step 2 of 3, 25 % of the traffic");
+        let of_step = Request {
+            step: Some(step),
+            ..request(1)
+        };
+        assert_eq!(request(1).ledger_key("decision"), "decision");
+        assert_eq!(of_step.ledger_key("decision"), "decision/1");
     }
 
     #[test]

@@ -115,6 +115,11 @@ pub enum Refusal {
         /// Who paused it.
         by: String,
     },
+    /// The step waits for its approvers.
+    #[error(
+        "this step waits for its approvers, and a go is no approval; `sluice approve` or the page takes their votes"
+    )]
+    AsksApprovers,
     /// There is nothing to resume.
     #[error(
         "it is neither paused nor at a step that waits for a person: there is nothing to resume"
@@ -325,6 +330,9 @@ impl Controls {
         let Some((index, step, shifted_at)) = found else {
             return Err(Refusal::NothingToResume);
         };
+        if step.asks_approvers() {
+            return Err(Refusal::AsksApprovers);
+        }
         let Some(seconds) = asks_after(standing.policy, step) else {
             return Err(Refusal::NothingToResume);
         };

@@ -161,6 +161,14 @@ fn where_what_stays_undecided_is_left_to_a_person_a_go_is_taken_after_the_extens
 }
 
 #[test]
+fn a_go_is_no_approval() {
+    let mut journal = journal(Some(0));
+    journal.steps[0].then = Some(Then::Approval);
+    let go = check(&Controls::default(), Wish::Go, Some(&journal), 9999);
+    assert_eq!(go, Err(Refusal::AsksApprovers));
+}
+
+#[test]
 fn a_paused_rollout_is_resumed_before_it_is_hurried() {
     let paused = controls(&[(Wish::Pause, 0)]);
     for wish in [Wish::Go, Wish::PromoteNow, Wish::SkipBake, Wish::Emergency] {

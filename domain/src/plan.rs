@@ -23,6 +23,9 @@ pub struct Plan {
     pub role: Option<Role>,
     /// The shift.
     pub steps: Vec<Step>,
+    /// How long the approvers of a step have, in seconds. None: no step asks them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_seconds: Option<u64>,
     /// How many of a function's newest versions stay when it is over. None: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_versions: Option<usize>,
@@ -193,6 +196,7 @@ impl Plan {
             functions,
             role: settings.role.clone(),
             steps: settings.own_steps(),
+            approval_seconds: settings.step_approval_seconds(),
             keep_versions: settings.keep_versions,
             codedeploy: settings
                 .codedeploy

@@ -170,6 +170,13 @@ impl Promotion {
     pub fn began(&self) -> bool {
         self.closed_at != Some(self.opened_at)
     }
+
+    /// Whether it has ended for good. One that is stranded has not.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let ended = |outcome: Outcome| outcome != Outcome::Stranded;
+        self.outcome.is_some_and(ended)
+    }
 }
 
 /// The fencing generation of a promotion: raised when it ends and when the

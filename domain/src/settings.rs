@@ -182,7 +182,10 @@ impl Document for Settings {
         self.check_targets_are_used_once(problems);
         self.check_versions(problems);
         match &self.codedeploy {
-            None => steps::check(&self.steps, problems),
+            None => {
+                steps::check(&self.steps, problems);
+                self.check_somebody_can_approve(problems);
+            }
             Some(codedeploy) => codedeploy.check(self, problems),
         }
         self.check_something_is_seen(problems);
@@ -247,28 +250,47 @@ impl Settings {
         }
     }
 
+    /// How long the approvers of a step have, in seconds. None: no step asks them.
+    #[must_use]
+    pub fn step_approval_seconds(&self) -> Option<u64> {
+        let approval = self.approval.as_ref();
+        approval
+            .filter(|_| self.own_steps().iter().any(Step::asks_approvers))
+            .map(|approval| approval.expires_seconds)
+    }
+
     fn check_looks(&self, problems: &mut Vec<Problem>) {
         let steps = self.own_steps();
         let watched = steps.iter().filter(|step| step.bake_seconds > 0);
         let baking: u64 = watched
             .map(|step| self.judge.looks(step.bake_seconds))
             .sum();
-        let waiting = steps
+        let approval = self.step_approval_seconds();
+        let waiting: u64 = steps
             .iter()
-            .filter(|step| asks_after(&self.judge, step).is_some());
+            .filter(|step| asks_after(&self.judge, step).is_some())
+            .map(|step| looks_held(&self.judge, step, approval))
+            .sum();
         let following = self.codedeploy.as_ref();
         let following = following.map(|codedeploy| codedeploy.looks(self.judge.period_seconds));
-        let looks = baking
-            + waiting.count() as u64 * looks_held(&self.judge)
-            + following.unwrap_or_default();
+        let looks = baking + waiting + following.unwrap_or_default();
         if looks > MOST_LOOKS {
             problems.push(Problem::new(
                 following.map_or("steps", |_| "codedeploy"),
                 format!(
                     "bakes, lag, extensions and steps that may wait for a person come to {looks} looks of the judge; one execution has room \
-                     for {MOST_LOOKS}: shorten `extend_seconds`, the bakes or `codedeploy.shift_seconds`, or lengthen `judge.period_seconds`"
+                     for {MOST_LOOKS}: shorten `extend_seconds`, the bakes, `approval.expires_seconds` or `codedeploy.shift_seconds`, or lengthen `judge.period_seconds`"
                 ),
             ));
+        }
+    }
+
+    fn check_somebody_can_approve(&self, problems: &mut Vec<Problem>) {
+        let asking = self.steps.iter().position(Step::asks_approvers);
+        if let (Some(index), None) = (asking, &self.approval) {
+            let message = "found `approval`, and no `approval` of this environment; expected its `approvers` there, \
+                           or a step that asks nobody";
+            problems.push(Problem::new(format!("steps[{index}].then"), message));
         }
     }
 

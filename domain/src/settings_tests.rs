@@ -16,6 +16,12 @@ fn problem_of(change: impl FnOnce(&mut Value)) -> String {
     parse(&value).expect_err("must be refused").to_string()
 }
 
+fn problem_or_none(change: impl FnOnce(&mut Value)) -> Option<String> {
+    let mut value = minimal();
+    change(&mut value);
+    parse(&value).err().map(|error| error.to_string())
+}
+
 #[test]
 fn the_shipped_defaults_bake_for_minutes_and_are_valid() {
     let settings = parse(&minimal()).expect("valid");
@@ -132,6 +138,39 @@ fn room_is_kept_for_every_step_that_may_be_left_to_a_person() {
         error.contains("may wait for a person come to 5100 looks"),
         "{error}"
     );
+}
+
+#[test]
+fn a_step_that_asks_for_an_approval_needs_somebody_to_ask() {
+    let steps = json!([{"weight": 100, "bake_seconds": 600, "then": "approval"}]);
+    let error = problem_of(|s| s["steps"] = steps.clone());
+    assert!(error.contains("steps[0].then"), "{error}");
+    let mut value = minimal();
+    value["steps"] = steps;
+    value["approval"] = json!({"approvers": [
+        {"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"},
+    ]});
+    let settings = parse(&value).expect("somebody can be asked");
+    assert_eq!(settings.step_approval_seconds(), Some(24 * 60 * 60));
+}
+
+#[test]
+fn room_is_kept_for_the_days_for_which_approvers_of_steps_may_be_waited_for() {
+    let week = 7 * 24 * 60 * 60;
+    let with = |steps: usize| {
+        problem_or_none(|s| {
+            let step = |n: usize| json!({"weight": n + 1, "bake_seconds": 600, "then": "approval"});
+            let mut all: Vec<Value> = (0..steps).map(step).collect();
+            all.push(json!({"weight": 100, "bake_seconds": 600}));
+            s["steps"] = json!(all);
+            s["approval"] = json!({"expires_seconds": week, "approvers": [
+                {"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"},
+            ]});
+        })
+    };
+    assert_eq!(with(1), None);
+    let refused = with(2).expect("two weeks do not fit");
+    assert!(refused.contains("approval.expires_seconds"), "{refused}");
 }
 
 #[test]

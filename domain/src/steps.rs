@@ -36,6 +36,9 @@ pub struct Step {
 pub enum Then {
     /// A person says go, with `sluice resume`.
     Pause,
+    /// The environment's approvers are asked once more, with `sluice approve` or on the
+    /// page.
+    Approval,
 }
 
 impl Step {
@@ -48,6 +51,12 @@ impl Step {
             min_invocations: None,
             then: None,
         }
+    }
+
+    /// Whether the environment's approvers are asked before it is left.
+    #[must_use]
+    pub fn asks_approvers(&self) -> bool {
+        self.then == Some(Then::Approval)
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use sluice_domain::controls::{Asked, Controls, Wish};
 use sluice_domain::journal::Journal;
 use sluice_domain::promotion::PromotionId;
+use sluice_domain::settings::Step;
 use sluice_platform::store::Part;
 
 use super::watch::find;
@@ -69,6 +70,7 @@ impl Args {
         let reader = context.reader()?;
         let id = find(&reader, &self.target).await?;
         let journal: Option<Journal> = reader.store.part(&id, Part::Journal).await?;
+        let asking = journal.as_ref().is_some_and(asks_approvers);
         let step = journal.and_then(|journal| journal.step);
         let controls: Option<Controls> = reader.store.part(&id, Part::Controls).await?;
         let request = Request {
@@ -81,7 +83,7 @@ impl Args {
         let function = context.resources.control_function()?;
         let answer: Answer = function::ask(&context.config, function, &request).await?;
         let document = json!({"promotion": id, "asked": answer.asked, "is_new": answer.is_new});
-        output.answer(&document, |_| vec![said(&id, &answer)])?;
+        output.answer(&document, |_| vec![said(&id, &answer, asking)])?;
         Ok(Exit::Ok)
     }
 }
@@ -105,7 +107,16 @@ fn resume_or_go(go: bool, step: Option<usize>, controls: &Controls) -> Wish {
     }
 }
 
-fn said(id: &PromotionId, answer: &Answer) -> String {
+/// What no wish changes.
+const APPROVERS: &str = ". A step that asks its approvers goes on with their approval alone";
+
+/// Whether approvers are asked at the step that a rollout is at, or at one that comes.
+fn asks_approvers(journal: &Journal) -> bool {
+    let from = journal.step.unwrap_or_default();
+    journal.steps.iter().skip(from).any(Step::asks_approvers)
+}
+
+fn said(id: &PromotionId, answer: &Answer, asking: bool) -> String {
     let words = answer.asked.words();
     let wish = answer.asked.wish;
     match (answer.is_new, wish) {
@@ -122,14 +133,18 @@ fn said(id: &PromotionId, answer: &Answer) -> String {
         }
         (true, Wish::PromoteNow | Wish::SkipBake | Wish::Emergency) => format!(
             "{id}: {words}. It holds from the judge's next look on, once a whole metric period of a \
-             watched step can be known"
+             watched step can be known{}",
+            if asking { APPROVERS } else { "" }
         ),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use jiff::Timestamp;
+    use sluice_domain::settings::Then;
 
     use super::*;
 
@@ -146,7 +161,7 @@ mod tests {
     fn said_of(wish: Wish, is_new: bool) -> String {
         let id = "shop/prod/1.1.0/1".parse().expect("an id");
         let asked = asked(wish, None);
-        said(&id, &Answer { asked, is_new })
+        said(&id, &Answer { asked, is_new }, false)
     }
 
     #[test]
@@ -170,6 +185,40 @@ mod tests {
         );
         let hurried = said_of(Wish::Emergency, true);
         assert!(hurried.contains("once a whole metric period"), "{hurried}");
+    }
+
+    #[test]
+    fn who_hurries_hears_that_approvers_are_asked_all_the_same() {
+        let id = "shop/prod/1.1.0/1".parse().expect("an id");
+        for wish in [Wish::PromoteNow, Wish::SkipBake, Wish::Emergency] {
+            let answer = Answer {
+                asked: asked(wish, None),
+                is_new: true,
+            };
+            let hurried = said(&id, &answer, true);
+            assert!(
+                hurried.ends_with("goes on with their approval alone"),
+                "{hurried}"
+            );
+        }
+        let journal = |then: Option<Then>, step| Journal {
+            functions: BTreeMap::new(),
+            role: None,
+            steps: vec![
+                Step {
+                    then,
+                    ..Step::new(10.0, 600)
+                },
+                Step::new(100.0, 600),
+            ],
+            begun_at: None,
+            step: Some(step),
+            shifted_at: None,
+            committed: false,
+        };
+        assert!(asks_approvers(&journal(Some(Then::Approval), 0)));
+        assert!(!asks_approvers(&journal(Some(Then::Approval), 1)));
+        assert!(!asks_approvers(&journal(Some(Then::Pause), 0)));
     }
 
     #[test]

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use judge::aws::CloudWatch;
-use judge::{Follows, Input, Judge, Probes, Records, Verdicts};
+use judge::{Approvers, Follows, Input, Judge, Probes, Records, Verdicts};
 use semver::Version;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shift::aws::{Accounts, LambdaAliases};
 use shift::{Account as _, Aliases as _};
+use sluice_domain::approval::{self, AtStep};
 use sluice_domain::controls::Controls;
 use sluice_domain::digest::Digest;
 use sluice_domain::journal::{Entry, Journal};
@@ -91,7 +92,7 @@ impl Args {
             judge: Judge {
                 records: Seat::new(&settings, &onlooker.journal),
                 metrics: CloudWatch::new(&config),
-                probes: NotMade,
+                functions: NotAsked,
                 ledger: Unwritten,
             },
             aliases,
@@ -130,7 +131,7 @@ async fn routings(aliases: &LambdaAliases, settings: &Settings) -> Result<Routin
 
 /// A rollout that is looked on at.
 struct Watch {
-    judge: Judge<Seat, CloudWatch, NotMade, Unwritten>,
+    judge: Judge<Seat, CloudWatch, NotAsked, Unwritten>,
     aliases: LambdaAliases,
     onlooker: Onlooker,
     /// How long a call of each function may take, in seconds.
@@ -285,6 +286,7 @@ impl Seat {
             plan: RefCell::new(Plan {
                 bundle: Digest::of(b""),
                 functions: BTreeMap::new(),
+                approval_seconds: None,
                 keep_versions: None,
                 role: settings.role.clone(),
                 steps: settings.steps.clone(),
@@ -324,12 +326,24 @@ impl Records for Seat {
     }
 }
 
-/// No probes: the policy that is judged by has none.
-struct NotMade;
+/// No other functions: the policy that is judged by has no probes, and who looks on
+/// asks nobody.
+struct NotAsked;
 
-impl Probes for NotMade {
+impl Probes for NotAsked {
     async fn probe(&self, _: &PromotionId) -> Result<Vec<Probed>, Fault> {
         Ok(Vec::new())
+    }
+}
+
+impl Approvers for NotAsked {
+    async fn ask(&self, id: &PromotionId, _: &AtStep) -> Result<approval::Answer, Fault> {
+        let operation = format!("asking the approvers of {id}");
+        Err(Fault::other(operation, "who looks on asks nobody"))
+    }
+
+    async fn withdraw(&self, _: &PromotionId, _: usize) -> Result<(), Fault> {
+        Ok(())
     }
 }
 

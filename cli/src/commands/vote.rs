@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use sluice_domain::approval::{Choice, State};
+use sluice_domain::text::one_line;
 
 use super::watch::find;
 use crate::code;
@@ -96,11 +97,18 @@ fn check(question: &Question, person: &str, choice: Choice) -> Result<()> {
 /// What the vote is about.
 fn shown(question: &Question) -> Vec<String> {
     let request = &question.request;
-    vec![
-        format!(
-            "{} {} into {}",
-            request.promotion.application, request.promotion.version, request.promotion.environment
+    let promotion = &request.promotion;
+    let (application, version) = (&promotion.application, &promotion.version);
+    let environment = &promotion.environment;
+    let subject = match &request.step {
+        None => format!("{application} {version} into {environment}"),
+        Some(step) => format!(
+            "{application} {version} in {environment}, on from {step}; the judge says: {}",
+            one_line(&step.verdict)
         ),
+    };
+    vec![
+        subject,
         format!(
             "bundle {}, plan {}, until {}",
             request.bundle.short(),
@@ -113,7 +121,7 @@ fn shown(question: &Question) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use sluice_domain::approval::Request;
+    use sluice_domain::approval::{AtStep, Request};
     use sluice_domain::digest::Digest;
     use sluice_domain::settings::{ApprovalPolicy, Approver};
 
@@ -130,6 +138,7 @@ mod tests {
             promotion: "shop/prod/1.1.0/1".parse().expect("an id"),
             bundle: Digest::of(b"bundle"),
             plan: Digest::of(b"plan"),
+            step: None,
             policy: ApprovalPolicy {
                 approvers: vec![ada],
                 quorum: 1,
@@ -174,5 +183,16 @@ mod tests {
             "{lines}"
         );
         assert!(lines.ends_with("until 1970-01-01 00:00 UTC"), "{lines}");
+        let mut asked = question(State::Pending);
+        asked.request.step = Some(AtStep {
+            index: 0,
+            of: 2,
+            weight: 10.0,
+            verdict: "pass".into(),
+        });
+        assert_eq!(
+            shown(&asked)[0],
+            "shop 1.1.0 in prod, on from step 1 of 2, 10 % of the traffic; the judge says: pass"
+        );
     }
 }

@@ -130,6 +130,7 @@ pub(crate) fn record(environment: &str, outcome: Option<Outcome>, entries: Vec<E
             bundle: Digest::of(b"bundle"),
             functions: BTreeMap::new(),
             role: None,
+            approval_seconds: None,
             keep_versions: None,
             steps,
             codedeploy: None,

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{JudgePolicy, OnInconclusive, Outcome};
-use crate::settings::{Step, Then};
+use crate::settings::Step;
 
 /// What the rollout does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,13 +59,13 @@ pub fn next(
     }
 }
 
-/// How long after its shift a step asks for a person's go at the soonest, in seconds.
+/// How long after its shift a step asks people at the soonest, in seconds.
 /// None: it never does.
 #[must_use]
 pub fn asks_after(policy: &JudgePolicy, step: &Step) -> Option<u64> {
     let is_watched = step.bake_seconds > 0;
     let baked = step.bake_seconds.saturating_add(policy.lag());
-    if step.then == Some(Then::Pause) {
+    if step.then.is_some() {
         return Some(if is_watched { baked } else { 0 });
     }
     let may_ask = is_watched && policy.on_inconclusive == OnInconclusive::Pause;

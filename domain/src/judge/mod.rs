@@ -40,7 +40,7 @@ pub use policy::{
 pub use probe::{Probe, ProbeSignal, Probed, Probing};
 pub use rule::{Compare, ShareRule};
 pub use share::{Block, Share, ShareSignal};
-pub use steer::{Decision, LONGEST_HOLD, Look, steer, steer_deploying};
+pub use steer::{Asks, Decision, LONGEST_HOLD, Look, steer, steer_deploying};
 pub(crate) use steer::{MOST_LOOKS, looks_held, spared};
 pub use value::{AlarmSignal, AlarmState, ValueSignal};
 

@@ -1,13 +1,15 @@
 //! What follows from a verdict where people have a say: operators who ask for
 //! something, and steps that wait for a person.
 //!
-//! A verdict of harm is stronger than every wish. Whatever holds a rollout up
-//! holds it for a day at most: then it goes back, since a half-shifted
+//! A verdict of harm is stronger than every wish, and no wish goes around the
+//! approvers of a step. Whatever holds a rollout up holds it for a day at most, and
+//! for as long as its approvers have: then it goes back, since a half-shifted
 //! environment is not a place to stay.
 
 use jiff::Timestamp;
 
 use super::{JudgePolicy, Next, Outcome, next};
+use crate::approval::{Answer, State};
 use crate::controls::{Asked, Controls};
 use crate::settings::{Step, Then};
 
@@ -15,7 +17,8 @@ use crate::settings::{Step, Then};
 /// judge takes nine of them; this leaves room for everything else.
 pub(crate) const MOST_LOOKS: u64 = 2500;
 
-/// How long a step can be held up after its bake and its extension, in seconds.
+/// How long a step can be held up after its bake and its extension, in seconds. Its
+/// approvers have their own time beside it.
 pub const LONGEST_HOLD: u64 = 24 * 60 * 60;
 
 /// How long after one look at a step that is held up the next one is due at the
@@ -37,6 +40,20 @@ pub struct Look<'a> {
     pub now: Timestamp,
     /// What operators asked.
     pub controls: &'a Controls,
+    /// How long approvers of a step have, in seconds, if one asks them.
+    pub approval_seconds: Option<u64>,
+    /// What approvers answered at this step. None: they were not asked yet, or it is
+    /// not known.
+    pub answer: Option<&'a Answer>,
+}
+
+/// Whom a step waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// Anybody who may operate: their go.
+    Go,
+    /// The environment's approvers.
+    Approval,
 }
 
 /// What the rollout does.
@@ -48,8 +65,8 @@ pub struct Decision {
     pub step: usize,
     /// Who or what decided it, where it was not the verdict.
     pub because: Option<String>,
-    /// Whether it waits for a person's go.
-    pub asks: bool,
+    /// Whom it waits for, if it does.
+    pub asks: Option<Asks>,
 }
 
 /// Decides what follows a verdict (None: the step is not watched).
@@ -69,22 +86,23 @@ pub fn steer(look: &Look<'_>, verdict: Option<Outcome>) -> Decision {
         return look.hold(step, by_itself, asked.words());
     }
     let may_hurry = verdict.is_none() || look.saw_a_period();
-    if let Some((asked, to)) = look.hurried().filter(|_| may_hurry) {
-        let hurried = look.decision(Next::Advance, Some(asked.words()));
-        return Decision {
-            step: to,
-            ..hurried
-        };
+    let hurried = look.hurried().filter(|_| may_hurry);
+    if let Some((asked, to)) = hurried.filter(|_| !step.asks_approvers()) {
+        return look.advance(to, Some(asked.words()));
     }
     let skipped = look.controls.skip(look.index).filter(|_| may_hurry);
-    let follows = skipped.map_or(by_itself, |_| Next::Advance);
-    match (awaits(step, follows), look.controls.go(look.index)) {
-        (Some(_), Some(asked)) => look.decision(Next::Advance, Some(asked.words())),
-        (Some(why), None) => Decision {
-            asks: true,
-            ..look.hold(step, follows, why.to_owned())
+    let ended = skipped.or(hurried.map(|(asked, _)| asked));
+    let follows = ended.map_or(by_itself, |_| Next::Advance);
+    match awaits(step, follows) {
+        Some((Asks::Approval, why)) => {
+            let to = hurried.map_or(look.index + 1, |(_, to)| to);
+            look.approved(step, follows, to, why)
+        }
+        Some((Asks::Go, why)) => match look.controls.go(look.index) {
+            Some(asked) => look.decision(Next::Advance, Some(asked.words())),
+            None => look.ask(step, follows, Asks::Go, why),
         },
-        (None, _) => look.decision(follows, skipped.map(Asked::words)),
+        None => look.decision(follows, ended.map(Asked::words)),
     }
 }
 
@@ -95,15 +113,22 @@ pub(crate) fn spared(steps: &[Step]) -> Option<usize> {
     steps.iter().position(is_judged)
 }
 
-/// Why a step waits for a person's go, if it does.
-fn awaits(step: &Step, follows: Next) -> Option<&'static str> {
+/// Whom a step waits for and why, if it does.
+fn awaits(step: &Step, follows: Next) -> Option<(Asks, &'static str)> {
     match (follows, step.then) {
-        (Next::Bake(_), _) => None,
-        (Next::Ask, None) => {
-            Some("the settings leave what stays undecided to a person: `sluice resume`")
+        (Next::Bake(_), _) | (Next::Advance | Next::RollBack, None) => None,
+        (_, Some(Then::Approval)) => {
+            let why = "the settings ask for an approval of this step: `sluice approve`";
+            Some((Asks::Approval, why))
         }
-        (_, Some(Then::Pause)) => Some("the settings ask for a person's go: `sluice resume`"),
-        (Next::Advance | Next::RollBack, None) => None,
+        (_, Some(Then::Pause)) => {
+            let why = "the settings ask for a person's go: `sluice resume`";
+            Some((Asks::Go, why))
+        }
+        (Next::Ask, None) => {
+            let why = "the settings leave what stays undecided to a person: `sluice resume`";
+            Some((Asks::Go, why))
+        }
     }
 }
 
@@ -120,7 +145,7 @@ pub fn steer_deploying(index: usize, verdict: Option<Outcome>) -> Decision {
         next,
         step: index,
         because: None,
-        asks: false,
+        asks: None,
     }
 }
 
@@ -130,16 +155,53 @@ impl Look<'_> {
             next,
             step: self.index + 1,
             because,
-            asks: false,
+            asks: None,
         }
     }
 
-    /// Who ends this step early without a look at its bake, and the step to take then.
+    fn advance(&self, to: usize, because: Option<String>) -> Decision {
+        Decision {
+            step: to,
+            ..self.decision(Next::Advance, because)
+        }
+    }
+
+    /// What follows from the approvers' answer.
+    fn approved(&self, step: &Step, follows: Next, to: usize, why: &str) -> Decision {
+        let Some(Answer { state, because }) = self.answer else {
+            return self.ask(step, follows, Asks::Approval, why);
+        };
+        match state {
+            State::Approved => self.advance(to, Some(because.clone())),
+            State::Pending => {
+                let why = format!("{why}; {because}");
+                self.ask(step, follows, Asks::Approval, &why)
+            }
+            State::Rejected | State::Expired | State::Superseded => {
+                self.decision(Next::RollBack, Some(because.clone()))
+            }
+        }
+    }
+
+    /// Holds the step and has people asked, as long as that may last.
+    fn ask(&self, step: &Step, follows: Next, asks: Asks, why: &str) -> Decision {
+        let held = self.hold(step, follows, why.to_owned());
+        let is_held = matches!(held.next, Next::Bake(_));
+        Decision {
+            asks: is_held.then_some(asks),
+            ..held
+        }
+    }
+
+    /// Who ends this step early without a look at its bake, and the step to take then:
+    /// no step is left out that asks its approvers.
     fn hurried(&self) -> Option<(&Asked, usize)> {
         let last = self.steps.len().saturating_sub(1);
         let promote_now = self.controls.promote_now();
         if let Some(asked) = promote_now.filter(|_| self.index < last) {
-            return Some((asked, last));
+            let mut between = self.index + 1..last;
+            let asking = between.find(|index| self.steps[*index].asks_approvers());
+            return Some((asked, asking.unwrap_or(last)));
         }
         let is_spared = spared(self.steps).is_none_or(|spared| self.index <= spared);
         let emergency = self.controls.emergency().filter(|_| !is_spared);
@@ -166,13 +228,19 @@ impl Look<'_> {
         let held = u64::try_from(seconds)
             .unwrap_or_default()
             .saturating_sub(baked);
-        match longest_hold(self.policy).checked_sub(held) {
+        let longest = longest_hold(self.policy, step, self.approval_seconds);
+        match longest.checked_sub(held) {
             Some(left) if left > 0 => {
                 let wait = between_looks(self.policy, held).min(left);
                 self.decision(Next::Bake(wait), Some(why))
             }
             _ => {
-                let why = format!("{why}; nobody resumed it for a day after its time");
+                let beside = if step.asks_approvers() {
+                    " and the time of its approvers"
+                } else {
+                    ""
+                };
+                let why = format!("{why}; nobody let it go on for a day{beside} after its time");
                 self.decision(Next::RollBack, Some(why))
             }
         }
@@ -180,8 +248,10 @@ impl Look<'_> {
 }
 
 /// How long a step can be held up after its bake, in seconds.
-fn longest_hold(policy: &JudgePolicy) -> u64 {
-    policy.extend_seconds.saturating_add(LONGEST_HOLD)
+fn longest_hold(policy: &JudgePolicy, step: &Step, approval_seconds: Option<u64>) -> u64 {
+    let approval = approval_seconds.filter(|_| step.asks_approvers());
+    let longest = policy.extend_seconds.saturating_add(LONGEST_HOLD);
+    longest.saturating_add(approval.unwrap_or_default())
 }
 
 /// How long after one look at a step that was held up for so long the next one is
@@ -193,8 +263,8 @@ fn between_looks(policy: &JudgePolicy, held: u64) -> u64 {
 }
 
 /// How often a step is looked at while it is held up, at most.
-pub(crate) fn looks_held(policy: &JudgePolicy) -> u64 {
-    let longest = longest_hold(policy);
+pub(crate) fn looks_held(policy: &JudgePolicy, step: &Step, approval_seconds: Option<u64>) -> u64 {
+    let longest = longest_hold(policy, step, approval_seconds);
     let looks = std::iter::successors(Some(0), |held| Some(held + between_looks(policy, *held)));
     looks.take_while(|held| *held < longest).count() as u64
 }

@@ -50,14 +50,26 @@ fn course_by(
     now: i64,
     verdict: Option<Outcome>,
 ) -> Decision {
-    let (steps, controls) = (steps(), controls(asked));
+    course_of(policy, &steps(), asked, (index, now, verdict), None)
+}
+
+fn course_of(
+    policy: &JudgePolicy,
+    steps: &[Step],
+    asked: &[(Wish, usize)],
+    (index, now, verdict): (usize, i64, Option<Outcome>),
+    answer: Option<&Answer>,
+) -> Decision {
+    let controls = controls(asked);
     let look = Look {
         policy,
-        steps: &steps,
+        steps,
         index,
         shifted_at: at(0),
         now: at(now),
         controls: &controls,
+        approval_seconds: Some(APPROVAL),
+        answer,
     };
     steer(&look, verdict)
 }
@@ -72,6 +84,8 @@ const BAKED: i64 = 660;
 /// After the extension, too.
 const EXTENDED: i64 = BAKED + 600;
 const DAY: i64 = 24 * 60 * 60;
+/// How long approvers have, in seconds.
+const APPROVAL: u64 = 3 * 24 * 60 * 60;
 
 #[test]
 fn without_a_wish_the_verdict_decides() {
@@ -126,7 +140,7 @@ fn what_is_held_up_for_a_day_after_its_time_goes_back_and_says_why() {
         assert_eq!(end.next, Next::RollBack);
         let why = end.because.expect("a reason");
         assert!(
-            why.ends_with("nobody resumed it for a day after its time"),
+            why.ends_with("nobody let it go on for a day after its time"),
             "{why}"
         );
     }
@@ -135,25 +149,28 @@ fn what_is_held_up_for_a_day_after_its_time_goes_back_and_says_why() {
 #[test]
 fn a_step_that_waits_for_a_person_bakes_asks_and_goes_on_with_the_go() {
     let baking = course(&[], 0, 60, PASS);
-    assert_eq!((baking.next, baking.asks), (Next::Bake(60), false));
+    assert_eq!((baking.next, baking.asks), (Next::Bake(60), None));
     let asking = course(&[], 0, BAKED, PASS);
     assert!(
-        asking.asks && matches!(asking.next, Next::Bake(_)),
+        asking.asks == Some(Asks::Go) && matches!(asking.next, Next::Bake(_)),
         "{asking:?}"
     );
     let gone = course(&[(Wish::Resume, 0)], 0, BAKED + 1, PASS);
-    assert_eq!((gone.next, gone.step, gone.asks), (Next::Advance, 1, false));
+    assert_eq!((gone.next, gone.step, gone.asks), (Next::Advance, 1, None));
     assert_eq!(
         gone.because.as_deref(),
         Some("resume, asked by ada: the fair")
     );
     let other = course(&[(Wish::Resume, 1)], 0, BAKED + 1, PASS);
-    assert!(other.asks, "a go for another step is none for this one");
+    assert!(
+        other.asks == Some(Asks::Go),
+        "a go for another step is none for this one"
+    );
 }
 
 #[test]
 fn where_a_person_is_asked_the_person_decides_what_stayed_unknown() {
-    assert!(course(&[], 0, EXTENDED, UNKNOWN).asks);
+    assert_eq!(course(&[], 0, EXTENDED, UNKNOWN).asks, Some(Asks::Go));
     assert_eq!(
         course(&[(Wish::Resume, 0)], 0, EXTENDED, UNKNOWN).next,
         Next::Advance
@@ -174,9 +191,9 @@ fn asking() -> JudgePolicy {
 fn a_step_that_stays_undecided_can_be_left_to_a_person() {
     let course = |asked: &[_], now, verdict| course_by(&asking(), asked, 1, now, verdict);
     let extended = course(&[], EXTENDED - 1, UNKNOWN);
-    assert_eq!((extended.next, extended.asks), (Next::Bake(1), false));
+    assert_eq!((extended.next, extended.asks), (Next::Bake(1), None));
     let asking = course(&[], EXTENDED, UNKNOWN);
-    assert_eq!((asking.next, asking.asks), (Next::Bake(60), true));
+    assert_eq!((asking.next, asking.asks), (Next::Bake(60), Some(Asks::Go)));
     let why = asking.because.expect("a reason");
     assert!(
         why.contains("undecided") && why.contains("`sluice resume`"),
@@ -184,20 +201,118 @@ fn a_step_that_stays_undecided_can_be_left_to_a_person() {
     );
 
     let gone = course(&[(Wish::Resume, 1)], EXTENDED + 1, UNKNOWN);
-    assert_eq!((gone.next, gone.step, gone.asks), (Next::Advance, 2, false));
+    assert_eq!((gone.next, gone.step, gone.asks), (Next::Advance, 2, None));
     let known = course(&[], EXTENDED + 1, PASS);
     assert_eq!(
         (known.next, known.asks),
-        (Next::Advance, false),
+        (Next::Advance, None),
         "nobody is needed"
     );
     let harm = course(&[(Wish::Resume, 1)], EXTENDED + 1, Some(Outcome::Fail));
-    assert_eq!((harm.next, harm.asks), (Next::RollBack, false));
+    assert_eq!((harm.next, harm.asks), (Next::RollBack, None));
     let end = course(&[], EXTENDED + DAY, UNKNOWN);
     assert_eq!(end.next, Next::RollBack);
     let why = end.because.expect("a reason");
     assert!(
-        why.ends_with("nobody resumed it for a day after its time"),
+        why.ends_with("nobody let it go on for a day after its time"),
+        "{why}"
+    );
+}
+
+/// What follows where the second step asks its approvers, and they answered so.
+fn approving(
+    asked: &[(Wish, usize)],
+    now: i64,
+    verdict: Option<Outcome>,
+    state: State,
+) -> Decision {
+    let mut steps = steps();
+    steps[1].then = Some(Then::Approval);
+    let because = "as bob says".to_owned();
+    let answer = Answer { state, because };
+    course_of(&policy(), &steps, asked, (1, now, verdict), Some(&answer))
+}
+
+#[test]
+fn a_step_that_asks_its_approvers_bakes_asks_and_does_what_they_say() {
+    let baking = approving(&[], 60, PASS, State::Approved);
+    assert_eq!((baking.next, baking.asks), (Next::Bake(60), None));
+    let asking = approving(&[], BAKED, PASS, State::Pending);
+    assert_eq!(
+        (asking.next, asking.asks),
+        (Next::Bake(60), Some(Asks::Approval))
+    );
+    let why = asking.because.expect("a reason");
+    assert!(why.ends_with("`sluice approve`; as bob says"), "{why}");
+    let approved = approving(&[], BAKED, PASS, State::Approved);
+    assert_eq!((approved.next, approved.step), (Next::Advance, 2));
+    assert_eq!(approved.because.as_deref(), Some("as bob says"));
+    for state in [State::Rejected, State::Expired, State::Superseded] {
+        let refused = approving(&[], BAKED, PASS, state);
+        assert_eq!((refused.next, refused.asks), (Next::RollBack, None));
+        assert_eq!(refused.because.as_deref(), Some("as bob says"));
+    }
+}
+
+#[test]
+fn harm_is_stronger_than_an_approval() {
+    let harm = approving(&[], BAKED, Some(Outcome::Fail), State::Approved);
+    assert_eq!((harm.next, harm.because), (Next::RollBack, None));
+}
+
+#[test]
+fn a_step_whose_approvers_were_not_reached_yet_is_held_and_asks_again() {
+    let mut steps = steps();
+    steps[0].then = Some(Then::Approval);
+    let asking = course_of(&policy(), &steps, &[], (0, BAKED, PASS), None);
+    assert_eq!(
+        (asking.next, asking.asks),
+        (Next::Bake(60), Some(Asks::Approval))
+    );
+    let unwatched = course_of(&policy(), &steps, &[], (0, 1, None), None);
+    assert_eq!(unwatched.asks, Some(Asks::Approval));
+}
+
+#[test]
+fn no_operator_goes_around_approvers() {
+    for wish in [Wish::Go, Wish::SkipBake, Wish::Emergency, Wish::PromoteNow] {
+        let asking = approving(&[(wish, 1)], BAKED, PASS, State::Pending);
+        assert_eq!(asking.asks, Some(Asks::Approval), "{wish:?}");
+        let approved = approving(&[(wish, 1)], BAKED, PASS, State::Approved);
+        assert_eq!((approved.next, approved.step), (Next::Advance, 2));
+    }
+    let paused = approving(&[(Wish::Pause, 1)], BAKED, PASS, State::Approved);
+    assert!(matches!(paused.next, Next::Bake(_)), "{paused:?}");
+}
+
+#[test]
+fn who_hurries_has_approvers_asked_at_once_and_stops_at_each_step_that_asks_them() {
+    let skipped = approving(&[(Wish::SkipBake, 1)], KNOWN, UNKNOWN, State::Pending);
+    assert_eq!(skipped.asks, Some(Asks::Approval));
+    let promoted = approving(&[(Wish::PromoteNow, 0)], KNOWN, UNKNOWN, State::Pending);
+    assert_eq!(promoted.asks, Some(Asks::Approval));
+
+    let mut steps = steps();
+    steps.insert(2, Step::new(75.0, 600));
+    let to = |steps: &[Step]| {
+        let look = (0, KNOWN, PASS);
+        course_of(&policy(), steps, &[(Wish::PromoteNow, 0)], look, None).step
+    };
+    assert_eq!(to(&steps), 3);
+    steps[2].then = Some(Then::Approval);
+    assert_eq!(to(&steps), 2);
+}
+
+#[test]
+fn approvers_have_their_own_time_beside_the_day_for_which_a_step_is_held() {
+    let longest = EXTENDED + DAY + i64::try_from(APPROVAL).expect("seconds");
+    let late = approving(&[], longest - 1, PASS, State::Pending);
+    assert_eq!(late.next, Next::Bake(1));
+    let end = approving(&[], longest, PASS, State::Pending);
+    assert_eq!((end.next, end.asks), (Next::RollBack, None));
+    let why = end.because.expect("a reason");
+    assert!(
+        why.ends_with("for a day and the time of its approvers after its time"),
         "{why}"
     );
 }
@@ -212,7 +327,10 @@ fn a_skipped_bake_ends_at_the_next_look_but_the_go_is_still_wanted() {
             .expect("a reason")
             .starts_with("skip the bake, asked by ada")
     );
-    assert!(course(&[(Wish::SkipBake, 0)], 0, KNOWN, UNKNOWN).asks);
+    assert_eq!(
+        course(&[(Wish::SkipBake, 0)], 0, KNOWN, UNKNOWN).asks,
+        Some(Asks::Go)
+    );
     let next_step = course(&[(Wish::SkipBake, 0)], 1, KNOWN, UNKNOWN);
     assert_eq!(next_step.next, Next::Bake(60), "the bake of one step");
 }
@@ -239,16 +357,8 @@ fn an_emergency_skips_every_bake_but_that_of_the_first_step() {
 
 /// What follows of an emergency at a step of these, when a period of it is known.
 fn in_an_emergency(steps: &[Step], index: usize, verdict: Option<Outcome>) -> Next {
-    let (policy, controls) = (policy(), controls(&[(Wish::Emergency, 0)]));
-    let look = Look {
-        policy: &policy,
-        steps,
-        index,
-        shifted_at: at(0),
-        now: at(KNOWN),
-        controls: &controls,
-    };
-    steer(&look, verdict).next
+    let look = (index, KNOWN, verdict);
+    course_of(&policy(), steps, &[(Wish::Emergency, 0)], look, None).next
 }
 
 #[test]
@@ -289,6 +399,8 @@ fn the_period_in_which_a_step_was_shifted_is_not_a_whole_one() {
             shifted_at: at(1),
             now: at(now),
             controls: &controls,
+            approval_seconds: None,
+            answer: None,
         };
         look.saw_a_period()
     };
@@ -301,23 +413,38 @@ fn looks_at_what_is_held_up_get_rarer_so_that_a_day_of_it_takes_few() {
     assert_eq!(between_looks(&policy(), 0), 60);
     assert_eq!(between_looks(&policy(), 3600), 360);
     assert_eq!(between_looks(&policy(), 80_000), 600);
-    assert_eq!(looks_held(&policy()), 170);
+    let step = Step::new(50.0, 600);
+    let held = |policy: &JudgePolicy| looks_held(policy, &step, Some(APPROVAL));
+    assert_eq!(held(&policy()), 170);
     let every_second = JudgePolicy {
         period_seconds: 1,
         ..policy()
     };
-    assert!(
-        looks_held(&every_second) < 230,
-        "{}",
-        looks_held(&every_second)
-    );
+    assert!(held(&every_second) < 230, "{}", held(&every_second));
     let mut now = EXTENDED;
     let mut looks = 0;
     while let Next::Bake(seconds) = course(&[(Wish::Pause, 1)], 1, now, PASS).next {
         now += i64::try_from(seconds).expect("a wait");
         looks += 1;
     }
-    assert!(looks <= looks_held(&policy()), "{looks}");
+    assert!(looks <= held(&policy()), "{looks}");
+}
+
+#[test]
+fn days_for_which_approvers_are_waited_for_are_counted_in_looks_too() {
+    let asking = Step {
+        then: Some(Then::Approval),
+        ..Step::new(50.0, 600)
+    };
+    let counted = looks_held(&policy(), &asking, Some(APPROVAL));
+    assert_eq!(counted, 170 + APPROVAL / RAREST_LOOKS);
+    let mut now = BAKED;
+    let mut looks = 0;
+    while let Next::Bake(seconds) = approving(&[], now, PASS, State::Pending).next {
+        now += i64::try_from(seconds).expect("a wait");
+        looks += 1;
+    }
+    assert!(looks <= counted, "{looks} of {counted}");
 }
 
 fn wishes() -> impl Strategy<Value = Vec<(Wish, usize)>> {
@@ -348,7 +475,7 @@ proptest! {
         let policy = if leave { asking() } else { policy() };
         let course = course_by(&policy, &asked, index, now, verdict);
         prop_assert_ne!(course.next, Next::Ask, "a person is asked while the step is held");
-        prop_assert!(!course.asks || course.because.is_some());
+        prop_assert!(course.asks.is_none() || course.because.is_some());
         let is_over = now >= EXTENDED + DAY;
         prop_assert!(!is_over || !matches!(course.next, Next::Bake(_)), "{:?}", course);
         if let Next::Bake(seconds) = course.next {
@@ -361,7 +488,10 @@ proptest! {
     fn the_settings_still_decide_what_stays_unknown_where_nobody_asked(advance in any::<bool>()) {
         let on_inconclusive = if advance { OnInconclusive::Advance } else { OnInconclusive::RollBack };
         let (policy, steps, controls) = (JudgePolicy { on_inconclusive, ..policy() }, steps(), Controls::default());
-        let look = Look { policy: &policy, steps: &steps, index: 1, shifted_at: at(0), now: at(EXTENDED), controls: &controls };
+        let look = Look {
+            policy: &policy, steps: &steps, index: 1, shifted_at: at(0), now: at(EXTENDED),
+            controls: &controls, approval_seconds: None, answer: None,
+        };
         let expected = if advance { Next::Advance } else { Next::RollBack };
         prop_assert_eq!(steer(&look, UNKNOWN).next, expected);
     }

@@ -73,17 +73,24 @@ impl Ids for Aws {
         Ok(base32(&bytes))
     }
 
-    async fn known(&self, id: &PromotionId) -> Result<Option<String>, Error> {
-        Ok(self.store.part(id, Part::Approval).await?)
+    async fn known(&self, id: &PromotionId, step: Option<usize>) -> Result<Option<String>, Error> {
+        Ok(self.store.part(id, part(step)).await?)
     }
 
-    async fn note(&self, id: &PromotionId, request: &str) -> Result<String, Error> {
+    async fn note(
+        &self,
+        id: &PromotionId,
+        step: Option<usize>,
+        request: &str,
+    ) -> Result<String, Error> {
         let request = request.to_owned();
-        Ok(self
-            .store
-            .put_part_once(id, Part::Approval, &request)
-            .await?)
+        Ok(self.store.put_part_once(id, part(step), &request).await?)
     }
+}
+
+/// Where a request's id is noted.
+fn part(step: Option<usize>) -> Part<'static> {
+    step.map_or(Part::Approval, Part::StepApproval)
 }
 
 /// RFC 4648 base32 in lower case: 20 bytes are 32 letters and digits, without padding.
@@ -104,7 +111,7 @@ fn base32(bytes: &[u8; 20]) -> String {
 }
 
 impl Requests for Aws {
-    async fn open(&self, request: &Request, token: &TaskToken) -> Result<bool, Error> {
+    async fn open(&self, request: &Request, token: Option<&TaskToken>) -> Result<bool, Error> {
         Ok(self.store.open_request(request, token).await?)
     }
 

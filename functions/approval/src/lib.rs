@@ -1,4 +1,5 @@
-//! Asks people whether a promotion may go ahead, and reads their decision.
+//! Asks people whether a promotion, or one of its steps, may go ahead, and reads
+//! their decision.
 //!
 //! Decides: nothing about a vote itself (that is
 //! [`sluice_domain::approval`]); only when people are asked, and when a request
@@ -15,17 +16,18 @@
 pub mod aws;
 mod error;
 mod message;
+mod steps;
 
 use std::future::Future;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sluice_domain::approval::{Choice, Request, State, Vote};
+use sluice_domain::approval::{Answer, AtStep, Choice, Request, State, Vote};
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::plan::Plan;
-use sluice_domain::promotion::{BundleRef, Outcome, Promotion, PromotionId};
+use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
 use sluice_domain::settings::{ApprovalPolicy, Settings};
 use sluice_platform::fault::Fault;
 use sluice_platform::people::Message;
@@ -48,11 +50,30 @@ pub enum Input {
         #[serde(default)]
         desk_url: Option<String>,
     },
+    /// Ask people about a step, unless they were asked, and count their votes. From
+    /// `judge`, at each look at a step that waits for them.
+    Step {
+        /// Whose step.
+        promotion: PromotionId,
+        /// The step.
+        step: AtStep,
+        /// As above.
+        #[serde(default)]
+        desk_url: Option<String>,
+    },
     /// Count the votes. From `desk`, after each of them, and from `watchdog`
     /// when their time is over or the promotion has ended without them.
     Tally {
         /// The request.
         approval: String,
+    },
+    /// Take the request of a step back, if it is open: the promotion goes back without
+    /// it. From `judge`.
+    Withdraw {
+        /// Whose step.
+        promotion: PromotionId,
+        /// The step, from 0.
+        step: usize,
     },
     /// Say what was decided. From the state machine, after the wait.
     Conclude {
@@ -75,6 +96,8 @@ pub enum Output {
         /// How the request stands.
         state: State,
     },
+    /// How people answered about a step.
+    Answered(Answer),
     /// The wait is over.
     Concluded {
         /// How it ended. Never [`State::Pending`].
@@ -100,26 +123,36 @@ pub trait Environments {
     fn settings(&self, id: &PromotionId) -> impl Future<Output = Result<Settings, Error>>;
 }
 
-/// Under which id a promotion's request stands.
+/// Under which id the request of a promotion, or of one of its steps, stands.
 pub trait Ids {
     /// A new id that nobody can guess.
     fn fresh(&self) -> Result<String, Error>;
 
-    /// The id of this promotion's request, if it has one. Reads only.
-    fn known(&self, id: &PromotionId) -> impl Future<Output = Result<Option<String>, Error>>;
+    /// The id of this request, if there is one. Reads only.
+    fn known(
+        &self,
+        id: &PromotionId,
+        step: Option<usize>,
+    ) -> impl Future<Output = Result<Option<String>, Error>>;
 
     /// Notes an id unless there is one, and answers the one that holds. Safe to
     /// repeat, and by two at once: the first stays.
-    fn note(&self, id: &PromotionId, request: &str) -> impl Future<Output = Result<String, Error>>;
+    fn note(
+        &self,
+        id: &PromotionId,
+        step: Option<usize>,
+        request: &str,
+    ) -> impl Future<Output = Result<String, Error>>;
 }
 
 /// Requests.
 pub trait Requests {
-    /// Opens a request; false if it was open already. Safe to repeat.
+    /// Opens a request, with the token of whoever waits for it; false if it was open
+    /// already. Safe to repeat.
     fn open(
         &self,
         request: &Request,
-        token: &TaskToken,
+        token: Option<&TaskToken>,
     ) -> impl Future<Output = Result<bool, Error>>;
 
     /// Adds the token of another try of a request's task, and replaces none. Safe
@@ -177,6 +210,15 @@ pub trait Ports:
 
 impl<P: Subjects + Environments + Ids + Requests + Ballot + People + Machine + Record> Ports for P {}
 
+/// What people are to be asked, and with what they are told.
+struct Draft {
+    request: Request,
+    plan: Plan,
+    manifest: Manifest,
+    /// None: Sluice's own.
+    topic: Option<String>,
+}
+
 /// The function.
 pub struct Approval<P> {
     /// Its ports.
@@ -198,8 +240,20 @@ impl<P: Ports> Approval<P> {
                 .request(&promotion, &task_token, desk_url.as_deref(), now)
                 .await
                 .map(|state| Output::Requested { state }),
+            Input::Step {
+                promotion,
+                step,
+                desk_url,
+            } => self
+                .ask_about_step(&promotion, step, desk_url.as_deref(), now)
+                .await
+                .map(Output::Answered),
             Input::Tally { approval } => self
                 .tally(&approval, now)
+                .await
+                .map(|state| Output::Tallied { state }),
+            Input::Withdraw { promotion, step } => self
+                .withdraw(&promotion, step, now)
                 .await
                 .map(|state| Output::Tallied { state }),
             Input::Conclude { promotion } => self
@@ -216,57 +270,75 @@ impl<P: Ports> Approval<P> {
         desk_url: Option<&str>,
         now: Timestamp,
     ) -> Result<State, Error> {
+        let mut draft = self.draft(id, None, now).await?;
+        if !self.ports.open(&draft.request, Some(token)).await? {
+            // The task was tried again, or this is a first try that comes late:
+            // what was asked stays, and whichever token is waited for counts.
+            let name = &draft.request.id;
+            self.ports.add_token(name, token).await?;
+            let open = self.find(name).await?;
+            if open.state != State::Pending {
+                self.ports.resume(token).await?;
+                return Ok(open.state);
+            }
+            draft.request = open.request;
+        }
+        self.tell(&draft, desk_url).await?;
+        Ok(State::Pending)
+    }
+
+    /// What people are asked, under the id that holds for it.
+    async fn draft(
+        &self,
+        id: &PromotionId,
+        step: Option<AtStep>,
+        now: Timestamp,
+    ) -> Result<Draft, Error> {
         let promotion = self.ports.promotion(id).await?;
         let plan = self.ports.plan(id).await?;
         let manifest = self.ports.manifest(&promotion.bundle).await?;
         let settings = self.ports.settings(id).await?;
-        let policy = settings
+        let mut policy = settings
             .approval
             .ok_or_else(|| Error::NobodyToAsk(id.clone()))?;
-        let name = match self.ports.known(id).await? {
+        let index = step.as_ref().map(|step| step.index);
+        // The rollout has room for the time that was planned, not for a longer one.
+        if let Some(planned) = plan.approval_seconds.filter(|_| step.is_some()) {
+            policy.expires_seconds = planned;
+        }
+        let name = match self.ports.known(id, index).await? {
             Some(name) => name,
-            None => self.ports.note(id, &self.ports.fresh()?).await?,
+            None => self.ports.note(id, index, &self.ports.fresh()?).await?,
         };
-        let asked = Request {
-            id: name.clone(),
+        let hash = plan
+            .hash()
+            .map_err(|error| Error::Plan(id.clone(), error))?;
+        let request = Request {
+            id: name,
             promotion: id.clone(),
             bundle: promotion.bundle.digest,
-            plan: plan
-                .hash()
-                .map_err(|error| Error::Plan(id.clone(), error))?,
+            plan: hash,
+            step,
             expires_at: deadline(&policy, now),
             authors: Request::authors_of(&manifest),
             policy,
             opened_at: now,
         };
-        check_reachable(&asked)?;
-        let mut request = asked;
-        if !self.ports.open(&request, token).await? {
-            // The task was tried again, or this is a first try that comes late:
-            // what was asked stays, and whichever token is waited for counts.
-            self.ports.add_token(&name, token).await?;
-            let open = self.find(&name).await?;
-            if open.state != State::Pending {
-                self.ports.resume(token).await?;
-                return Ok(open.state);
-            }
-            request = open.request;
-        }
-        let message = message::ask(&request, &plan, &manifest, desk_url);
-        self.tell(&request, settings.channels.topic_arn.as_deref(), &message)
-            .await?;
-        Ok(State::Pending)
+        check_reachable(&request)?;
+        Ok(Draft {
+            request,
+            plan,
+            manifest,
+            topic: settings.channels.topic_arn,
+        })
     }
 
     /// People who can't be reached don't void the request: the page and the
     /// command line still take votes. The ledger says whether they were told.
-    async fn tell(
-        &self,
-        request: &Request,
-        topic: Option<&str>,
-        message: &Message,
-    ) -> Result<(), Error> {
-        let told = self.ports.tell(topic, message).await;
+    async fn tell(&self, draft: &Draft, desk_url: Option<&str>) -> Result<(), Error> {
+        let request = &draft.request;
+        let message = message::ask(request, &draft.plan, &draft.manifest, desk_url);
+        let told = self.ports.tell(draft.topic.as_deref(), &message).await;
         if let Err(fault) = &told {
             tracing::warn!(promotion = %request.promotion, %fault, "people were not told; the request stays open");
         }
@@ -279,6 +351,9 @@ impl<P: Ports> Approval<P> {
         let facts = json!({
             "bundle": request.bundle,
             "plan": request.plan,
+            "step": request.step.as_ref().map(|step| step.index),
+            "weight": request.step.as_ref().map(|step| step.weight),
+            "rule": request.step.as_ref().map(|step| &step.verdict),
             "approvers": approvers,
             "quorum": request.policy.quorum,
             "expires_at": request.expires_at,
@@ -290,14 +365,15 @@ impl<P: Ports> Approval<P> {
             .record(
                 &request.promotion,
                 Kind::ApprovalRequested,
-                "request",
+                &request.ledger_key("request"),
                 facts,
             )
             .await?)
     }
 
     async fn tally(&self, name: &str, now: Timestamp) -> Result<State, Error> {
-        let state = self.settle(self.find(name).await?, false, now).await?;
+        let open = self.find(name).await?;
+        let state = self.settle(open, State::Pending, now).await?.state;
         if state != State::Pending {
             // Read again: the task may have been tried again meanwhile.
             let tokens = self.find(name).await?.tokens;
@@ -316,7 +392,7 @@ impl<P: Ports> Approval<P> {
                 Err(fault) => failed = Err(fault),
             }
         }
-        if !resumed && failed.is_ok() {
+        if !resumed && failed.is_ok() && !tokens.is_empty() {
             tracing::info!(
                 "the promotion does not wait any more; the record says what was decided"
             );
@@ -325,30 +401,33 @@ impl<P: Ports> Approval<P> {
     }
 
     async fn conclude(&self, id: &PromotionId, now: Timestamp) -> Result<State, Error> {
-        let name = self.ports.known(id).await?;
+        let name = self.ports.known(id, None).await?;
         let name = name.ok_or_else(|| StoreError::Missing(format!("approval request of {id}")))?;
-        self.settle(self.find(&name).await?, true, now).await
+        let answer = self
+            .settle(self.find(&name).await?, State::Expired, now)
+            .await?;
+        Ok(answer.state)
     }
 
-    /// Counts the votes and writes down what they decide. `is_over`: the wait
-    /// has ended, so that a request still pending has expired.
+    /// Counts the votes and writes down what they decide. `otherwise`: what a request
+    /// has become that they leave pending.
     async fn settle(
         &self,
         mut open: OpenRequest,
-        is_over: bool,
+        otherwise: State,
         now: Timestamp,
-    ) -> Result<State, Error> {
+    ) -> Result<Answer, Error> {
         let mut votes = self.ports.votes(&open.request.id).await?;
         if open.state == State::Pending {
             let counted = match open.request.tally(&votes, now) {
                 State::Pending if self.has_ended(&open.request.promotion).await? => {
                     State::Superseded
                 }
-                State::Pending if is_over => State::Expired,
+                State::Pending => otherwise,
                 counted => counted,
             };
             if counted == State::Pending {
-                return Ok(State::Pending);
+                return Ok(open.request.answer(State::Pending, &votes));
             }
             if self.ports.decide(&open.request.id, counted).await? {
                 open.state = counted;
@@ -362,6 +441,8 @@ impl<P: Ports> Approval<P> {
             "state": open.state,
             "bundle": open.request.bundle,
             "plan": open.request.plan,
+            "step": open.request.step.as_ref().map(|step| step.index),
+            "weight": open.request.step.as_ref().map(|step| step.weight),
             "quorum": open.request.policy.quorum,
             "votes": votes,
         });
@@ -369,17 +450,16 @@ impl<P: Ports> Approval<P> {
             .record(
                 &open.request.promotion,
                 Kind::ApprovalDecided,
-                "decision",
+                &open.request.ledger_key("decision"),
                 facts,
             )
             .await?;
-        Ok(open.state)
+        Ok(open.request.answer(open.state, &votes))
     }
 
     /// Whether a promotion has ended, so that nothing is asked any more.
     async fn has_ended(&self, id: &PromotionId) -> Result<bool, Error> {
-        let outcome = self.ports.promotion(id).await?.outcome;
-        Ok(outcome.is_some_and(|outcome| outcome != Outcome::Stranded))
+        Ok(self.ports.promotion(id).await?.has_ended())
     }
 
     async fn find(&self, name: &str) -> Result<OpenRequest, Error> {

@@ -16,10 +16,19 @@ pub(crate) fn ask(
     desk_url: Option<&str>,
 ) -> Message {
     let id = &request.promotion;
-    let subject = format!(
-        "Approval needed: {} {} into {}",
-        id.application, id.version, id.environment
-    );
+    let subject = match &request.step {
+        None => format!(
+            "Approval needed: {} {} into {}",
+            id.application, id.version, id.environment
+        ),
+        Some(step) => format!(
+            "Approval needed: {} {} in {}, after step {}",
+            id.application,
+            id.version,
+            id.environment,
+            step.index + 1
+        ),
+    };
     let attributes = vec![
         ("application", id.application.clone()),
         ("environment", id.environment.clone()),
@@ -37,13 +46,21 @@ fn body(request: &Request, plan: &Plan, manifest: &Manifest, desk_url: Option<&s
         .iter()
         .map(|approver| approver.name.as_str())
         .collect();
+    let ready = match &request.step {
+        None => format!("is ready for {}.", id.environment),
+        Some(step) => format!(
+            "has had its time in {} at {step}, and waits there: without an approval it goes back. \
+             The judge says: {}.",
+            id.environment,
+            one_line(&step.verdict),
+        ),
+    };
     let mut text = format!(
-        "Release {} of {} is ready for {}.\n\n\
+        "Release {} of {} {ready}\n\n\
          Until {} UTC, {} of these must approve: {}. One reject ends it, and nobody approves their own change.\n\n\
          Author: {}\nCommit: {}\nBundle: {}\nPlan: {}\n\nChanges\n",
         id.version,
         id.application,
-        id.environment,
         request.expires_at.strftime("%Y-%m-%d %H:%M:%S"),
         request.policy.quorum,
         people.join(", "),

@@ -80,6 +80,11 @@ impl Subjects for Aws {
             manifest,
         })
     }
+
+    async fn has_ended(&self, id: &PromotionId) -> Result<bool, Error> {
+        let (promotion, _) = self.store.promotion(id).await?;
+        Ok(promotion.has_ended())
+    }
 }
 
 impl Codes for Aws {
@@ -124,10 +129,13 @@ impl Record for Aws {
             "at": vote.at,
             "bundle": request.bundle,
             "plan": request.plan,
+            "step": request.step.as_ref().map(|step| step.index),
+            "weight": request.step.as_ref().map(|step| step.weight),
         });
         let (person, promotion) = (&vote.person, &request.promotion);
+        let key = request.ledger_key(person);
         self.ledger
-            .append_as(person, promotion, Kind::VoteCast, person, facts)
+            .append_as(person, promotion, Kind::VoteCast, &key, facts)
             .await
             .map(drop)
     }

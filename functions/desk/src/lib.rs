@@ -112,6 +112,9 @@ pub trait Requests {
 pub trait Subjects {
     /// The subject of a promotion's request. Reads only.
     fn subject(&self, id: &PromotionId) -> impl Future<Output = Result<Subject, Error>>;
+
+    /// Whether the promotion has ended for good. Reads only.
+    fn has_ended(&self, id: &PromotionId) -> impl Future<Output = Result<bool, Error>>;
 }
 
 /// Approval codes.
@@ -186,8 +189,19 @@ impl<P: Ports> Desk<P> {
         }
     }
 
-    async fn show(&self, incoming: &Incoming, id: &str, now: Timestamp) -> Result<Answer, Error> {
+    /// A request and how it stands. Nobody is asked about a promotion that has ended,
+    /// whether or not its request was closed by then.
+    pub(crate) async fn find(&self, id: &str) -> Result<Option<(Request, State)>, Error> {
         let Some((request, state)) = self.ports.find(id).await? else {
+            return Ok(None);
+        };
+        let is_over = state == State::Pending && self.ports.has_ended(&request.promotion).await?;
+        let state = if is_over { State::Superseded } else { state };
+        Ok(Some((request, state)))
+    }
+
+    async fn show(&self, incoming: &Incoming, id: &str, now: Timestamp) -> Result<Answer, Error> {
+        let Some((request, state)) = self.find(id).await? else {
             return page::not_found(incoming);
         };
         let subject = self.ports.subject(&request.promotion).await?;
@@ -222,7 +236,7 @@ impl<P: Ports> Desk<P> {
             return Ok(Answer::see_other(&format!("{id}?done")));
         }
         let found = if taken.state.is_some() {
-            self.ports.find(id).await?
+            self.find(id).await?
         } else {
             None
         };

@@ -46,7 +46,7 @@ pub(crate) fn in_words(state: State) -> &'static str {
         State::Approved => "approved",
         State::Rejected => "rejected",
         State::Expired => "expired",
-        State::Superseded => "not needed any more, since the promotion has ended",
+        State::Superseded => "not needed any more, since the promotion has ended or goes back",
     }
 }
 
@@ -54,7 +54,7 @@ impl<P: Ports> Desk<P> {
     /// Takes a vote, if everything about it is right. Sending the same vote
     /// again is fine: what an earlier try left undone is then done.
     pub(crate) async fn vote(&self, id: &str, form: &Form, now: Timestamp) -> Result<Taken, Error> {
-        let Some((request, state)) = self.ports.find(id).await? else {
+        let Some((request, state)) = self.find(id).await? else {
             let message = "There is no such request. Nothing was recorded.".to_owned();
             return Ok(Taken {
                 status: StatusCode::NOT_FOUND,
@@ -92,7 +92,7 @@ impl<P: Ports> Desk<P> {
                     return Ok(Taken::no(StatusCode::CONFLICT, state, message));
                 }
                 None => {
-                    let state = self.ports.find(id).await?.map_or(state, |(_, state)| state);
+                    let state = self.find(id).await?.map_or(state, |(_, state)| state);
                     return Ok(closed(self.count_again(id, state).await));
                 }
             }

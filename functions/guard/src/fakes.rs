@@ -209,6 +209,7 @@ impl World {
             promotion: id("1.1.0"),
             bundle: here.promotions[&id("1.1.0")].0.bundle.digest.clone(),
             plan: here.plans[&id("1.1.0")].hash().unwrap(),
+            step: None,
             policy: settings.approval.unwrap(),
             authors: vec!["ada@example.com".to_owned()],
             opened_at: at(0),

@@ -1,5 +1,5 @@
-//! Metrics from CloudWatch, the promotion's record in the state table, and probes
-//! through `smoke`.
+//! Metrics from CloudWatch, the promotion's record in the state table, probes
+//! through `smoke`, and approvers through `approval`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -14,7 +14,9 @@ use aws_sdk_cloudwatch::types::{
 use aws_sdk_lambda::primitives::Blob;
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sluice_domain::approval::{self, AtStep};
 use sluice_domain::controls::Controls;
 use sluice_domain::journal::Journal;
 use sluice_domain::judge::{AlarmState, MetricQuery, Probed, Probing};
@@ -29,11 +31,11 @@ use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Store, StoreError};
 use tokio::time::timeout;
 
-use crate::{Metrics, Probes, Records, Series, Verdicts, Window};
+use crate::{Approvers, Metrics, Probes, Records, Series, Verdicts, Window};
 
-/// How long probes are waited for. Longer than `smoke` takes for them, and short
+/// How long functions are waited for. Longer than `smoke` takes for probes, and short
 /// enough that this function still answers in its own time.
-const LONGEST_PROBING: Duration = Duration::from_secs(30);
+const LONGEST_CALL: Duration = Duration::from_secs(30);
 
 /// GetMetricData takes at most this many queries a call.
 const QUERIES_PER_CALL: usize = 500;
@@ -246,22 +248,50 @@ impl Records for Table {
     }
 }
 
-/// Probes are made by `smoke`, which may call functions; this one may not.
-pub struct Smoke {
+/// Other functions of Sluice: `smoke`, which may call what it probes, and
+/// `approval`, which may ask people. This one may do neither.
+pub struct Functions {
     client: aws_sdk_lambda::Client,
-    function: String,
+    smoke: String,
+    approval: String,
+    desk_url: String,
 }
 
-impl Smoke {
-    /// From `SLUICE_SMOKE_FUNCTION`.
+impl Functions {
+    /// From `SLUICE_SMOKE_FUNCTION`, `SLUICE_APPROVAL_FUNCTION` and `SLUICE_DESK_URL`.
     ///
     /// # Errors
-    /// When the variable is not set.
+    /// When a variable is not set.
     pub fn from_env(config: &SdkConfig) -> Result<Self, MissingVariable> {
         Ok(Self {
             client: aws_sdk_lambda::Client::new(config),
-            function: variable("SLUICE_SMOKE_FUNCTION")?,
+            smoke: variable("SLUICE_SMOKE_FUNCTION")?,
+            approval: variable("SLUICE_APPROVAL_FUNCTION")?,
+            desk_url: variable("SLUICE_DESK_URL")?,
         })
+    }
+
+    /// What a function answers, if it does so in time.
+    async fn call<T: DeserializeOwned>(
+        &self,
+        operation: &str,
+        function: &str,
+        payload: Value,
+    ) -> Result<T, Fault> {
+        let request = self
+            .client
+            .invoke()
+            .function_name(function)
+            .payload(Blob::new(payload.to_string()));
+        let answer = timeout(LONGEST_CALL, request.send())
+            .await
+            .map_err(|_| Fault::other(operation, format!("{function} did not answer in time")))?
+            .map_err(|error| Fault::new(operation, error))?;
+        let body = answer.payload().map(Blob::as_ref).unwrap_or_default();
+        if answer.function_error().is_some() {
+            return Err(Fault::of_function(operation, body));
+        }
+        serde_json::from_slice(body).map_err(|error| Fault::other(operation, error))
     }
 }
 
@@ -272,26 +302,28 @@ struct Answered {
     probes: Vec<Probed>,
 }
 
-impl Probes for Smoke {
+impl Probes for Functions {
     async fn probe(&self, id: &PromotionId) -> Result<Vec<Probed>, Fault> {
-        let operation = || format!("probing {id}");
-        let payload = json!({ "promotion": id, "stage": "probe" }).to_string();
-        let request = self
-            .client
-            .invoke()
-            .function_name(&self.function)
-            .payload(Blob::new(payload));
-        let answer = timeout(LONGEST_PROBING, request.send())
-            .await
-            .map_err(|_| Fault::other(operation(), "smoke did not answer in time"))?
-            .map_err(|error| Fault::new(operation(), error))?;
-        let body = answer.payload().map(Blob::as_ref).unwrap_or_default();
-        if answer.function_error().is_some() {
-            return Err(Fault::of_function(operation(), body));
-        }
-        let answered: Answered =
-            serde_json::from_slice(body).map_err(|error| Fault::other(operation(), error))?;
+        let payload = json!({ "promotion": id, "stage": "probe" });
+        let operation = format!("probing {id}");
+        let answered: Answered = self.call(&operation, &self.smoke, payload).await?;
         Ok(answered.probes)
+    }
+}
+
+impl Approvers for Functions {
+    async fn ask(&self, id: &PromotionId, step: &AtStep) -> Result<approval::Answer, Fault> {
+        let payload =
+            json!({ "op": "step", "promotion": id, "step": step, "desk_url": self.desk_url });
+        let operation = format!("asking for the approval of step {} of {id}", step.index + 1);
+        self.call(&operation, &self.approval, payload).await
+    }
+
+    async fn withdraw(&self, id: &PromotionId, step: usize) -> Result<(), Fault> {
+        let payload = json!({ "op": "withdraw", "promotion": id, "step": step });
+        let operation = format!("taking back what was asked at step {} of {id}", step + 1);
+        let _: Value = self.call(&operation, &self.approval, payload).await?;
+        Ok(())
     }
 }
 

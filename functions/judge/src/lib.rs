@@ -6,10 +6,11 @@
 //! as they may read by now.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`,
-//! `SLUICE_SMOKE_FUNCTION`.
+//! `SLUICE_SMOKE_FUNCTION`, `SLUICE_APPROVAL_FUNCTION`, `SLUICE_DESK_URL`.
 //!
 //! Never: moves traffic, waits, or takes missing data for health.
 
+mod asking;
 pub mod aws;
 mod facts;
 mod look;
@@ -21,6 +22,7 @@ use std::future::Future;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sluice_domain::approval::{Answer, AtStep};
 use sluice_domain::controls::Controls;
 use sluice_domain::journal::Journal;
 use sluice_domain::judge::{AlarmState, MetricQuery, Outcome, Probed, Probing};
@@ -153,6 +155,21 @@ pub trait Probes {
     fn probe(&self, id: &PromotionId) -> impl Future<Output = Result<Vec<Probed>, Fault>>;
 }
 
+/// The way to the environment's approvers.
+pub trait Approvers {
+    /// Asks them about a step, unless they were asked about it, and says how they
+    /// answered. Safe to repeat: they are asked once.
+    fn ask(&self, id: &PromotionId, step: &AtStep) -> impl Future<Output = Result<Answer, Fault>>;
+
+    /// Takes the question back, if it is open. Safe to repeat.
+    fn withdraw(&self, id: &PromotionId, step: usize) -> impl Future<Output = Result<(), Fault>>;
+}
+
+/// Other functions of Sluice: [`aws::Functions`], or one fake in tests.
+pub trait Functions: Probes + Approvers {}
+
+impl<F: Probes + Approvers> Functions for F {}
+
 /// The ledger.
 pub trait Verdicts {
     /// Records a verdict and answers its place. Safe to repeat: the same key
@@ -167,13 +184,13 @@ pub trait Verdicts {
 }
 
 /// The function.
-pub struct Judge<R, M, P, L> {
+pub struct Judge<R, M, F, L> {
     /// Where plan and journal are.
     pub records: R,
     /// Where metrics are.
     pub metrics: M,
-    /// Who makes probes.
-    pub probes: P,
+    /// Who makes probes, and who asks approvers.
+    pub functions: F,
     /// The way to the ledger.
     pub ledger: L,
 }

@@ -5,27 +5,32 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sluice_domain::approval::Answer;
 use sluice_domain::controls::Controls;
 use sluice_domain::journal::Journal;
-use sluice_domain::judge::{self, Decision, JudgePolicy, MetricQuery, Next, Outcome, Verdict};
+use sluice_domain::judge::{
+    self, Asks, Decision, JudgePolicy, MetricQuery, Next, Outcome, Verdict,
+};
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Step;
 
 use crate::facts::fitting;
 use crate::{
-    Before, Error, Follows, Input, Judge, Measurement, Metrics, Output, Probes, Records, Series,
+    Before, Error, Follows, Functions, Input, Judge, Measurement, Metrics, Output, Records, Series,
     Verdicts, Window,
 };
 
 /// The step that is judged.
-struct Subject {
-    journal: Journal,
+pub(crate) struct Subject {
+    pub(crate) journal: Journal,
     controls: Controls,
-    index: usize,
-    step: Step,
+    pub(crate) index: usize,
+    pub(crate) step: Step,
     /// The plan's, as it stands at this time of the step.
     policy: JudgePolicy,
+    /// How long approvers of a step have, in seconds, if one asks them.
+    approval_seconds: Option<u64>,
     /// Whether CodeDeploy is still shifting towards this step: then both versions
     /// serve, by a share that is CodeDeploy's to know.
     is_deploying: bool,
@@ -34,21 +39,21 @@ struct Subject {
 }
 
 /// What one look found out.
-struct Seen {
+pub(crate) struct Seen {
     /// None: the step is not watched.
     verdict: Option<Verdict>,
-    rule: String,
+    pub(crate) rule: String,
     /// Enough to ask the same again, and to judge it again.
     facts: Value,
 }
 
 impl Seen {
-    fn outcome(&self) -> Option<Outcome> {
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
         self.verdict.as_ref().map(|verdict| verdict.outcome)
     }
 }
 
-impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
+impl<R: Records, M: Metrics, F: Functions, L: Verdicts> Judge<R, M, F, L> {
     /// Looks at the step that the journal is at.
     ///
     /// # Errors
@@ -58,8 +63,8 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         let subject = self.subject(id, now).await?;
         let look = judge::look(&subject.policy, subject.shifted_at, now);
         let seen = self.see(id, &subject, look, now).await?;
-        let decision = subject.steer(now, seen.outcome());
-        if decision.asks {
+        let decision = self.decide(id, &subject, &seen, now).await;
+        if decision.asks == Some(Asks::Go) {
             self.ask_a_person(id, &subject, &seen, &decision).await?;
         }
         let output = self.tell(id, &subject, look, &seen, decision).await?;
@@ -266,6 +271,7 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         let controls = self.records.controls(id).await?;
         Ok(Subject {
             policy: judge::asked(&plan.judge, &step, shifted_at, now),
+            approval_seconds: plan.approval_seconds,
             journal,
             controls,
             index,
@@ -292,12 +298,17 @@ impl Subject {
         self.weight().is_some_and(|weight| weight >= 100.0)
     }
 
-    /// What follows.
-    fn steer(&self, now: Timestamp, outcome: Option<Outcome>) -> Decision {
+    /// What follows, where approvers answered so, or were not asked.
+    pub(crate) fn steer(
+        &self,
+        now: Timestamp,
+        outcome: Option<Outcome>,
+        answer: Option<&Answer>,
+    ) -> Decision {
         if self.is_deploying {
             judge::steer_deploying(self.index, outcome)
         } else {
-            judge::steer(&self.look(now), outcome)
+            judge::steer(&self.look(now, answer), outcome)
         }
     }
 
@@ -310,7 +321,7 @@ impl Subject {
         }
     }
 
-    fn look(&self, now: Timestamp) -> judge::Look<'_> {
+    fn look<'a>(&'a self, now: Timestamp, answer: Option<&'a Answer>) -> judge::Look<'a> {
         judge::Look {
             policy: &self.policy,
             steps: &self.journal.steps,
@@ -318,6 +329,8 @@ impl Subject {
             shifted_at: self.shifted_at,
             now,
             controls: &self.controls,
+            approval_seconds: self.approval_seconds,
+            answer,
         }
     }
 

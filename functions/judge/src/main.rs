@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use judge::Judge;
-use judge::aws::{CloudWatch, Smoke, Table};
+use judge::aws::{CloudWatch, Functions, Table};
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::Store;
 use sluice_platform::{aws, lambda};
@@ -13,7 +13,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let judge = Judge {
         records: Table(Store::from_env(&config)?),
         metrics: CloudWatch::new(&config),
-        probes: Smoke::from_env(&config)?,
+        functions: Functions::from_env(&config)?,
         ledger: Ledger::from_env(&config, "judge")?,
     };
     // Boxed: futures of SDK calls nest deeper than the compiler follows.

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use sluice_domain::judge::{JudgePolicy, Signal};
 use sluice_domain::promotion::PromotionId;
 
-use crate::{Error, Judge, Metrics, Probes, Records, Verdicts};
+use crate::{Error, Functions, Judge, Metrics, Records, Verdicts};
 
-impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
+impl<R: Records, M: Metrics, F: Functions, L: Verdicts> Judge<R, M, F, L> {
     /// What the probes say at this look. A look that is repeated goes by what was
     /// found the first time. Probes that can't be made are not known to be well.
     pub(crate) async fn probe(
@@ -23,7 +23,7 @@ impl<R: Records, M: Metrics, P: Probes, L: Verdicts> Judge<R, M, P, L> {
         if before.is_of(since, look) {
             return Ok(before.signals(probes));
         }
-        let probing = match self.probes.probe(id).await {
+        let probing = match self.functions.probe(id).await {
             Ok(found) => before.after(since, look, found),
             Err(fault) => before.after_fault(since, look, probes, &fault.to_string()),
         };

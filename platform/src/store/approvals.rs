@@ -8,10 +8,11 @@ use aws_sdk_dynamodb::types::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_domain::approval::{Request, State, Vote};
+use sluice_domain::promotion::PromotionId;
 
 use super::{
-    CONDITION_FAILED, Item, Store, StoreError, document, item, number, string, text, unsigned,
-    write,
+    CONDITION_FAILED, Item, Part, Store, StoreError, document, item, number, promotion_key, string,
+    text, unsigned, write,
 };
 use crate::fault::Fault;
 
@@ -76,19 +77,35 @@ fn state(name: &str) -> State {
 }
 
 impl Store {
-    /// Opens a request. Says whether this call did.
+    /// Opens a request, with the token of whoever waits for it, unless that one asks
+    /// again by itself. Says whether this call did.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn open_request(
         &self,
         request: &Request,
-        token: &TaskToken,
+        token: Option<&TaskToken>,
     ) -> Result<bool, StoreError> {
         let mut new = item(&key(&request.id), REQUEST, request)?;
         new.insert("status".into(), text(name(State::Pending)));
-        new.insert("tokens".into(), token_set(token));
+        if let Some(token) = token {
+            new.insert("tokens".into(), token_set(token));
+        }
         Ok(self.put_new(new).await?)
+    }
+
+    /// The name of a promotion's last request: that of the last step that asked, or else
+    /// that of the promotion as a whole.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn asked_last(&self, id: &PromotionId) -> Result<Option<String>, StoreError> {
+        let requests = self
+            .query(&promotion_key(id), &Part::Approval.key())
+            .await?;
+        // In the order of their keys: steps come after the promotion, and in their own.
+        Ok(requests.last().map(document).transpose()?)
     }
 
     /// A request, if there is one of this name.

@@ -21,6 +21,8 @@ pub enum Part<'a> {
     Plan,
     /// The name of its approval request.
     Approval,
+    /// The name of the approval request of one of its steps, from 0.
+    StepApproval(usize),
     /// The targets it has locked.
     Targets,
     /// What this function itself had before a manifest was laid over it, until
@@ -42,6 +44,8 @@ impl Part<'_> {
     pub(super) fn key(self) -> String {
         let name = match self {
             Self::Own(function) => return format!("part#own#{function}"),
+            // Keys are in the order of steps.
+            Self::StepApproval(step) => return format!("part#approval#{step:05}"),
             Self::Pins => "pins",
             Self::Plan => "plan",
             Self::Approval => "approval",

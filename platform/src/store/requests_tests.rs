@@ -125,7 +125,7 @@ async fn write_all(store: &Store) -> Result<(), StoreError> {
     store.begin_release(&release).await?;
     store.open_promotion(&promotion).await?;
     store.put_part(id, Part::Plan, &"plan").await?;
-    store.open_request(&request, &token("first")).await?;
+    store.open_request(&request, Some(&token("first"))).await?;
     store.add_token(&request.id, &token("second")).await?;
     store.cast(&request.id, &vote).await?;
     store.decide(&request.id, State::Approved).await?;
@@ -181,7 +181,7 @@ async fn the_token_of_another_try_is_added_to_those_that_are_there_whichever_com
     let sent = Sent::default();
     let store = sent.store();
     let (request, first, second) = (request(), token("first"), token("second"));
-    assert!(store.open_request(&request, &first).await.unwrap());
+    assert!(store.open_request(&request, Some(&first)).await.unwrap());
     store.add_token(&request.id, &second).await.unwrap();
     let [opened, added] = sent.take().try_into().unwrap();
     assert_eq!(opened["Item"]["tokens"], json!({ "SS": ["first"] }));

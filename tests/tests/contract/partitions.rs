@@ -10,12 +10,13 @@ use sluice_tests::template::{functions, granted, permissions, resources};
 use sluice_tests::{expect_none, files, template, text};
 
 /// Methods of `Store` that read: the action that each needs, and where.
-const READS: [(&str, &str, &str); 9] = [
+const READS: [(&str, &str, &str); 10] = [
     ("promotion", "dynamodb:GetItem", "promotion#*"),
     ("check_fence", "dynamodb:GetItem", "promotion#*"),
     ("part", "dynamodb:GetItem", "promotion#*"),
     ("required_part", "dynamodb:GetItem", "promotion#*"),
     ("releases", "dynamodb:Query", "release#*"),
+    ("asked_last", "dynamodb:Query", "promotion#*"),
     ("request", "dynamodb:GetItem", "approval#*"),
     ("votes", "dynamodb:Query", "vote#*"),
     ("holder", "dynamodb:GetItem", "lock#*"),

@@ -134,6 +134,7 @@ fn plan(build: &Build) -> Plan {
         bundle: build.bundle.digest(),
         functions: BTreeMap::new(),
         role: None,
+        approval_seconds: None,
         keep_versions: None,
         codedeploy: None,
         steps: serde_json::from_value(json!([step(10.0, 1), step(100.0, 0)])).expect("steps"),

@@ -11,7 +11,7 @@ fn a_request_is_bound_to_bundle_and_plan_and_people_get_the_link() {
         json!({"state": "pending"})
     );
 
-    let open = approval.ports.open.borrow().clone().expect("open");
+    let open = approval.ports.opened();
     assert_eq!(open.request.bundle, Digest::of(b"bundle"));
     assert_eq!(open.request.plan, plan().hash().expect("hash"));
     assert_eq!(open.request.authors, ["eve@example.com"]);
@@ -39,11 +39,7 @@ fn a_request_is_bound_to_bundle_and_plan_and_people_get_the_link() {
 fn neither_token_nor_id_reach_the_ledger_and_the_token_stays_out_of_the_message() {
     let approval = world(1, &["ada"]);
     run(&approval, input(REQUEST), 0).expect("asked");
-    approval
-        .ports
-        .votes
-        .borrow_mut()
-        .push(vote("ada", Choice::Approve, 1));
+    approval.ports.cast(None, vote("ada", Choice::Approve, 1));
     run(&approval, input(TALLY), 2).expect("counted");
     let ledger = serde_json::to_string(&*approval.ports.facts.borrow()).expect("json");
     assert!(
@@ -93,7 +89,7 @@ fn a_request_asked_again_keeps_its_deadline_and_the_token_of_each_try() {
     let approval = world(1, &["ada"]);
     run(&approval, request_with("first"), 0).expect("asked");
     run(&approval, request_with("second"), 100).expect("asked again");
-    let open = approval.ports.open.borrow().clone().expect("open");
+    let open = approval.ports.opened();
     let tokens = ["first", "second"].map(|token| TaskToken(token.to_owned()));
     assert_eq!(open.tokens, tokens);
     assert_eq!(open.request.expires_at, at(3600));
@@ -108,7 +104,7 @@ fn a_first_try_that_comes_after_the_second_one_does_not_keep_it_from_being_resum
             run(&approval, request_with(token), second).expect("asked");
         }
         let vote = vote("ada", Choice::Approve, 2);
-        approval.ports.votes.borrow_mut().push(vote);
+        approval.ports.cast(None, vote);
         run(&approval, input(TALLY), 3).expect("counted");
         assert_eq!(*approval.ports.resumed.borrow(), order);
     }
@@ -120,7 +116,7 @@ fn a_try_whose_signal_fails_holds_up_no_other_and_is_told() {
     run(&approval, request_with("first"), 0).expect("asked");
     run(&approval, request_with("second"), 1).expect("asked again");
     let vote = vote("ada", Choice::Approve, 2);
-    approval.ports.votes.borrow_mut().push(vote);
+    approval.ports.cast(None, vote);
     approval.ports.throttled.set(Some("first"));
     run(&approval, input(TALLY), 3).expect_err("it is counted again");
     assert_eq!(*approval.ports.resumed.borrow(), ["second"]);
@@ -130,11 +126,7 @@ fn a_try_whose_signal_fails_holds_up_no_other_and_is_told() {
 fn a_request_asked_again_after_its_decision_resumes_the_new_task_at_once() {
     let approval = world(1, &["ada"]);
     run(&approval, request_with("first"), 0).expect("asked");
-    approval
-        .ports
-        .votes
-        .borrow_mut()
-        .push(vote("ada", Choice::Approve, 1));
+    approval.ports.cast(None, vote("ada", Choice::Approve, 1));
     run(&approval, input(TALLY), 2).expect("counted");
     let output = run(&approval, request_with("second"), 3).expect("asked again");
     assert_eq!(
@@ -149,19 +141,10 @@ fn a_request_asked_again_after_its_decision_resumes_the_new_task_at_once() {
 #[test]
 fn a_request_whose_first_try_died_after_noting_its_id_opens_under_that_id() {
     let approval = world(1, &["ada"]);
-    approval.ports.known.replace(Some("noted-before".into()));
+    let noted = BTreeMap::from([(None, "noted-before".to_owned())]);
+    approval.ports.known.replace(noted);
     run(&approval, input(REQUEST), 0).expect("asked");
-    assert_eq!(
-        approval
-            .ports
-            .open
-            .borrow()
-            .as_ref()
-            .expect("open")
-            .request
-            .id,
-        "noted-before"
-    );
+    assert_eq!(approval.ports.opened().request.id, "noted-before");
 }
 
 #[test]
@@ -192,7 +175,7 @@ fn settings_that_lost_their_approvers_are_refused() {
     approval.ports.settings.approval = None;
     let error = run(&approval, input(REQUEST), 0).expect_err("refused");
     assert_eq!(error.name(), "InvalidSettings");
-    assert!(approval.ports.open.borrow().is_none());
+    assert!(approval.ports.open.borrow().is_empty());
 }
 
 #[test]

@@ -6,11 +6,7 @@ use super::*;
 fn a_quorum_decides_resumes_and_is_recorded() {
     let approval = world(2, &["ada", "bob"]);
     run(&approval, input(REQUEST), 0).expect("asked");
-    approval
-        .ports
-        .votes
-        .borrow_mut()
-        .push(vote("ada", Choice::Approve, 1));
+    approval.ports.cast(None, vote("ada", Choice::Approve, 1));
     assert_eq!(
         run(&approval, input(TALLY), 2).expect("counted"),
         Output::Tallied {
@@ -19,11 +15,7 @@ fn a_quorum_decides_resumes_and_is_recorded() {
     );
     assert!(approval.ports.resumed.borrow().is_empty());
 
-    approval
-        .ports
-        .votes
-        .borrow_mut()
-        .push(vote("bob", Choice::Approve, 3));
+    approval.ports.cast(None, vote("bob", Choice::Approve, 3));
     let output = run(&approval, input(TALLY), 4).expect("counted");
     assert_eq!(
         serde_json::to_value(output).expect("json"),
@@ -41,11 +33,7 @@ fn a_quorum_decides_resumes_and_is_recorded() {
 fn one_reject_ends_it() {
     let approval = world(2, &["ada", "bob"]);
     run(&approval, input(REQUEST), 0).expect("asked");
-    approval
-        .ports
-        .votes
-        .borrow_mut()
-        .push(vote("ada", Choice::Reject, 1));
+    approval.ports.cast(None, vote("ada", Choice::Reject, 1));
     assert_eq!(
         run(&approval, input(TALLY), 2).expect("counted"),
         Output::Tallied {
@@ -79,11 +67,7 @@ fn what_has_ended_is_not_asked_any_more_and_whoever_waits_is_resumed() {
 fn a_decision_that_came_first_holds() {
     let approval = world(1, &["ada"]);
     run(&approval, input(REQUEST), 0).expect("asked");
-    approval
-        .ports
-        .votes
-        .borrow_mut()
-        .push(vote("ada", Choice::Approve, 1));
+    approval.ports.cast(None, vote("ada", Choice::Approve, 1));
     approval.ports.overtaken_by.set(Some(State::Superseded));
     let output = run(&approval, input(TALLY), 2).expect("counted");
     assert_eq!(
@@ -106,7 +90,7 @@ fn a_signal_that_was_lost_is_sent_again_by_the_next_tally() {
         .ports
         .open
         .borrow_mut()
-        .as_mut()
+        .get_mut(NAME)
         .expect("open")
         .state = State::Approved;
     run(&approval, input(TALLY), 2).expect("counted");
@@ -117,11 +101,7 @@ fn a_signal_that_was_lost_is_sent_again_by_the_next_tally() {
 fn a_promotion_that_does_not_wait_any_more_is_no_failure() {
     let approval = world(1, &["ada"]);
     run(&approval, input(REQUEST), 0).expect("asked");
-    approval
-        .ports
-        .votes
-        .borrow_mut()
-        .push(vote("ada", Choice::Approve, 1));
+    approval.ports.cast(None, vote("ada", Choice::Approve, 1));
     approval.ports.nobody_waits.set(true);
     assert_eq!(
         run(&approval, input(TALLY), 2).expect("counted"),
@@ -151,11 +131,7 @@ fn a_tally_at_the_deadline_ends_a_request_without_votes_and_resumes_its_promotio
 fn a_request_that_nobody_decided_has_expired_when_the_wait_is_over() {
     let approval = world(2, &["ada", "bob"]);
     run(&approval, input(REQUEST), 0).expect("asked");
-    approval
-        .ports
-        .votes
-        .borrow_mut()
-        .push(vote("ada", Choice::Approve, 1));
+    approval.ports.cast(None, vote("ada", Choice::Approve, 1));
     // A moment before the deadline of the request: the state's own was first.
     assert_eq!(
         run(&approval, input(CONCLUDE), 3599).expect("concluded"),
@@ -175,9 +151,7 @@ fn votes_that_were_never_counted_still_decide_when_the_wait_is_over() {
     run(&approval, input(REQUEST), 0).expect("asked");
     approval
         .ports
-        .votes
-        .borrow_mut()
-        .push(vote("ada", Choice::Approve, 3000));
+        .cast(None, vote("ada", Choice::Approve, 3000));
     let decision = run(&approval, input(CONCLUDE), 3700).expect("concluded");
     assert_eq!(
         decision,

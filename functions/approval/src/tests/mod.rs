@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
+use sluice_domain::promotion::Outcome;
 use sluice_domain::settings::Approver;
 use sluice_platform::lambda::Named as _;
 
@@ -12,16 +13,20 @@ use super::*;
 
 const TALLY: &str = include_str!("../../../../events/approval/tally.json");
 const REQUEST: &str = include_str!("../../../../events/approval/request.json");
+const STEP: &str = include_str!("../../../../events/approval/step.json");
 const CONCLUDE: &str = include_str!("../../../../events/approval/conclude.json");
+const WITHDRAW: &str = include_str!("../../../../events/approval/withdraw.json");
 const NAME: &str = "mzxw6ytbmzxw6ytbmzxw6ytbmzxw6ytb";
 const COMMIT: &str = "1111111111111111111111111111111111111111";
 
 /// All ports in memory.
 struct World {
     settings: Settings,
-    known: RefCell<Option<String>>,
-    open: RefCell<Option<OpenRequest>>,
-    votes: RefCell<Vec<Vote>>,
+    /// The id of the promotion's request and of those of its steps.
+    known: RefCell<BTreeMap<Option<usize>, String>>,
+    open: RefCell<BTreeMap<String, OpenRequest>>,
+    /// Each with the id of its request.
+    votes: RefCell<Vec<(String, Vote)>>,
     told: RefCell<Vec<(Option<String>, Message)>>,
     resumed: RefCell<Vec<String>>,
     facts: RefCell<BTreeMap<String, Value>>,
@@ -29,6 +34,8 @@ struct World {
     nobody_waits: Cell<bool>,
     /// The token whose signal fails.
     throttled: Cell<Option<&'static str>>,
+    /// How long the plan gives approvers of a step.
+    approval_seconds: Cell<Option<u64>>,
     /// How the promotion ended.
     ended: Cell<Option<Outcome>>,
     /// Decides this just before the function does.
@@ -80,10 +87,26 @@ fn world(quorum: usize, approvers: &[&str]) -> Approval<World> {
         deaf: Cell::default(),
         nobody_waits: Cell::default(),
         throttled: Cell::default(),
+        approval_seconds: Cell::default(),
         ended: Cell::default(),
         overtaken_by: Cell::default(),
     };
     Approval { ports }
+}
+
+impl World {
+    /// The request that was opened, of a promotion that has no other.
+    fn opened(&self) -> OpenRequest {
+        let open = self.open.borrow();
+        assert_eq!(open.len(), 1, "{open:?}");
+        open.values().next().cloned().expect("open")
+    }
+
+    /// Takes a vote on the request of the promotion, or of one of its steps.
+    fn cast(&self, step: Option<usize>, vote: Vote) {
+        let request = self.known.borrow()[&step].clone();
+        self.votes.borrow_mut().push((request, vote));
+    }
 }
 
 impl Subjects for World {
@@ -107,7 +130,10 @@ impl Subjects for World {
     }
 
     async fn plan(&self, _: &PromotionId) -> Result<Plan, Error> {
-        Ok(plan())
+        Ok(Plan {
+            approval_seconds: self.approval_seconds.get(),
+            ..plan()
+        })
     }
 
     async fn manifest(&self, _: &BundleRef) -> Result<Manifest, Error> {
@@ -123,59 +149,64 @@ impl Environments for World {
 
 impl Ids for World {
     fn fresh(&self) -> Result<String, Error> {
-        Ok(NAME.to_owned())
+        Ok(match self.known.borrow().len() {
+            0 => NAME.to_owned(),
+            before => format!("request{before}"),
+        })
     }
 
-    async fn known(&self, _: &PromotionId) -> Result<Option<String>, Error> {
-        Ok(self.known.borrow().clone())
+    async fn known(&self, _: &PromotionId, step: Option<usize>) -> Result<Option<String>, Error> {
+        Ok(self.known.borrow().get(&step).cloned())
     }
 
-    async fn note(&self, _: &PromotionId, request: &str) -> Result<String, Error> {
-        Ok(self
-            .known
-            .borrow_mut()
-            .get_or_insert_with(|| request.to_owned())
-            .clone())
+    async fn note(
+        &self,
+        _: &PromotionId,
+        step: Option<usize>,
+        request: &str,
+    ) -> Result<String, Error> {
+        let mut known = self.known.borrow_mut();
+        let noted = known.entry(step).or_insert_with(|| request.to_owned());
+        Ok(noted.clone())
     }
 }
 
 impl Requests for World {
-    async fn open(&self, request: &Request, token: &TaskToken) -> Result<bool, Error> {
+    async fn open(&self, request: &Request, token: Option<&TaskToken>) -> Result<bool, Error> {
         let mut open = self.open.borrow_mut();
-        if open.is_some() {
+        if open.contains_key(&request.id) {
             return Ok(false);
         }
-        *open = Some(OpenRequest {
+        let new = OpenRequest {
             request: request.clone(),
             state: State::Pending,
-            tokens: vec![token.clone()],
-        });
+            tokens: token.into_iter().cloned().collect(),
+        };
+        open.insert(request.id.clone(), new);
         Ok(true)
     }
 
-    async fn add_token(&self, _: &str, token: &TaskToken) -> Result<(), Error> {
+    async fn add_token(&self, id: &str, token: &TaskToken) -> Result<(), Error> {
         let mut open = self.open.borrow_mut();
-        open.as_mut().expect("open").tokens.push(token.clone());
+        open.get_mut(id).expect("open").tokens.push(token.clone());
         Ok(())
     }
 
     async fn find(&self, id: &str) -> Result<Option<OpenRequest>, Error> {
-        Ok(self
-            .open
-            .borrow()
-            .clone()
-            .filter(|open| open.request.id == id))
+        Ok(self.open.borrow().get(id).cloned())
     }
 }
 
 impl Ballot for World {
-    async fn votes(&self, _: &str) -> Result<Vec<Vote>, Error> {
-        Ok(self.votes.borrow().clone())
+    async fn votes(&self, id: &str) -> Result<Vec<Vote>, Error> {
+        let votes = self.votes.borrow();
+        let on_it = votes.iter().filter(|(request, _)| request == id);
+        Ok(on_it.map(|(_, vote)| vote.clone()).collect())
     }
 
-    async fn decide(&self, _: &str, state: State) -> Result<bool, Error> {
+    async fn decide(&self, id: &str, state: State) -> Result<bool, Error> {
         let mut open = self.open.borrow_mut();
-        let open = open.as_mut().expect("open");
+        let open = open.get_mut(id).expect("open");
         if let Some(first) = self.overtaken_by.take() {
             open.state = first;
         }
@@ -265,3 +296,4 @@ fn run(approval: &Approval<World>, input: Input, second: i64) -> Result<Output, 
 
 mod asking;
 mod deciding;
+mod steps;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use jiff::Timestamp;
-use sluice_domain::approval::{Choice, Request, State, Vote};
+use sluice_domain::approval::{AtStep, Choice, Request, State, Vote};
 use sluice_domain::manifest::{Manifest, SmokeTest};
 use sluice_domain::plan::{Change, FunctionPlan, Plan};
 use sluice_domain::settings::{Step, Then};
@@ -33,6 +33,8 @@ pub(super) struct RequestPage<'a> {
     people: Vec<Person<'a>>,
     functions: Vec<Function<'a>>,
     steps: Vec<String>,
+    /// The step that is asked about. None: the promotion as a whole.
+    at_step: Option<At>,
     bundle: &'a str,
     plan: &'a str,
     /// Why what is shown may not be what people were asked about.
@@ -41,6 +43,14 @@ pub(super) struct RequestPage<'a> {
     /// Where the form goes. None: no vote can be taken.
     form: Option<&'a str>,
     longest_comment: usize,
+}
+
+/// The step that a request is about.
+struct At {
+    /// Which, with its share of the traffic.
+    place: String,
+    /// What the judge said of it.
+    verdict: String,
 }
 
 /// One approver, and what they said.
@@ -114,6 +124,7 @@ impl<'a> RequestPage<'a> {
                 .map(|(name, function)| row(name, function))
                 .collect(),
             steps: steps(&subject.plan),
+            at_step: request.step.as_ref().map(at),
             bundle: request.bundle.short(),
             plan: request.plan.short(),
             origin: subject.manifest.as_ref().map(origin),
@@ -146,7 +157,17 @@ fn badge(state: State) -> (&'static str, &'static str) {
         State::Approved => ("✓ Approved", "approved"),
         State::Rejected => ("✗ Rejected", "rejected"),
         State::Expired => ("Expired: nobody decided in time", "expired"),
-        State::Superseded => ("Not needed any more: the promotion has ended", "expired"),
+        State::Superseded => (
+            "Not needed any more: the promotion has ended or goes back",
+            "expired",
+        ),
+    }
+}
+
+fn at(step: &AtStep) -> At {
+    At {
+        place: step.to_string(),
+        verdict: plain(&step.verdict),
     }
 }
 
@@ -252,6 +273,7 @@ fn step(step: &Step) -> String {
     }
     match step.then {
         Some(Then::Pause) => said.push_str("; then a person has to say go"),
+        Some(Then::Approval) => said.push_str("; then its approvers are asked once more"),
         None => {}
     }
     said

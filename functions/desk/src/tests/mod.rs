@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aws_lambda_events::http::header;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use sluice_domain::approval::Choice;
+use sluice_domain::approval::{AtStep, Choice};
 use sluice_domain::document::Document as _;
 
 use super::*;
@@ -34,6 +34,8 @@ struct World {
     tally_fails: Cell<bool>,
     /// Decided just before a vote is stored.
     overtaken: Cell<bool>,
+    /// Whether the promotion has ended, though its request is open.
+    ended: Cell<bool>,
 }
 
 fn at(second: i64) -> Timestamp {
@@ -117,8 +119,21 @@ fn desk() -> Desk<World> {
         ledger_fails: Cell::default(),
         tally_fails: Cell::default(),
         overtaken: Cell::default(),
+        ended: Cell::default(),
     };
     Desk { ports }
+}
+
+/// The desk with a request about the second of three steps.
+fn desk_at_a_step() -> Desk<World> {
+    let mut desk = desk();
+    desk.ports.request.step = Some(AtStep {
+        index: 1,
+        of: 3,
+        weight: 50.0,
+        verdict: "pass: checkout is <b>within</b> the margin".to_owned(),
+    });
+    desk
 }
 
 impl Requests for World {
@@ -145,6 +160,10 @@ impl Requests for World {
 }
 
 impl Subjects for World {
+    async fn has_ended(&self, _: &PromotionId) -> Result<bool, Error> {
+        Ok(self.ended.get())
+    }
+
     async fn subject(&self, _: &PromotionId) -> Result<Subject, Error> {
         Ok(self.subject.borrow().clone())
     }

@@ -207,6 +207,33 @@ fn a_request_past_its_deadline_shows_as_expired_even_before_it_is_decided() {
 }
 
 #[test]
+fn the_page_says_which_step_is_asked_about_and_what_the_judge_said_of_it() {
+    let page = run(&desk_at_a_step(), event(SHOW, as_sent), 60).body;
+    for said in [
+        "step 2 of 3, 50 % of the traffic",
+        "checkout is &#60;b&#62;within&#60;/b&#62; the margin",
+        "may go on from this step",
+        "all traffic goes back",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let page = run(&desk(), event(SHOW, as_sent), 60).body;
+    assert!(!page.contains("step 2 of 3") && page.contains("may enter"));
+}
+
+#[test]
+fn a_request_of_a_promotion_that_has_ended_is_closed_whether_or_not_anybody_closed_it() {
+    let desk = desk_at_a_step();
+    desk.ports.ended.set(true);
+    let page = run(&desk, event(SHOW, as_sent), 60).body;
+    assert!(page.contains("Not needed any more"), "{page}");
+    assert!(!page.contains("<form"));
+    desk.ports.state.set(State::Approved);
+    let page = run(&desk, event(SHOW, as_sent), 60).body;
+    assert!(page.contains("Approved"), "what was decided stays: {page}");
+}
+
+#[test]
 fn the_page_after_a_vote_says_what_is_still_missing() {
     let desk = desk();
     run(&desk, event(VOTE, as_sent), 60);

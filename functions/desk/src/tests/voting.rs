@@ -268,6 +268,19 @@ fn a_request_that_is_over_takes_no_votes() {
 }
 
 #[test]
+fn a_vote_on_a_promotion_that_has_ended_is_refused_and_has_its_request_closed() {
+    let desk = desk_at_a_step();
+    desk.ports.ended.set(true);
+    let answer = program(&desk, APPROVE);
+    assert_eq!(
+        (answer.status, answer.json()["state"].clone()),
+        (409, json!("superseded"))
+    );
+    assert!(desk.ports.votes.borrow().is_empty());
+    assert_eq!(desk.ports.tallies.get(), 1);
+}
+
+#[test]
 fn a_vote_on_a_decided_request_has_it_counted_again() {
     let desk = desk();
     desk.ports.state.set(State::Approved);

@@ -1,5 +1,6 @@
 //! Fakes of what the judge reads and writes.
 
+mod asking;
 mod deciding;
 mod measuring;
 mod probing;
@@ -19,6 +20,9 @@ use sluice_domain::settings::{JudgePolicy, Step};
 use super::*;
 
 const LOOK: &str = include_str!("../../../../events/judge/look.json");
+
+const HEALTHY: [(&str, f64); 2] = [("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)];
+const FAILING: [(&str, f64); 2] = [("shop-checkout 4", 0.5), ("shop-checkout 3", 0.0)];
 
 struct Record {
     plan: Plan,
@@ -57,6 +61,10 @@ impl Records for Record {
 struct Callers {
     found: Option<Vec<Probed>>,
     calls: Cell<u32>,
+    /// What approvers answer, once they are asked.
+    answer: RefCell<Option<Answer>>,
+    asked: RefCell<Vec<AtStep>>,
+    withdrawn: RefCell<Vec<usize>>,
 }
 
 impl Probes for Callers {
@@ -64,6 +72,19 @@ impl Probes for Callers {
         self.calls.set(self.calls.get() + 1);
         let found = self.found.clone();
         found.ok_or_else(|| Fault::other("probing", "smoke does not answer"))
+    }
+}
+
+impl Approvers for Callers {
+    async fn ask(&self, _: &PromotionId, step: &AtStep) -> Result<Answer, Fault> {
+        self.asked.borrow_mut().push(step.clone());
+        let answer = self.answer.borrow().clone();
+        answer.ok_or_else(|| Fault::other("asking", "approval does not answer"))
+    }
+
+    async fn withdraw(&self, _: &PromotionId, step: usize) -> Result<(), Fault> {
+        self.withdrawn.borrow_mut().push(step);
+        Ok(())
     }
 }
 
@@ -229,6 +250,7 @@ fn judge_of(
         bundle: Digest::of(b"bundle"),
         functions: BTreeMap::new(),
         role: None,
+        approval_seconds: None,
         keep_versions: None,
         steps: steps.clone(),
         codedeploy: None,
@@ -253,7 +275,7 @@ fn judge_of(
             controls: Controls::default(),
             probing: RefCell::default(),
         },
-        probes: Callers::default(),
+        functions: Callers::default(),
         metrics: Meter {
             failing: failing.iter().copied().collect(),
             ..Meter::default()

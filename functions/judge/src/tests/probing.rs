@@ -2,8 +2,6 @@
 
 use super::*;
 
-const HEALTHY: [(&str, f64); 2] = [("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)];
-
 /// A healthy version whose probe finds this.
 fn probed(problem: Option<&str>) -> Judge<Record, Meter, Callers, Book> {
     let mut judge = judge_of(&checkout(), &HEALTHY);
@@ -17,7 +15,7 @@ fn probed(problem: Option<&str>) -> Judge<Record, Meter, Callers, Book> {
         problems: problem.map(str::to_owned).into_iter().collect(),
         fault: None,
     };
-    judge.probes.found = Some(vec![found]);
+    judge.functions.found = Some(vec![found]);
     judge
 }
 
@@ -48,7 +46,7 @@ async fn a_look_that_is_repeated_makes_no_probe_again() {
     for _ in 0..5 {
         assert_eq!(look(&judge, 120).await.next, Follows::Bake);
     }
-    assert_eq!(judge.probes.calls.get(), 1);
+    assert_eq!(judge.functions.calls.get(), 1);
 }
 
 #[tokio::test]
@@ -69,7 +67,7 @@ async fn a_row_goes_on_from_codedeploys_shift_into_the_final_bake() {
     let journal = judge.records.journal.as_mut().expect("journal");
     journal.shifted_at = Some(after(20));
     look(&judge, 30).await;
-    assert_eq!(judge.probes.calls.get(), 2);
+    assert_eq!(judge.functions.calls.get(), 2);
     let output = look(&judge, 90).await;
     assert_eq!(output.next, Follows::RollBack, "{}", output.rule);
     assert!(
@@ -83,7 +81,7 @@ async fn a_row_goes_on_from_codedeploys_shift_into_the_final_bake() {
 async fn probes_that_can_not_be_made_hold_a_step_that_would_pass() {
     let mut judge = probed(None);
     assert_eq!(look(&judge, 720).await.outcome, Outcome::Pass);
-    judge.probes.found = None;
+    judge.functions.found = None;
     let output = look(&judge, 780).await;
     assert_eq!(
         (output.outcome, output.next),
@@ -100,5 +98,5 @@ async fn probes_that_can_not_be_made_hold_a_step_that_would_pass() {
 async fn without_probes_nobody_is_called() {
     let judge = judge_of(&checkout(), &HEALTHY);
     look(&judge, 720).await;
-    assert_eq!(judge.probes.calls.get(), 0);
+    assert_eq!(judge.functions.calls.get(), 0);
 }

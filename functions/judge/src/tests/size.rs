@@ -44,7 +44,7 @@ async fn facts_of(functions: usize, limits: usize, failing: f64) -> Value {
         problems: vec!["x".repeat(500); 5],
         fault: None,
     });
-    judge.probes.found = Some(found.collect());
+    judge.functions.found = Some(found.collect());
     look(&judge, 600).await;
     judge.ledger.0.take().remove(0).1
 }

@@ -5,9 +5,6 @@ use sluice_domain::settings::Then;
 
 use super::*;
 
-const HEALTHY: [(&str, f64); 2] = [("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)];
-const FAILING: [(&str, f64); 2] = [("shop-checkout 4", 0.5), ("shop-checkout 3", 0.0)];
-
 fn asked(failing: &[(&'static str, f64)], wish: Wish) -> Judge<Record, Meter, Callers, Book> {
     let mut judge = judge_of(&checkout(), failing);
     judge.records.controls.asked.push(Request {
@@ -115,7 +112,7 @@ async fn a_step_without_traffic_that_waits_for_a_person_is_held_and_not_judged()
     let end = look(&judge, 30 * 60 * 60).await;
     assert_eq!(end.next, Follows::RollBack);
     assert!(
-        end.rule.contains("nobody resumed it for a day"),
+        end.rule.contains("nobody let it go on for a day"),
         "{}",
         end.rule
     );

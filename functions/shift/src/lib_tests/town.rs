@@ -305,6 +305,7 @@ impl Records for Rc<Town> {
                 .map(|weight| Step::new(weight, 0))
                 .into(),
             judge: JudgePolicy::default(),
+            approval_seconds: None,
             keep_versions: None,
             codedeploy: None,
         };

@@ -107,6 +107,7 @@ impl World {
                 bundle: Digest::of(b"release.json"),
                 functions: BTreeMap::new(),
                 role: None,
+                approval_seconds: None,
                 keep_versions: None,
                 steps: vec![
                     Step::new(10.0, 600),

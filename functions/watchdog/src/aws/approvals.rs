@@ -7,7 +7,7 @@ use sluice_domain::approval::State;
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{MissingVariable, variable};
-use sluice_platform::store::{Part, Store, StoreError};
+use sluice_platform::store::{Store, StoreError};
 
 use super::call;
 use crate::{Approvals, CallError, is_due};
@@ -47,7 +47,7 @@ struct Tallied {
 
 impl Approvals for ApprovalRequests {
     async fn due(&self, id: &PromotionId, now: Timestamp) -> Result<Option<String>, StoreError> {
-        let Some(approval) = self.store.part::<String>(id, Part::Approval).await? else {
+        let Some(approval) = self.store.asked_last(id).await? else {
             return Ok(None);
         };
         let request = self.store.request(&approval).await;
