@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sluice_cli::error::Exit;
-use sluice_domain::approval::Choice;
+use sluice_domain::approval::{Choice, State};
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Outcome, PromotionId};
 use sluice_platform::store::Part;
@@ -116,6 +116,81 @@ async fn a_second_try_to_ask_at_the_same_time_asks_under_the_id_of_the_first() {
 
     world.vote(&id, Choice::Reject, CODE).await.expect("a vote");
     world.ended(&id).await.is(Outcome::Rejected);
+}
+
+/// A release that Ada let in, and that asks her again with half of the traffic.
+async fn waiting_at_a_step() -> (World, Build, PromotionId) {
+    let world = World::new().await;
+    let first = world.healthy("1.0.0", &["api", "worker"]);
+    let ada = world.approver("ada", CODE).await;
+    let settings = json!({
+        "approval": { "approvers": [ada], "expires_seconds": 600 },
+        "steps": [
+            { "weight": 50, "bake_seconds": 0, "then": "approval" },
+            { "weight": 100, "bake_seconds": 0 },
+        ],
+    });
+    world.environment("prod", &first, settings).await;
+    let build = world.healthy("1.1.0", &["api", "worker"]);
+    world.upload(&build).await;
+    let id = world.promotion("prod", "1.1.0");
+    let voted = world.vote(&id, Choice::Approve, CODE).await;
+    voted.expect("a vote");
+    world
+        .wait("the question of the step", async || {
+            let asked = world.reader.question(&id).await.expect("the question")?;
+            let step = asked.request.step?;
+            (asked.state == State::Pending && step.index == 0).then_some(())
+        })
+        .await;
+    (world, build, id)
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_step_that_asks_its_approvers_goes_on_with_their_second_approval() {
+    let (world, build, id) = waiting_at_a_step().await;
+    let command = ["promote-now", &id.to_string(), "--reason", "the fair"];
+    let said = world.sluice(&command).run().await.is(0).stdout.clone();
+    assert!(said.contains("with their approval alone"), "{said}");
+    let command = ["resume", &id.to_string(), "--reason", "the fair"];
+    let refused = world.sluice(&command).run().await;
+    assert!(
+        refused.stderr.contains("waits for its approvers"),
+        "{refused:?}"
+    );
+    let voted = world.vote(&id, Choice::Approve, CODE).await;
+    voted.expect("a second vote of the same person");
+
+    let ended = world.ended(&id).await;
+    ended.is(Outcome::Promoted);
+    world.settled("prod", &build, "2").await;
+    for kind in [
+        Kind::ApprovalRequested,
+        Kind::VoteCast,
+        Kind::ApprovalDecided,
+    ] {
+        let facts: Vec<&Value> = ended
+            .entries
+            .iter()
+            .filter(|entry| entry.event.kind == kind)
+            .map(|entry| &entry.event.facts["step"])
+            .collect();
+        assert_eq!(facts, [&Value::Null, &json!(0)], "{kind:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_step_that_its_approvers_reject_goes_back_on_every_alias() {
+    let (world, build, id) = waiting_at_a_step().await;
+    world.vote(&id, Choice::Reject, CODE).await.expect("a vote");
+
+    let ended = world.ended(&id).await;
+    ended.is(Outcome::RolledBack);
+    let reason = ended.reason();
+    assert!(reason.contains("rejected by ada"), "{reason}");
+    world.settled("prod", &build, "1").await;
 }
 
 pub(crate) async fn untouched(world: &World, build: &Build, kinds: &[Kind]) {
