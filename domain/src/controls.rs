@@ -92,6 +92,13 @@ pub enum Refusal {
     /// No step was taken.
     #[error("it has taken no step yet: there is nothing to hurry; ask again when it has")]
     NotShifting,
+    /// CodeDeploy shifts, at its own pace.
+    #[error(
+        "CodeDeploy shifts it, and its deployments can neither be held nor hurried from here; \
+         `sluice abort` takes traffic back, and the final bake can be held or hurried once \
+         CodeDeploy is through"
+    )]
+    Deploying,
     /// It is at its last step.
     #[error("it is at its last step already; `sluice skip-bake` ends the final bake")]
     AtTheLastStep,
@@ -291,6 +298,10 @@ impl Controls {
         }
         let wish = request.wish;
         let paused = self.paused();
+        let is_deploying = standing.journal.is_some_and(Journal::is_deploying);
+        if is_deploying && !matches!(wish, Wish::Resume | Wish::Go) {
+            return Err(Refusal::Deploying);
+        }
         // Whatever holds a rollout up can be taken back.
         let frees = wish == Wish::Go || (wish == Wish::Resume && paused.is_some());
         if self.asked.len() >= MOST_WISHES && !frees {

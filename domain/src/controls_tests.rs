@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::codedeploy::{Deployment, DeploymentGroup};
+use crate::journal::Entry;
 use crate::judge::OnInconclusive;
 use crate::settings::{Step, Then};
 
@@ -273,6 +275,71 @@ fn an_emergency_is_refused_where_only_a_step_is_left_whose_bake_it_spares() {
         journal.steps = first.into_iter().chain([Step::new(100.0, 600)]).collect();
         let refused = check(&none, Wish::Emergency, Some(&journal), 5);
         assert_eq!(refused, Err(Refusal::NothingToHurry), "{:?}", journal.steps);
+    }
+}
+
+/// CodeDeploy shifts the group towards its only step, the final bake.
+fn deploying() -> Journal {
+    let group = DeploymentGroup {
+        application: "shop".to_owned(),
+        deployment_group: "api-prod".to_owned(),
+    };
+    let entry = Entry {
+        name: "shop-api".to_owned(),
+        alias: "live".to_owned(),
+        stable: Some("1".to_owned()),
+        canary: "2".to_owned(),
+        revision: None,
+        deployment: Some(Deployment { group, id: None }),
+    };
+    Journal {
+        functions: [("api".to_owned(), entry)].into(),
+        steps: vec![Step::new(100.0, 1800)],
+        shifted_at: None,
+        ..journal(Some(0))
+    }
+}
+
+#[test]
+fn what_codedeploy_shifts_can_be_neither_held_nor_hurried() {
+    let created = Journal {
+        begun_at: Some(at(0)),
+        ..deploying()
+    };
+    for journal in [deploying(), created] {
+        for asked in [Controls::default(), controls(&[(Wish::Pause, 0)])] {
+            for wish in [
+                Wish::Pause,
+                Wish::SkipBake,
+                Wish::PromoteNow,
+                Wish::Emergency,
+            ] {
+                let refused = check(&asked, wish, Some(&journal), 60);
+                assert_eq!(refused, Err(Refusal::Deploying), "{wish:?}");
+            }
+        }
+    }
+    let said = Refusal::Deploying.to_string();
+    assert!(said.contains("`sluice abort`"), "{said}");
+}
+
+#[test]
+fn a_pause_of_before_codedeploy_can_be_taken_back_while_it_shifts() {
+    let paused = controls(&[(Wish::Pause, 0)]);
+    assert_eq!(check(&paused, Wish::Resume, Some(&deploying()), 60), Ok(()));
+    let nothing = check(&Controls::default(), Wish::Go, Some(&deploying()), 60);
+    assert_eq!(nothing, Err(Refusal::NothingToResume));
+}
+
+#[test]
+fn once_codedeploy_is_through_the_final_bake_can_be_held_and_skipped() {
+    let through = Journal {
+        shifted_at: Some(at(60)),
+        ..deploying()
+    };
+    for wish in [Wish::Pause, Wish::SkipBake] {
+        let asked = check(&Controls::default(), wish, Some(&through), 120);
+        assert_eq!(asked, Ok(()), "{wish:?}");
     }
 }
 

@@ -71,11 +71,16 @@ impl Journal {
             .any(|entry| entry.deployment.is_some())
     }
 
+    /// Whether the group's deployments are under way, or about to be created.
+    #[must_use]
+    pub fn is_deploying(&self) -> bool {
+        self.is_deployed() && self.step.is_some() && self.shifted_at.is_none()
+    }
+
     /// Since when deployments shift the group, while they do.
     #[must_use]
     pub fn deploying_since(&self) -> Option<Timestamp> {
-        self.begun_at
-            .filter(|_| self.is_deployed() && self.shifted_at.is_none())
+        self.begun_at.filter(|_| self.is_deploying())
     }
 
     /// The weight of the step that was last begun, in percent.

@@ -126,7 +126,7 @@ fn said(id: &PromotionId, answer: &Answer, asking: bool) -> String {
         (false, _) => format!("{id}: it stands already: {words}"),
         (true, Wish::Pause) => format!(
             "{id}: {words}. It holds from the judge's next look on; steps without a bake and without \
-             `then`, which nobody looks at, are taken until then"
+             `then`, which nobody looks at, are taken until then, and what CodeDeploy shifts it shifts whole"
         ),
         (true, Wish::Resume | Wish::Go) => {
             format!("{id}: {words}. It holds from the judge's next look on")
