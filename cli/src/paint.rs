@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
+use sluice_domain::text::{one_line, plain};
 
 use crate::error::{Error, Result};
 
@@ -25,6 +26,32 @@ pub enum Tone {
     Faint,
     /// To be read first.
     Strong,
+}
+
+const TONES: [Tone; 6] = [
+    Tone::Plain,
+    Tone::Good,
+    Tone::Bad,
+    Tone::Doubt,
+    Tone::Faint,
+    Tone::Strong,
+];
+
+/// What begins an escape sequence.
+const ESCAPE: char = '\x1b';
+/// What ends a colour, after [`ESCAPE`].
+const END: &str = "[0m";
+
+/// What begins the colour of a meaning, after [`ESCAPE`].
+fn colour(tone: Tone) -> Option<&'static str> {
+    match tone {
+        Tone::Plain => None,
+        Tone::Good => Some("[32m"),
+        Tone::Bad => Some("[31m"),
+        Tone::Doubt => Some("[33m"),
+        Tone::Faint => Some("[2m"),
+        Tone::Strong => Some("[1m"),
+    }
 }
 
 /// Whether texts are coloured.
@@ -52,19 +79,28 @@ impl Style {
     /// The text in the colour of its meaning.
     #[must_use]
     pub fn paint(self, tone: Tone, text: &str) -> String {
-        let code = match tone {
-            Tone::Plain => return text.to_owned(),
-            Tone::Good => "32",
-            Tone::Bad => "31",
-            Tone::Doubt => "33",
-            Tone::Faint => "2",
-            Tone::Strong => "1",
-        };
-        if self.colour {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
+        match colour(tone) {
+            Some(colour) if self.colour => format!("{ESCAPE}{colour}{text}{ESCAPE}{END}"),
+            _ => text.to_owned(),
         }
+    }
+
+    /// The text as a terminal may be given it: whatever others wrote into it, nothing
+    /// moves the cursor, reorders or hides, and of escape sequences only those of
+    /// [`Style::paint`] are left.
+    #[must_use]
+    pub fn shown(self, text: &str) -> String {
+        let mut parts = text.split(ESCAPE);
+        let mut shown = parts.next().map(plain).unwrap_or_default();
+        for part in parts {
+            let mut colours = TONES.into_iter().filter_map(colour).chain([END]);
+            let colour = colours.find(|colour| self.colour && part.starts_with(colour));
+            if colour.is_some() {
+                shown.push(ESCAPE);
+            }
+            shown.push_str(&plain(part));
+        }
+        shown
     }
 }
 
@@ -101,9 +137,11 @@ impl Table {
         Self::default()
     }
 
-    /// Adds a row.
+    /// Adds a row. Whatever others wrote into a cell, it stays one line.
     pub fn row(&mut self, cells: Vec<(Tone, String)>) {
-        self.rows.push(cells);
+        let cells = cells.into_iter();
+        let row = cells.map(|(tone, cell)| (tone, one_line(&cell)));
+        self.rows.push(row.collect());
     }
 
     /// Its lines. Columns are as wide as their longest cell; nothing trails.
@@ -179,7 +217,7 @@ impl Screen {
         }
         for line in lines {
             frame.push_str("\r\x1b[2K");
-            frame.push_str(&fit(line, width));
+            frame.push_str(&fit(&Style::COLOUR.shown(line), width));
             frame.push('\n');
         }
         frame.push_str("\x1b[0J");
@@ -246,6 +284,7 @@ impl Output {
     /// # Errors
     /// When it can't be written.
     pub fn line(&self, line: &str) -> Result<()> {
+        let line = self.style.shown(line);
         if self.json {
             return writeln!(std::io::stderr().lock(), "{line}").map_err(Error::Output);
         }
@@ -295,6 +334,7 @@ impl Output {
                 serde_json::json!({ "error": error.to_string(), "exit": error.exit() as u8 });
             let _ = self.raw(&format!("{document:#}\n"));
         }
+        let error = Style::PLAIN.shown(&error.to_string());
         let _ = writeln!(std::io::stderr().lock(), "sluice: {error}");
     }
 }
@@ -320,6 +360,24 @@ mod tests {
             Style::COLOUR.paint(Tone::Bad, "fail"),
             "\x1b[31mfail\x1b[0m"
         );
+    }
+
+    #[test]
+    fn of_what_others_wrote_a_terminal_is_given_nothing_but_text() {
+        let painted = Style::COLOUR.paint(Tone::Bad, "a\x1b[2J\x1b]0;b\x07\u{202e}c\rd\n");
+        assert_eq!(Style::COLOUR.shown(&painted), "\x1b[31ma[2J]0;bcd\n\x1b[0m");
+        assert_eq!(Style::PLAIN.shown(&painted), "[31ma[2J]0;bcd\n[0m");
+        assert_eq!(Style::COLOUR.shown("\x1b[8mhidden"), "[8mhidden");
+        let mut screen = Screen::default();
+        let frame = screen.frame(&["a\x1b[2Jbc".into()], 5);
+        assert_eq!(frame, "\r\x1b[2Ka[2Jb\n\x1b[0J");
+    }
+
+    #[test]
+    fn a_cell_that_others_wrote_stays_one_line() {
+        let mut table = Table::bare();
+        table.row(vec![(Tone::Plain, "frozen by ada: a\nb\x1b[A".into())]);
+        assert_eq!(table.lines(Style::PLAIN), ["frozen by ada: a b[A"]);
     }
 
     #[test]

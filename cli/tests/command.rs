@@ -193,6 +193,14 @@ fn a_reader_that_has_gone_away_is_told_nothing_more() {
     assert_eq!(text(&output.stderr), "");
 }
 
+#[test]
+fn a_failure_that_names_what_others_wrote_moves_no_cursor() {
+    let output = run(&["env", "check", "shop", "prod", "--file", "\x1b[2Jnone.json"]);
+    let told = text(&output.stderr);
+    assert!(told.contains("[2Jnone.json"), "{told:?}");
+    assert!(!told.contains('\x1b'), "{told:?}");
+}
+
 /// What a command writes to a terminal.
 fn on_a_terminal(mut command: Command) -> String {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");

@@ -20,6 +20,7 @@ use sluice_domain::journal::Journal;
 use sluice_domain::judge::JudgePolicy;
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, Promotion, PromotionId};
+use sluice_domain::text::one_line;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::store::StoreError;
@@ -180,12 +181,11 @@ impl<R: Records, B: Book> Control<R, B> {
     /// # Errors
     /// When it can't be asked, or a call to AWS fails. Asking the same again is safe.
     pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
-        for (field, text) in [("by", &input.by), ("reason", &input.reason)] {
-            let found = text.trim().len();
-            if !(1..=LONGEST).contains(&found) {
-                return Err(Error::Unsaid { field, found });
-            }
-        }
+        let input = Input {
+            by: said("by", &input.by)?,
+            reason: said("reason", &input.reason)?,
+            ..input
+        };
         for _ in 0..TRIES {
             if let Some((place, asked, is_new)) = self.note(&input, now).await? {
                 // Also when it stands: an earlier try may have failed to record it.
@@ -242,8 +242,8 @@ impl<R: Records, B: Book> Control<R, B> {
         controls.check(request, standing, now).map_err(refused)?;
         let asked = Asked {
             wish: input.wish,
-            by: input.by.trim().to_owned(),
-            reason: input.reason.trim().to_owned(),
+            by: input.by.clone(),
+            reason: input.reason.clone(),
             at: now,
             step: journal.and_then(|journal| journal.step),
         };
@@ -262,6 +262,17 @@ impl<R: Records, B: Book> Control<R, B> {
         let key = (place + 1).to_string();
         self.ledger.record(&asked.by, id, &key, facts).await
     }
+}
+
+/// The text as messages, pages and terminals may show it.
+fn said(field: &'static str, text: &str) -> Result<String, Error> {
+    let text = one_line(text);
+    let text = text.trim();
+    let found = text.len();
+    if !(1..=LONGEST).contains(&found) {
+        return Err(Error::Unsaid { field, found });
+    }
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]

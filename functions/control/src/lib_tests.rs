@@ -232,7 +232,12 @@ async fn nothing_can_be_asked_once_the_fence_was_raised() {
 
 #[tokio::test]
 async fn nobody_asks_without_a_name_and_a_reason() {
-    for (field, text) in [("reason", " "), ("by", ""), ("reason", &*"é".repeat(251))] {
+    for (field, text) in [
+        ("reason", " "),
+        ("by", ""),
+        ("by", "\u{1b}\n"),
+        ("reason", &*"é".repeat(251)),
+    ] {
         let mut event: Value = serde_json::from_str(PAUSE).expect("JSON");
         event[field] = json!(text);
         let refused = ask(&control(), &event.to_string())
@@ -243,6 +248,36 @@ async fn nobody_asks_without_a_name_and_a_reason() {
             "{refused}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_could_move_a_cursor_is_kept_nowhere() {
+    let control = control();
+    let event = PAUSE.replace("orders look odd", "orders\\u001b[2J\\n look odd");
+    let output = ask(&control, &event).await.expect("noted");
+    assert_eq!(output.asked.reason, "orders[2J  look odd");
+    let facts = control.ledger.0.borrow()[0].2.clone();
+    assert_eq!(facts["reason"], "orders[2J  look odd");
+}
+
+#[tokio::test]
+async fn nothing_is_noted_that_codedeploy_would_not_heed_while_it_shifts() {
+    let mut control = control();
+    let journal = json!({
+        "functions": {"api": {
+            "name": "shop-api", "alias": "live", "stable": "1", "canary": "2", "revision": "r",
+            "deployment": {"application": "shop", "deployment_group": "api-prod", "id": "d-1"},
+        }},
+        "steps": [Step::new(100.0, 1800)], "step": 0, "begun_at": "2030-01-01T00:10:00Z",
+    });
+    control.records.journal = Some(serde_json::from_value(journal).expect("a journal"));
+    for event in [PAUSE, EVENTS[2], EVENTS[3], EVENTS[4]] {
+        let refused = ask(&control, event).await.expect_err("CodeDeploy shifts");
+        assert_eq!(refused.name(), "ControlRefused");
+        assert!(refused.to_string().contains("`sluice abort`"), "{refused}");
+    }
+    assert!(control.records.controls.borrow().asked.is_empty());
+    assert!(control.ledger.0.borrow().is_empty());
 }
 
 #[test]
