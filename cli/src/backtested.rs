@@ -52,8 +52,10 @@ impl Backtested {
     /// # Errors
     /// When the past is too short for a rollout, or nobody called.
     pub fn of(trial: Trial, settings: Settings, past: &Past) -> Result<Self> {
+        // CodeDeploy's own shift is its deployment groups' to know.
+        let steps = settings.own_steps();
         let course = Course {
-            steps: &settings.steps,
+            steps: &steps,
             policy: &settings.judge,
         };
         let functions = served(past);
@@ -110,7 +112,7 @@ impl Backtested {
             "source": self.trial.source,
             "minutes": self.minutes,
             "seed": self.trial.seed,
-            "steps": self.settings.steps,
+            "steps": self.settings.own_steps(),
             "judge": self.settings.judge,
             "functions": functions.collect::<serde_json::Map<_, _>>(),
             "as_good": summary(&self.as_good),
@@ -128,7 +130,8 @@ impl Backtested {
             self.as_good.rollouts,
             self.trial.seed
         );
-        let steps: Vec<String> = self.settings.steps.iter().map(words::step).collect();
+        let steps = self.settings.own_steps();
+        let steps: Vec<String> = steps.iter().map(words::step).collect();
         let mut lines = vec![
             format!(
                 "{}  {}",

@@ -1,3 +1,4 @@
+use serde_json::{Value, json};
 use sluice_domain::judge::replay::Side;
 
 use super::*;
@@ -50,6 +51,24 @@ a new version that fails more calls
         "{text}"
     );
     assert!(text.contains("\n  +10 points "), "{text}");
+}
+
+#[test]
+fn where_codedeploy_shifts_the_final_bake_alone_is_tried() {
+    let settings = json!({
+        "schema": 1, "order": 1, "functions": {"api": {"name": "shop-api"}},
+        "codedeploy": {
+            "functions": {"api": {"application": "shop", "deployment_group": "api-prod"}},
+            "bake_seconds": 1200,
+        },
+    });
+    let settings = serde_json::from_value(settings).expect("settings");
+    let past = past(&[("api", 1000)], 120);
+    let found = Backtested::of(trial(), settings, &past).expect("a backtest");
+    let lines = found.lines(Style::PLAIN);
+    assert_eq!(lines[0], "shop/prod  100 % for 20 min");
+    assert_eq!(found.document()["steps"][0]["bake_seconds"], 1200);
+    assert_eq!(found.document()["steps"][1], Value::Null);
 }
 
 #[test]
