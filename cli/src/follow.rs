@@ -9,6 +9,7 @@ use sluice_platform::store::Release;
 
 use crate::entries;
 use crate::error::{Error, Result};
+use crate::failures::Failures;
 use crate::paint::{Output, Screen, Style};
 use crate::reader::Reader;
 use crate::render;
@@ -35,12 +36,9 @@ pub async fn release(reader: &Reader, output: &Output, release: &Release) -> Res
             return Ok(view);
         }
         tokio::time::sleep(EVERY).await;
-        match reader.refreshed_view(view.clone()).await {
-            Ok(next) => {
-                view = next;
-                follower.failures = 0;
-            }
-            Err(error) => follower.forgive(error)?,
+        let look = reader.refreshed_view(view.clone()).await;
+        if let Ok(next) = follower.failures.bear(look)? {
+            view = next;
         }
     }
 }
@@ -80,12 +78,9 @@ pub async fn promotion(reader: &Reader, output: &Output, id: &PromotionId) -> Re
             return Ok(record);
         }
         tokio::time::sleep(EVERY).await;
-        match reader.refreshed(id, Some(record.clone())).await {
-            Ok(next) => {
-                record = next.ok_or_else(absent)?;
-                follower.failures = 0;
-            }
-            Err(error) => follower.forgive(error)?,
+        let look = reader.refreshed(id, Some(record.clone())).await;
+        if let Ok(next) = follower.failures.bear(look)? {
+            record = next.ok_or_else(absent)?;
         }
     }
 }
@@ -96,7 +91,7 @@ struct Follower<'a> {
     screen: Screen,
     told: std::collections::BTreeMap<String, u64>,
     ended: std::collections::BTreeMap<String, Outcome>,
-    failures: usize,
+    failures: Failures,
 }
 
 impl<'a> Follower<'a> {
@@ -106,7 +101,7 @@ impl<'a> Follower<'a> {
             screen: Screen::default(),
             told: Default::default(),
             ended: Default::default(),
-            failures: 0,
+            failures: Failures::fewer_than(PATIENCE),
         }
     }
 
@@ -141,17 +136,5 @@ impl<'a> Follower<'a> {
         let lines = lines(Timestamp::now(), self.output.style());
         self.output
             .raw(&self.screen.frame(&lines, self.output.width()))
-    }
-
-    /// A look that failed is taken again, a few times: a release takes long,
-    /// and connections break.
-    fn forgive(&mut self, error: Error) -> Result<()> {
-        let passing = matches!(&error, Error::Fault(_) | Error::Store(_));
-        self.failures += 1;
-        if passing && self.failures < PATIENCE {
-            Ok(())
-        } else {
-            Err(error)
-        }
     }
 }

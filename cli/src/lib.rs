@@ -28,6 +28,7 @@ pub mod doctor;
 pub mod entries;
 pub mod error;
 pub mod execution;
+mod failures;
 pub mod finding;
 pub mod follow;
 pub mod forecast;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sluice_domain::alias::Routing;
+use sluice_domain::codedeploy::Deployment;
 use sluice_domain::journal::{Entry, Journal};
 use sluice_domain::judge::JudgePolicy;
 use sluice_domain::settings::{Settings, Step};
@@ -81,11 +82,14 @@ impl Onlooker {
             return Seen::Same;
         }
         let next = self.journal.steps.len();
-        self.journal.functions = entries;
+        let known = std::mem::replace(&mut self.journal.functions, entries);
+        if known.iter().any(|(name, entry)| self.is_other(name, entry)) {
+            self.journal.begun_at = None;
+        }
+        let begun_at = *self.journal.begun_at.get_or_insert(now);
         self.journal.steps.push(self.step(weight));
         self.journal.step = Some(next);
-        self.journal.begun_at.get_or_insert(now);
-        self.journal.shifted_at = Some(now);
+        self.journal.shifted_at = self.watched_since(weight, begun_at, now);
         Seen::Step(next)
     }
 
@@ -102,6 +106,23 @@ impl Onlooker {
                 .judge
                 .for_calls_of(calls.max().unwrap_or_default())
         }
+    }
+
+    /// Since when this weight is watched. Whoever shifts may take steps that are
+    /// shorter than metrics take to arrive, so all below 100 % are watched as one.
+    /// None: as the shift of a deployment is.
+    fn watched_since(&self, weight: f64, begun_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        if weight >= 100.0 {
+            Some(now)
+        } else {
+            Some(begun_at).filter(|_| !self.journal.is_deployed())
+        }
+    }
+
+    /// Whether a function that moved before is now on its way to another version.
+    fn is_other(&self, name: &str, known: &Entry) -> bool {
+        let found = self.journal.functions.get(name);
+        found.is_some_and(|found| found.canary != known.canary)
     }
 
     /// The new version, and its share in percent.
@@ -125,14 +146,21 @@ impl Onlooker {
             stable: self.stable.get(name).cloned(),
             canary,
             revision: None,
-            deployment: None,
+            deployment: self.deployment(name),
         })
+    }
+
+    /// The deployment that shifts it, by the settings. Its id is its creator's.
+    fn deployment(&self, name: &str) -> Option<Deployment> {
+        let codedeploy = self.settings.codedeploy.as_ref()?;
+        let group = codedeploy.functions.get(name)?.clone();
+        Some(Deployment { group, id: None })
     }
 
     /// A step of this weight, watched as long as the one of the settings that
     /// comes nearest from below.
     fn step(&self, weight: f64) -> Step {
-        let steps = &self.settings.steps;
+        let steps = self.settings.own_steps();
         let below = steps.iter().rev().find(|step| step.weight <= weight);
         let nearest = below.or(steps.first()).cloned();
         // Nobody is asked for a go: somebody else takes the steps.
@@ -199,6 +227,61 @@ mod tests {
         let steps: Vec<_> = steps.iter().map(|s| (s.weight, s.bake_seconds)).collect();
         assert_eq!(steps, [(20.0, 60), (100.0, 900)]);
         assert_eq!(onlooker.journal.begun_at, Some(at(2)));
+    }
+
+    /// Version 2 of the function `api` with this weight, all else as it was.
+    fn at_weight(weight: f64) -> Routings {
+        if weight >= 1.0 {
+            found(("2", &[]), ("4", &[]))
+        } else {
+            found(("1", &[("2", weight)]), ("4", &[]))
+        }
+    }
+
+    #[test]
+    fn weights_that_change_every_minute_are_watched_as_one_until_all_traffic_has_moved() {
+        let mut onlooker = onlooker();
+        for minute in 0..9 {
+            let weight = f64::from(u8::try_from(minute + 1).expect("few")) / 10.0;
+            onlooker.see(&at_weight(weight), at(60 * minute));
+            assert_eq!(onlooker.journal.shifted_at, Some(at(0)), "{weight}");
+        }
+        onlooker.see(&at_weight(1.0), at(540));
+        assert_eq!(onlooker.journal.shifted_at, Some(at(540)));
+        assert_eq!(onlooker.journal.begun_at, Some(at(0)));
+    }
+
+    #[test]
+    fn another_new_version_is_watched_from_its_own_beginning() {
+        let mut onlooker = onlooker();
+        onlooker.see(&at_weight(0.1), at(0));
+        onlooker.see(&found(("1", &[("3", 0.1)]), ("4", &[])), at(60));
+        assert_eq!(onlooker.journal.begun_at, Some(at(60)));
+        assert_eq!(onlooker.journal.shifted_at, Some(at(60)));
+        onlooker.see(&found(("1", &[("3", 0.1)]), ("4", &[("5", 0.1)])), at(90));
+        assert_eq!(
+            onlooker.journal.begun_at,
+            Some(at(60)),
+            "one that joins in is no other version"
+        );
+    }
+
+    #[test]
+    fn what_codedeploy_shifts_by_the_settings_is_watched_as_its_deployments_are() {
+        let mut onlooker = onlooker();
+        onlooker.settings.steps = Vec::new();
+        onlooker.settings.codedeploy = serde_json::from_value(json!({
+            "functions": {"api": {"application": "shop", "deployment_group": "api-prod"}},
+            "bake_seconds": 1200,
+        }))
+        .expect("settings");
+        onlooker.see(&at_weight(0.1), at(0));
+        onlooker.see(&at_weight(0.2), at(60));
+        assert_eq!(onlooker.journal.deploying_since(), Some(at(0)));
+        onlooker.see(&at_weight(1.0), at(120));
+        assert_eq!(onlooker.journal.deploying_since(), None);
+        assert_eq!(onlooker.journal.shifted_at, Some(at(120)));
+        assert_eq!(onlooker.journal.steps[2].bake_seconds, 1200);
     }
 
     #[test]

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use judge::aws::CloudWatch;
-use judge::{Approvers, Follows, Input, Judge, Probes, Records, Verdicts};
+use judge::{Approvers, Follows, Input, Judge, Metrics, Probes, Records, Verdicts};
 use semver::Version;
 use serde::Serialize;
 use serde_json::{Value, json};
-use shift::aws::{Accounts, LambdaAliases};
-use shift::{Account as _, Aliases as _};
+use shift::aws::Accounts;
+use shift::{Account as _, Aliases};
 use sluice_domain::approval::{self, AtStep};
 use sluice_domain::controls::Controls;
 use sluice_domain::digest::Digest;
@@ -28,6 +28,7 @@ use sluice_platform::store::StoreError;
 
 use crate::entries::verdict_tone;
 use crate::error::{Error, Exit, Result};
+use crate::failures::Failures;
 use crate::observe::longest_calls;
 use crate::onlooker::{Onlooker, Routings, Seen};
 use crate::paint::{Output, Tone};
@@ -98,16 +99,19 @@ impl Args {
             aliases,
             onlooker,
             longest_calls,
+            every: Duration::from_secs(settings.judge.period_seconds.max(1)),
+            patience: Duration::from_secs(self.wait),
+            waited: Duration::ZERO,
             settings,
             id,
             looks: Vec::new(),
         };
-        watch.run(output, Duration::from_secs(self.wait)).await
+        watch.run(output).await
     }
 }
 
 /// Where the aliases of an environment point.
-async fn routings(aliases: &LambdaAliases, settings: &Settings) -> Result<Routings> {
+async fn routings(aliases: &impl Aliases, settings: &Settings) -> Result<Routings> {
     let mut found = Routings::new();
     for (name, target) in &settings.functions {
         let entry = Entry {
@@ -130,59 +134,58 @@ async fn routings(aliases: &LambdaAliases, settings: &Settings) -> Result<Routin
 }
 
 /// A rollout that is looked on at.
-struct Watch {
-    judge: Judge<Seat, CloudWatch, NotAsked, Unwritten>,
-    aliases: LambdaAliases,
+struct Watch<A, M> {
+    judge: Judge<Seat, M, NotAsked, Unwritten>,
+    aliases: A,
     onlooker: Onlooker,
     /// How long a call of each function may take, in seconds.
     longest_calls: BTreeMap<String, u64>,
+    /// How long between two looks.
+    every: Duration,
+    /// How long nothing may move.
+    patience: Duration,
+    /// For how long nothing has moved.
+    waited: Duration,
     settings: Settings,
     id: PromotionId,
     looks: Vec<Look>,
 }
 
-impl Watch {
-    async fn run(mut self, output: &Output, patience: Duration) -> Result<Exit> {
+impl<A: Aliases, M: Metrics> Watch<A, M> {
+    async fn run(mut self, output: &Output) -> Result<Exit> {
         output.line("looking on; nothing is changed from here")?;
-        let every = Duration::from_secs(self.settings.judge.period_seconds.max(1));
-        let (mut waited, mut failures) = (Duration::ZERO, 0);
+        let mut failures = Failures::fewer_than(FAILURES);
         loop {
-            let found = match routings(&self.aliases, &self.settings).await {
-                Ok(found) => found,
-                Err(Error::Fault(fault)) if failures < FAILURES => {
-                    failures += 1;
-                    output.line(&format!(
-                        "can't look at the aliases: {fault}; looking again"
-                    ))?;
-                    tokio::time::sleep(every).await;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            failures = 0;
-            let now = Timestamp::now();
-            let end = match self.onlooker.see(&found, now) {
-                Seen::Nothing if waited >= patience => {
-                    return Err(Error::TooLate(format!(
-                        "no alias moved in {} s; --wait says for how long to look",
-                        patience.as_secs()
-                    )));
-                }
-                Seen::Nothing => {
-                    waited += every;
-                    None
-                }
-                Seen::Back => Some(End::TakenBack),
-                Seen::Step(_) => {
-                    output.line(&self.moved())?;
-                    None
-                }
-                Seen::Same => self.look(output, now).await?,
-            };
-            if let Some(end) = end {
-                return self.tell(output, end);
+            let seen = self.see(output).await;
+            match failures.bear(seen)? {
+                Ok(Some(end)) => return self.tell(output, end),
+                Ok(None) => {}
+                Err(error) => output.line(&format!("can't look: {error}; looking again"))?,
             }
-            tokio::time::sleep(every).await;
+            tokio::time::sleep(self.every).await;
+        }
+    }
+
+    /// Looks at the aliases and, where they stand as they did, asks the judge. Safe
+    /// to repeat.
+    async fn see(&mut self, output: &Output) -> Result<Option<End>> {
+        let found = routings(&self.aliases, &self.settings).await?;
+        let now = Timestamp::now();
+        match self.onlooker.see(&found, now) {
+            Seen::Nothing if self.waited >= self.patience => Err(Error::TooLate(format!(
+                "no alias moved in {} s; --wait says for how long to look",
+                self.patience.as_secs()
+            ))),
+            Seen::Nothing => {
+                self.waited += self.every;
+                Ok(None)
+            }
+            Seen::Back => Ok(Some(End::TakenBack)),
+            Seen::Step(_) => {
+                output.line(&self.moved())?;
+                Ok(None)
+            }
+            Seen::Same => self.look(output, now).await,
         }
     }
 
@@ -289,7 +292,7 @@ impl Seat {
                 approval_seconds: None,
                 keep_versions: None,
                 role: settings.role.clone(),
-                steps: settings.steps.clone(),
+                steps: settings.own_steps(),
                 codedeploy: None,
                 judge: settings.judge.clone(),
             }),
@@ -355,3 +358,7 @@ impl Verdicts for Unwritten {
         Ok(0)
     }
 }
+
+#[cfg(test)]
+#[path = "observe_tests.rs"]
+mod tests;
