@@ -44,11 +44,13 @@ impl Ending {
         &self.ids
     }
 
-    /// Takes in how they stand.
+    /// Takes in how they stand. Of one that is not told of nothing is known, so it
+    /// may still move an alias.
     pub fn look(&mut self, found: &[Found]) -> Look {
+        let is_untold = |id: &&String| found.iter().all(|one| one.id != **id);
         let mut look = Look {
             stop: Vec::new(),
-            under_way: Vec::new(),
+            under_way: self.ids.iter().filter(is_untold).cloned().collect(),
         };
         for one in found {
             let is_rollback = self.rollbacks.contains(&one.id);

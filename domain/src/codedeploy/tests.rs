@@ -194,6 +194,19 @@ fn what_runs_is_stopped_once_and_followed_until_its_rollback_has_ended() {
 }
 
 #[test]
+fn one_that_is_not_told_of_counts_as_under_way_until_it_is() {
+    let mut ending = Ending::of(vec!["d-1".into(), "d-2".into()]);
+    let done = found("d-1", Status::Succeeded, None);
+    let look = ending.look(std::slice::from_ref(&done));
+    assert_eq!(look.under_way, ["d-2"]);
+    let look = ending.look(&[done, found("d-2", Status::Running, None)]);
+    assert_eq!(
+        (look.stop, look.under_way),
+        (vec!["d-2".to_owned()], vec!["d-2".to_owned()])
+    );
+}
+
+#[test]
 fn a_rollback_that_does_not_show_is_not_waited_for_for_ever() {
     let mut ending = Ending::of(vec!["d-1".into()]);
     let failed = [found("d-1", Status::Failed, None)];

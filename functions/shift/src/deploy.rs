@@ -101,9 +101,9 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
         }) else {
             return Ok(None);
         };
-        let mark = mark(input, function);
+        let (mark, since) = (mark(input, function), now - LOOKED_BACK);
         if is_repeated {
-            let there = codedeploy.find(group, &mark, now - LOOKED_BACK).await?;
+            let there = codedeploy.find(group, &mark, since).await?;
             if there.is_some() {
                 return Ok(there);
             }
@@ -116,7 +116,14 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
             app_spec: app_spec.to_string(),
             mark,
         };
-        Ok(Some(codedeploy.create(&order).await?))
+        match codedeploy.create(&order).await {
+            Ok(id) => Ok(Some(id)),
+            // It may be there all the same: answers get lost.
+            Err(fault) => match codedeploy.find(group, &order.mark, since).await {
+                Ok(Some(id)) => Ok(Some(id)),
+                Ok(None) | Err(_) => Err(fault.into()),
+            },
+        }
     }
 
     /// Brings every deployment of the group to its end, its rollback included.

@@ -144,8 +144,8 @@ pub struct Order {
 /// Deployments of CodeDeploy, in Sluice's own account.
 pub trait Deployments {
     /// Creates one, which CodeDeploy rolls back by itself whenever it ends badly,
-    /// and answers its id. Not safe to repeat: whoever tries again looks with
-    /// `find` first.
+    /// and answers its id. Asks once, and is not safe to repeat: whoever tries again
+    /// looks with `find` first.
     fn create(&self, order: &Order) -> impl Future<Output = Result<String, Fault>>;
 
     /// The deployment of this group that carries this mark, of whatever

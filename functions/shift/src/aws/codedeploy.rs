@@ -1,7 +1,9 @@
 //! Deployments through CodeDeploy.
 
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use aws_sdk_codedeploy::Client;
+use aws_sdk_codedeploy::config::Config;
 use aws_sdk_codedeploy::primitives::DateTime;
 use aws_sdk_codedeploy::types::{
     AppSpecContent, AutoRollbackConfiguration, AutoRollbackEvent, DeploymentInfo, DeploymentStatus,
@@ -74,7 +76,11 @@ impl Deployments for CodeDeploy {
             .description(order.mark.to_string())
             .revision(revision)
             .auto_rollback_configuration(rollback);
+        // CreateDeployment knows no token: the SDK must not send it again unseen.
+        let once = Config::builder().retry_config(RetryConfig::disabled());
         let created = request
+            .customize()
+            .config_override(once)
             .send()
             .await
             .map_err(|error| Fault::new(operation(), error))?;
@@ -173,9 +179,60 @@ fn status(status: &DeploymentStatus) -> Status {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_config::{BehaviorVersion, Region};
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
     use aws_sdk_codedeploy::types::{ErrorCode, ErrorInformation, RollbackInfo};
+    use aws_smithy_runtime_api::client::http::{
+        HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+    use sluice_platform::pace::paced;
 
     use super::*;
+
+    /// Fails by itself, and counts how often it is asked.
+    #[derive(Debug, Clone, Default)]
+    struct Failing(Arc<AtomicUsize>);
+
+    impl HttpConnector for Failing {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let failed = StatusCode::try_from(500).expect("a status");
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(failed, SdkBody::empty())))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_creation_is_asked_for_once_since_its_answer_may_be_all_that_got_lost() {
+        let failing = Failing::default();
+        let connector = SharedHttpConnector::new(failing.clone());
+        let keys = Credentials::new("key", "secret", None, None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(keys))
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .build();
+        let order = Order {
+            group: DeploymentGroup {
+                application: "shop".to_owned(),
+                deployment_group: "api-prod".to_owned(),
+            },
+            app_spec: "{}".to_owned(),
+            mark: "sluice shop/prod/1.4.0/1 function api generation 4"
+                .parse()
+                .expect("a mark"),
+        };
+        let codedeploy = CodeDeploy::new(&paced(&config));
+        codedeploy.create(&order).await.expect_err("it fails");
+        assert_eq!(failing.0.load(Ordering::Relaxed), 1);
+    }
 
     #[test]
     fn what_codedeploy_says_of_a_failed_deployment_is_read_whole() {

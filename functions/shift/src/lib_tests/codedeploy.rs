@@ -15,6 +15,10 @@ pub(in super::super) struct CodeDeploys {
     pub(in super::super) found: Vec<Found>,
     /// The function dies after the creation of the n-th, from 1.
     pub(in super::super) dies_after: Option<usize>,
+    /// The answer to the creation of the n-th is lost, from 1.
+    pub(in super::super) loses: Option<usize>,
+    /// The deployment that no look tells of.
+    pub(in super::super) untold: Option<String>,
     /// No stop is ever done.
     pub(in super::super) never_stops: bool,
 }
@@ -99,6 +103,11 @@ impl Deployments for Rc<World> {
         if self.crashed.get() {
             std::future::pending::<()>().await;
         }
+        let mut codedeploy = self.codedeploy.borrow_mut();
+        if codedeploy.loses == Some(codedeploy.orders.len()) {
+            codedeploy.loses = None;
+            return Err(fault("create", "connection reset"));
+        }
         Ok(id)
     }
 
@@ -118,7 +127,10 @@ impl Deployments for Rc<World> {
     async fn look(&self, ids: &[String]) -> Result<Vec<Found>, Fault> {
         let codedeploy = self.codedeploy.borrow();
         let asked = codedeploy.found.iter();
-        let asked = asked.filter(|found| ids.contains(&found.id));
+        let is_told = |found: &&Found| codedeploy.untold.as_ref() != Some(&found.id);
+        let asked = asked
+            .filter(|found| ids.contains(&found.id))
+            .filter(is_told);
         Ok(asked.cloned().collect())
     }
 

@@ -110,6 +110,16 @@ async fn a_deployment_whose_id_could_not_be_written_down_is_found_and_not_create
 }
 
 #[tokio::test]
+async fn a_deployment_whose_creation_got_no_answer_is_found_before_anything_is_given_up() {
+    let world = deployed();
+    world.codedeploy.borrow_mut().loses = Some(1);
+    world.ask(world.step(0)).await.expect("deployments");
+    let both = ["d-1", "d-2"].map(|id| Some(id.to_owned()));
+    assert_eq!(ids(&world), both);
+    assert_eq!(world.standing().len(), 2);
+}
+
+#[tokio::test]
 async fn one_that_fails_fails_the_step_in_codedeploys_own_words() {
     let world = deployed();
     world.ask(world.step(0)).await.expect("deployments");
@@ -199,6 +209,23 @@ async fn a_deployment_that_does_not_end_is_told_and_aliases_go_back_all_the_same
     );
     assert_eq!(world.routing("api"), Some(Routing::only("1")));
     assert!(!world.kinds().contains(&Kind::TrafficRolledBack));
+}
+
+#[tokio::test]
+async fn a_deployment_that_an_answer_leaves_out_may_still_run_and_is_told() {
+    let world = deployed();
+    world.ask(world.step(0)).await.expect("deployments");
+    world.codedeploy.borrow_mut().untold = Some("d-2".to_owned());
+    world.patience.set(Duration::ZERO);
+    let error = world.ask(world.stable()).await.expect_err("not known");
+    assert_eq!(error.name(), "RollbackIncomplete");
+    assert!(error.to_string().contains("found d-2, "), "{error}");
+    assert_eq!(world.routing("web"), Some(Routing::only("1")));
+    world.codedeploy.borrow_mut().untold = None;
+    world.patience.set(Duration::from_secs(60));
+    world.ask(world.stable()).await.expect("a roll back");
+    let stopped = ["d-1", "d-2"].map(|id| (id.to_owned(), Status::Stopped));
+    assert_eq!(world.standing(), stopped);
 }
 
 #[tokio::test]
