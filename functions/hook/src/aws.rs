@@ -56,14 +56,19 @@ impl Deployments for CodeDeploy {
                     "codedeploy:PutLifecycleEventHookExecutionStatus of {}",
                     hook.deployment_id
                 );
-                let fault = Fault::new(operation, error);
-                if fault.is("LifecycleEventAlreadyCompletedException") {
-                    Ok(())
-                } else {
-                    Err(fault)
-                }
+                unless_answered(Fault::new(operation, error))
             }
         }
+    }
+}
+
+/// An answer that comes again, or after CodeDeploy stopped waiting for it, changes
+/// nothing any more.
+fn unless_answered(fault: Fault) -> Result<(), Fault> {
+    if fault.is("LifecycleEventAlreadyCompletedException") {
+        Ok(())
+    } else {
+        Err(fault)
     }
 }
 
@@ -161,6 +166,23 @@ mod tests {
         assert!(told(&made.build()).is_rollback);
         let triggered = RollbackInfo::builder().rollback_triggering_deployment_id("d-1");
         assert!(told(&info().rollback_info(triggered.build()).build()).is_rollback);
+    }
+
+    #[test]
+    fn an_answer_that_comes_twice_or_late_is_no_failure_and_any_other_refusal_is() {
+        let fault = |code: &str| Fault {
+            operation: "codedeploy:PutLifecycleEventHookExecutionStatus of d-1".to_owned(),
+            code: Some(code.to_owned()),
+            message: String::new(),
+        };
+        assert!(unless_answered(fault("LifecycleEventAlreadyCompletedException")).is_ok());
+        for code in [
+            "InvalidLifecycleEventHookExecutionIdException",
+            "DeploymentDoesNotExistException",
+            "ThrottlingException",
+        ] {
+            assert!(unless_answered(fault(code)).is_err(), "{code}");
+        }
     }
 
     #[test]

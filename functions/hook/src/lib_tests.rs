@@ -123,6 +123,16 @@ async fn answer(world: &World) -> (Result<Output, Error>, Vec<String>) {
 }
 
 #[tokio::test]
+async fn a_hook_that_is_called_again_decides_again_as_things_stand_then() {
+    let mut world = world();
+    assert!(answer(&world).await.0.expect("an answer").may_go_on);
+    world.promotion = Some((promotion(), Generation(1)));
+    let (output, log) = answer(&world).await;
+    assert!(!output.expect("an answer").may_go_on);
+    assert_eq!(log, ["Failed"], "no test runs for who was fenced off");
+}
+
+#[tokio::test]
 async fn before_traffic_moves_the_exact_new_version_is_tested() {
     let (output, log) = answer(&world()).await;
     assert!(output.expect("an answer").may_go_on);
