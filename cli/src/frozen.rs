@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sluice_domain::document::{Invalid, Problem};
@@ -32,6 +33,30 @@ pub fn with(name: &str, text: &str, freeze: Option<&Freeze>) -> Result<String, I
         lines.push(format!("  \"{FROZEN}\": {freeze}"));
     }
     Ok(format!("{{\n{}\n}}", lines.join(",\n")))
+}
+
+/// The freeze of settings, if they have one. It is read by itself: it holds also where
+/// something else makes the settings unusable.
+#[must_use]
+pub fn of(text: &str) -> Option<Freeze> {
+    #[derive(Deserialize)]
+    struct Frozen {
+        frozen: Option<Freeze>,
+    }
+    let read: Option<Frozen> = serde_json::from_str(text).ok();
+    read?.frozen
+}
+
+/// The settings that are to replace those that are there, which stay frozen unless the
+/// new ones have a freeze of their own; and the freeze that was kept so.
+///
+/// # Errors
+/// When the new text is no JSON object.
+pub fn kept(name: &str, new: &str, there: &str) -> Result<(String, Option<Freeze>), Invalid> {
+    match of(there).filter(|_| of(new).is_none()) {
+        Some(freeze) => Ok((with(name, new, Some(&freeze))?, Some(freeze))),
+        None => Ok((new.to_owned(), None)),
+    }
 }
 
 /// The fields of an object, in order, each as it is written.
@@ -82,6 +107,34 @@ mod tests {
         );
         assert_eq!(frozen, expected);
         assert_eq!(with("x", &frozen, None).expect("valid"), TEXT);
+    }
+
+    #[test]
+    fn settings_that_are_written_anew_stay_frozen() {
+        let there = with("x", TEXT, Some(&freeze())).expect("valid");
+        let new = TEXT.replace("careful", "AllAtOnce");
+        let (text, kept_freeze) = kept("x", &new, &there).expect("valid");
+        assert_eq!(of(&text), Some(freeze()));
+        assert_eq!(kept_freeze, Some(freeze()));
+        assert!(text.contains("AllAtOnce"), "{text}");
+        let unusable = there.replace("\"schema\": 1", "\"schema\": 99");
+        let (text, _) = kept("x", &new, &unusable).expect("valid");
+        assert_eq!(of(&text), Some(freeze()));
+    }
+
+    #[test]
+    fn settings_with_a_freeze_of_their_own_or_in_place_of_none_are_written_as_they_are() {
+        let there = with("x", TEXT, Some(&freeze())).expect("valid");
+        let own = Freeze {
+            by: "grace".to_owned(),
+            reason: "stock-taking".to_owned(),
+        };
+        let new = with("x", TEXT, Some(&own)).expect("valid");
+        assert_eq!(kept("x", &new, &there).expect("valid"), (new, None));
+        for unfrozen in [TEXT, "not JSON"] {
+            let written = kept("x", TEXT, unfrozen).expect("valid");
+            assert_eq!(written, (TEXT.to_owned(), None));
+        }
     }
 
     #[test]

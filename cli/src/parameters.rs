@@ -70,17 +70,27 @@ pub async fn list(config: &SdkConfig, application: Option<&str>) -> Result<Vec<S
 /// # Errors
 /// When there are none, or Parameter Store fails.
 pub async fn get(config: &SdkConfig, application: &str, environment: &str) -> Result<Stored> {
-    let found = list(config, Some(application)).await?;
     let missing = || {
         let name = parameter(application, environment);
         Error::Absent(format!(
             "there is no parameter {name}; write it with `sluice env put {application} {environment} FILE`"
         ))
     };
-    found
-        .into_iter()
-        .find(|stored| stored.environment == environment)
-        .ok_or_else(missing)
+    let found = find(config, application, environment).await?;
+    found.ok_or_else(missing)
+}
+
+/// The settings of one environment, if there are any.
+///
+/// # Errors
+/// When Parameter Store fails.
+pub async fn find(
+    config: &SdkConfig,
+    application: &str,
+    environment: &str,
+) -> Result<Option<Stored>> {
+    let mut found = list(config, Some(application)).await?.into_iter();
+    Ok(found.find(|stored| stored.environment == environment))
 }
 
 /// Writes the settings of one environment, and answers the parameter's version.

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use aws_config::SdkConfig;
 use serde_json::json;
 use sluice_domain::document::Document as _;
-use sluice_domain::settings::Settings;
+use sluice_domain::settings::{Freeze, Settings};
 use sluice_platform::settings::parameter;
 
 use crate::context::Global;
 use crate::doctor::judge;
 use crate::error::{Error, Exit, Result};
 use crate::finding::{Finding, has_problem};
+use crate::frozen;
 use crate::managed::Managed;
 use crate::paint::{Output, Style, Table, Tone};
 use crate::parameters::{self, Stored};
@@ -136,9 +137,19 @@ async fn put(
             message,
         });
     }
-    let version = parameters::put(config, application, environment, text.trim_end()).await?;
-    output.answer(&json!({"parameter": name, "version": version}), |_| {
-        vec![format!("{name} written, version {version}")]
+    let there = parameters::find(config, application, environment).await?;
+    let there = there.map_or_else(String::new, |stored| stored.text);
+    let (text, frozen) = frozen::kept(&name, text.trim_end(), &there)?;
+    let version = parameters::put(config, application, environment, &text).await?;
+    let document = json!({"parameter": name, "version": version, "still_frozen": frozen});
+    output.answer(&document, |_| {
+        let mut lines = vec![format!("{name} written, version {version}")];
+        lines.extend(frozen.map(|Freeze { by, reason }| {
+            format!(
+                "it stays frozen by {by}: {reason}; `sluice unfreeze {application}/{environment}` ends that"
+            )
+        }));
+        lines
     })?;
     Ok(Exit::Ok)
 }
