@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use sluice_domain::document::Invalid;
 use sluice_domain::settings::Settings;
+use sluice_domain::versions::CodeStorage;
 use sluice_platform::fault::Fault;
 
 use crate::{aliases, settings_check};
@@ -66,15 +67,6 @@ pub struct Subscriptions {
     pub confirmed: u64,
     /// So many have not said yet that they want to be.
     pub pending: u64,
-}
-
-/// How full the account's room for Lambda code is, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CodeStorage {
-    /// All versions of all functions, and layers.
-    pub used: i64,
-    /// What the account may have.
-    pub limit: i64,
 }
 
 /// How the approval page answers.

@@ -30,6 +30,39 @@ pub struct Listed {
     pub description: String,
 }
 
+/// How full an account's room for the code of Lambda functions is, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeStorage {
+    /// All versions of all functions, and layers.
+    pub used: i64,
+    /// What the account may have. 0: Lambda did not say.
+    pub limit: i64,
+}
+
+/// From this share on an account's room is crowded.
+const CROWDED: f64 = 0.8;
+/// How many of a function's newest versions stay where it is: the one that serves and
+/// the one to go back to.
+const KEPT_WHERE_CROWDED: usize = 2;
+
+impl CodeStorage {
+    /// Whether it is about to be full.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.limit > 0 && self.used as f64 >= CROWDED * self.limit as f64
+    }
+
+    /// How many of a function's newest versions stay, of those that the settings keep.
+    #[must_use]
+    pub fn keeps(&self, keep: usize) -> usize {
+        if self.is_crowded() {
+            keep.min(KEPT_WHERE_CROWDED)
+        } else {
+            keep
+        }
+    }
+}
+
 /// The versions that may go, oldest first: those that Sluice published for this
 /// application, beyond the newest `keep` of all and none of those `in_use`.
 #[must_use]
@@ -113,6 +146,15 @@ mod tests {
         ]);
         assert_eq!(surplus(&all, "shop", 2, &in_use(&[])), [1]);
         assert_eq!(surplus(&all, "shop", 0, &in_use(&["5"])), [1]);
+    }
+
+    #[test]
+    fn where_an_account_is_almost_full_fewer_versions_are_kept() {
+        let room = |used| CodeStorage { used, limit: 100 };
+        assert_eq!([0, 79].map(|used| room(used).keeps(10)), [10, 10]);
+        assert_eq!([80, 120].map(|used| room(used).keeps(10)), [2, 2]);
+        let unknown = CodeStorage { used: 5, limit: 0 };
+        assert_eq!(unknown.keeps(10), 10);
     }
 
     #[test]

@@ -12,12 +12,28 @@ use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::digest::Digest;
 use sluice_domain::plan::{CurrentVersion, Observed};
 use sluice_domain::settings::Target;
+use sluice_domain::versions::CodeStorage;
 
 use crate::fault::Fault;
 
 /// How a person finds out who moved an alias. The name of the event is CloudTrail's.
 pub const WHO_MOVED_IT: &str = "CloudTrail names the caller some minutes later: `aws cloudtrail lookup-events \
     --lookup-attributes AttributeKey=EventName,AttributeValue=UpdateAlias20150331` in the functions' account";
+
+/// How full the account's room for code is.
+///
+/// # Errors
+/// When Lambda fails.
+pub async fn code_storage(lambda: &Client) -> Result<CodeStorage, Fault> {
+    let answer = lambda.get_account_settings().send().await;
+    let found = answer.map_err(|error| Fault::new("lambda:GetAccountSettings", error))?;
+    let used = found.account_usage().map(|usage| usage.total_code_size());
+    let limit = found.account_limit().map(|limit| limit.total_code_size());
+    Ok(CodeStorage {
+        used: used.unwrap_or_default(),
+        limit: limit.unwrap_or_default(),
+    })
+}
 
 /// A function and what its alias serves. None: there is no such function.
 ///

@@ -1,10 +1,11 @@
 //! Makes findings of facts. Nothing here asks anybody.
 
 use sluice_domain::settings::Settings;
+use sluice_domain::versions::CodeStorage;
 use sluice_platform::fault::Fault;
 use sluice_platform::settings::parameter;
 
-use super::{Area, Bucket, CodeStorage, Desk, Environment, Identity, Stack, Subscriptions, Tried};
+use super::{Area, Bucket, Desk, Environment, Identity, Stack, Subscriptions, Tried};
 use crate::aliases;
 use crate::error::{Error, is_denial};
 use crate::finding::Finding;
@@ -70,9 +71,6 @@ pub fn stack(stack: &Stack) -> Vec<Finding> {
     findings
 }
 
-/// From this share on it is a problem.
-const CROWDED: f64 = 0.8;
-
 /// Whether there is room for new versions.
 fn code(found: &Result<CodeStorage, Fault>) -> Finding {
     const SUBJECT: &str = "Lambda code";
@@ -90,10 +88,10 @@ fn code(found: &Result<CodeStorage, Fault>) -> Finding {
     let gigabytes = |bytes: i64| bytes as f64 / f64::from(1 << 30);
     let (used, limit) = (gigabytes(storage.used), gigabytes(storage.limit));
     let message = format!("takes {used:.1} of the {limit:.0} GB that this account may have");
-    if used < CROWDED * limit {
+    if !storage.is_crowded() {
         return Finding::ok(SUBJECT, message);
     }
-    let mend = "set a lower `keep_versions`, delete versions that Sluice did not publish, or ask AWS for more";
+    let mend = "delete versions that Sluice did not publish (of its own, releases keep only the newest two now unless `keep_versions` is null), or ask AWS for more";
     Finding::problem(SUBJECT, message, mend)
 }
 

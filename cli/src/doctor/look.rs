@@ -16,10 +16,11 @@ use sluice_domain::naming::execution_arn;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Settings;
 use sluice_platform::fault::Fault;
+use sluice_platform::function;
 use sluice_platform::settings::parameter;
 use sluice_platform::store::{Store, StoreError};
 
-use super::{Area, Bucket, CodeStorage, Desk, Environment, Identity, Stack, Subscriptions, Tried};
+use super::{Area, Bucket, Desk, Environment, Identity, Stack, Subscriptions, Tried};
 use crate::aliases;
 use crate::error::Result;
 use crate::execution::Executions;
@@ -92,7 +93,7 @@ pub async fn stack(config: &SdkConfig, resources: &Resources) -> Result<Stack> {
         bucket: set_up(&s3, bucket).await,
         topic: topic(config, resources.topic_arn()?).await,
         desk: desk(resources.desk_url()?),
-        code: code_storage(config).await,
+        code: function::code_storage(&aws_sdk_lambda::Client::new(config)).await,
         areas,
     })
 }
@@ -279,18 +280,6 @@ async fn topic(config: &SdkConfig, arn: &str) -> Result<Subscriptions, Fault> {
     Ok(Subscriptions {
         confirmed: count("SubscriptionsConfirmed"),
         pending: count("SubscriptionsPending"),
-    })
-}
-
-async fn code_storage(config: &SdkConfig) -> Result<CodeStorage, Fault> {
-    let lambda = aws_sdk_lambda::Client::new(config);
-    let answer = lambda.get_account_settings().send().await;
-    let found = answer.map_err(|error| Fault::new("lambda:GetAccountSettings", error))?;
-    let usage = found.account_usage().map(|usage| usage.total_code_size());
-    let limit = found.account_limit().map(|limit| limit.total_code_size());
-    Ok(CodeStorage {
-        used: usage.unwrap_or_default(),
-        limit: limit.unwrap_or_default(),
     })
 }
 

@@ -12,7 +12,7 @@ use sluice_domain::alias::Routing;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
-use sluice_domain::versions::{Listed, Provisions};
+use sluice_domain::versions::{CodeStorage, Listed, Provisions};
 use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 use sluice_platform::function;
@@ -200,6 +200,10 @@ impl Catalogue for Account {
             .await
             .map_err(|error| Fault::new(operation(), error))?;
         Ok(!found.event_source_mappings().is_empty())
+    }
+
+    async fn code_storage(&self) -> Result<CodeStorage, Fault> {
+        function::code_storage(&self.control).await
     }
 
     async fn delete(&self, function: &str, version: u64) -> Result<bool, Fault> {

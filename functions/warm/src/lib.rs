@@ -29,7 +29,7 @@ use sluice_domain::ledger::Kind;
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
-use sluice_domain::versions::{Listed, Provisions};
+use sluice_domain::versions::{CodeStorage, Listed, Provisions};
 use sluice_platform::fault::Fault;
 use sluice_platform::patience::Patience;
 use sluice_platform::store::StoreError;
@@ -171,6 +171,9 @@ pub trait Catalogue {
 
     /// Whether a queue or a stream feeds this version. Reads only.
     fn is_fed(&self, function: &str, version: u64) -> impl Future<Output = Result<bool, Fault>>;
+
+    /// How full the account's room for code is. Reads only.
+    fn code_storage(&self) -> impl Future<Output = Result<CodeStorage, Fault>>;
 
     /// Deletes one version. False: somebody uses it. Safe to repeat.
     fn delete(&self, function: &str, version: u64) -> impl Future<Output = Result<bool, Fault>>;

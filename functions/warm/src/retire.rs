@@ -8,12 +8,12 @@
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, stream};
-use serde_json::json;
+use serde_json::{Value, json};
 use sluice_domain::alias::Routing;
 use sluice_domain::journal::Published;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Generation, PromotionId};
-use sluice_domain::versions::{Provision, surplus};
+use sluice_domain::versions::{CodeStorage, Provision, surplus};
 use sluice_platform::fault::Fault;
 use sluice_platform::pace::IN_FLIGHT;
 use tokio::time::Instant;
@@ -49,14 +49,21 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
             .is_some_and(|journal| journal.committed);
         let until = Instant::now() + self.prunes_for;
         let mut done: Vec<(String, Retired)> = Vec::new();
+        let mut room = None;
         if committed || work.provisions.is_some() {
             self.records.check_fence(id, generation).await?;
             let account = self.accounts.open(work.plan.role.as_ref(), id).await;
+            let keep = work.plan.keep_versions.filter(|_| committed);
+            if keep.is_some() {
+                room = Some(account.code_storage().await);
+            }
+            let keep = keep.map(|keep| kept(keep, room.as_ref()));
             let changed = work.versions.iter().flatten();
             let changed = changed.filter(|(_, published)| published.changed);
             done = stream::iter(changed)
                 .map(async |(name, published)| {
-                    let retired = retire_one(&account, id, &work, name, published, until).await;
+                    let one = (name.as_str(), published);
+                    let retired = retire_one(&account, id, &work, one, keep, until).await;
                     (name.clone(), retired)
                 })
                 .buffered(IN_FLIGHT)
@@ -65,13 +72,35 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
         }
         let facts = facts(&done);
         if !facts.is_empty() {
-            let facts = json!({ "committed": committed, "functions": facts });
+            let mut facts = json!({ "committed": committed, "functions": facts });
+            if let Some(room) = room.and_then(told) {
+                facts["code_storage"] = room;
+            }
             let key = generation.to_string();
             self.ledger
                 .record(id, Kind::VersionsRetired, &key, facts)
                 .await?;
         }
         Ok(retired(&done))
+    }
+}
+
+/// How many of a function's newest versions stay: fewer where the account is almost
+/// full, as far as that is known.
+fn kept(keep: usize, room: Option<&Result<CodeStorage, Fault>>) -> usize {
+    match room {
+        Some(Ok(room)) => room.keeps(keep),
+        Some(Err(_)) | None => keep,
+    }
+}
+
+/// What is said of the account's room for code: why fewer versions stayed, or why that
+/// could not be known.
+fn told(room: Result<CodeStorage, Fault>) -> Option<Value> {
+    match room {
+        Ok(room) if room.is_crowded() => Some(json!({ "used": room.used, "limit": room.limit })),
+        Ok(_) => None,
+        Err(fault) => Some(json!({ "problem": fault.to_string() })),
     }
 }
 
@@ -88,8 +117,8 @@ async fn retire_one<A: Catalogue + Provisioning>(
     account: &A,
     id: &PromotionId,
     work: &Work,
-    name: &str,
-    published: &Published,
+    (name, published): (&str, &Published),
+    keep: Option<usize>,
     until: Instant,
 ) -> Retired {
     let mut retired = Retired::default();
@@ -98,7 +127,6 @@ async fn retire_one<A: Catalogue + Provisioning>(
         .as_ref()
         .is_some_and(|journal| journal.committed);
     let provision = work.provisions.as_ref().and_then(|all| all.get(name));
-    let keep = work.plan.keep_versions.filter(|_| committed);
     if provision.is_none() && keep.is_none() {
         return retired;
     }

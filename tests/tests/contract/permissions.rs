@@ -10,12 +10,13 @@ use sluice_tests::template::{
 use sluice_tests::{expect_none, state_machines, template, text};
 
 /// The actions for which AWS knows no resource that could be named.
-const WITHOUT_RESOURCE: [&str; 21] = [
+const WITHOUT_RESOURCE: [&str; 22] = [
     // Asked about a resource, it names no stack.
     "cloudformation:DescribeStackResources",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "dynamodb:ListStreams",
+    "lambda:GetAccountSettings",
     "lambda:ListEventSourceMappings",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",

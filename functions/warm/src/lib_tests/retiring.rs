@@ -115,6 +115,59 @@ async fn after_the_commit_old_versions_go_and_the_newest_stay() {
 }
 
 #[tokio::test]
+async fn where_the_accounts_room_for_code_is_almost_full_fewer_stay_and_that_is_said() {
+    let world = grown();
+    world.code.set(85);
+    assert_eq!(world.retire().await.expect("retired"), retired(0, 4, 0));
+    let deleted = ["delete 1", "delete 2", "delete 3", "delete 4"];
+    assert_eq!(world.take_log(), deleted);
+    let facts = world.recorded.borrow()[0].1.clone();
+    assert_eq!(facts["code_storage"], json!({"used": 85, "limit": 100}));
+    assert_eq!(world.looks_at_storage.get(), 1);
+}
+
+#[tokio::test]
+async fn a_crowded_account_costs_no_version_that_is_in_use_or_gone_back_to() {
+    let world = grown();
+    world.code.set(100);
+    world.given(|work| {
+        let published = work.versions.iter_mut().flatten().next().expect("one").1;
+        published.stable = Some("1".to_owned());
+    });
+    let of_another = vec![Routing::only("6"), Routing::only("3")];
+    let arn = arn("storefront");
+    world.aliases.borrow_mut().insert(arn, of_another);
+    world.retire().await.expect("retired");
+    assert_eq!(world.take_log(), ["delete 2", "delete 4"]);
+}
+
+#[tokio::test]
+async fn whether_an_account_is_full_is_asked_once_and_only_where_versions_may_go() {
+    let world = World::new(&["api", "web"]);
+    world.commit();
+    world.retire().await.expect("retired");
+    assert_eq!(world.looks_at_storage.get(), 1);
+    world.given(|work| work.plan.keep_versions = None);
+    world.retire().await.expect("retired");
+    world.given(|work| work.journal = None);
+    world.retire().await.expect("retired");
+    assert_eq!(world.looks_at_storage.get(), 1);
+}
+
+#[tokio::test]
+async fn an_account_that_may_not_be_looked_at_keeps_what_the_settings_say() {
+    let world = grown();
+    world.code.set(100);
+    world
+        .fails
+        .set(Some(("code_storage", "AccessDeniedException")));
+    assert_eq!(world.retire().await.expect("retired"), retired(0, 3, 0));
+    let facts = world.recorded.borrow()[0].1.clone();
+    let problem = "lambda:Test failed: AccessDeniedException: no";
+    assert_eq!(facts["code_storage"], json!({"problem": problem}));
+}
+
+#[tokio::test]
 async fn without_a_commit_or_a_number_to_keep_no_version_goes() {
     let world = grown();
     world.given(|work| work.journal = None);

@@ -42,6 +42,10 @@ pub(super) struct World {
     pub(super) aliases: RefCell<BTreeMap<String, Vec<Routing>>>,
     /// The versions of each function.
     pub(super) listed: RefCell<BTreeMap<String, Vec<Listed>>>,
+    /// How much of the account's room for code is taken, in percent.
+    pub(super) code: Cell<i64>,
+    /// How often that was asked.
+    pub(super) looks_at_storage: Cell<usize>,
     /// Versions that a queue or a stream feeds.
     pub(super) fed: RefCell<BTreeSet<u64>>,
     /// Versions that Lambda does not delete.
@@ -89,6 +93,8 @@ impl World {
             answers: RefCell::default(),
             aliases: RefCell::new(aliases.collect()),
             listed: RefCell::default(),
+            code: Cell::new(50),
+            looks_at_storage: Cell::new(0),
             fed: RefCell::default(),
             used: RefCell::default(),
             fails: Cell::new(None),
@@ -250,6 +256,15 @@ impl Catalogue for Rc<World> {
 
     async fn is_fed(&self, _: &str, version: u64) -> Result<bool, Fault> {
         Ok(self.fed.borrow().contains(&version))
+    }
+
+    async fn code_storage(&self) -> Result<CodeStorage, Fault> {
+        self.looks_at_storage.set(self.looks_at_storage.get() + 1);
+        self.check("code_storage")?;
+        Ok(CodeStorage {
+            used: self.code.get(),
+            limit: 100,
+        })
     }
 
     async fn delete(&self, function: &str, version: u64) -> Result<bool, Fault> {
