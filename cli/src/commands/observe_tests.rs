@@ -98,7 +98,7 @@ async fn watched(looks: usize, failing: usize) -> Result<Exit> {
         judge: Judge {
             records: Seat::new(&settings, &onlooker.journal),
             metrics: Shaky(Cell::new(failing)),
-            probes: NotMade,
+            functions: NotAsked,
             ledger: Unwritten,
         },
         aliases: Looks::of([None].into_iter().chain(same).chain([None, Some(before)])),

@@ -181,9 +181,10 @@ impl<R: Records, B: Book> Control<R, B> {
     /// # Errors
     /// When it can't be asked, or a call to AWS fails. Asking the same again is safe.
     pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
+        let unsaid = |field| move |found| Error::Unsaid { field, found };
         let input = Input {
-            by: said("by", &input.by)?,
-            reason: said("reason", &input.reason)?,
+            by: said(&input.by).map_err(unsaid("by"))?,
+            reason: said(&input.reason).map_err(unsaid("reason"))?,
             ..input
         };
         for _ in 0..TRIES {
@@ -264,13 +265,13 @@ impl<R: Records, B: Book> Control<R, B> {
     }
 }
 
-/// The text as messages, pages and terminals may show it.
-fn said(field: &'static str, text: &str) -> Result<String, Error> {
+/// The text as messages, pages and terminals may show it; how long it is, in bytes, if
+/// that is too little or too much.
+fn said(text: &str) -> Result<String, usize> {
     let text = one_line(text);
     let text = text.trim();
-    let found = text.len();
-    if !(1..=LONGEST).contains(&found) {
-        return Err(Error::Unsaid { field, found });
+    if !(1..=LONGEST).contains(&text.len()) {
+        return Err(text.len());
     }
     Ok(text.to_owned())
 }
