@@ -39,7 +39,7 @@ fn each_minute_shows_counts_rates_effect_interval_and_rule() {
         row(3).starts_with("1 fail 8 of 100 8.00 % 1 of 900 0.11 % +7.89 %"),
         "{lines:#?}"
     );
-    assert!(row(3).contains("known to be worse by more than 0.20 %"));
+    assert!(row(3).contains("known to be worse by more than 0.05 %"));
     assert!(!row(3).contains("failed"), "counts stand in the row once");
     assert_eq!(replayed.exit(), Exit::RolledBack);
     let last = lines.last().map(String::as_str);

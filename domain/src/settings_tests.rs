@@ -250,11 +250,11 @@ fn latencies_of_a_group_whose_verdict_would_not_fit_are_refused() {
         s["judge"] = json!({"latency": vec![json!({"percentile": 95, "above_ms": 100}); limits]});
     };
     let mut fits = minimal();
-    group(&mut fits, 100, 2);
+    group(&mut fits, 100, 3);
     parse(&fits).expect("valid");
-    let error = problem_of(|s| group(s, 100, 3));
+    let error = problem_of(|s| group(s, 100, 4));
     assert!(
-        error.contains("judge.latency: found 3 for each of 100 functions"),
+        error.contains("judge.latency: found 4 for each of 100 functions"),
         "{error}"
     );
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{JudgePolicy, OnInconclusive};
 use crate::document::LONGEST_WAIT;
-use crate::sequential::{Block, Counts, interval, share_interval};
+use crate::sequential::{Bets, Block, Counts, interval, share_interval};
 use crate::settings::Step;
 
 /// What a step can find out, if not one call fails.
@@ -193,7 +193,7 @@ fn excluded(policy: &JudgePolicy, weight: f64, calls: f64) -> f64 {
         canary: clean(calls),
         baseline: clean(calls * (100.0 - weight) / weight),
     };
-    interval(&[beside], alpha).high
+    interval(Bets::OnFew, &[beside], alpha).high
 }
 
 /// A billion calls exclude any rate that settings can name.

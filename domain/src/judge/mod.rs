@@ -18,6 +18,7 @@
 pub mod backtest;
 mod feasibility;
 mod follow;
+mod latency;
 mod policy;
 pub mod probe;
 pub mod replay;
@@ -33,9 +34,10 @@ use serde::{Deserialize, Serialize};
 
 pub use feasibility::{Feasibility, Prospect, Remedy, feasibility, remedies, wanted_at_last};
 pub use follow::{Next, asked, asks_after, look, next};
+pub use latency::LatencyLimit;
 pub use policy::{
-    AlarmVeto, ErrorLimits, JudgePolicy, LatencyLimit, MetricLimit, MetricQuery, NoData,
-    OnInconclusive, Sustained, ThrottleLimits,
+    AlarmVeto, ErrorLimits, JudgePolicy, MetricLimit, MetricQuery, NoData, OnInconclusive,
+    Sustained, ThrottleLimits,
 };
 pub use probe::{Probe, ProbeSignal, Probed, Probing};
 pub use rule::{Compare, ShareRule};
@@ -290,7 +292,7 @@ fn function_verdict(signals: Vec<SignalVerdict>) -> FunctionVerdict {
 
 /// Of the permitted chance of a false alarm, the part of the errors, which most harm
 /// shows in. All other signals share the rest.
-const ERRORS_PART: f64 = 0.75;
+const ERRORS_PART: f64 = 0.6;
 
 /// How the permitted chance of a false alarm is shared out.
 struct Alpha {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Problem, check_range};
-use crate::judge::Probe;
+use crate::judge::{LatencyLimit, Probe};
 use crate::steps::Step;
 
 /// How a step is judged. See the README, "How the judge decides".
@@ -78,7 +78,7 @@ pub struct ErrorLimits {
     /// The rise that must be excluded where a step's extension is over and its calls
     /// were too few to exclude `max_increase`. `null`: that one, then, too.
     pub max_increase_extended: Option<f64>,
-    /// A rise this small is never a reason to roll back (0.002 is a fifth of a point).
+    /// A rise this small is never a reason to roll back (0.0005 is a twentieth of a point).
     pub tolerated_increase: f64,
 }
 
@@ -101,28 +101,6 @@ pub struct Sustained {
     /// For how long, in seconds: every period within it is above, and together
     /// they are known to be.
     pub seconds: u64,
-}
-
-/// A limit on how long invocations take, in one percentile. It is judged by
-/// counts: p95 is above 400 ms when more than 5 % of the calls take longer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LatencyLimit {
-    /// The percentile: 95 for p95.
-    pub percentile: f64,
-    /// The limit in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub above_ms: Option<f64>,
-    /// The limit as a multiple of the same percentile of the version before,
-    /// in the hour before the step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub above_ratio: Option<f64>,
-    /// For how long it has to be above, in seconds. 0: once it is known.
-    #[serde(default)]
-    pub seconds: u64,
-    /// Judged and shown, and never a reason for anything.
-    #[serde(default)]
-    pub dry_run: bool,
 }
 
 /// A limit on a metric of CloudWatch.
@@ -235,22 +213,7 @@ impl Default for JudgePolicy {
             attempts: 1,
             errors: ErrorLimits::default(),
             throttles: ThrottleLimits::default(),
-            latency: vec![
-                LatencyLimit {
-                    percentile: 95.0,
-                    above_ms: None,
-                    above_ratio: Some(2.0),
-                    seconds: 0,
-                    dry_run: false,
-                },
-                LatencyLimit {
-                    percentile: 99.0,
-                    above_ms: Some(10_000.0),
-                    above_ratio: None,
-                    seconds: 5 * 60,
-                    dry_run: false,
-                },
-            ],
+            latency: LatencyLimit::defaults(),
             metrics: Vec::new(),
             alarms: Vec::new(),
             probes: Vec::new(),
@@ -269,7 +232,7 @@ impl Default for ErrorLimits {
             }),
             max_increase: 0.02,
             max_increase_extended: Some(0.15),
-            tolerated_increase: 0.002,
+            tolerated_increase: 0.0005,
         }
     }
 }
@@ -423,40 +386,6 @@ impl ErrorLimits {
             self.max_increase,
             problems,
         );
-    }
-}
-
-impl LatencyLimit {
-    fn check(&self, path: &str, problems: &mut Vec<Problem>) {
-        check_range(
-            &format!("{path}.percentile"),
-            self.percentile,
-            50.0,
-            99.99,
-            problems,
-        );
-        check_range(
-            &format!("{path}.seconds"),
-            self.seconds,
-            0,
-            86_400,
-            problems,
-        );
-        match (self.above_ms, self.above_ratio) {
-            (Some(limit), None) => {
-                check_range(&format!("{path}.above_ms"), limit, 0.1, 900_000.0, problems);
-            }
-            (None, Some(ratio)) => {
-                check_range(&format!("{path}.above_ratio"), ratio, 1.0, 1000.0, problems);
-            }
-            (one, _) => problems.push(Problem::new(
-                path,
-                format!(
-                    "found {}; expected one of `above_ms` and `above_ratio`",
-                    if one.is_some() { "both" } else { "no limit" }
-                ),
-            )),
-        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     Block, Compare, ERRORS, JudgePolicy, Next, Observed, Outcome, Share, ShareRule, ShareSignal,
     Signal, Verdict, asked, judge, next,
 };
+use crate::sequential::Bets;
 use crate::settings::Step;
 
 /// One minute of both versions.
@@ -41,8 +42,7 @@ impl Side {
     }
 }
 
-/// The share of slow calls, beyond the other version's, that is no harm: that of
-/// a limit on p95.
+/// The share of slow calls, beyond the other version's, that is no harm.
 const SLOW: f64 = 0.05;
 
 /// The verdict after each minute of a step, up to the first that fails.
@@ -113,6 +113,7 @@ pub(super) fn signals(policy: &JudgePolicy, minutes: &[Minute]) -> Vec<Signal> {
         let compare = Compare {
             max_increase: 2.0 * SLOW,
             tolerated: SLOW,
+            bets: Bets::OnFew,
         };
         let rule = ShareRule {
             compare: Some(compare),

@@ -1,12 +1,21 @@
 //! What a share of calls is held against, and how its tests share their chance of a
 //! false alarm.
 
-use super::policy::{ErrorLimits, JudgePolicy, LatencyLimit, Sustained, ThrottleLimits};
+use super::latency::LatencyLimit;
+use super::policy::{ErrorLimits, JudgePolicy, Sustained, ThrottleLimits};
+use crate::sequential::Bets;
 
 /// Of a signal's chance of a false alarm, the part of the test against the version
 /// beside it, where limits of its own have a part, too. What is worse shows there
 /// first: a limit of its own is a second line.
 const COMPARED: f64 = 0.8;
+
+/// Of slow calls a rise by this much, and by what errors may rise, is excluded before a
+/// step passes; by the share that is slow as it stands, where that is less.
+const SLOWER: f64 = 0.1;
+
+/// Above this share slow calls are common.
+const COMMON: f64 = 0.2;
 
 /// What a share is held against.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,6 +44,8 @@ pub struct Compare {
     pub max_increase: f64,
     /// A rise this small is no harm.
     pub tolerated: f64,
+    /// The bets that are placed on a rise.
+    pub bets: Bets,
 }
 
 impl ShareRule {
@@ -48,6 +59,7 @@ impl ShareRule {
             compare: Some(Compare {
                 max_increase: limits.max_increase,
                 tolerated: limits.tolerated_increase,
+                bets: Bets::OnFew,
             }),
             pass_below: limits.fail_above,
             needs_calls: true,
@@ -56,8 +68,11 @@ impl ShareRule {
     }
 
     /// What how long calls take is held against. p95 is above a bound when more
-    /// than 5 % of the calls take longer. Against another version it is so when
-    /// 5 % more do than of its calls: a bad minute of both is no harm of one.
+    /// than 5 % of the calls take longer. A ratio is held against the version beside
+    /// it: more of the new one's calls take longer than the ratio times a bound than
+    /// of the other's take longer than the bound itself. If no call takes more than
+    /// that many times as long, this is so of no bound, however old it is, and in no
+    /// minute that is bad for both.
     #[must_use]
     pub fn of_latency(policy: &JudgePolicy, limit: &LatencyLimit, is_beside: bool) -> Self {
         let slow = 1.0 - limit.percentile / 100.0;
@@ -74,8 +89,13 @@ impl ShareRule {
             }
             (0, Some(_), true) => {
                 rule.compare = Some(Compare {
-                    max_increase: (2.0 * slow).max(policy.errors.max_increase),
-                    tolerated: slow,
+                    max_increase: slow.min(SLOWER) + policy.errors.max_increase,
+                    tolerated: 0.0,
+                    bets: if slow > COMMON {
+                        Bets::OnHalf
+                    } else {
+                        Bets::OnFew
+                    },
                 });
             }
             (0, ..) => {

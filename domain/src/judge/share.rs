@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::{JudgePolicy, Sustained};
 use super::rule::ShareRule;
 use super::{Outcome, SignalVerdict, percent};
-use crate::sequential::{self, Counts};
+use crate::sequential::{self, Bets, Counts};
 use crate::stats::{Interval, binomial_greater};
 
 /// How many calls there were, and how many of them were bad.
@@ -199,10 +199,18 @@ impl<'a> Seen<'a> {
     fn known(&self) -> Interval {
         let spare = 1.0 - self.policy.confidence;
         if self.is_compared {
-            sequential::interval(&self.beside, spare)
+            sequential::interval(self.bets(), &self.beside, spare)
         } else {
             sequential::share_interval(self.canary.counts().thinned(self.factor), spare)
         }
+    }
+
+    fn bets(&self) -> Bets {
+        self.signal
+            .rule
+            .compare
+            .map(|compare| compare.bets)
+            .unwrap_or_default()
     }
 
     /// The chance of a false alarm that each limit of its own has.
@@ -303,7 +311,7 @@ impl<'a> Seen<'a> {
     fn is_excluded(&self, limit: f64) -> bool {
         let spare = 1.0 - self.policy.confidence;
         if self.is_compared {
-            sequential::excludes(&self.beside, limit, spare)
+            sequential::excludes(self.bets(), &self.beside, limit, spare)
         } else {
             self.known().high < limit
         }
@@ -328,14 +336,17 @@ impl<'a> Seen<'a> {
     fn worse(&self) -> Option<String> {
         let compare = self.signal.rule.compare.filter(|_| self.is_compared)?;
         let Share { total, bad } = self.canary;
-        let evidence = sequential::harm(&self.beside, compare.tolerated);
+        let evidence = sequential::harm(self.bets(), &self.beside, compare.tolerated);
         let alpha = self.alpha * self.signal.rule.part_of_comparison();
+        let beyond = match compare.tolerated {
+            0.0 => String::new(),
+            tolerated => format!(" by more than {}", percent(tolerated)),
+        };
         evidence.rejects(alpha).then(|| {
             format!(
-                "{bad} of {total} {}{}: known to be worse by more than {} (p = {:.1e} over all looks)",
+                "{bad} of {total} {}{}: known to be worse{beyond} (p = {:.1e} over all looks)",
                 self.signal.bad,
                 self.compared(),
-                percent(compare.tolerated),
                 evidence.p_value()
             )
         })
@@ -392,7 +403,7 @@ impl<'a> Seen<'a> {
     /// the new one must be known to be worse.
     fn is_to_blame(&self) -> bool {
         let both = self.baseline.is_some_and(|baseline| baseline.bad > 0.0);
-        !both || sequential::harm(&self.beside, 0.0).rejects(self.alpha_of_limit())
+        !both || sequential::harm(self.bets(), &self.beside, 0.0).rejects(self.alpha_of_limit())
     }
 
     /// A limit on the new version's own share. Where nothing serves beside it,

@@ -51,6 +51,60 @@ fn equally_good_versions_fail_no_more_often_than_the_confidence_says() {
     );
 }
 
+/// What the defaults ask about a function whose counts are these: errors, and how long
+/// calls take, of which so many are above the bounds of the median and of p95.
+fn with_latency(policy: &JudgePolicy, minutes: &[[(Share, Option<Share>); 3]]) -> Observed {
+    let counts = |of: usize| -> Vec<_> { minutes.iter().map(|minute| minute[of]).collect() };
+    let latency = [1, 2].map(|of| {
+        let Signal::Share(mut signal) = errors(policy, &counts(of)) else {
+            unreachable!("errors are a share")
+        };
+        let limit = &policy.latency[of - 1];
+        signal.name = format!("p{}", limit.percentile);
+        signal.rule = ShareRule::of_latency(policy, limit, true);
+        Signal::Share(signal)
+    });
+    let signals = [errors(policy, &counts(0))].into_iter().chain(latency);
+    observed(signals.collect())
+}
+
+/// How many of 500 rollouts fail within 30 minutes of 10 calls beside 90, by the
+/// defaults at 95 %, where so many of the new version's calls are above the median's
+/// bound, and half of the other's.
+fn alarms_of_latency(above: f64) -> u32 {
+    let policy = JudgePolicy {
+        confidence: 0.95,
+        ..JudgePolicy::default()
+    };
+    let mut generator = Generator(42);
+    let mut alarms = 0;
+    for _ in 0..500 {
+        let mut minutes = Vec::new();
+        let fails = (0..30).any(|_| {
+            let rates = [(0.02, 0.02), (above, 0.5), (0.05, 0.05)];
+            minutes.push(rates.map(|(own, beside)| {
+                let own = share(10.0, generator.failures(10, own));
+                (own, Some(share(90.0, generator.failures(90, beside))))
+            }));
+            outcome(&policy, &with_latency(&policy, &minutes)) == Outcome::Fail
+        });
+        alarms += u32::from(fails);
+    }
+    alarms
+}
+
+#[test]
+fn versions_just_as_slow_as_is_tolerated_fail_no_more_often_than_the_confidence_says() {
+    let alarms = alarms_of_latency(0.5);
+    assert!(alarms <= 25, "{alarms} of 500; 5 % are allowed");
+}
+
+#[test]
+fn versions_whose_median_is_longer_than_that_fail() {
+    let found = alarms_of_latency(0.65);
+    assert!(found >= 400, "{found} of 500");
+}
+
 /// How many of 400 rollouts end with each outcome, where the new version gets a call a
 /// minute beside nine and this share of its calls fails, when the extension of a step
 /// of the defaults is over. What fails before then is counted as failed.

@@ -10,7 +10,7 @@
 
 use super::counts::Block;
 use super::mixture::Steady;
-use super::two_streams::{gains, weights};
+use super::two_streams::Bets;
 use crate::stats::Interval;
 
 /// How much more than enough, as a logarithm, may be known at an interval's end.
@@ -47,8 +47,8 @@ pub fn effect(blocks: &[Block]) -> f64 {
 /// `low` is below the largest and `high` above the smallest difference of all
 /// blocks. Nothing to compare: from -1 to 1.
 #[must_use]
-pub fn interval(blocks: &[Block], alpha: f64) -> Interval {
-    let (low, high) = bounds(blocks, alpha);
+pub fn interval(bets: Bets, blocks: &[Block], alpha: f64) -> Interval {
+    let (low, high) = bounds(bets, blocks, alpha);
     // Blocks so different that no one difference fits all leave none between the
     // bounds. Exchanged, each is weaker than what is known.
     Interval {
@@ -59,19 +59,20 @@ pub fn interval(blocks: &[Block], alpha: f64) -> Interval {
 
 /// Whether the upper bound of [`interval`] is below this difference.
 #[must_use]
-pub fn excludes(blocks: &[Block], difference: f64, alpha: f64) -> bool {
+pub fn excludes(bets: Bets, blocks: &[Block], difference: f64, alpha: f64) -> bool {
     let enough = -alpha.ln();
     let swapped: Vec<Block> = blocks.iter().map(Block::swapped).collect();
-    ln_against(&swapped, -difference) > enough && ln_against(blocks, difference) < enough
+    ln_against(bets, &swapped, -difference) > enough
+        && ln_against(bets, blocks, difference) < enough
 }
 
 /// The largest difference that is known to be exceeded, and the smallest that is
 /// known not to be reached.
-pub(super) fn bounds(blocks: &[Block], alpha: f64) -> (f64, f64) {
+pub(super) fn bounds(bets: Bets, blocks: &[Block], alpha: f64) -> (f64, f64) {
     let enough = -alpha.ln();
     let swapped: Vec<Block> = blocks.iter().map(Block::swapped).collect();
-    let above = |margin: f64| ln_against(blocks, margin) - enough;
-    let below = |margin: f64| ln_against(&swapped, -margin) - enough;
+    let above = |margin: f64| ln_against(bets, blocks, margin) - enough;
+    let below = |margin: f64| ln_against(bets, &swapped, -margin) - enough;
     (
         last_known(above, -1.0, 1.0).unwrap_or(-1.0),
         last_known(below, 1.0, -1.0).unwrap_or(1.0),
@@ -79,10 +80,10 @@ pub(super) fn bounds(blocks: &[Block], alpha: f64) -> (f64, f64) {
 }
 
 /// The logarithm of the capital against "at most `margin` above".
-fn ln_against(blocks: &[Block], margin: f64) -> f64 {
-    let mut capital = Steady::new(&weights());
+fn ln_against(bets: Bets, blocks: &[Block], margin: f64) -> f64 {
+    let mut capital = Steady::new(&bets.weights());
     for block in blocks {
-        capital.settle(gains(block, margin));
+        capital.settle(bets.gains(block, margin));
     }
     capital.ln()
 }
@@ -143,6 +144,7 @@ mod tests {
 
     use super::*;
     use crate::sequential::Counts;
+    use Bets::OnFew as FEW;
 
     /// The same minute, this many times.
     fn minutes(calls: f64, bad: f64, many: usize) -> Vec<Block> {
@@ -162,7 +164,7 @@ mod tests {
                 let (blocks, guesses) = (minutes(calls, bad, many), Cell::new(0));
                 let surplus = |margin: f64| {
                     guesses.set(guesses.get() + 1);
-                    ln_against(&blocks, margin) - 100.0_f64.ln()
+                    ln_against(FEW, &blocks, margin) - 100.0_f64.ln()
                 };
                 let end = last_known(surplus, -1.0, 1.0).expect("known at the start");
                 let found = guesses.get();
@@ -180,15 +182,15 @@ mod tests {
     fn what_is_excluded_lies_above_the_interval() {
         for (calls, bad) in MINUTES {
             let blocks = minutes(calls, bad, 10);
-            let high = interval(&blocks, 0.01).high;
-            assert!(excludes(&blocks, high * 1.001, 0.01), "{high}");
-            assert!(!excludes(&blocks, high * 0.999, 0.01), "{high}");
+            let high = interval(FEW, &blocks, 0.01).high;
+            assert!(excludes(FEW, &blocks, high * 1.001, 0.01), "{high}");
+            assert!(!excludes(FEW, &blocks, high * 0.999, 0.01), "{high}");
         }
     }
 
     #[test]
     fn of_nothing_an_interval_is_everything() {
-        assert_eq!(bounds(&[], 0.01), (-1.0, 1.0));
-        assert!(!excludes(&[], 1.0, 0.01));
+        assert_eq!(bounds(FEW, &[], 0.01), (-1.0, 1.0));
+        assert!(!excludes(FEW, &[], 1.0, 0.01));
     }
 }

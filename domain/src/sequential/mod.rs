@@ -114,7 +114,7 @@ pub use counts::{Block, Counts};
 pub use difference::{effect, excludes, interval};
 pub use dispersion::dispersion;
 pub use evidence::{Evidence, ln_mean};
-pub use two_streams::{Harm, harm};
+pub use two_streams::{Bets, Harm, harm};
 
 #[cfg(test)]
 mod tests;

@@ -42,9 +42,22 @@
 //!
 //! A block in which one version was not called gains exactly 1.
 
+use std::sync::LazyLock;
+
 use super::counts::Block;
 use super::evidence::Evidence;
 use super::mixture::{EFFECTS, Tracking};
+
+/// How frequent bad events are thought to be, and so which bets are placed. What
+/// they promise holds for any rates: a good guess is quick, and a bad one slow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Bets {
+    /// Few of the calls, as failed ones are.
+    #[default]
+    OnFew,
+    /// About half of them, as those that are slower than a median.
+    OnHalf,
+}
 
 /// A bet that the canary has more bad events than its share of the calls.
 #[derive(Debug, Clone, Copy)]
@@ -64,30 +77,69 @@ const FREQUENT_WEIGHT: f64 = 0.5;
 /// The weight of the bet that all bad events are the canary's.
 const ALL_WEIGHT: f64 = 1.0;
 
-/// All bets, with their weights.
-fn bets() -> impl Iterator<Item = (Bet, f64)> {
-    let bet = |excess, reference| Bet { excess, reference };
-    let rare = EFFECTS
-        .iter()
-        .map(move |(excess, weight)| (bet(*excess, 0.0), *weight));
-    let frequent = EFFECTS[FREQUENT]
-        .iter()
-        .map(move |(excess, _)| (bet(*excess, FREQUENT_REFERENCE), FREQUENT_WEIGHT));
-    rare.chain(frequent)
-        .chain([(bet(f64::INFINITY, 0.0), ALL_WEIGHT)])
-}
+/// Effects that are bet on where about half of the calls are bad. Large ones are for
+/// the interval's other end, where the versions' places are exchanged: if most calls
+/// are the first version's, a large effect moves little.
+const HALF: [(f64, f64); 10] = [
+    (0.03, 0.3),
+    (0.1, 0.3),
+    (0.2, 0.3),
+    (0.4, 1.0),
+    (0.8, 1.0),
+    (1.5, 1.0),
+    (3.0, 1.0),
+    (6.0, 1.0),
+    (15.0, 1.0),
+    (60.0, 1.0),
+];
+const HALF_REFERENCE: f64 = 0.35;
 
-/// The weights of the bets, in their order.
-pub(super) fn weights() -> Vec<f64> {
-    bets().map(|(_, weight)| weight).collect()
-}
+static ON_FEW: LazyLock<Vec<(Bet, f64)>> = LazyLock::new(|| Bets::OnFew.places());
+static ON_HALF: LazyLock<Vec<(Bet, f64)>> = LazyLock::new(|| Bets::OnHalf.places());
 
-/// The logarithm of each bet's gain in a block, against the hypothesis that the
-/// canary's rate is at most `margin` above the baseline's. Falls as the margin
-/// rises, rises with each bad event of the canary, falls with each of the baseline.
-pub(super) fn gains(block: &Block, margin: f64) -> impl Iterator<Item = f64> {
-    let block = *block;
-    bets().map(move |(bet, _)| bet.gain(&block, margin))
+impl Bets {
+    /// All bets, with their weights.
+    fn placed(self) -> &'static [(Bet, f64)] {
+        match self {
+            Self::OnFew => &ON_FEW,
+            Self::OnHalf => &ON_HALF,
+        }
+    }
+
+    /// The same, put together.
+    fn places(self) -> Vec<(Bet, f64)> {
+        let with = |reference| {
+            move |(excess, weight): &(f64, f64)| {
+                let excess = *excess;
+                (Bet { excess, reference }, *weight)
+            }
+        };
+        match self {
+            Self::OnFew => {
+                let frequent = EFFECTS[FREQUENT].iter().map(with(FREQUENT_REFERENCE));
+                let all = with(0.0)(&(f64::INFINITY, ALL_WEIGHT));
+                let rare = EFFECTS.iter().map(with(0.0));
+                rare.chain(frequent.map(|(bet, _)| (bet, FREQUENT_WEIGHT)))
+                    .chain([all])
+                    .collect()
+            }
+            Self::OnHalf => HALF.iter().map(with(HALF_REFERENCE)).collect(),
+        }
+    }
+
+    /// The weights of the bets, in their order.
+    pub(super) fn weights(self) -> Vec<f64> {
+        self.placed().iter().map(|(_, weight)| *weight).collect()
+    }
+
+    /// The logarithm of each bet's gain in a block, against the hypothesis that the
+    /// canary's rate is at most `margin` above the baseline's. Falls as the margin
+    /// rises, rises with each bad event of the canary, falls with each of the baseline.
+    pub(super) fn gains(self, block: &Block, margin: f64) -> impl Iterator<Item = f64> {
+        let block = *block;
+        let placed = self.placed().iter();
+        placed.map(move |(bet, _)| bet.gain(&block, margin))
+    }
 }
 
 impl Bet {
@@ -134,6 +186,7 @@ fn times(count: f64, gain: f64) -> f64 {
 /// most `margin` above. A bad minute that hits both versions is no evidence.
 #[derive(Debug, Clone)]
 pub struct Harm {
+    bets: Bets,
     margin: f64,
     capital: Tracking,
 }
@@ -143,15 +196,22 @@ impl Harm {
     /// half a point.
     #[must_use]
     pub fn beyond(margin: f64) -> Self {
+        Self::by(Bets::default(), margin)
+    }
+
+    /// The same, by these bets.
+    #[must_use]
+    pub fn by(bets: Bets, margin: f64) -> Self {
         Self {
+            bets,
             margin,
-            capital: Tracking::new(&weights()),
+            capital: Tracking::new(&bets.weights()),
         }
     }
 
     /// Takes in the next block.
     pub fn see(&mut self, block: &Block) {
-        self.capital.settle(gains(block, self.margin));
+        self.capital.settle(self.bets.gains(block, self.margin));
     }
 
     /// What the blocks so far say.
@@ -164,8 +224,8 @@ impl Harm {
 /// Evidence of these blocks, in their order, that the canary's rate is more than
 /// `margin` above the baseline's. See [`Harm`].
 #[must_use]
-pub fn harm(blocks: &[Block], margin: f64) -> Evidence {
-    let mut harm = Harm::beyond(margin);
+pub fn harm(bets: Bets, blocks: &[Block], margin: f64) -> Evidence {
+    let mut harm = Harm::by(bets, margin);
     for block in blocks {
         harm.see(block);
     }
@@ -216,6 +276,6 @@ mod tests {
     #[test]
     fn a_bet_that_could_lose_more_than_was_staked_is_void() {
         assert_eq!(gain(f64::INFINITY, 0.0, 0.1), f64::NEG_INFINITY);
-        assert!(harm(&[], 0.1).now.abs() < 1e-12);
+        assert!(harm(Bets::OnFew, &[], 0.1).now.abs() < 1e-12);
     }
 }

@@ -26,7 +26,7 @@ async fn minutes_of_a_file_are_judged_by_the_defaults_or_by_an_environments_sett
     let judged = |text: String| world.sluice(&replay).with_input(&text).run();
     let failed = judged(minutes(10, 8)).await;
     failed.is(3).says("version 4 beside version 3");
-    failed.says("known to be worse by more than 0.20 %");
+    failed.says("known to be worse by more than 0.05 %");
     let passed = judged(minutes(10, 0)).await;
     passed.is(0).says("pass after minute 10: 0 of 1000 failed");
     judged(minutes(1, 0)).await.is(7).says("inconclusive");

@@ -1,6 +1,7 @@
 //! False alarms stay below `alpha`, although somebody looks after every period.
 
 use super::simulation::{Generator, Traffic, counts};
+use crate::sequential::Bets::OnHalf;
 use crate::sequential::{Evidence, Harm, above};
 
 const LOOKS: usize = 500;
@@ -58,6 +59,23 @@ fn so_are_versions_that_often_fail() {
 fn so_are_versions_that_share_the_calls_equally() {
     equally_good(600, (50, 50), 0.01);
     equally_good(600, (50, 50), 0.05);
+}
+
+#[test]
+fn so_are_versions_whose_calls_are_slow_half_of_the_time() {
+    let runs = 600;
+    for calls in [(10, 90), (50, 50), (1, 9)] {
+        let mut generator = Generator::seeded(42);
+        let rates = (0.5, 0.5);
+        let found = alarms(runs, || {
+            let mut harm = Harm::by(OnHalf, 0.0);
+            for _ in 0..LOOKS {
+                harm.see(&Traffic { calls, rates }.block(&mut generator));
+            }
+            harm.evidence()
+        });
+        within_alpha(found, runs);
+    }
 }
 
 #[test]

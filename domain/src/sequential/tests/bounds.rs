@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::simulation::block;
+use crate::sequential::Bets::OnFew as FEW;
 use crate::sequential::difference::bounds;
 use crate::sequential::{Block, Counts, above, dispersion, effect, harm, interval, share_interval};
 
@@ -29,9 +30,9 @@ proptest! {
 
     #[test]
     fn no_counts_make_nonsense(blocks in some_blocks(1e9), margin in -1.0..1.0_f64) {
-        let evidence = harm(&blocks, margin);
+        let evidence = harm(FEW, &blocks, margin);
         prop_assert!(evidence.now.is_finite() && evidence.peak >= 0.0);
-        let found = interval(&blocks, 0.01);
+        let found = interval(FEW, &blocks, 0.01);
         prop_assert!(-1.0 <= found.low && found.low <= found.high && found.high <= 1.0);
         prop_assert!((-1.0..=1.0).contains(&effect(&blocks)));
         prop_assert!(dispersion(&blocks, 1.0) >= 1.0);
@@ -47,8 +48,8 @@ proptest! {
         let mut worse = blocks.clone();
         let changed = at.get_mut(&mut worse);
         changed.canary = more_bad(changed.canary);
-        prop_assert!(harm(&worse, margin).now >= harm(&blocks, margin).now - 1e-7);
-        let (before, after) = (bounds(&blocks, 0.01), bounds(&worse, 0.01));
+        prop_assert!(harm(FEW, &worse, margin).now >= harm(FEW, &blocks, margin).now - 1e-7);
+        let (before, after) = (bounds(FEW, &blocks, 0.01), bounds(FEW, &worse, 0.01));
         prop_assert!(after.0 >= before.0 - 1e-7 && after.1 >= before.1 - 1e-7);
         let (before, after) = (blocks[0].canary, more_bad(blocks[0].canary));
         prop_assert!(above(&[after], 0.05).now >= above(&[before], 0.05).now - 1e-7);
@@ -63,14 +64,14 @@ proptest! {
         let mut better = blocks.clone();
         let changed = at.get_mut(&mut better);
         changed.baseline = more_bad(changed.baseline);
-        prop_assert!(harm(&better, margin).now <= harm(&blocks, margin).now + 1e-7);
+        prop_assert!(harm(FEW, &better, margin).now <= harm(FEW, &blocks, margin).now + 1e-7);
     }
 
     #[test]
     fn tolerating_more_never_finds_more_harm(
         blocks in some_blocks(1e5), margin in 0.0..0.2_f64, more in 0.0..0.2_f64
     ) {
-        prop_assert!(harm(&blocks, margin + more).now <= harm(&blocks, margin).now + 1e-9);
+        prop_assert!(harm(FEW, &blocks, margin + more).now <= harm(FEW, &blocks, margin).now + 1e-9);
     }
 
     #[test]
@@ -78,14 +79,14 @@ proptest! {
         blocks in some_blocks(1e5), margin in 0.0..0.1_f64, factor in 1.0..20.0_f64
     ) {
         let thinned: Vec<Block> = blocks.iter().map(|block| block.thinned(factor)).collect();
-        prop_assert!(harm(&thinned, margin).peak <= harm(&blocks, margin).peak + 1e-9);
-        let (whole, less) = (bounds(&blocks, 0.01), bounds(&thinned, 0.01));
+        prop_assert!(harm(FEW, &thinned, margin).peak <= harm(FEW, &blocks, margin).peak + 1e-9);
+        let (whole, less) = (bounds(FEW, &blocks, 0.01), bounds(FEW, &thinned, 0.01));
         prop_assert!(less.0 <= whole.0 + 1e-7 && less.1 >= whole.1 - 1e-7);
     }
 
     #[test]
     fn less_doubt_is_a_wider_interval(blocks in some_blocks(1e5)) {
-        let (wide, narrow) = (bounds(&blocks, 0.001), bounds(&blocks, 0.05));
+        let (wide, narrow) = (bounds(FEW, &blocks, 0.001), bounds(FEW, &blocks, 0.05));
         prop_assert!(wide.0 <= narrow.0 && wide.1 >= narrow.1);
     }
 }
@@ -97,8 +98,8 @@ fn a_block_without_one_of_the_versions_is_no_evidence() {
         block((0, 0), (3, 10)),
         Block::default(),
     ] {
-        assert!(harm(&[lonely], 0.0).now.abs() < 1e-12);
-        let found = interval(&[lonely], 0.01);
+        assert!(harm(FEW, &[lonely], 0.0).now.abs() < 1e-12);
+        let found = interval(FEW, &[lonely], 0.01);
         assert_eq!((found.low, found.high), (-1.0, 1.0));
         assert_eq!(effect(&[lonely]), 0.0);
     }
@@ -110,7 +111,7 @@ fn blocks_that_contradict_each_other_leave_an_interval_all_the_same() {
         block((0, 1_600_000), (117, 2_400)),
         block((0, 58), (0, 60_000_000)),
     ];
-    let found = interval(&blocks, 0.01);
+    let found = interval(FEW, &blocks, 0.01);
     assert!(-1.0 <= found.low && found.low <= found.high && found.high <= 1.0);
 }
 
@@ -120,8 +121,8 @@ fn the_effect_is_compared_minute_by_minute() {
     // block it would look worse.
     let blocks = [block((0, 10), (0, 990)), block((300, 1000), (300, 1000))];
     assert_eq!(effect(&blocks), 0.0);
-    assert!(!harm(&blocks, 0.0).rejects(0.5));
-    assert!(harm(&[block((300, 1010), (300, 1990))], 0.0).rejects(1e-6));
+    assert!(!harm(FEW, &blocks, 0.0).rejects(0.5));
+    assert!(harm(FEW, &[block((300, 1010), (300, 1990))], 0.0).rejects(1e-6));
     // 4 points worse with a weight of 90, 1 point worse with a weight of 120.
     let worse = [block((5, 100), (9, 900)), block((6, 200), (6, 300))];
     assert!((effect(&worse) - (0.04 * 90.0 + 0.01 * 120.0) / 210.0).abs() < 1e-12);
@@ -130,7 +131,7 @@ fn the_effect_is_compared_minute_by_minute() {
 #[test]
 fn a_million_calls_in_an_hour_of_minutes_are_judged() {
     let minutes = vec![block((17, 1_700), (150, 15_000)); 60];
-    let found = interval(&minutes, 0.01);
+    let found = interval(FEW, &minutes, 0.01);
     assert!(found.low < 0.0 && found.high > 0.0 && found.high < 0.002);
-    assert!(!harm(&minutes, 0.0).rejects(0.01));
+    assert!(!harm(FEW, &minutes, 0.0).rejects(0.01));
 }

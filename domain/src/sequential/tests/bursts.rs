@@ -1,6 +1,7 @@
 //! Bad events in bursts: what needs no correction, and what the correction does.
 
 use super::simulation::{Generator, Traffic, block};
+use crate::sequential::Bets::OnFew as FEW;
 use crate::sequential::{Block, dispersion, harm};
 
 const RUNS: u32 = 100;
@@ -22,7 +23,7 @@ fn alarms(
             let factor = factor(&blocks);
             let thinned: Vec<Block> = blocks.iter().map(|block| block.thinned(factor)).collect();
             // `now`, not `peak`: what was known at this look.
-            harm(&thinned, 0.0).now >= 100.0_f64.ln()
+            harm(FEW, &thinned, 0.0).now >= 100.0_f64.ln()
         });
         alarms += u32::from(alarmed);
     }

@@ -1,41 +1,44 @@
 //! Intervals hold the truth at all looks together.
 
 use super::simulation::{Generator, Traffic, counts};
+use crate::sequential::Bets::{OnFew as FEW, OnHalf};
 use crate::sequential::mixture::Steady;
-use crate::sequential::two_streams::{gains, weights};
-use crate::sequential::{Block, Counts, interval, share_interval};
+use crate::sequential::{Bets, Block, Counts, interval, share_interval};
 
 const ALPHA: f64 = 0.05;
 
 /// The capital against "no more than this difference" and against "no less".
 struct Bettors {
+    bets: Bets,
     difference: f64,
     above: Steady,
     below: Steady,
 }
 
 impl Bettors {
-    fn against(difference: f64) -> Self {
+    fn against(bets: Bets, difference: f64) -> Self {
         Self {
+            bets,
             difference,
-            above: Steady::new(&weights()),
-            below: Steady::new(&weights()),
+            above: Steady::new(&bets.weights()),
+            below: Steady::new(&bets.weights()),
         }
     }
 
     /// Takes in a block, and answers who has won by now.
     fn see(&mut self, block: &Block) -> (bool, bool) {
         let enough = -ALPHA.ln();
-        self.above.settle(gains(block, self.difference));
-        self.below.settle(gains(&block.swapped(), -self.difference));
+        self.above.settle(self.bets.gains(block, self.difference));
+        self.below
+            .settle(self.bets.gains(&block.swapped(), -self.difference));
         (self.above.ln() >= enough, self.below.ln() >= enough)
     }
 }
 
 /// Whether the bounds of the difference are ever wrong: each is when the truth
 /// itself is rejected. (Low, high.)
-fn ever_wrong(blocks: &[Block], truth: f64) -> (bool, bool) {
-    let mut bettors = Bettors::against(truth);
+fn ever_wrong(bets: Bets, blocks: &[Block], truth: f64) -> (bool, bool) {
+    let mut bettors = Bettors::against(bets, truth);
     blocks.iter().fold((false, false), |wrong, block| {
         let (low, high) = bettors.see(block);
         (wrong.0 || low, wrong.1 || high)
@@ -43,13 +46,13 @@ fn ever_wrong(blocks: &[Block], truth: f64) -> (bool, bool) {
 }
 
 fn rejected_at_the_end(blocks: &[Block], difference: f64) -> (bool, bool) {
-    let mut bettors = Bettors::against(difference);
+    let mut bettors = Bettors::against(FEW, difference);
     blocks
         .iter()
         .fold((false, false), |_, block| bettors.see(block))
 }
 
-fn covers(runs: u32, calls: (u32, u32), rates: &[(f64, f64)]) {
+fn covers(bets: Bets, runs: u32, calls: (u32, u32), rates: &[(f64, f64)]) {
     let difference =
         rates.iter().map(|(own, beside)| own - beside).sum::<f64>() / rates.len() as f64;
     let mut generator = Generator::seeded(5);
@@ -64,7 +67,7 @@ fn covers(runs: u32, calls: (u32, u32), rates: &[(f64, f64)]) {
                 Traffic { calls, rates }.block(&mut generator)
             })
             .collect();
-        let wrong = ever_wrong(&blocks, difference);
+        let wrong = ever_wrong(bets, &blocks, difference);
         low += u32::from(wrong.0);
         high += u32::from(wrong.1);
     }
@@ -74,15 +77,22 @@ fn covers(runs: u32, calls: (u32, u32), rates: &[(f64, f64)]) {
 
 #[test]
 fn the_difference_is_inside_the_interval_at_all_looks() {
-    covers(300, (20, 180), &[(0.01, 0.01)]);
-    covers(300, (20, 180), &[(0.03, 0.01)]);
-    covers(200, (50, 50), &[(0.05, 0.1)]);
+    covers(FEW, 300, (20, 180), &[(0.01, 0.01)]);
+    covers(FEW, 300, (20, 180), &[(0.03, 0.01)]);
+    covers(FEW, 200, (50, 50), &[(0.05, 0.1)]);
+}
+
+#[test]
+fn so_it_is_where_half_of_the_calls_are_bad_and_bets_are_on_that() {
+    covers(OnHalf, 300, (20, 180), &[(0.4, 0.5)]);
+    covers(OnHalf, 300, (20, 180), &[(0.5, 0.5)]);
+    covers(OnHalf, 200, (50, 50), &[(0.6, 0.5)]);
 }
 
 #[test]
 fn so_is_the_average_of_a_difference_that_changes() {
     // Better by two points and worse by two in turn: on average never worse.
-    covers(200, (20, 180), &[(0.01, 0.03), (0.05, 0.03)]);
+    covers(FEW, 200, (20, 180), &[(0.01, 0.03), (0.05, 0.03)]);
 }
 
 #[test]
@@ -93,7 +103,7 @@ fn the_interval_is_what_the_bets_do_not_reject() {
         rates: (0.02, 0.01),
     };
     let blocks: Vec<Block> = (0..10).map(|_| traffic.block(&mut generator)).collect();
-    let found = interval(&blocks, ALPHA);
+    let found = interval(FEW, &blocks, ALPHA);
     for (inside, outside) in [
         (found.low + 1e-6, found.low - 1e-6),
         (found.high - 1e-6, found.high + 1e-6),
@@ -142,6 +152,6 @@ fn the_share_is_inside_its_interval_at_all_looks_even_if_it_changes() {
 fn nothing_seen_excludes_nothing() {
     let share = share_interval(Counts::default(), 0.01);
     assert_eq!((share.low, share.high), (0.0, 1.0));
-    let difference = interval(&[], 0.01);
+    let difference = interval(FEW, &[], 0.01);
     assert_eq!((difference.low, difference.high), (-1.0, 1.0));
 }

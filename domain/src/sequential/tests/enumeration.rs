@@ -2,9 +2,9 @@
 //! of small blocks, for a grid of rates. No chance and no approximation.
 
 use super::simulation::{block, counts};
+use crate::sequential::Bets::{OnFew as FEW, OnHalf};
 use crate::sequential::mixture::Steady;
-use crate::sequential::two_streams::{gains, weights};
-use crate::sequential::{Block, Harm, above, harm};
+use crate::sequential::{Bets, Block, Harm, above, harm};
 
 const RATES: [f64; 7] = [0.0, 0.01, 0.1, 0.3, 0.5, 0.9, 1.0];
 const SIZES: [(u32, u32); 9] = [
@@ -62,14 +62,19 @@ fn fair(mean: f64, what: impl std::fmt::Debug) {
 
 #[test]
 fn no_bet_gains_on_average_unless_the_canary_is_worse_by_more_than_the_margin() {
+    are_fair(FEW);
+    are_fair(OnHalf);
+}
+
+fn are_fair(bets: Bets) {
     for margin in [-0.9, -0.2, 0.0, 0.005, 0.1, 0.4] {
         for (calls, rates) in SIZES
             .into_iter()
             .flat_map(|calls| allowed(margin).map(move |rates| (calls, rates)))
         {
-            let mut means = vec![0.0; weights().len()];
+            let mut means = vec![0.0; bets.weights().len()];
             for (block, chance) in outcomes(calls, rates) {
-                for (mean, gain) in means.iter_mut().zip(gains(&block, margin)) {
+                for (mean, gain) in means.iter_mut().zip(bets.gains(&block, margin)) {
                     *mean += chance * gain.exp();
                 }
             }
@@ -86,14 +91,15 @@ fn calls_of_one_block_may_differ_as_long_as_their_averages_do_not() {
     let (canary, baseline) = ([(1, 0.9), (2, 0.0)], [(2, 0.6), (2, 0.0)]);
     let parts = |kinds: [(u32, f64); 2]| kinds.map(|(calls, rate)| binomial(calls, rate));
     let ([a, b], [c, d]) = (parts(canary), parts(baseline));
-    let mut means = vec![0.0; weights().len()];
+    let bets = FEW;
+    let mut means = vec![0.0; bets.weights().len()];
     for (i, j, k, l) in (0..2).flat_map(|i| {
         (0..3).flat_map(move |j| (0..3).flat_map(move |k| (0..3).map(move |l| (i, j, k, l))))
     }) {
         let chance = a[i] * b[j] * c[k] * d[l];
         let bad = |first: usize, second: usize| u32::try_from(first + second).unwrap_or(0);
         let block = block((bad(i, j), 3), (bad(k, l), 4));
-        for (mean, gain) in means.iter_mut().zip(gains(&block, 0.0)) {
+        for (mean, gain) in means.iter_mut().zip(bets.gains(&block, 0.0)) {
             *mean += chance * gain.exp();
         }
     }
@@ -111,7 +117,7 @@ fn evidence_is_fair_over_three_blocks_of_unequal_sizes_and_rates() {
         let (mut at_the_end, mut stopped) = (0.0, 0.0);
         for (one, p1) in &first {
             for (two, p2) in &second {
-                let early = harm(&[*one, *two], 0.0);
+                let early = harm(FEW, &[*one, *two], 0.0);
                 for (three, p3) in &third {
                     let mut late = Harm::beyond(0.0);
                     for block in [one, two, three] {
@@ -135,7 +141,7 @@ fn evidence_is_fair_over_three_blocks_of_unequal_sizes_and_rates() {
 fn evidence_of_a_canary_that_is_worse_grows_on_average() {
     let mean: f64 = outcomes((4, 9), (0.5, 0.1))
         .iter()
-        .map(|(block, chance)| chance * harm(&[*block], 0.0).now.exp())
+        .map(|(block, chance)| chance * harm(FEW, &[*block], 0.0).now.exp())
         .sum();
     assert!(mean > 1.5, "{mean}");
 }
@@ -156,7 +162,7 @@ fn thinned_counts_are_fair_where_each_bad_event_is_counted_three_times() {
                 canary: three(events.canary),
                 baseline: three(events.baseline),
             };
-            mean += chance * harm(&[counted.thinned(3.0)], 0.0).now.exp();
+            mean += chance * harm(FEW, &[counted.thinned(3.0)], 0.0).now.exp();
         }
         fair(mean, (calls, rates));
     }
@@ -184,9 +190,9 @@ fn a_steady_capital_is_fair_where_only_the_averages_of_two_blocks_are_within_the
     let mut mean = 0.0;
     for (one, p1) in &worse {
         for (two, p2) in &better {
-            let mut capital = Steady::new(&weights());
-            capital.settle(gains(one, 0.0));
-            capital.settle(gains(two, 0.0));
+            let mut capital = Steady::new(&FEW.weights());
+            capital.settle(FEW.gains(one, 0.0));
+            capital.settle(FEW.gains(two, 0.0));
             mean += p1 * p2 * capital.ln().exp();
         }
     }

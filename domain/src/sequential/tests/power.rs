@@ -2,7 +2,8 @@
 //! room above what was measured.
 
 use super::simulation::{Generator, Traffic, alarm, block, counts};
-use crate::sequential::{Block, above, harm, interval, share_interval};
+use crate::sequential::Bets::OnFew as FEW;
+use crate::sequential::{Bets, Block, above, harm, interval, share_interval};
 
 const RUNS: usize = 200;
 
@@ -59,9 +60,9 @@ fn eight_percent_beside_a_clean_version_are_known_within_tens_of_calls() {
 
 #[test]
 fn two_of_six_failures_beside_none_of_327_are_harm() {
-    let evidence = harm(&[block((2, 6), (0, 327))], 0.0);
+    let evidence = harm(FEW, &[block((2, 6), (0, 327))], 0.0);
     assert!(evidence.rejects(0.005), "{}", evidence.p_value());
-    let single = harm(&[block((1, 5), (0, 195))], 0.0);
+    let single = harm(FEW, &[block((1, 5), (0, 195))], 0.0);
     assert!(single.p_value() > 0.05, "{}", single.p_value());
 }
 
@@ -100,7 +101,7 @@ fn harm_goes_on_being_found_after_a_minute_that_was_bad_for_both() {
 fn clean_calls(margin: f64, alpha: f64) -> u32 {
     let excluded = |calls: u32| {
         let blocks: Vec<Block> = vec![block((0, calls / 10), (0, calls * 9 / 10)); 10];
-        interval(&blocks, alpha).high < margin
+        interval(FEW, &blocks, alpha).high < margin
     };
     (1..100)
         .map(|n| n * 10)
@@ -121,7 +122,7 @@ fn the_same_rate_on_both_sides_excludes_harm_of_one_point_within_ten_minutes() {
     let passed = (0..40)
         .filter(|_| {
             let blocks: Vec<Block> = (0..10).map(|_| minute.block(&mut generator)).collect();
-            interval(&blocks, 0.01).high < 0.01
+            interval(FEW, &blocks, 0.01).high < 0.01
         })
         .count();
     assert!(passed >= 38, "{passed} of 40");
@@ -135,4 +136,28 @@ fn shares_are_known_to_be_above_and_below_a_limit_soon() {
     // 12 % slow calls where 5 % are allowed.
     let minute = counts(24, 200);
     assert!(above(&[minute], 0.05).rejects(0.01));
+}
+
+/// In how many of 100 runs this is known within ten minutes of 60 calls and 540 whose
+/// shares of slow calls these are.
+fn known_of_slow_calls(bets: Bets, rates: (f64, f64), is_known: fn(Bets, &[Block]) -> bool) -> u32 {
+    let mut generator = Generator::seeded(6);
+    let minute = traffic((60, 540), rates);
+    let runs = (0..100).map(|_| {
+        let blocks: Vec<Block> = (0..10).map(|_| minute.block(&mut generator)).collect();
+        u32::from(is_known(bets, &blocks))
+    });
+    runs.sum()
+}
+
+#[test]
+fn bets_on_half_know_of_more_slow_calls_sooner_than_bets_on_few() {
+    let is_harm = |bets, blocks: &[Block]| harm(bets, blocks, 0.0).rejects(0.001);
+    let [half, few] =
+        [Bets::OnHalf, FEW].map(|bets| known_of_slow_calls(bets, (0.62, 0.5), is_harm));
+    assert!(half >= 70 && few <= 45, "{half} and {few} of 100");
+    let excludes = |bets, blocks: &[Block]| interval(bets, blocks, 0.01).high < 0.05;
+    let [half, few] =
+        [Bets::OnHalf, FEW].map(|bets| known_of_slow_calls(bets, (0.38, 0.5), excludes));
+    assert!(half >= 90 && few <= half, "{half} and {few} of 100");
 }

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use sluice_domain::journal::Entry;
 use sluice_domain::judge::{JudgePolicy, LatencyLimit, MetricQuery, Share};
 
-use super::latency::percentile;
+use super::latency::{Bounds, percentile};
 use super::{Series, answered, lambda_metric};
+
+/// Nobody waits for less, in ms: of calls that take one, twice as long is no harm.
+const LEAST_MS: f64 = 10.0;
 
 /// What was normal before the rollout, function by function.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -37,7 +40,7 @@ impl Before {
         functions: &BTreeMap<String, Entry>,
         alone: bool,
     ) -> Vec<(Asked, MetricQuery)> {
-        let ratios = policy.latency.iter();
+        let ratios = policy.latency.iter().filter(|limit| limit.holds(alone));
         let ratios = ratios.filter(|limit| limit.above_ratio.is_some());
         let percentiles: Vec<String> = ratios.map(percentile).collect();
         let mut queries = Vec::new();
@@ -82,14 +85,21 @@ impl Before {
         self.errors.entry(function.to_owned()).or_default()
     }
 
-    /// The bound, in ms, above which a call is slow. None: nothing is known of
-    /// the time before.
-    pub(super) fn bound(&self, limit: &LatencyLimit, function: &str) -> Option<f64> {
-        limit.above_ms.or_else(|| {
-            let before = self
-                .latency
-                .get(&(percentile(limit), function.to_owned()))?;
-            Some(before * limit.above_ratio?)
+    /// Above how many milliseconds calls are slow. None: nothing is known of the
+    /// time before.
+    pub(super) fn bounds(&self, limit: &LatencyLimit, function: &str) -> Option<Bounds> {
+        if let Some(limit) = limit.above_ms {
+            return Some(Bounds {
+                canary: limit,
+                baseline: limit,
+            });
+        }
+        let key = (percentile(limit), function.to_owned());
+        let baseline = *self.latency.get(&key)?;
+        let canary = baseline * limit.above_ratio?;
+        Some(Bounds {
+            canary: canary.max(baseline + LEAST_MS),
+            baseline,
         })
     }
 

@@ -31,10 +31,21 @@ const RANKS_DIFFER: f64 = 2.0;
 /// which side it is.
 const BOUNDS_DIFFER: f64 = 0.1;
 
+/// Above how many milliseconds a call is slow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Bounds {
+    /// A call of the new version.
+    pub(super) canary: f64,
+    /// A call of the version beside it. Where the limit is a ratio, the new version's
+    /// is so many times as much: if its calls are no slower than that times the
+    /// other's, no larger share of them is slow, whatever was normal before.
+    pub(super) baseline: f64,
+}
+
 /// One limit on how long one function's calls take, and where the answers are.
 pub(super) struct Latency {
     limit: LatencyLimit,
-    bound: Option<f64>,
+    bounds: Option<Bounds>,
     canary: Option<Side>,
     baseline: Option<Side>,
 }
@@ -42,6 +53,8 @@ pub(super) struct Latency {
 /// Where the answers about one version are.
 #[derive(Clone, Copy)]
 struct Side {
+    /// Above how many milliseconds a call is slow.
+    bound: f64,
     /// The percentage of calls that took no longer than the bound.
     rank: usize,
     /// The percentile.
@@ -49,24 +62,25 @@ struct Side {
 }
 
 impl Latency {
-    /// Asks for both, by version. Without a bound there is nothing to ask.
+    /// Asks for both, by version. Without bounds there is nothing to ask.
     pub(super) fn ask(
         limit: &LatencyLimit,
-        bound: Option<f64>,
+        bounds: Option<Bounds>,
         (canary, stable): (Option<&str>, Option<&str>),
         mut ask: impl FnMut(Option<&str>, &str) -> usize,
     ) -> Self {
-        let mut side = |version| {
-            bound.map(|bound| Side {
-                rank: ask(version, &format!("PR(:{bound:.3})")),
-                percentile: ask(version, &percentile(limit)),
-            })
+        let mut side = |version, bound| Side {
+            bound,
+            rank: ask(version, &format!("PR(:{bound:.3})")),
+            percentile: ask(version, &percentile(limit)),
         };
         Self {
             limit: limit.clone(),
-            bound,
-            canary: side(canary),
-            baseline: stable.and_then(|stable| side(Some(stable))),
+            bounds,
+            canary: bounds.map(|bounds| side(canary, bounds.canary)),
+            baseline: bounds
+                .zip(stable)
+                .map(|(bounds, stable)| side(Some(stable), bounds.baseline)),
         }
     }
 
@@ -90,26 +104,26 @@ impl Latency {
     /// So both answers are held against each other: where p95 is below the
     /// bound, 95 % of the calls are too.
     fn is_ranked(&self, calls: Option<&Series>, side: Option<Side>, answers: Answers<'_>) -> bool {
-        let series = |index: fn(Side) -> usize| answered(answers, index(side?));
-        let (Some(percentiles), Some(ranks)) =
-            (series(|side| side.percentile), series(|side| side.rank))
-        else {
+        let Some(side) = side else {
+            return true;
+        };
+        let series = |index| answered(answers, index);
+        let (Some(percentiles), Some(ranks)) = (series(side.percentile), series(side.rank)) else {
             return true;
         };
         let contradicts = |(period, percentile): (&Timestamp, &f64)| {
             let total = calls.and_then(|calls| calls.get(period));
             let rank = ranks.get(period).zip(total);
-            rank.is_none_or(|(rank, total)| self.contradicts(*percentile, *rank, *total))
+            rank.is_none_or(|(rank, total)| {
+                self.contradicts(side.bound, *percentile, *rank, *total)
+            })
         };
         !percentiles.iter().any(contradicts)
     }
 
     /// Both are estimates: of few calls each is off by one, and a bound that
     /// lies close to the percentile tells nothing.
-    fn contradicts(&self, percentile: f64, rank: f64, total: f64) -> bool {
-        let Some(bound) = self.bound else {
-            return false;
-        };
+    fn contradicts(&self, bound: f64, percentile: f64, rank: f64, total: f64) -> bool {
         let off = RANKS_DIFFER + 200.0 / total.max(1.0);
         if percentile < bound * (1.0 - BOUNDS_DIFFER) {
             rank < self.limit.percentile - off
@@ -137,7 +151,7 @@ impl Latency {
             });
             Some(known.collect::<BTreeMap<Timestamp, Share>>())
         };
-        let blocks = match (self.bound, calls.baseline) {
+        let blocks = match (self.bounds, calls.baseline) {
             // Nothing was normal before: nothing to hold it against.
             (None, _) => Some(Vec::new()),
             (Some(_), None) => slow(calls.canary, self.canary).map(|canary| blocks(&canary, None)),
@@ -147,15 +161,23 @@ impl Latency {
         };
         ShareSignal {
             name: percentile(&self.limit),
-            bad: match self.bound {
-                Some(bound) => format!("took longer than {bound:.0} ms"),
-                None => "were slow".to_owned(),
-            },
+            bad: self.slow(calls.baseline.is_some()),
             rule: ShareRule::of_latency(policy, &self.limit, calls.baseline.is_some()),
             blocks,
             is_beside: calls.baseline.is_some(),
             before: None,
             until: window.end,
+        }
+    }
+
+    /// What a slow call did, for sentences.
+    fn slow(&self, is_beside: bool) -> String {
+        match self.bounds {
+            None => "were slow".to_owned(),
+            Some(Bounds { canary, baseline }) if is_beside && canary != baseline => {
+                format!("took longer than {canary:.0} ms (the other's: {baseline:.0} ms)")
+            }
+            Some(Bounds { canary, .. }) => format!("took longer than {canary:.0} ms"),
         }
     }
 
@@ -187,7 +209,7 @@ impl Latency {
                 });
                 (ratios, Some(ratio), "times the other version's")
             }
-            _ => (canary, self.bound, "ms"),
+            _ => (canary, self.bounds.map(|bounds| bounds.canary), "ms"),
         };
         ValueSignal {
             name: percentile(&self.limit),

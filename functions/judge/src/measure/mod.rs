@@ -101,13 +101,14 @@ impl<'a> Measurement<'a> {
         let canary_calls = calls(canary);
         let baseline = stable.map(|stable| calls(Some(stable)));
         let throttles = self.ask(entry, None, "Throttles", "Sum");
-        let policy = self.policy;
+        let (policy, alone) = (self.policy, self.alone);
         let latency = policy
             .latency
             .iter()
+            .filter(|limit| limit.holds(alone))
             .map(|limit| {
-                let bound = before.bound(limit, name);
-                Latency::ask(limit, bound, (canary, stable), |version, statistic| {
+                let bounds = before.bounds(limit, name);
+                Latency::ask(limit, bounds, (canary, stable), |version, statistic| {
                     self.ask(entry, version, "Duration", statistic)
                 })
             })

@@ -56,11 +56,43 @@ async fn what_was_normal_is_read_from_the_hour_before_the_rollout() {
     assert_eq!(window.end.to_string(), "2026-11-21T09:30:00Z");
     assert_eq!(
         queries.iter().map(shown).collect::<Vec<_>>(),
-        ["Duration p95 of shop-checkout:live *"]
+        [
+            "Duration p50 of shop-checkout:live *",
+            "Duration p95 of shop-checkout:live *"
+        ]
     );
     let then: Vec<String> = asked[1].0.iter().map(shown).collect();
-    let ranked = "Duration PR(:400.000) of shop-checkout:live 4".to_owned();
-    assert!(then.contains(&ranked), "{then:?}");
+    let ranked = [
+        "Duration PR(:400.000) of shop-checkout:live 4".to_owned(),
+        "Duration PR(:200.000) of shop-checkout:live 3".to_owned(),
+    ];
+    assert!(
+        ranked.iter().all(|ranked| then.contains(ranked)),
+        "{then:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_median_is_compared_with_calls_that_are_a_quarter_longer_or_ten_milliseconds() {
+    for (median, bound) in [(200.0, "250.000"), (2.0, "12.000")] {
+        let mut judge = judge_of(&checkout(), &[]);
+        judge.metrics.durations = [("shop-checkout * p50", median)].into();
+        look(&judge, 300).await;
+        let asked = judge.metrics.asked.borrow()[1].0.clone();
+        let asked: Vec<String> = asked.iter().map(shown).collect();
+        let own = format!("Duration PR(:{bound}) of shop-checkout:live 4");
+        let beside = format!("Duration PR(:{median:.3}) of shop-checkout:live 3");
+        assert!(asked.contains(&own) && asked.contains(&beside), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_median_is_no_matter_where_nothing_serves_beside_it() {
+    let judge = at_step(judge_of(&checkout(), &[("shop-checkout *", 0.0)]), 2);
+    look(&judge, 720).await;
+    let asked = judge.metrics.asked.borrow().clone();
+    let mut asked = asked.iter().flat_map(|(queries, ..)| queries).map(shown);
+    assert!(asked.all(|query| !query.contains("p50")));
 }
 
 #[tokio::test]
@@ -111,7 +143,7 @@ fn slower() -> Judge<Record, Meter, Callers, Book> {
         ("shop-checkout 4 p99", 900.0),
         ("shop-checkout 3 p99", 400.0),
         ("shop-checkout 4 PR(:400.000)", 85.0),
-        ("shop-checkout 3 PR(:400.000)", 99.0),
+        ("shop-checkout 3 PR(:200.000)", 96.0),
         ("shop-checkout 4 PR(:10000.000)", 100.0),
         ("shop-checkout 3 PR(:10000.000)", 100.0),
     ]
@@ -124,7 +156,9 @@ async fn a_version_that_is_twice_as_slow_as_before_is_rolled_back_by_counts() {
     let output = look(&slower(), 300).await;
     assert_eq!(output.next, Follows::RollBack);
     assert!(
-        output.rule.contains("took longer than 400 ms"),
+        output
+            .rule
+            .contains("took longer than 400 ms (the other's: 200 ms)"),
         "{}",
         output.rule
     );
@@ -169,7 +203,7 @@ async fn ranks_that_contradict_the_percentiles_are_not_believed() {
     for (version, rank) in [("3", 12.6), ("4", 12.6), ("4", 99.0)] {
         let mut judge = slower();
         let name = match version {
-            "3" => "shop-checkout 3 PR(:400.000)",
+            "3" => "shop-checkout 3 PR(:200.000)",
             _ => "shop-checkout 4 PR(:400.000)",
         };
         judge.metrics.durations.insert(name, rank);
@@ -226,6 +260,6 @@ async fn functions_named_by_arn_are_measured_by_their_bare_name_in_their_account
     judge.records.journal.as_mut().expect("journal").role = Some(role.clone());
     look(&judge, 300).await;
     let (queries, _, asked_as) = judge.metrics.asked.borrow()[0].clone();
-    assert_eq!(shown(&queries[0]), "Duration p95 of shop-checkout:live *");
+    assert_eq!(shown(&queries[0]), "Duration p50 of shop-checkout:live *");
     assert_eq!(asked_as, Some(role));
 }

@@ -51,7 +51,7 @@ async fn facts_of(functions: usize, limits: usize, failing: f64) -> Value {
 
 #[tokio::test]
 async fn the_largest_verdicts_fit_into_an_item_of_dynamodb() {
-    for (functions, limits) in [(100, 2), (50, 4)] {
+    for (functions, limits) in [(100, 3), (75, 4)] {
         for failing in [0.0, 0.1] {
             let facts = facts_of(functions, limits, failing).await;
             let size = facts.to_string().len();
