@@ -8,13 +8,10 @@ use crate::peers::fisher::Fisher;
 use crate::peers::flagger::Flagger;
 use crate::peers::kayenta::Kayenta;
 use crate::seen::Judge;
-use crate::sluice::{Sluice, watching_latency};
+use crate::sluice::Sluice;
 
-/// The name of Sluice's judge as it stands.
+/// The name of Sluice's judge.
 pub const SLUICE: &str = "sluice";
-
-/// The name of Sluice's judge with a narrower limit on latency.
-pub const SLUICE_LATENCY: &str = "sluice-latency";
 
 /// One way to take a release into production.
 pub struct Contender {
@@ -39,38 +36,26 @@ impl Contender {
     }
 }
 
-/// All of them. Sluice is the first, with these settings, and then with a narrower
-/// limit on latency.
+/// All of them. Sluice is the first, with these settings.
 #[must_use]
 pub fn all(settings: &Settings) -> Vec<Contender> {
-    let mut contenders = sluice(settings);
+    let mut contenders = vec![sluice(settings)];
     contenders.extend(codedeploy());
     contenders.extend(argo());
     contenders.extend(others());
     contenders
 }
 
-fn sluice(settings: &Settings) -> Vec<Contender> {
-    let rollout = |name, setting, settings: Settings| Contender {
-        name,
-        setting,
+fn sluice(settings: &Settings) -> Contender {
+    let settings = settings.clone();
+    Contender {
+        name: SLUICE,
+        setting: "all defaults: 10 % and 50 % for 10 min each, 100 % for 30 min",
         source: "docs/settings.md",
         is_peer: false,
         watches_latency: true,
         start: Box::new(move || Box::new(Sluice::new(&settings))),
-    };
-    vec![
-        rollout(
-            SLUICE,
-            "all defaults: 10 % and 50 % for 10 min each, 100 % for 30 min",
-            settings.clone(),
-        ),
-        rollout(
-            SLUICE_LATENCY,
-            "the same, with latency p95 above_ratio 1.25 in place of 2",
-            watching_latency(settings.clone()),
-        ),
-    ]
+    }
 }
 
 fn codedeploy() -> Vec<Contender> {

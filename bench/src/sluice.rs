@@ -23,20 +23,6 @@ pub fn default_settings() -> serde_json::Result<Settings> {
     serde_json::from_str(BARE)
 }
 
-/// How many times as long calls may take at the narrower limit on latency.
-const NARROWER: f64 = 1.25;
-
-/// The same settings, with the narrower limit on how long calls take.
-#[must_use]
-pub fn watching_latency(mut settings: Settings) -> Settings {
-    for limit in &mut settings.judge.latency {
-        if limit.above_ratio.is_some() {
-            limit.above_ratio = Some(NARROWER);
-        }
-    }
-    settings
-}
-
 /// A rollout by Sluice.
 #[derive(Debug)]
 pub struct Sluice {
@@ -120,7 +106,7 @@ fn errors(policy: &JudgePolicy, minutes: &[Minute], before: Share, alone: bool) 
     let rule = ShareRule::of_errors(&policy.errors);
     let name = ERRORS.to_owned();
     let before = Some(before).filter(|_| alone);
-    share(name, rule, minutes, (alone, before), &|side| {
+    share(name, rule, minutes, (alone, before), &|side, _| {
         side.errors as f64
     })
 }
@@ -131,23 +117,31 @@ fn latency(policy: &JudgePolicy, minutes: &[Minute], alone: bool) -> Vec<Signal>
         // What was normal is taken to be known well: it is from the hour before.
         let normal = percentile_ms(limit.percentile);
         let ratio = limit.above_ratio.unwrap_or(f64::INFINITY);
-        let bound = limit.above_ms.unwrap_or(ratio * normal);
+        let own = limit.above_ms.unwrap_or(ratio * normal);
+        let beside = limit.above_ms.unwrap_or(normal);
         let name = format!("p{}", limit.percentile);
         let rule = ShareRule::of_latency(policy, limit, !alone);
-        share(name, rule, minutes, (alone, None), &|side| {
+        share(name, rule, minutes, (alone, None), &|side, is_beside| {
+            let bound = if is_beside { beside } else { own };
             side.latency.slower(bound).round()
         })
     };
-    policy.latency.iter().map(of).collect()
+    policy
+        .latency
+        .iter()
+        .filter(|limit| limit.holds(alone))
+        .map(of)
+        .collect()
 }
 
 /// A share of calls: whether the new version is alone, and what the share was before.
+/// `bad` counts those of a side, and is told whether it is the version beside it.
 fn share(
     name: String,
     rule: ShareRule,
     minutes: &[Minute],
     (alone, before): (bool, Option<Share>),
-    bad: &dyn Fn(&Side) -> f64,
+    bad: &dyn Fn(&Side, bool) -> f64,
 ) -> Signal {
     Signal::Share(ShareSignal {
         name,
@@ -176,16 +170,16 @@ fn before(seen: &Seen<'_>) -> Share {
 }
 
 /// Period by period; CloudWatch has none without a call.
-fn blocks(minutes: &[Minute], alone: bool, bad: &dyn Fn(&Side) -> f64) -> Vec<Block> {
-    let share = |side: &Side| Share {
+fn blocks(minutes: &[Minute], alone: bool, bad: &dyn Fn(&Side, bool) -> f64) -> Vec<Block> {
+    let share = |side: &Side, is_beside| Share {
         total: side.calls as f64,
-        bad: bad(side),
+        bad: bad(side, is_beside),
     };
     let called = |minute: &&Minute| minute.canary.calls + minute.baseline.calls > 0;
     let of = |minute: &Minute| Block {
         start: timestamp(minute.start),
-        canary: share(&minute.canary),
-        baseline: (!alone).then(|| share(&minute.baseline)),
+        canary: share(&minute.canary, false),
+        baseline: (!alone).then(|| share(&minute.baseline, true)),
     };
     minutes.iter().filter(called).map(of).collect()
 }

@@ -252,11 +252,10 @@ pub struct HeadToHead {
     pub peer_better: usize,
 }
 
-/// All comparisons of the contender at a place with the peers: where they are
+/// All comparisons of the first contender with the peers: where they are
 /// better, and how often who is.
 #[must_use]
 pub fn compared(
-    ours: usize,
     contenders: &[Contender],
     played: &[Played],
     standings: &[Standing],
@@ -269,7 +268,7 @@ pub fn compared(
         let all: Vec<(Place, Difference)> = played
             .iter()
             .flat_map(|one| {
-                let differences = compare(&one.cell, &one.outcomes[ours], &one.outcomes[index]);
+                let differences = compare(&one.cell, &one.outcomes[0], &one.outcomes[index]);
                 differences
                     .into_iter()
                     .map(|difference| (Place::of(&one.cell), difference))

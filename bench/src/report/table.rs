@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::contenders::{SLUICE, SLUICE_LATENCY};
+use crate::contenders::SLUICE;
 use crate::report::Report;
 use crate::standings::{Standing, Win};
 use crate::summary::Summary;
@@ -34,7 +34,6 @@ pub fn table(report: &Report) -> String {
     head_to_head(out, report);
     let wins = &report.comparison.peers_better;
     better(out, SLUICE, wins);
-    better(out, SLUICE_LATENCY, &report.better_than_with_latency);
     text
 }
 
@@ -266,7 +265,7 @@ mod tests {
                 .all(|goal| text.contains(&goal.found))
         );
         assert!(
-            text.contains("latency x1.5 (1): steady 100/s 0% (1.00, 0.00)"),
+            text.contains("+0.5 points (1): steady 20/s 0.5% ("),
             "{text}"
         );
     }
