@@ -150,7 +150,8 @@ fn wanted(policy: &JudgePolicy, weight: f64) -> f64 {
     if weight < 100.0 {
         policy.errors.max_increase
     } else {
-        policy.errors.fail_above.unwrap_or(1.0)
+        let limit = policy.errors.fail_above.unwrap_or_default();
+        limit.max(policy.errors.max_increase)
     }
 }
 

@@ -74,7 +74,8 @@ pub fn asks_after(policy: &JudgePolicy, step: &Step) -> Option<u64> {
 
 /// The policy as it stands at this time of a step, with what the step asks for
 /// itself. When the extension is over, a larger rise may pass: with so few calls no
-/// smaller one can be excluded.
+/// smaller one can be excluded. Not at full weight: there is no next step, which would
+/// see more calls.
 #[must_use]
 pub fn asked(
     policy: &JudgePolicy,
@@ -83,7 +84,8 @@ pub fn asked(
     now: Timestamp,
 ) -> JudgePolicy {
     let mut asked = policy.for_step(step);
-    if policy.extend_seconds > 0 && now >= extended(policy, step, shifted_at) {
+    let may_ask_less = policy.extend_seconds > 0 && step.weight < 100.0;
+    if may_ask_less && now >= extended(policy, step, shifted_at) {
         asked.errors.max_increase = policy.errors.max_increase_at_last();
     }
     asked

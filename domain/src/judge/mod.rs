@@ -340,6 +340,8 @@ fn percent(share: f64) -> String {
 #[cfg(test)]
 mod follow_tests;
 #[cfg(test)]
+mod limit_tests;
+#[cfg(test)]
 mod simulation_tests;
 #[cfg(test)]
 mod tests;

@@ -82,6 +82,10 @@ pub struct ShareSignal {
     pub until: Timestamp,
 }
 
+/// How many calls tell what was normal before. Of fewer, one that failed by chance
+/// would excuse almost anything.
+const CALLS_BEFORE: f64 = 50.0;
+
 /// Judges a share of calls, with this chance of a false alarm over all looks.
 #[must_use]
 pub fn judge(policy: &JudgePolicy, signal: &ShareSignal, alpha: f64) -> SignalVerdict {
@@ -244,7 +248,7 @@ impl<'a> Seen<'a> {
             }
             return Finding::NoHarm(Some(compare.max_increase));
         }
-        Finding::NoHarm(rule.pass_below.map(|limit| self.passable(limit)))
+        Finding::NoHarm(self.passable())
     }
 
     fn outcome(&self, finding: &Finding, is_excluded: impl Fn(f64) -> bool) -> Outcome {
@@ -410,7 +414,7 @@ impl<'a> Seen<'a> {
     /// what was normal before is not held against it: that costs half of the
     /// chance of a false alarm, for the bound of what was normal.
     fn limit(&self, share: f64, alpha: f64) -> Limit {
-        let normal = self.most_before(alpha / 2.0);
+        let normal = self.before(alpha / 2.0).map(|before| before.high);
         Limit {
             share: normal.map_or(share, |normal| normal.max(share)),
             is_raised: normal.is_some_and(|normal| normal > share),
@@ -418,19 +422,23 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// What must be excluded to pass, where nothing serves beside it: a share
-    /// above the limit, or a rise over what was before.
-    fn passable(&self, limit: f64) -> f64 {
-        let rise = self.signal.rule.compare.map(|compare| compare.max_increase);
-        let before = self.signal.before.zip(rise);
-        before.map_or(limit, |(before, rise)| limit.max(before.rate() + rise))
+    /// What must be excluded to pass, where nothing serves beside it: a share above
+    /// the limit, or a rise over what is known to have been normal before, if that is
+    /// more. None: nothing is asked for.
+    fn passable(&self) -> Option<f64> {
+        let rule = &self.signal.rule;
+        let spare = 1.0 - self.policy.confidence;
+        let normal = self.before(spare).map_or(0.0, |before| before.low);
+        let risen = rule.compare.map(|compare| normal + compare.max_increase);
+        let most = rule.pass_below.into_iter().chain(risen);
+        most.reduce(f64::max).map(|limit| limit.min(1.0))
     }
 
-    /// The most that the share can have been before, for all that is known.
-    fn most_before(&self, alpha: f64) -> Option<f64> {
-        let before = self.signal.before.filter(|before| before.total > 0.0)?;
+    /// Bounds of what the share was before. None: too few calls say so.
+    fn before(&self, alpha: f64) -> Option<Interval> {
+        let before = self.signal.before?;
         let counts = before.counts().thinned(self.factor);
-        Some(sequential::share_interval(counts, alpha).high)
+        (before.total >= CALLS_BEFORE).then(|| sequential::share_interval(counts, alpha))
     }
 
     /// The limit that people should hear of: without counts, so that the next
