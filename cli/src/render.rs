@@ -2,10 +2,9 @@
 
 use jiff::Timestamp;
 use sluice_domain::approval::State;
-use sluice_domain::judge::{Counts, FunctionVerdict};
+use sluice_domain::judge::{Counts, FunctionVerdict, baked_at};
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::Outcome;
-use sluice_domain::settings::{JudgePolicy, Step};
 use sluice_domain::text::one_line;
 
 use crate::cost::Cost;
@@ -211,23 +210,21 @@ fn bake(record: &Record, now: Timestamp, style: Style) -> Vec<String> {
     );
     let mut lines = vec![style.paint(Tone::Strong, &place)];
     if step.bake_seconds > 0 {
-        lines.push(progress(
-            step,
-            &plan.judge,
-            seconds_between(shift.shifted_at, now),
-        ));
+        let elapsed = seconds_between(shift.shifted_at, now);
+        let baked = baked_at(&plan.judge, step, shift.shifted_at);
+        let asked = seconds_between(shift.shifted_at, baked);
+        lines.push(progress(elapsed, asked, plan.judge.extend_seconds));
     }
     lines
 }
 
-fn progress(step: &Step, judge: &JudgePolicy, elapsed: f64) -> String {
+fn progress(elapsed: f64, asked: f64, extend_seconds: u64) -> String {
     const WIDTH: usize = 30;
-    let asked = (step.bake_seconds + judge.lag()) as f64;
     let bar = bar(elapsed / asked, WIDTH);
     if elapsed <= asked {
         return format!("{bar}  {} of {}", duration(elapsed), duration(asked));
     }
-    let most = asked + judge.extend_seconds as f64;
+    let most = asked + extend_seconds as f64;
     format!(
         "{bar}  {}, extended to at most {}",
         duration(elapsed),

@@ -4,12 +4,12 @@
 //! from the list. What it does to a rollout is decided at each look of the judge,
 //! by [`crate::judge::steer()`].
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Journal;
-use crate::judge::{JudgePolicy, asks_after, spared};
+use crate::judge::{JudgePolicy, asks_at, spared};
 
 /// Something that an operator can ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -344,11 +344,9 @@ impl Controls {
         if step.asks_approvers() {
             return Err(Refusal::AsksApprovers);
         }
-        let Some(seconds) = asks_after(standing.policy, step) else {
+        let Some(asks_at) = asks_at(standing.policy, step, shifted_at) else {
             return Err(Refusal::NothingToResume);
         };
-        let wait = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 2));
-        let asks_at = shifted_at + wait;
         if now < asks_at && self.skip(index).is_none() {
             return Err(Refusal::StillBaking { asks_at, now });
         }

@@ -11,7 +11,7 @@ pub use crate::approvers::{ApprovalPolicy, Approver};
 use crate::codedeploy::CodeDeploy;
 use crate::document::{Document, LONGEST_WAIT, Problem, check_name, check_range};
 pub use crate::judge::{JudgePolicy, OnInconclusive};
-use crate::judge::{MOST_LOOKS, asks_after, looks_held, probe};
+use crate::judge::{MOST_LOOKS, looks_held, may_ask, probe};
 use crate::naming::function_name;
 use crate::steps;
 pub use crate::steps::{Step, Then};
@@ -268,7 +268,7 @@ impl Settings {
         let approval = self.step_approval_seconds();
         let waiting: u64 = steps
             .iter()
-            .filter(|step| asks_after(&self.judge, step).is_some())
+            .filter(|step| may_ask(&self.judge, step))
             .map(|step| looks_held(&self.judge, step, approval))
             .sum();
         let following = self.codedeploy.as_ref();

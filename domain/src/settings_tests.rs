@@ -135,7 +135,7 @@ fn room_is_kept_for_every_step_that_may_be_left_to_a_person() {
         .expect_err("days of waiting do not")
         .to_string();
     assert!(
-        error.contains("may wait for a person come to 5100 looks"),
+        error.contains("may wait for a person come to 5120 looks"),
         "{error}"
     );
 }
@@ -204,7 +204,7 @@ fn a_bake_in_which_no_whole_period_can_be_seen_is_refused_where_it_would_be_roll
 fn a_lag_may_be_left_to_the_plan_and_room_is_kept_for_the_longest() {
     let settings = parse(&minimal()).expect("valid");
     assert_eq!(settings.judge.lag_seconds, None);
-    assert_eq!(settings.judge.looks(600), (600 + 1020 + 3600) / 60 + 1);
+    assert_eq!(settings.judge.looks(600), (600 + 60 + 1020 + 3600) / 60 + 1);
     let error = problem_of(|s| s["judge"] = json!({"lag_seconds": 3601}));
     assert!(error.contains("judge.lag_seconds"), "{error}");
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::replay::{Minute, Side, at, signals};
-use super::{JudgePolicy, Next, Observed, Outcome, asked, next, outcome};
+use super::{JudgePolicy, Next, Observed, Outcome, asked, baked_at, next, outcome};
 use crate::generator::Generator;
 use crate::settings::Step;
 use crate::stats::{Interval, normal_quantile, wilson};
@@ -69,9 +69,13 @@ impl Course<'_> {
     #[must_use]
     pub fn minutes(&self) -> u64 {
         let watched = self.steps.iter().filter(|step| step.bake_seconds > 0);
-        watched
-            .map(|step| (step.bake_seconds + self.policy.lag()).div_ceil(60))
-            .sum()
+        watched.map(|step| self.baked(step, 0).unsigned_abs()).sum()
+    }
+
+    /// The minute at which a step's bake is over, if it shifted with this one.
+    fn baked(&self, step: &Step, shifted: i64) -> i64 {
+        let seconds = baked_at(self.policy, step, at(shifted)).as_second();
+        (seconds + 59).div_euclid(60)
     }
 
     /// The rollout that begins with this minute of the past.
@@ -96,7 +100,7 @@ impl Course<'_> {
     /// Watches one step. None: the next one follows.
     fn watch(&self, step: &Step, dealer: &mut Dealer<'_>) -> Option<End> {
         let shifted = dealer.minute;
-        let baked = step.bake_seconds + self.policy.lag();
+        let baked = self.baked(step, shifted);
         let lag = self.policy.lag().div_ceil(60) as i64;
         let mut dealt: Vec<Vec<Minute>> = vec![Vec::new(); dealer.hands.len()];
         loop {
@@ -105,7 +109,7 @@ impl Course<'_> {
             let policy = &asked(self.policy, step, shifted_at, now);
             let known = usize::try_from(dealer.minute - shifted - lag).unwrap_or_default();
             let seen = || dealt.iter().map(|minutes| &minutes[..known]);
-            let is_baked = (dealer.minute - shifted) as u64 * 60 >= baked;
+            let is_baked = dealer.minute >= baked;
             let observed = || Observed {
                 functions: dealer
                     .hands

@@ -39,7 +39,7 @@ pub fn next(
     now: Timestamp,
     outcome: Outcome,
 ) -> Next {
-    let baked = after(shifted_at, step.bake_seconds + policy.lag());
+    let baked = baked_at(policy, step, shifted_at);
     let limit = extended(policy, step, shifted_at);
     let until = |end: Timestamp| {
         let rest = end.duration_since(now).as_millis().max(1).unsigned_abs();
@@ -59,17 +59,38 @@ pub fn next(
     }
 }
 
-/// How long after its shift a step asks people at the soonest, in seconds.
-/// None: it never does.
+/// When a step's bake is over and what happened in it can be known: metrics come in
+/// whole periods, so the last one that it reaches into belongs to it, and so does the
+/// first that begins after the shift. How long calls take is read from that one on.
 #[must_use]
-pub fn asks_after(policy: &JudgePolicy, step: &Step) -> Option<u64> {
+pub fn baked_at(policy: &JudgePolicy, step: &Step, shifted_at: Timestamp) -> Timestamp {
+    let period = milliseconds(policy.period_seconds.max(1));
+    let shifted = shifted_at.as_millisecond();
+    let end = shifted.saturating_add(milliseconds(step.bake_seconds));
+    let reached = end.saturating_add((-end).rem_euclid(period));
+    let first = shifted - shifted.rem_euclid(period) + 2 * period;
+    let known = reached.max(first);
+    after(
+        Timestamp::from_millisecond(known).unwrap_or(Timestamp::MAX),
+        policy.lag(),
+    )
+}
+
+/// When a step that shifted then asks people at the soonest. None: it never does.
+#[must_use]
+pub fn asks_at(policy: &JudgePolicy, step: &Step, shifted_at: Timestamp) -> Option<Timestamp> {
     let is_watched = step.bake_seconds > 0;
-    let baked = step.bake_seconds.saturating_add(policy.lag());
     if step.then.is_some() {
-        return Some(if is_watched { baked } else { 0 });
+        let baked = is_watched.then(|| baked_at(policy, step, shifted_at));
+        return Some(baked.unwrap_or(shifted_at));
     }
     let may_ask = is_watched && policy.on_inconclusive == OnInconclusive::Pause;
-    may_ask.then(|| baked.saturating_add(policy.extend_seconds))
+    may_ask.then(|| extended(policy, step, shifted_at))
+}
+
+/// Whether a step can come to ask for a person's go.
+pub(crate) fn may_ask(policy: &JudgePolicy, step: &Step) -> bool {
+    asks_at(policy, step, Timestamp::UNIX_EPOCH).is_some()
 }
 
 /// The policy as it stands at this time of a step, with what the step asks for
@@ -93,18 +114,24 @@ pub fn asked(
 
 /// When a step's extension is over.
 fn extended(policy: &JudgePolicy, step: &Step, shifted_at: Timestamp) -> Timestamp {
-    let seconds = step.bake_seconds + policy.lag() + policy.extend_seconds;
-    after(shifted_at, seconds)
+    after(baked_at(policy, step, shifted_at), policy.extend_seconds)
 }
 
 fn after(time: Timestamp, seconds: u64) -> Timestamp {
-    time + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 2))
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    let end = time.checked_add(SignedDuration::from_secs(seconds));
+    end.unwrap_or(Timestamp::MAX)
+}
+
+fn milliseconds(seconds: u64) -> i64 {
+    i64::try_from(seconds)
+        .unwrap_or(i64::MAX / 4000)
+        .saturating_mul(1000)
 }
 
 /// How long it takes until one more metric period can be known, in seconds: looks
 /// come right after that, so that harm is not found later than it could be.
 fn until_news(policy: &JudgePolicy, now: Timestamp) -> u64 {
-    let milliseconds = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX / 2000) * 1000;
     let period = milliseconds(policy.period_seconds.max(1));
     let since = (now.as_millisecond() - milliseconds(policy.lag())).rem_euclid(period);
     (period - since).unsigned_abs().div_ceil(1000)

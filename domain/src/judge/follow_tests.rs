@@ -28,8 +28,44 @@ fn a_bake_shorter_than_the_lag_lasts_until_its_data_is_there() {
         next(&policy, &step, at(0), now, Outcome::Pass)
     };
     assert_eq!(after(60), Next::Bake(60));
-    assert_eq!(after(1079), Next::Bake(1));
-    assert_eq!(after(1080), Next::Advance);
+    assert_eq!(after(1139), Next::Bake(1));
+    assert_eq!(after(1140), Next::Advance);
+}
+
+#[test]
+fn a_bake_ends_with_the_last_period_it_reaches_into_and_never_with_that_of_the_shift() {
+    let policy = JudgePolicy::default();
+    // The bake, the second of its minute in which it shifted, and the minute it covers.
+    for (bake, shifted, end) in [
+        (600, 0, 10),
+        (600, 40, 11),
+        (90, 10, 2),
+        (60, 40, 2),
+        (60, 0, 2),
+        (1, 59, 2),
+    ] {
+        let shifted = at(0) + SignedDuration::from_secs(shifted);
+        let known = baked_at(&policy, &Step::new(10.0, bake), shifted);
+        assert_eq!(known, at(end + 2), "{bake} s from {shifted}");
+    }
+}
+
+#[test]
+fn no_time_is_too_late_to_be_judged() {
+    let policy = JudgePolicy {
+        period_seconds: u64::MAX,
+        extend_seconds: u64::MAX,
+        ..JudgePolicy::default()
+    };
+    let step = Step::new(10.0, u64::MAX);
+    let found = next(
+        &policy,
+        &step,
+        Timestamp::MAX,
+        Timestamp::MAX,
+        Outcome::Pass,
+    );
+    assert_eq!(found, Next::Advance);
 }
 
 #[test]

@@ -33,14 +33,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use feasibility::{Feasibility, Prospect, Remedy, feasibility, remedies, wanted_at_last};
-pub use follow::{Next, asked, asks_after, look, next};
+pub(crate) use follow::may_ask;
+pub use follow::{Next, asked, asks_at, baked_at, look, next};
 pub use latency::LatencyLimit;
 pub use policy::{
     AlarmVeto, ErrorLimits, JudgePolicy, MetricLimit, MetricQuery, NoData, OnInconclusive,
     Sustained, ThrottleLimits,
 };
 pub use probe::{Probe, ProbeSignal, Probed, Probing};
-pub use rule::{Compare, ShareRule};
+pub use rule::{Compare, Needs, ShareRule};
 pub use share::{Block, Share, ShareSignal};
 pub use steer::{Asks, Decision, LONGEST_HOLD, Look, steer, steer_deploying};
 pub(crate) use steer::{MOST_LOOKS, looks_held, spared};

@@ -282,11 +282,15 @@ impl JudgePolicy {
     #[must_use]
     pub fn looks(&self, bake_seconds: u64) -> u64 {
         let lag = self.lag_seconds.unwrap_or(LONGEST_CALL + ARRIVAL);
+        let period = self.period_seconds.max(1);
+        // A bake ends with a period, and not with the one of the shift.
         let seconds = bake_seconds
+            .max(period)
+            .saturating_add(period)
             .saturating_add(lag)
             .saturating_add(self.extend_seconds);
         // The first look comes a period after the shift, the others with their data.
-        seconds.div_ceil(self.period_seconds.max(1)) + 1
+        seconds.div_ceil(period) + 1
     }
 
     /// Finds what is wrong with it.

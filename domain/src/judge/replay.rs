@@ -223,6 +223,17 @@ mod tests {
     }
 
     #[test]
+    fn minutes_beyond_the_end_of_time_are_judged() {
+        let (policy, step) = (JudgePolicy::default(), step());
+        let last = 999_999_999_998;
+        let minutes = [last - 1, last].map(|n| minute(n, 0, None));
+        let verdicts = replay(&policy, &step, &minutes);
+        assert_eq!(verdicts.len(), 2);
+        let found = super::ends(&policy, &step, &minutes, &verdicts);
+        assert!(found.is_some(), "no time is left to watch on");
+    }
+
+    #[test]
     fn an_even_match_is_never_failed() {
         let minutes: Vec<Minute> = (0..60).map(|n| minute(n, 0, Some(1))).collect();
         let verdicts = replay(&JudgePolicy::default(), &step(), &minutes);

@@ -30,11 +30,22 @@ pub struct ShareRule {
     pub compare: Option<Compare>,
     /// Must be known to be below this to pass, where nothing serves beside it.
     pub pass_below: Option<f64>,
-    /// Whether it needs calls of the new version, as many as the policy asks
-    /// for, before it can pass.
-    pub needs_calls: bool,
+    /// What must have been counted of the new version before it can pass.
+    pub needs: Needs,
     /// It is shown, and counts for nothing.
     pub dry_run: bool,
+}
+
+/// What must have been counted of the new version before its share can pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: what never happened was no harm.
+    #[default]
+    Nothing,
+    /// Some calls.
+    Calls,
+    /// As many calls as the policy asks for.
+    EnoughCalls,
 }
 
 /// What the new version's share is held against.
@@ -62,7 +73,7 @@ impl ShareRule {
                 bets: Bets::OnFew,
             }),
             pass_below: limits.fail_above,
-            needs_calls: true,
+            needs: Needs::EnoughCalls,
             dry_run: false,
         }
     }
@@ -88,6 +99,7 @@ impl ShareRule {
                 });
             }
             (0, Some(_), true) => {
+                rule.needs = Needs::Calls;
                 rule.compare = Some(Compare {
                     max_increase: slow.min(SLOWER) + policy.errors.max_increase,
                     tolerated: 0.0,
@@ -99,6 +111,7 @@ impl ShareRule {
                 });
             }
             (0, ..) => {
+                rule.needs = Needs::Calls;
                 rule.fail_above = Some(slow);
                 rule.pass_below = Some(2.0 * slow);
             }

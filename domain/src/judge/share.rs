@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::policy::{JudgePolicy, Sustained};
-use super::rule::ShareRule;
+use super::rule::{Needs, ShareRule};
 use super::{Outcome, SignalVerdict, percent};
 use crate::sequential::{self, Bets, Counts};
 use crate::stats::{Interval, binomial_greater};
@@ -239,7 +239,8 @@ impl<'a> Seen<'a> {
             return Finding::Harm(rule);
         }
         let rule = &self.signal.rule;
-        if rule.needs_calls && total < self.policy.min_invocations as f64 {
+        let is_wanted = rule.needs == Needs::EnoughCalls;
+        if is_wanted && total < self.policy.min_invocations as f64 {
             return Finding::TooFew;
         }
         if let Some(compare) = rule.compare.filter(|_| self.signal.is_beside) {
@@ -254,7 +255,7 @@ impl<'a> Seen<'a> {
     fn outcome(&self, finding: &Finding, is_excluded: impl Fn(f64) -> bool) -> Outcome {
         match finding {
             Finding::Harm(_) => Outcome::Fail,
-            Finding::Nothing if !self.signal.rule.needs_calls => Outcome::Pass,
+            Finding::Nothing if self.signal.rule.needs == Needs::Nothing => Outcome::Pass,
             Finding::NoHarm(None) => Outcome::Pass,
             Finding::NoHarm(Some(limit)) if is_excluded(*limit) => Outcome::Pass,
             Finding::Nothing
@@ -273,6 +274,10 @@ impl<'a> Seen<'a> {
             Finding::Nothing if outcome == Outcome::Pass => {
                 format!("{}: nothing was counted", self.signal.name)
             }
+            Finding::Nothing if self.signal.rule.needs == Needs::Calls => format!(
+                "{}: no call since the period of the shift was measured: no data is not health",
+                self.signal.name
+            ),
             Finding::Nothing => {
                 "no invocation of the new version was measured: no data is not health".to_owned()
             }

@@ -8,7 +8,7 @@
 
 use jiff::Timestamp;
 
-use super::{JudgePolicy, Next, Outcome, next};
+use super::{JudgePolicy, Next, Outcome, baked_at, next};
 use crate::approval::{Answer, State};
 use crate::controls::{Asked, Controls};
 use crate::settings::{Step, Then};
@@ -223,11 +223,9 @@ impl Look<'_> {
         if let Next::Bake(_) = by_itself {
             return self.decision(by_itself, Some(why));
         }
-        let baked = step.bake_seconds.saturating_add(self.policy.lag());
-        let seconds = self.now.duration_since(self.shifted_at).as_secs();
-        let held = u64::try_from(seconds)
-            .unwrap_or_default()
-            .saturating_sub(baked);
+        let baked = baked_at(self.policy, step, self.shifted_at);
+        let seconds = self.now.duration_since(baked).as_secs();
+        let held = u64::try_from(seconds).unwrap_or_default();
         let longest = longest_hold(self.policy, step, self.approval_seconds);
         match longest.checked_sub(held) {
             Some(left) if left > 0 => {

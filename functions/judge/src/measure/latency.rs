@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sluice_domain::judge::value::Limits;
 use sluice_domain::judge::{
-    JudgePolicy, LatencyLimit, NoData, Share, ShareRule, ShareSignal, Signal, ValueSignal,
+    JudgePolicy, LatencyLimit, Needs, NoData, Share, ShareRule, ShareSignal, Signal, ValueSignal,
 };
 
 use super::{Answers, Series, Sides, Window, answered, blocks};
@@ -159,10 +159,14 @@ impl Latency {
                 .zip(slow(baseline, self.baseline))
                 .map(|(canary, baseline)| blocks(&canary, Some(&baseline))),
         };
+        let mut rule = ShareRule::of_latency(policy, &self.limit, calls.baseline.is_some());
+        if self.bounds.is_none() {
+            rule.needs = Needs::Nothing;
+        }
         ShareSignal {
             name: percentile(&self.limit),
             bad: self.slow(calls.baseline.is_some()),
-            rule: ShareRule::of_latency(policy, &self.limit, calls.baseline.is_some()),
+            rule,
             blocks,
             is_beside: calls.baseline.is_some(),
             before: None,

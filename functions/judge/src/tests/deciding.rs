@@ -28,22 +28,72 @@ async fn a_healthy_version_bakes_to_the_end_and_then_advances() {
         (Outcome::Pass, Follows::Bake, 20),
         "it shifted 40 s into a minute: the next one can be known in 20 s"
     );
-    let late = look(&judge, 720).await;
+    let late = look(&judge, 740).await;
     assert_eq!(
         (late.outcome, late.next, late.wait_seconds),
         (Outcome::Pass, Follows::Advance, 0)
     );
 }
 
+/// Healthy by its errors, and its calls take fifty times as long.
+fn fifty_times_as_slow(bake_seconds: u64) -> Judge<Record, Meter, Callers, Book> {
+    let healthy = [("shop-checkout 4", 0.0), ("shop-checkout 3", 0.0)];
+    let mut judge = judge_of(&checkout(), &healthy);
+    judge.records.journal.as_mut().expect("journal").steps[0].bake_seconds = bake_seconds;
+    judge.metrics.durations = [
+        ("shop-checkout * p95", 100.0),
+        ("shop-checkout 3 PR(:200.000)", 99.9),
+        ("shop-checkout 3 p95", 100.0),
+        ("shop-checkout 4 PR(:200.000)", 0.0),
+        ("shop-checkout 4 p95", 5000.0),
+        ("shop-checkout 3 PR(:10000.000)", 100.0),
+        ("shop-checkout 3 p99", 110.0),
+        ("shop-checkout 4 PR(:10000.000)", 100.0),
+        ("shop-checkout 4 p99", 6000.0),
+    ]
+    .into();
+    judge
+}
+
+/// What follows once a step's bake is over, or before.
+async fn end(judge: &Judge<Record, Meter, Callers, Book>) -> Output {
+    let mut at = 60;
+    loop {
+        let output = look(judge, at).await;
+        if output.next != Follows::Bake {
+            return output;
+        }
+        at += i64::try_from(output.wait_seconds).expect("seconds");
+    }
+}
+
+#[tokio::test]
+async fn latency_is_judged_in_steps_of_a_single_period_too() {
+    for bake in [1, 60, 120] {
+        let output = end(&fifty_times_as_slow(bake)).await;
+        assert_eq!(output.next, Follows::RollBack, "{bake}: {}", output.rule);
+        assert!(output.rule.contains("took longer than"), "{}", output.rule);
+        let mut judge = fifty_times_as_slow(bake);
+        judge.metrics.durations.retain(|name, _| name.contains('*'));
+        let output = end(&judge).await;
+        assert_eq!(output.outcome, Outcome::Inconclusive, "{}", output.rule);
+        assert!(
+            output.rule.contains("no data is not health"),
+            "{}",
+            output.rule
+        );
+    }
+}
+
 #[tokio::test]
 async fn no_data_is_inconclusive_and_in_the_end_rolls_back() {
     let judge = judge_of(&checkout(), &[]);
-    let output = look(&judge, 720).await;
+    let output = look(&judge, 740).await;
     assert_eq!(
         (output.outcome, output.next),
         (Outcome::Inconclusive, Follows::Bake)
     );
-    assert_eq!(look(&judge, 720 + 3600).await.next, Follows::RollBack);
+    assert_eq!(look(&judge, 740 + 3600).await.next, Follows::RollBack);
 }
 
 #[tokio::test]
@@ -52,13 +102,13 @@ async fn an_answer_with_gaps_is_no_data_and_says_so() {
         &checkout(),
         &[("shop-checkout 4", f64::NAN), ("shop-checkout 3", 0.0)],
     );
-    assert_eq!(look(&judge, 720).await.outcome, Outcome::Inconclusive);
+    assert_eq!(look(&judge, 740).await.outcome, Outcome::Inconclusive);
     let judge_beside = judge_of(
         &checkout(),
         &[("shop-checkout 4", 0.0), ("shop-checkout 3", f64::NAN)],
     );
     assert_eq!(
-        look(&judge_beside, 720).await.outcome,
+        look(&judge_beside, 740).await.outcome,
         Outcome::Inconclusive
     );
     let rule = |judge: &Judge<Record, Meter, Callers, Book>| {
@@ -82,7 +132,7 @@ async fn known_harm_counts_even_if_the_other_version_was_not_measured() {
         &checkout(),
         &[("shop-checkout 4", 0.5), ("shop-checkout 3", f64::NAN)],
     );
-    assert_eq!(look(&judge, 720).await.next, Follows::RollBack);
+    assert_eq!(look(&judge, 740).await.next, Follows::RollBack);
 }
 
 #[tokio::test]
@@ -124,14 +174,14 @@ async fn a_first_deployment_is_left_out_until_it_takes_all_traffic() {
     ];
     let mut judge = judge_of(&group, &healthy);
     judge.metrics.failed_before = Some((shifted_at(), 0.0));
-    assert_eq!(look(&judge, 720).await.next, Follows::Advance);
+    assert_eq!(look(&judge, 740).await.next, Follows::Advance);
     assert!(
         judge.ledger.0.borrow()[0].1["functions"]
             .get("web")
             .is_none()
     );
     let judge = at_step(judge, 2);
-    assert_eq!(look(&judge, 720).await.next, Follows::RollBack);
+    assert_eq!(look(&judge, 740).await.next, Follows::RollBack);
 }
 
 #[tokio::test]
@@ -211,7 +261,7 @@ async fn a_verdict_on_a_hundred_functions_fits_into_the_ledger() {
     let group: Vec<_> = entries.collect();
     let mut judge = judge_of(&group, &[]);
     judge.metrics.all = Some(0.01);
-    look(&judge, 720).await;
+    look(&judge, 740).await;
     let facts = judge.ledger.0.borrow()[0].1.to_string();
     assert!(facts.contains("p99"), "with both limits of the defaults");
     assert!(facts.len() < 390_000, "{}", facts.len());

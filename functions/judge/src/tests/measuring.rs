@@ -178,7 +178,7 @@ async fn the_first_calls_of_new_execution_environments_are_no_harm() {
     for (seconds, next) in [
         (200, Follows::Bake),
         (300, Follows::Bake),
-        (720, Follows::Advance),
+        (740, Follows::Advance),
     ] {
         let output = look(&judge, seconds).await;
         assert_eq!(output.next, next, "{}", output.rule);
@@ -237,7 +237,7 @@ async fn nobody_is_asked_before_the_first_period_can_have_arrived() {
 #[tokio::test]
 async fn at_one_hundred_percent_the_alias_is_judged_alone_from_after_the_shift() {
     let judge = at_step(judge_of(&checkout(), &[("shop-checkout *", 0.0)]), 2);
-    assert_eq!(look(&judge, 720).await.next, Follows::Advance);
+    assert_eq!(look(&judge, 740).await.next, Follows::Advance);
     let (queries, window, _) = judge.metrics.asked.borrow()[1].clone();
     let asked_for: Vec<String> = queries.iter().map(shown).collect();
     assert!(

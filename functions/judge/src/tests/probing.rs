@@ -80,9 +80,9 @@ async fn a_row_goes_on_from_codedeploys_shift_into_the_final_bake() {
 #[tokio::test]
 async fn probes_that_can_not_be_made_hold_a_step_that_would_pass() {
     let mut judge = probed(None);
-    assert_eq!(look(&judge, 720).await.outcome, Outcome::Pass);
+    assert_eq!(look(&judge, 740).await.outcome, Outcome::Pass);
     judge.functions.found = None;
-    let output = look(&judge, 780).await;
+    let output = look(&judge, 800).await;
     assert_eq!(
         (output.outcome, output.next),
         (Outcome::Inconclusive, Follows::Bake)
@@ -97,6 +97,6 @@ async fn probes_that_can_not_be_made_hold_a_step_that_would_pass() {
 #[tokio::test]
 async fn without_probes_nobody_is_called() {
     let judge = judge_of(&checkout(), &HEALTHY);
-    look(&judge, 720).await;
+    look(&judge, 740).await;
     assert_eq!(judge.functions.calls.get(), 0);
 }

@@ -20,7 +20,7 @@ fn asked(failing: &[(&'static str, f64)], wish: Wish) -> Judge<Record, Meter, Ca
 #[tokio::test]
 async fn a_paused_step_is_judged_on_and_the_record_says_who_holds_it() {
     let judge = asked(&HEALTHY, Wish::Pause);
-    let output = look(&judge, 720).await;
+    let output = look(&judge, 740).await;
     assert_eq!(
         (output.outcome, output.next),
         (Outcome::Pass, Follows::Bake)
@@ -65,7 +65,7 @@ async fn promote_now_answers_the_last_step_as_the_next_one() {
         (Outcome::Inconclusive, Follows::Advance)
     );
     assert_eq!(output.step, 2);
-    let plain = look(&judge_of(&checkout(), &HEALTHY), 720).await;
+    let plain = look(&judge_of(&checkout(), &HEALTHY), 740).await;
     assert_eq!((plain.next, plain.step), (Follows::Advance, 1));
 }
 
@@ -75,7 +75,7 @@ async fn a_step_that_waits_for_a_person_says_so_once_its_bake_is_over() {
     judge.records.journal.as_mut().expect("journal").steps[0].then = Some(Then::Pause);
     look(&judge, 300).await;
     assert!(judge.ledger.1.borrow().is_empty(), "it still bakes");
-    let output = look(&judge, 720).await;
+    let output = look(&judge, 740).await;
     assert_eq!(output.next, Follows::Bake);
     let told = judge.ledger.1.borrow().clone();
     assert_eq!(
@@ -83,7 +83,7 @@ async fn a_step_that_waits_for_a_person_says_so_once_its_bake_is_over() {
         (&json!(0), &json!(10.0))
     );
     judge.records.controls = asked(&HEALTHY, Wish::Resume).records.controls;
-    let output = look(&judge, 780).await;
+    let output = look(&judge, 800).await;
     assert_eq!(output.next, Follows::Advance);
     assert!(
         output.rule.ends_with("resume, asked by ada: the fair"),
@@ -126,7 +126,7 @@ async fn a_step_asks_for_as_many_invocations_as_it_says_itself_also_at_full_weig
         let mut judge = at_step(judge_of(&checkout(), traffic), step);
         let steps = &mut judge.records.journal.as_mut().expect("journal").steps;
         steps[step].min_invocations = Some(1_000_000);
-        let output = look(&judge, 720).await;
+        let output = look(&judge, 740).await;
         assert_eq!(output.outcome, Outcome::Inconclusive, "step {step}");
         assert!(
             output.rule.contains("1000000 are asked for"),
