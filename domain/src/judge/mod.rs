@@ -346,3 +346,5 @@ mod limit_tests;
 mod simulation_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod value_tests;

@@ -1,10 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::value::Limits;
 use super::*;
-
-const PERIOD: i64 = 60;
 
 pub(super) fn at(minute: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute)
@@ -243,61 +240,6 @@ fn a_signal_on_trial_is_shown_and_counts_for_nothing() {
     assert_eq!(verdict.outcome, Outcome::Pass, "{}", verdict.rule);
     let shown = &verdict.functions["api"].signals[1];
     assert!(shown.dry_run && shown.outcome == Outcome::Fail);
-}
-
-fn value(values: &[(i64, f64)]) -> ValueSignal {
-    ValueSignal {
-        name: "queue age".to_owned(),
-        unit: "s".to_owned(),
-        values: Some(
-            values
-                .iter()
-                .map(|(minute, value)| (at(*minute), *value))
-                .collect(),
-        ),
-        period_seconds: PERIOD as u64,
-        until: at(5),
-        fail: Limits {
-            above: Some(30.0),
-            below: None,
-        },
-        warn: Limits::default(),
-        seconds: 180,
-        no_data: NoData::Hold,
-        dry_run: false,
-    }
-}
-
-#[test]
-fn a_metric_fails_when_it_was_beyond_its_limit_for_its_time() {
-    let beyond = value(&[(0, 1.0), (1, 1.0), (2, 31.0), (3, 40.0), (4, 50.0)]);
-    let verdict = value::judge(&beyond);
-    assert_eq!(verdict.outcome, Outcome::Fail);
-    assert_eq!(verdict.rule, "queue age above 30 for 180 s: 31, 40, 50 s");
-    let too_short = value(&[(3, 40.0), (4, 50.0)]);
-    assert_eq!(value::judge(&too_short).outcome, Outcome::Pass);
-    let once_within = value(&[(2, 31.0), (3, 30.0), (4, 50.0)]);
-    assert_eq!(value::judge(&once_within).outcome, Outcome::Pass);
-}
-
-#[test]
-fn a_metric_without_data_holds_unless_that_is_fine() {
-    let mut empty = value(&[(0, 1.0)]);
-    assert_eq!(value::judge(&empty).outcome, Outcome::Inconclusive);
-    empty.no_data = NoData::Fine;
-    assert_eq!(value::judge(&empty).outcome, Outcome::Pass);
-    empty.values = None;
-    assert_eq!(value::judge(&empty).outcome, Outcome::Inconclusive);
-}
-
-#[test]
-fn a_metric_may_have_to_stay_above_a_limit() {
-    let mut orders = value(&[(2, 3.0), (3, 2.0), (4, 1.0)]);
-    orders.fail = Limits {
-        above: None,
-        below: Some(5.0),
-    };
-    assert_eq!(value::judge(&orders).outcome, Outcome::Fail);
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct ValueSignal {
     pub values: Option<BTreeMap<Timestamp, f64>>,
     /// The length of a period.
     pub period_seconds: u64,
+    /// The start of the first period that is looked at.
+    pub since: Timestamp,
     /// The end of the last whole period that can be known.
     pub until: Timestamp,
     /// Limits that fail the step.
@@ -96,49 +98,105 @@ pub fn judge(signal: &ValueSignal) -> SignalVerdict {
 
 fn decide(signal: &ValueSignal) -> (Outcome, String, Option<String>) {
     let (name, unit) = (&signal.name, &signal.unit);
-    let Some(values) = &signal.values else {
-        let rule = format!("{name}: the metric was not answered in full");
+    let Some(last) = Last::of(signal) else {
+        let rule = format!("{name}: the metric was not answered in full, as one series");
         return (Outcome::Inconclusive, rule, None);
     };
-    // The last periods that make up the time, and at least one.
-    let period = signal.period_seconds.max(1);
-    let periods = signal.seconds.div_ceil(period).max(1);
-    let span = SignedDuration::from_secs(i64::try_from(periods * period).unwrap_or(i64::MAX / 2));
-    let from = signal.until.checked_sub(span).unwrap_or(Timestamp::MIN);
-    let last: Vec<f64> = values
-        .range(from..signal.until)
-        .map(|(_, value)| *value)
-        .collect();
-    if last.is_empty() {
+    let Some(now) = last.values.last().copied() else {
+        let seconds = last.seconds;
         return match signal.no_data {
-            NoData::Fine => (
-                Outcome::Pass,
-                format!("{name}: no data, which is fine here"),
-                None,
-            ),
+            NoData::Fine => {
+                let rule = format!("{name}: no data, which is fine here");
+                (Outcome::Pass, rule, None)
+            }
             NoData::Hold => {
-                let rule = format!("{name}: no data in the last {} s", periods * period);
+                let rule = format!("{name}: no data in the last {seconds} s");
                 (Outcome::Inconclusive, rule, None)
             }
         };
-    }
-    let is_whole = last.len() as u64 >= periods;
+    };
     let throughout = |limits: &Limits| {
-        let exceeded = last.iter().map(|value| limits.exceeded_by(*value));
-        let limit = exceeded.collect::<Option<Vec<String>>>()?.pop()?;
-        is_whole.then(|| format!("{name} {limit} for {} s", periods * period))
+        let limit = last.beyond(limits).filter(|_| last.is_whole())?;
+        Some(format!("{name} {limit} for {} s", last.seconds))
     };
     if let Some(rule) = throughout(&signal.fail) {
-        let values: Vec<String> = last.iter().map(|value| shown(*value)).collect();
+        let values: Vec<String> = last.values.iter().map(|value| shown(*value)).collect();
+        let values = format!("{} {unit}", values.join(", "));
         return (
             Outcome::Fail,
-            format!("{rule}: {} {unit}", values.join(", ")),
+            format!("{rule}: {}", values.trim_end()),
             None,
         );
     }
-    let now = shown(last.last().copied().unwrap_or_default());
-    let rule = format!("{name} is {now} {unit}, within its limits");
-    (Outcome::Pass, rule, throughout(&signal.warn))
+    let is = format!("{name} is {} {unit}", shown(now));
+    let (outcome, standing) = last.standing(signal, now);
+    let rule = format!("{}, {standing}", is.trim_end());
+    (outcome, rule, throughout(&signal.warn))
+}
+
+/// The last values, of as many periods as make up a limit's time, and at least one.
+struct Last {
+    values: Vec<f64>,
+    /// How many periods that time has.
+    periods: u64,
+    /// How many of them were looked at: fewer, soon after the shift.
+    seen: u64,
+    /// That time, in seconds.
+    seconds: u64,
+}
+
+impl Last {
+    /// None: the answer was not complete.
+    fn of(signal: &ValueSignal) -> Option<Self> {
+        let period = signal.period_seconds.max(1);
+        let periods = signal.seconds.div_ceil(period).max(1);
+        let seconds = periods * period;
+        let span = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 2));
+        let from = signal.until.checked_sub(span).unwrap_or(Timestamp::MIN);
+        let from = from.max(signal.since).min(signal.until);
+        let seen = signal.until.duration_since(from).as_secs().unsigned_abs() / period;
+        let values = signal.values.as_ref()?.range(from..signal.until);
+        Some(Self {
+            values: values.map(|(_, value)| *value).collect(),
+            periods,
+            seen,
+            seconds,
+        })
+    }
+
+    /// Whether each period that was looked at has a value.
+    fn has_all(&self) -> bool {
+        self.values.len() as u64 >= self.seen
+    }
+
+    /// Whether each period of the time has a value.
+    fn is_whole(&self) -> bool {
+        self.values.len() as u64 >= self.periods
+    }
+
+    /// The limit that all values exceed, in words.
+    fn beyond(&self, limits: &Limits) -> Option<String> {
+        let exceeded = self.values.iter().map(|value| limits.exceeded_by(*value));
+        exceeded.collect::<Option<Vec<String>>>()?.pop()
+    }
+
+    /// Where no harm is known: whether there is none, in words.
+    fn standing(&self, signal: &ValueSignal, now: f64) -> (Outcome, String) {
+        let (found, seen, seconds) = (self.values.len(), self.seen, self.seconds);
+        if signal.no_data == NoData::Hold && !self.has_all() {
+            let gaps = format!("and only {found} of {seen} periods have a value");
+            return (Outcome::Inconclusive, gaps);
+        }
+        let all = self.beyond(&signal.fail).filter(|_| self.has_all());
+        match (all, signal.fail.exceeded_by(now)) {
+            (Some(limit), _) => {
+                let so_far = format!("{limit} in all {found} periods so far, of {seconds} s");
+                (Outcome::Inconclusive, so_far)
+            }
+            (None, Some(limit)) => (Outcome::Pass, format!("{limit}, but not for {seconds} s")),
+            (None, None) => (Outcome::Pass, "within its limits".to_owned()),
+        }
+    }
 }
 
 /// At most three decimals, and none where there are none.

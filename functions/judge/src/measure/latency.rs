@@ -220,6 +220,7 @@ impl Latency {
             unit: format!("{unit} (by percentiles: calls were not ranked)"),
             values,
             period_seconds: window.period_seconds,
+            since: warm,
             until: window.end,
             fail: Limits {
                 above: limit,

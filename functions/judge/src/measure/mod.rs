@@ -241,6 +241,7 @@ impl<'a> Measurement<'a> {
                     unit: String::new(),
                     values: answered(answers, self.environment + index).cloned(),
                     period_seconds: window.period_seconds,
+                    since: window.start,
                     until: window.end,
                     fail: Limits {
                         above: limit.fail_above,
