@@ -1,11 +1,14 @@
 //! Metrics from CloudWatch, the promotion's record in the state table, probes
 //! through `smoke`, and approvers through `approval`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::slice::Chunks;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput;
+use aws_sdk_cloudwatch::operation::describe_alarms::builders::DescribeAlarmsFluentBuilder;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     AlarmType, Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy,
@@ -40,6 +43,9 @@ const LONGEST_CALL: Duration = Duration::from_secs(30);
 /// GetMetricData takes at most this many queries a call.
 const QUERIES_PER_CALL: usize = 500;
 
+/// DescribeAlarms answers at most this many alarms a call.
+const ALARMS_PER_CALL: i32 = 100;
+
 /// CloudWatch in this account, or in another through a role.
 pub struct CloudWatch(PerAccount<Client>);
 
@@ -69,21 +75,13 @@ impl Metrics for CloudWatch {
         names: &[String],
     ) -> Result<BTreeMap<String, AlarmState>, Fault> {
         let client = self.0.of(role, id).await;
-        let request = client
-            .describe_alarms()
-            .set_alarm_names(Some(names.to_vec()))
-            .alarm_types(AlarmType::MetricAlarm)
-            .alarm_types(AlarmType::CompositeAlarm);
-        let answer = request.send().await;
-        let answer = answer.map_err(|error| Fault::new("cloudwatch:DescribeAlarms", error))?;
-        let metric = answer.metric_alarms().iter();
-        let metric = metric.map(|alarm| (alarm.alarm_name(), alarm.state_value()));
-        let composite = answer.composite_alarms().iter();
-        let composite = composite.map(|alarm| (alarm.alarm_name(), alarm.state_value()));
-        Ok(metric
-            .chain(composite)
-            .filter_map(|(name, state)| Some((name?.to_owned(), alarm_state(state?))))
-            .collect())
+        let mut pages = about_alarms(&client, names).into_paginator().send();
+        let mut known = BTreeMap::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| Fault::new("cloudwatch:DescribeAlarms", error))?;
+            known.extend(alarms_of(&page));
+        }
+        Ok(known)
     }
 }
 
@@ -98,10 +96,36 @@ pub async fn series(
     window: &Window,
 ) -> Result<Vec<Option<Series>>, Fault> {
     let mut series = Vec::with_capacity(queries.len());
-    for chunk in queries.chunks(QUERIES_PER_CALL) {
+    for chunk in requests(queries) {
         series.extend(ask(client, chunk, window).await?);
     }
     Ok(series)
+}
+
+/// As few requests as the API allows.
+pub(crate) fn requests(queries: &[MetricQuery]) -> Chunks<'_, MetricQuery> {
+    queries.chunks(QUERIES_PER_CALL)
+}
+
+/// Left to itself, DescribeAlarms answers 50 alarms, and metric alarms only.
+fn about_alarms(client: &Client, names: &[String]) -> DescribeAlarmsFluentBuilder {
+    client
+        .describe_alarms()
+        .set_alarm_names(Some(names.to_vec()))
+        .alarm_types(AlarmType::MetricAlarm)
+        .alarm_types(AlarmType::CompositeAlarm)
+        .max_records(ALARMS_PER_CALL)
+}
+
+/// How the alarms of an answer stand, of both kinds.
+fn alarms_of(answer: &DescribeAlarmsOutput) -> impl Iterator<Item = (String, AlarmState)> + '_ {
+    let metric = answer.metric_alarms().iter();
+    let metric = metric.map(|alarm| (alarm.alarm_name(), alarm.state_value()));
+    let composite = answer.composite_alarms().iter();
+    let composite = composite.map(|alarm| (alarm.alarm_name(), alarm.state_value()));
+    metric
+        .chain(composite)
+        .filter_map(|(name, state)| Some((name?.to_owned(), alarm_state(state?))))
 }
 
 /// One call, with all of its pages.
@@ -190,6 +214,8 @@ struct Answers {
 #[derive(Default)]
 struct Answer {
     series: Series,
+    /// The names of its series: an expression may answer several, each with its own.
+    labels: BTreeSet<String>,
     complete: bool,
 }
 
@@ -208,6 +234,7 @@ impl Answers {
             .series
             .entry(result.id().unwrap_or_default().to_owned())
             .or_default();
+        answer.labels.extend(result.label().map(str::to_owned));
         for (time, value) in result.timestamps().iter().zip(result.values()) {
             if let Ok(time) = Timestamp::from_second(time.secs()) {
                 answer.series.insert(time, *value);
@@ -219,7 +246,8 @@ impl Answers {
 
     fn take(&mut self, index: usize) -> Option<Series> {
         let answer = self.series.remove(&query_id(index))?;
-        (self.complete && answer.complete).then_some(answer.series)
+        let is_one = answer.labels.len() <= 1;
+        (self.complete && answer.complete && is_one).then_some(answer.series)
     }
 }
 
@@ -341,7 +369,8 @@ impl Verdicts for Ledger {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_cloudwatch::types::MessageData;
+    use aws_sdk_cloudwatch::config::BehaviorVersion;
+    use aws_sdk_cloudwatch::types::{CompositeAlarm, MessageData, MetricAlarm};
 
     use super::*;
 
@@ -371,6 +400,61 @@ mod tests {
         assert_eq!(
             (answers.take(0), answers.take(1), answers.take(2)),
             (None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_query_that_answers_several_series_answers_none() {
+        let named = |label: &str| MetricDataResult::builder().id("q0").label(label);
+        let series = |label: &str, second: i64| {
+            let values = named(label)
+                .timestamps(DateTime::from_secs(second))
+                .values(1.0);
+            values.status_code(StatusCode::Complete).build()
+        };
+        let mut pages = Answers::default();
+        pages.add(&series("orders", 60));
+        pages.add(&series("orders", 120));
+        assert_eq!(pages.take(0).map(|series| series.len()), Some(2));
+        let mut several = Answers::default();
+        several.add(&series("orders", 60));
+        several.add(&series("refunds", 60));
+        assert_eq!(several.take(0), None);
+    }
+
+    #[test]
+    fn all_alarms_of_the_settings_are_asked_for_of_both_kinds_in_one_request() {
+        let config = aws_sdk_cloudwatch::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .build();
+        let names: Vec<String> = (0..100).map(|number| format!("alarm-{number}")).collect();
+        let request = about_alarms(&Client::from_conf(config), &names);
+        assert_eq!(request.get_max_records(), &Some(100));
+        assert_eq!(request.get_alarm_names().as_ref().map(Vec::len), Some(100));
+        assert_eq!(request.get_alarm_types().as_ref().map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn metric_alarms_and_composite_ones_are_known_by_how_they_stand() {
+        let composite = CompositeAlarm::builder()
+            .alarm_name("shop")
+            .state_value(StateValue::Alarm)
+            .build();
+        let metric = MetricAlarm::builder()
+            .alarm_name("orders")
+            .state_value(StateValue::InsufficientData)
+            .build();
+        let answer = DescribeAlarmsOutput::builder()
+            .composite_alarms(composite)
+            .metric_alarms(metric)
+            .build();
+        let known: BTreeMap<String, AlarmState> = alarms_of(&answer).collect();
+        assert_eq!(
+            known,
+            BTreeMap::from([
+                ("orders".to_owned(), AlarmState::InsufficientData),
+                ("shop".to_owned(), AlarmState::Alarm)
+            ])
         );
     }
 
