@@ -150,6 +150,7 @@ fn share(
         blocks: Some(blocks(minutes, alone, bad)),
         is_beside: !alone,
         before,
+        took: None,
         until: minutes
             .last()
             .map_or(Timestamp::MIN, |minute| timestamp(minute.end())),

@@ -42,7 +42,7 @@ pub use policy::{
 };
 pub use probe::{Probe, ProbeSignal, Probed, Probing};
 pub use rule::{Compare, Needs, ShareRule};
-pub use share::{Block, Share, ShareSignal};
+pub use share::{Block, Share, ShareSignal, Took};
 pub use steer::{Asks, Decision, LONGEST_HOLD, Look, steer, steer_deploying};
 pub(crate) use steer::{MOST_LOOKS, looks_held, spared};
 pub use value::{AlarmSignal, AlarmState, ValueSignal};
@@ -160,6 +160,9 @@ pub struct SignalVerdict {
     /// Bounds of that effect, `[low, high]`, that hold over all looks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
+    /// How long calls took, beside the counts of those that took too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<Took>,
 }
 
 /// The verdict on one function: the worst of its signals, with the counts and

@@ -169,6 +169,7 @@ pub fn judge(signal: &ProbeSignal) -> SignalVerdict {
         baseline: None,
         effect: Some(f64::from(signal.in_a_row)),
         interval: None,
+        took: None,
     }
 }
 

@@ -144,6 +144,7 @@ fn signal(
         blocks: Some(blocks.collect()),
         is_beside: minutes.iter().any(|minute| minute.baseline.is_some()),
         before: None,
+        took: None,
         until: minutes
             .last()
             .map_or(Timestamp::UNIX_EPOCH, |last| at(last.minute + 1)),

@@ -78,8 +78,32 @@ pub struct ShareSignal {
     /// What the share was before the rollout, where that is known and nothing
     /// serves beside it.
     pub before: Option<Share>,
+    /// How long calls took, where that is what is bad about them: shown, and judged
+    /// by the counts alone.
+    pub took: Option<Took>,
     /// The end of the last whole period that can be known.
     pub until: Timestamp,
+}
+
+/// How long calls took, in ms, in one percentile: the median of the periods.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Took {
+    /// The new version's.
+    pub canary: f64,
+    /// Those of the version beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<f64>,
+}
+
+impl Took {
+    /// `p95 480 ms, beside it 190 ms`.
+    fn words(self, name: &str) -> String {
+        let beside = self
+            .baseline
+            .map(|baseline| format!(", beside it {baseline:.0} ms"));
+        let canary = self.canary;
+        format!("{name} {canary:.0} ms{}", beside.unwrap_or_default())
+    }
 }
 
 /// How many calls tell what was normal before. Of fewer, one that failed by chance
@@ -96,10 +120,15 @@ pub fn judge(policy: &JudgePolicy, signal: &ShareSignal, alpha: f64) -> SignalVe
     let finding = seen.find();
     let outcome = seen.outcome(&finding, |limit| known.high < limit);
     let is_called = seen.canary.total > 0.0;
+    let mut rule = seen.rule(&finding, outcome, known);
+    if let Some(took) = signal.took {
+        rule = format!("{rule}; {}", took.words(&signal.name));
+    }
     SignalVerdict {
         name: signal.name.clone(),
         outcome,
-        rule: seen.rule(&finding, outcome, known),
+        rule,
+        took: signal.took,
         warning: seen.warning(),
         dry_run: signal.rule.dry_run,
         canary: Some(seen.canary),
@@ -128,6 +157,7 @@ fn unanswered(signal: &ShareSignal) -> SignalVerdict {
         baseline: None,
         effect: None,
         interval: None,
+        took: None,
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) fn errors(policy: &JudgePolicy, minutes: &[(Share, Option<Share>)]) -
         blocks: Some(blocks.collect()),
         is_beside: minutes.iter().any(|(_, baseline)| baseline.is_some()),
         before: None,
+        took: None,
         until: at(minutes.len() as i64),
     })
 }

@@ -93,6 +93,7 @@ pub fn judge(signal: &ValueSignal) -> SignalVerdict {
         baseline: None,
         effect: last.map(|(_, value)| *value),
         interval: None,
+        took: None,
     }
 }
 
@@ -231,5 +232,6 @@ pub fn judge_alarm(signal: &AlarmSignal) -> SignalVerdict {
         baseline: None,
         effect: None,
         interval: None,
+        took: None,
     }
 }

@@ -72,7 +72,9 @@ impl Before {
             match asked {
                 Asked::Latency(percentile, function) => {
                     let key = (percentile.clone(), function.clone());
-                    before.latency.extend(Some(key).zip(median(series)));
+                    before
+                        .latency
+                        .extend(Some(key).zip(median(series.values())));
                 }
                 Asked::Invocations(function) => before.share(function).total = sum(),
                 Asked::Errors(function) => before.share(function).bad = sum(),
@@ -110,8 +112,8 @@ impl Before {
     }
 }
 
-fn median(series: &Series) -> Option<f64> {
-    let mut values: Vec<f64> = series.values().copied().collect();
+pub(super) fn median<'a>(values: impl Iterator<Item = &'a f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.copied().collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sluice_domain::judge::value::Limits;
 use sluice_domain::judge::{
-    JudgePolicy, LatencyLimit, Needs, NoData, Share, ShareRule, ShareSignal, Signal, ValueSignal,
+    JudgePolicy, LatencyLimit, Needs, NoData, Share, ShareRule, ShareSignal, Signal, Took,
+    ValueSignal,
 };
 
+use super::before::median;
 use super::{Answers, Series, Sides, Window, answered, blocks};
 
 /// `p95`, `p99.9`.
@@ -170,6 +172,7 @@ impl Latency {
             blocks,
             is_beside: calls.baseline.is_some(),
             before: None,
+            took: self.took(warm, answers),
             until: window.end,
         }
     }
@@ -183,6 +186,18 @@ impl Latency {
             }
             Some(Bounds { canary, .. }) => format!("took longer than {canary:.0} ms"),
         }
+    }
+
+    /// The percentile itself, of both versions.
+    fn took(&self, warm: Timestamp, answers: Answers<'_>) -> Option<Took> {
+        let of = |side: Option<Side>| {
+            let periods = answered(answers, side?.percentile)?.range(warm..);
+            median(periods.map(|(_, value)| value))
+        };
+        Some(Took {
+            canary: of(self.canary)?,
+            baseline: of(self.baseline),
+        })
     }
 
     fn by_percentiles(

@@ -192,6 +192,7 @@ impl<'a> Measurement<'a> {
             blocks,
             is_beside: wanted.baseline.is_some(),
             before: wanted.before,
+            took: None,
             until: window.end,
         }
     }
@@ -220,6 +221,7 @@ impl<'a> Measurement<'a> {
             blocks: all(),
             is_beside: false,
             before: None,
+            took: None,
             until: window.end,
         }
     }

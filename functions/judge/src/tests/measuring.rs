@@ -153,7 +153,8 @@ fn slower() -> Judge<Record, Meter, Callers, Book> {
 
 #[tokio::test]
 async fn a_version_that_is_twice_as_slow_as_before_is_rolled_back_by_counts() {
-    let output = look(&slower(), 300).await;
+    let judge = slower();
+    let output = look(&judge, 300).await;
     assert_eq!(output.next, Follows::RollBack);
     assert!(
         output
@@ -161,6 +162,21 @@ async fn a_version_that_is_twice_as_slow_as_before_is_rolled_back_by_counts() {
             .contains("took longer than 400 ms (the other's: 200 ms)"),
         "{}",
         output.rule
+    );
+    assert!(
+        output.rule.ends_with("; p95 480 ms, beside it 190 ms"),
+        "{}",
+        output.rule
+    );
+    let facts = judge.ledger.0.borrow()[0].1.clone();
+    let signals = facts["functions"]["checkout"]["signals"]
+        .as_array()
+        .cloned();
+    let signals = signals.expect("signals");
+    let p95 = signals.iter().find(|signal| signal["name"] == "p95");
+    assert_eq!(
+        p95.expect("a limit on p95")["took"],
+        json!({"canary": 480.0, "baseline": 190.0})
     );
 }
 
