@@ -24,7 +24,12 @@ pub(crate) fn fitting(mut facts: Value) -> Value {
 }
 
 fn shorten_queries(facts: &mut Value) {
-    for query in items(facts.get_mut("queries")) {
+    shorten_list(facts);
+    facts.get_mut("before").into_iter().for_each(shorten_list);
+}
+
+fn shorten_list(of: &mut Value) {
+    for query in items(of.get_mut("queries")) {
         if let Value::String(text) = query {
             let shown = text.split(" (").next().unwrap_or_default();
             *text = shown.chars().take(BRIEF_QUERY).collect();

@@ -47,6 +47,14 @@ pub(crate) struct Seen {
     facts: Value,
 }
 
+/// What was normal before the rollout.
+#[derive(Default)]
+struct Normally {
+    normal: Before,
+    /// Enough to ask the same again. Null: nothing was asked.
+    facts: Value,
+}
+
 impl Seen {
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         self.verdict.as_ref().map(|verdict| verdict.outcome)
@@ -88,7 +96,7 @@ impl<R: Records, M: Metrics, F: Functions, L: Verdicts> Judge<R, M, F, L> {
             policy,
             &subject.journal.functions,
             subject.is_alone(),
-            &before.clone().unwrap_or_default(),
+            &before.normal,
         );
         if let Some(reason) = not_watched(subject, &measurement) {
             return Ok(Seen {
@@ -98,9 +106,7 @@ impl<R: Records, M: Metrics, F: Functions, L: Verdicts> Judge<R, M, F, L> {
             });
         }
         let window = measurement.window(subject.shifted_at, now);
-        let mut observed = self
-            .observe(id, subject, &measurement, &window, before.is_some())
-            .await?;
+        let mut observed = self.observe(id, subject, &measurement, &window).await?;
         let probed = self.probe(id, policy, (subject.shifted_at, look)).await?;
         observed.environment.extend(probed);
         let verdict = judge::judge(policy, &observed, look);
@@ -111,6 +117,7 @@ impl<R: Records, M: Metrics, F: Functions, L: Verdicts> Judge<R, M, F, L> {
             "signals": verdict.signals,
             "window": window,
             "queries": queries.collect::<Vec<_>>(),
+            "before": before.facts,
         });
         Ok(Seen {
             rule: verdict.rule.clone(),
@@ -166,30 +173,36 @@ impl<R: Records, M: Metrics, F: Functions, L: Verdicts> Judge<R, M, F, L> {
         })
     }
 
-    /// What was normal before the rollout. None: it was not answered in full.
-    async fn before(&self, id: &PromotionId, subject: &Subject) -> Result<Option<Before>, Error> {
+    /// What was normal before the rollout.
+    async fn before(&self, id: &PromotionId, subject: &Subject) -> Result<Normally, Error> {
         let policy = &subject.policy;
         let asked = Before::queries(policy, &subject.journal.functions, subject.is_alone());
         if asked.is_empty() || !subject.is_watched() {
-            return Ok(Some(Before::default()));
+            return Ok(Normally::default());
         }
         let begun_at = subject.journal.begun_at.unwrap_or(subject.shifted_at);
         let window = Window::before(policy, begun_at);
         let queries: Vec<MetricQuery> = asked.iter().map(|(_, query)| query.clone()).collect();
         let role = subject.journal.role.as_ref();
         let answers = self.metrics.series(role, id, &queries, &window).await?;
-        Ok(Before::of(&asked, &answers))
+        let normal = Before::of(&asked, &answers);
+        Ok(Normally {
+            facts: json!({
+                "window": window,
+                "functions": normal,
+                "queries": queries.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            }),
+            normal,
+        })
     }
 
-    /// What was observed. A window without a whole period asks nobody, and
-    /// without what was normal before nothing can be said.
+    /// What was observed. A window without a whole period asks nobody.
     async fn observe(
         &self,
         id: &PromotionId,
         subject: &Subject,
         measurement: &Measurement<'_>,
         window: &Window,
-        is_before_known: bool,
     ) -> Result<judge::Observed, Error> {
         let role = subject.journal.role.as_ref();
         let names = subject.policy.alarms.iter();
@@ -199,9 +212,7 @@ impl<R: Records, M: Metrics, F: Functions, L: Verdicts> Judge<R, M, F, L> {
         } else {
             self.metrics.alarms(role, id, &names).await?
         };
-        let answers = if !is_before_known {
-            vec![None; measurement.queries().len()]
-        } else if window.is_empty() {
+        let answers = if window.is_empty() {
             vec![Some(Series::new()); measurement.queries().len()]
         } else {
             self.metrics

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use sluice_domain::journal::Entry;
 use sluice_domain::judge::{JudgePolicy, LatencyLimit, MetricQuery, Share};
 
@@ -11,13 +12,39 @@ use super::{Series, answered, lambda_metric};
 /// Nobody waits for less, in ms: of calls that take one, twice as long is no harm.
 const LEAST_MS: f64 = 10.0;
 
-/// What was normal before the rollout, function by function.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Before {
-    /// Percentiles of how long calls took, in ms, by percentile and function.
-    latency: BTreeMap<(String, String), f64>,
-    /// The calls that failed.
-    errors: BTreeMap<String, Share>,
+/// What was normal before the rollout, by function.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Before(BTreeMap<String, Normal>);
+
+/// What was normal of one function. What was not answered in full is not here.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+struct Normal {
+    /// Percentiles of how long calls took, in ms, by their names. None: there was no call.
+    latency: BTreeMap<String, Option<f64>>,
+    /// The calls, and those that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Share>,
+}
+
+/// In how many ms a call is slow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Bound {
+    /// Above so many.
+    Above(Bounds),
+    /// Nothing was normal before: there is nothing to hold it against.
+    Nothing,
+    /// What was normal was not answered in full.
+    Unanswered,
+}
+
+impl Bound {
+    pub(super) fn above(self) -> Option<Bounds> {
+        match self {
+            Self::Above(bounds) => Some(bounds),
+            Self::Nothing | Self::Unanswered => None,
+        }
+    }
 }
 
 /// What an answer is about, of one function's alias.
@@ -61,54 +88,59 @@ impl Before {
     }
 
     /// From the answers. Of percentiles the median of the periods, which a bad
-    /// minute does not move. None: they were not answered in full, so that what
-    /// is missing can't be told from what never was.
+    /// minute does not move.
     #[must_use]
-    pub fn of(queries: &[(Asked, MetricQuery)], answers: &[Option<Series>]) -> Option<Self> {
-        let mut before = Self::default();
+    pub fn of(queries: &[(Asked, MetricQuery)], answers: &[Option<Series>]) -> Self {
+        let mut before: BTreeMap<String, Normal> = BTreeMap::new();
+        let mut sums = BTreeMap::new();
         for (index, (asked, _)) in queries.iter().enumerate() {
-            let series = answered(answers, index)?;
-            let sum = || series.values().sum();
+            let Some(series) = answered(answers, index) else {
+                continue;
+            };
             match asked {
                 Asked::Latency(percentile, function) => {
-                    let key = (percentile.clone(), function.clone());
-                    before
-                        .latency
-                        .extend(Some(key).zip(median(series.values())));
+                    let normal = before.entry(function.clone()).or_default();
+                    let median = median(series.values());
+                    normal.latency.insert(percentile.clone(), median);
                 }
-                Asked::Invocations(function) => before.share(function).total = sum(),
-                Asked::Errors(function) => before.share(function).bad = sum(),
+                Asked::Invocations(function) => {
+                    sums.insert(function, series.values().sum::<f64>());
+                }
+                // Asked right after the invocations.
+                Asked::Errors(function) => {
+                    let bad = series.values().sum();
+                    let share = sums.get(function).map(|total| Share { total: *total, bad });
+                    before.entry(function.clone()).or_default().errors = share;
+                }
             }
         }
-        Some(before)
+        Self(before)
     }
 
-    fn share(&mut self, function: &str) -> &mut Share {
-        self.errors.entry(function.to_owned()).or_default()
-    }
-
-    /// Above how many milliseconds calls are slow. None: nothing is known of the
-    /// time before.
-    pub(super) fn bounds(&self, limit: &LatencyLimit, function: &str) -> Option<Bounds> {
-        if let Some(limit) = limit.above_ms {
-            return Some(Bounds {
-                canary: limit,
-                baseline: limit,
+    /// Above how many milliseconds calls are slow.
+    pub(super) fn bound(&self, limit: &LatencyLimit, function: &str) -> Bound {
+        let (None, Some(ratio)) = (limit.above_ms, limit.above_ratio) else {
+            return limit.above_ms.map_or(Bound::Nothing, |limit| {
+                Bound::Above(Bounds {
+                    canary: limit,
+                    baseline: limit,
+                })
             });
+        };
+        let normal = self.0.get(function);
+        match normal.and_then(|normal| normal.latency.get(&percentile(limit))) {
+            Some(Some(before)) => Bound::Above(Bounds {
+                canary: (before * ratio).max(before + LEAST_MS),
+                baseline: *before,
+            }),
+            Some(None) => Bound::Nothing,
+            None => Bound::Unanswered,
         }
-        let key = (percentile(limit), function.to_owned());
-        let baseline = *self.latency.get(&key)?;
-        let canary = baseline * limit.above_ratio?;
-        Some(Bounds {
-            canary: canary.max(baseline + LEAST_MS),
-            baseline,
-        })
     }
 
-    /// The calls that failed. None: nothing is known of the time before.
+    /// The calls, and those that failed. None: not answered in full.
     pub(super) fn errors(&self, function: &str) -> Option<Share> {
-        let known = self.errors.get(function).copied();
-        known.filter(|share| share.total > 0.0)
+        self.0.get(function)?.errors
     }
 }
 

@@ -10,7 +10,7 @@ use sluice_domain::judge::{
     ValueSignal,
 };
 
-use super::before::median;
+use super::before::{Bound, median};
 use super::{Answers, Series, Sides, Window, answered, blocks};
 
 /// `p95`, `p99.9`.
@@ -47,7 +47,7 @@ pub(super) struct Bounds {
 /// One limit on how long one function's calls take, and where the answers are.
 pub(super) struct Latency {
     limit: LatencyLimit,
-    bounds: Option<Bounds>,
+    bound: Bound,
     canary: Option<Side>,
     baseline: Option<Side>,
 }
@@ -67,10 +67,11 @@ impl Latency {
     /// Asks for both, by version. Without bounds there is nothing to ask.
     pub(super) fn ask(
         limit: &LatencyLimit,
-        bounds: Option<Bounds>,
+        bound: Bound,
         (canary, stable): (Option<&str>, Option<&str>),
         mut ask: impl FnMut(Option<&str>, &str) -> usize,
     ) -> Self {
+        let bounds = bound.above();
         let mut side = |version, bound| Side {
             bound,
             rank: ask(version, &format!("PR(:{bound:.3})")),
@@ -78,7 +79,7 @@ impl Latency {
         };
         Self {
             limit: limit.clone(),
-            bounds,
+            bound,
             canary: bounds.map(|bounds| side(canary, bounds.canary)),
             baseline: bounds
                 .zip(stable)
@@ -153,16 +154,18 @@ impl Latency {
             });
             Some(known.collect::<BTreeMap<Timestamp, Share>>())
         };
-        let blocks = match (self.bounds, calls.baseline) {
-            // Nothing was normal before: nothing to hold it against.
-            (None, _) => Some(Vec::new()),
-            (Some(_), None) => slow(calls.canary, self.canary).map(|canary| blocks(&canary, None)),
-            (Some(_), Some(baseline)) => slow(calls.canary, self.canary)
+        let blocks = match (self.bound, calls.baseline) {
+            (Bound::Nothing, _) => Some(Vec::new()),
+            (Bound::Unanswered, _) => None,
+            (Bound::Above(_), None) => {
+                slow(calls.canary, self.canary).map(|canary| blocks(&canary, None))
+            }
+            (Bound::Above(_), Some(baseline)) => slow(calls.canary, self.canary)
                 .zip(slow(baseline, self.baseline))
                 .map(|(canary, baseline)| blocks(&canary, Some(&baseline))),
         };
         let mut rule = ShareRule::of_latency(policy, &self.limit, calls.baseline.is_some());
-        if self.bounds.is_none() {
+        if self.bound == Bound::Nothing {
             rule.needs = Needs::Nothing;
         }
         ShareSignal {
@@ -179,12 +182,12 @@ impl Latency {
 
     /// What a slow call did, for sentences.
     fn slow(&self, is_beside: bool) -> String {
-        match self.bounds {
-            None => "were slow".to_owned(),
-            Some(Bounds { canary, baseline }) if is_beside && canary != baseline => {
+        match self.bound {
+            Bound::Nothing | Bound::Unanswered => "were slow".to_owned(),
+            Bound::Above(Bounds { canary, baseline }) if is_beside && canary != baseline => {
                 format!("took longer than {canary:.0} ms (the other's: {baseline:.0} ms)")
             }
-            Some(Bounds { canary, .. }) => format!("took longer than {canary:.0} ms"),
+            Bound::Above(Bounds { canary, .. }) => format!("took longer than {canary:.0} ms"),
         }
     }
 
@@ -228,7 +231,7 @@ impl Latency {
                 });
                 (ratios, Some(ratio), "times the other version's")
             }
-            _ => (canary, self.bounds.map(|bounds| bounds.canary), "ms"),
+            _ => (canary, self.bound.above().map(|bounds| bounds.canary), "ms"),
         };
         ValueSignal {
             name: percentile(&self.limit),

@@ -36,7 +36,8 @@ pub struct Measurement<'a> {
 struct Wanted {
     canary: Calls,
     baseline: Option<Calls>,
-    /// The errors before the rollout, where nothing serves beside it.
+    /// The errors before the rollout, where nothing serves beside it. None: they were
+    /// not asked for, or not answered in full.
     before: Option<Share>,
     throttles: usize,
     latency: Vec<Latency>,
@@ -107,8 +108,8 @@ impl<'a> Measurement<'a> {
             .iter()
             .filter(|limit| limit.holds(alone))
             .map(|limit| {
-                let bounds = before.bounds(limit, name);
-                Latency::ask(limit, bounds, (canary, stable), |version, statistic| {
+                let bound = before.bound(limit, name);
+                Latency::ask(limit, bound, (canary, stable), |version, statistic| {
                     self.ask(entry, version, "Duration", statistic)
                 })
             })
@@ -184,7 +185,10 @@ impl<'a> Measurement<'a> {
         let baseline = wanted.baseline.map(|calls| calls.failed(answers));
         // Harm that the new version shows alone counts even if the answer about
         // the other one is not complete.
-        let blocks = canary.map(|canary| blocks(&canary, baseline.flatten().as_ref()));
+        // Alone it is held against what was normal before.
+        let is_known = wanted.baseline.is_some() || wanted.before.is_some();
+        let blocks = canary.filter(|_| is_known);
+        let blocks = blocks.map(|canary| self::blocks(&canary, baseline.flatten().as_ref()));
         ShareSignal {
             name: ERRORS.to_owned(),
             bad: "failed".to_owned(),

@@ -61,6 +61,12 @@ async fn what_was_normal_is_read_from_the_hour_before_the_rollout() {
             "Duration p95 of shop-checkout:live *"
         ]
     );
+    let before = judge.ledger.0.borrow()[0].1["before"].clone();
+    assert_eq!(before["window"]["end"], "2026-11-21T09:30:00Z");
+    assert_eq!(before["functions"]["checkout"]["latency"]["p95"], 200.0);
+    let query =
+        "p95 of AWS/Lambda Duration (FunctionName shop-checkout, Resource shop-checkout:live)";
+    assert_eq!(before["queries"], json!([query]));
     let then: Vec<String> = asked[1].0.iter().map(shown).collect();
     let ranked = [
         "Duration PR(:400.000) of shop-checkout:live 4".to_owned(),
@@ -130,6 +136,20 @@ async fn what_was_normal_is_not_guessed_where_it_was_not_answered_in_full() {
         "{}",
         output.rule
     );
+}
+
+#[tokio::test]
+async fn harm_in_errors_is_seen_where_what_was_normal_for_latency_was_not_answered() {
+    let mut judge = slower();
+    judge.metrics.failing.insert("shop-checkout 4", 0.5);
+    let unanswered = ("shop-checkout * p95", f64::NAN);
+    judge.metrics.durations.extend([unanswered]);
+    let output = look(&judge, 300).await;
+    assert_eq!(output.next, Follows::RollBack, "{}", output.rule);
+    let mut alone = at_step(judge_of(&checkout(), &[("shop-checkout *", 0.5)]), 2);
+    alone.metrics.failed_before = Some((shifted_at(), f64::NAN));
+    let output = look(&alone, 300).await;
+    assert_eq!(output.outcome, Outcome::Inconclusive, "{}", output.rule);
 }
 
 /// A slower new version: 90 % of its calls take no longer than the bound.

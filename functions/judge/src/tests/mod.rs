@@ -172,11 +172,11 @@ impl Meter {
         let Some(share) = self.failing.get(name.as_str()).or(self.all.as_ref()) else {
             return Some(Series::new());
         };
+        let before = self.failed_before.filter(|(end, _)| window.end <= *end);
+        let share = before.map_or(*share, |(_, share)| share);
         if share.is_nan() {
             return None;
         }
-        let before = self.failed_before.filter(|(end, _)| window.end <= *end);
-        let share = before.map_or(*share, |(_, share)| share);
         let all = 10.0 * window.period_seconds as f64;
         Some(match metric.as_str() {
             "Invocations" => every(window, 0, all),
