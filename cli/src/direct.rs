@@ -192,17 +192,16 @@ impl Subject {
                 generation,
                 step: None,
             };
-            let now = Timestamp::now();
             let not_back = |error: shift::Error| Error::NotBack(error.to_string());
             let back = shift
-                .handle(input(Goal::Stable), now)
+                .handle(input(Goal::Stable), Timestamp::now)
                 .await
                 .map_err(not_back)?;
             // It may have committed a moment ago.
             had_committed = back.settled == Some(Outcome::Promoted);
             if !had_committed {
                 shift
-                    .handle(input(Goal::Verify), now)
+                    .handle(input(Goal::Verify), Timestamp::now)
                     .await
                     .map_err(not_back)?;
             }

@@ -22,7 +22,12 @@ use crate::{
 
 impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
     /// Takes the step that the input names, or answers again for one that was taken.
-    pub(crate) async fn step(&self, input: &Input, now: Timestamp) -> Result<Output, Error> {
+    pub(crate) async fn step(
+        &self,
+        input: &Input,
+        clock: impl Fn() -> Timestamp,
+    ) -> Result<Output, Error> {
+        let now = clock();
         let id = &input.promotion;
         let (plan, mut journal) = self.begin(input).await?;
         let out_of_step = |next: Option<usize>| Error::OutOfStep {
@@ -59,7 +64,8 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
             return Ok(under_way);
         }
         self.move_group(input, &mut journal, &step).await?;
-        journal.shifted_at = Some(now);
+        // A large group takes a while: until then other versions answered, too.
+        journal.shifted_at = Some(clock());
         if step.weight > 0.0 {
             journal.begun_at.get_or_insert(now);
         }

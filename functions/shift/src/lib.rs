@@ -249,11 +249,15 @@ impl<A: Account, R: Records, L: Record> Shift<A, R, L> {
     ///
     /// # Errors
     /// With what stopped it; what was moved before that is in the journal.
-    pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
+    pub async fn handle(
+        &self,
+        input: Input,
+        clock: impl Fn() -> Timestamp,
+    ) -> Result<Output, Error> {
         match input.goal {
-            Goal::Step => self.step(&input, now).await,
+            Goal::Step => self.step(&input, clock).await,
             Goal::Commit => self.commit(&input).await,
-            Goal::Stable => self.back(&input, now).await,
+            Goal::Stable => self.back(&input, clock()).await,
             Goal::Verify => self.verify(&input).await,
         }
     }

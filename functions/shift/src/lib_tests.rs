@@ -55,6 +55,16 @@ async fn the_first_step_saves_the_journal_before_it_moves_the_group_in_order() {
 }
 
 #[tokio::test]
+async fn a_step_has_shifted_once_its_last_alias_has() {
+    let world = group();
+    world.ask(world.step(0)).await.expect("a step");
+    let journal = world.journal.borrow().clone().expect("a journal");
+    let seconds = |time: Option<Timestamp>| time.map(Timestamp::as_second);
+    assert_eq!(seconds(journal.begun_at), Some(0));
+    assert_eq!(seconds(journal.shifted_at), Some(3));
+}
+
+#[tokio::test]
 async fn each_step_says_what_follows_it() {
     let world = group();
     let mut followed_by = Vec::new();

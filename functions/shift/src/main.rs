@@ -17,5 +17,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         hook: lambda::variable("SLUICE_HOOK_NAME")?,
         patience: PATIENCE,
     };
-    lambda::serve(|input| shift.handle(input, Timestamp::now())).await
+    lambda::serve(|input| shift.handle(input, Timestamp::now)).await
 }

@@ -200,7 +200,7 @@ impl Town {
             generation,
             step,
         };
-        shift.handle(input, Timestamp::UNIX_EPOCH).await
+        shift.handle(input, || Timestamp::UNIX_EPOCH).await
     }
 }
 

@@ -280,9 +280,14 @@ impl World {
         };
         tokio::select! {
             biased;
-            answer = shift.handle(input, Timestamp::UNIX_EPOCH) => Some(answer),
+            answer = shift.handle(input, || self.now()) => Some(answer),
             () = death => None,
         }
+    }
+
+    /// Each write takes a second.
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(self.writes.get() as i64)
     }
 
     /// A request for this step by the current generation.
