@@ -2,6 +2,7 @@
 
 mod asking;
 mod deciding;
+mod limits;
 mod measuring;
 mod probing;
 mod size;
@@ -104,6 +105,8 @@ struct Meter {
     /// The same, in every period but the first of a window.
     warm: BTreeMap<&'static str, f64>,
     alarms: BTreeMap<&'static str, AlarmState>,
+    /// The share of an alias's calls that are throttled, beside those of its versions.
+    throttled: f64,
     /// The failing share of all that is not named. Their calls take 99 ms.
     all: Option<f64>,
     /// Until when another share failed.
@@ -157,6 +160,10 @@ impl Meter {
             .get("ExecutedVersion")
             .map_or("*", String::as_str);
         let name = format!("{} {version}", dimensions["FunctionName"]);
+        if metric == "Throttles" {
+            let refused = 10.0 * window.period_seconds as f64 * self.throttled;
+            return Some(every(window, 0, refused));
+        }
         if metric == "Duration" {
             let known = self.durations.get(format!("{name} {statistic}").as_str());
             let value = known.or(self.all.as_ref().map(|_| &99.0));
