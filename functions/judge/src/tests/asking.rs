@@ -35,7 +35,7 @@ async fn approvers_decide_what_follows_a_step_once_its_bake_is_over() {
         let judge = approving(&HEALTHY, Some(state));
         assert_eq!(look(&judge, 300).await.next, Follows::Bake);
         assert!(judge.functions.asked.borrow().is_empty(), "it still bakes");
-        let output = look(&judge, 720).await;
+        let output = look(&judge, 740).await;
         assert_eq!((output.next, output.outcome), (expected, Outcome::Pass));
         assert!(output.rule.ends_with("as bob says"), "{}", output.rule);
         let asked = judge.functions.asked.borrow();
@@ -59,13 +59,13 @@ async fn a_step_without_traffic_asks_its_approvers_at_once() {
 #[tokio::test]
 async fn harm_that_is_found_while_people_think_is_rolled_back_and_nobody_is_asked_any_more() {
     let mut judge = approving(&HEALTHY, Some(State::Pending));
-    assert_eq!(look(&judge, 720).await.next, Follows::Bake);
+    assert_eq!(look(&judge, 740).await.next, Follows::Bake);
     judge.metrics.failing = FAILING.into_iter().collect();
     judge.functions.answer = RefCell::new(Some(Answer {
         state: State::Approved,
         because: "approved by bob".to_owned(),
     }));
-    let output = look(&judge, 780).await;
+    let output = look(&judge, 800).await;
     assert_eq!(
         (output.next, output.outcome),
         (Follows::RollBack, Outcome::Fail)
@@ -77,7 +77,7 @@ async fn harm_that_is_found_while_people_think_is_rolled_back_and_nobody_is_aske
 #[tokio::test]
 async fn approvers_who_can_not_be_asked_hold_the_step_and_are_asked_again() {
     let judge = approving(&HEALTHY, None);
-    for seconds in [720, 780] {
+    for seconds in [740, 800] {
         let output = look(&judge, seconds).await;
         assert_eq!(output.next, Follows::Bake);
         assert!(

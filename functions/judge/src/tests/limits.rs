@@ -102,10 +102,10 @@ async fn a_look_takes_as_few_requests_as_the_api_allows() {
         judge.metrics.all = Some(0.0);
         look(&judge, 300).await;
         let asked = judge.metrics.asked.borrow();
-        // The hour before, and the step: each window is a request of its own. One
-        // percentile of each function before, and 13 series of each since.
+        // The hour before, and the step: each window is a request of its own. Two
+        // percentiles of each function before, and 17 series of each since.
         let queries = asked.iter().map(|(queries, ..)| queries.len());
-        assert_eq!(queries.collect::<Vec<_>>(), [functions, 13 * functions]);
+        assert_eq!(queries.collect::<Vec<_>>(), [2 * functions, 17 * functions]);
         for (queries, ..) in asked.iter() {
             let requests = crate::aws::requests(queries).count();
             assert_eq!(requests, queries.len().div_ceil(500), "{functions}");

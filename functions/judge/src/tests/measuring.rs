@@ -64,9 +64,12 @@ async fn what_was_normal_is_read_from_the_hour_before_the_rollout() {
     let before = judge.ledger.0.borrow()[0].1["before"].clone();
     assert_eq!(before["window"]["end"], "2026-11-21T09:30:00Z");
     assert_eq!(before["functions"]["checkout"]["latency"]["p95"], 200.0);
-    let query =
-        "p95 of AWS/Lambda Duration (FunctionName shop-checkout, Resource shop-checkout:live)";
-    assert_eq!(before["queries"], json!([query]));
+    let query = |percentile: &str| {
+        format!(
+            "{percentile} of AWS/Lambda Duration (FunctionName shop-checkout, Resource shop-checkout:live)"
+        )
+    };
+    assert_eq!(before["queries"], json!([query("p50"), query("p95")]));
     let then: Vec<String> = asked[1].0.iter().map(shown).collect();
     let ranked = [
         "Duration PR(:400.000) of shop-checkout:live 4".to_owned(),
