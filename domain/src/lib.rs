@@ -18,6 +18,7 @@ pub mod configuration;
 pub mod controls;
 pub mod digest;
 pub mod document;
+pub mod evidence;
 pub mod generator;
 pub mod journal;
 pub mod judge;

@@ -1,0 +1,175 @@
+//! JUnit's XML, as Surefire, Gradle, pytest, jest-junit, gotestsum, cargo-nextest, `GoogleTest`
+//! and others write it.
+//!
+//! There is no one standard. What they share: `testcase` elements, with `failure`,
+//! `error` or `skipped` in those that did not pass. Surefire and nextest write
+//! `flakyFailure` where a test passed in the end, `rerunFailure` where it did not.
+//! The entries are counted; where a suite's own totals name more failures than it has
+//! entries for, they are believed.
+
+use sluice_domain::evidence::{Content, Format, Tests, Tool};
+
+use crate::text::brief;
+use crate::xml::{Element, Visitor, walk};
+use crate::{Error, Read};
+
+/// How many names of broken tests are kept.
+const NAMED: usize = 20;
+
+pub(crate) fn read(text: &str) -> Result<Read, Error> {
+    let mut reader = Reader::default();
+    walk(Format::Junit, text, &mut reader)?;
+    let tool = reader.tool.map(|name| Tool {
+        name,
+        version: None,
+    });
+    Ok(Read::by(tool, Content::Tests(reader.tests)))
+}
+
+/// How a test ended, the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    Passed,
+    Flaky,
+    Skipped,
+    Failed,
+    Errored,
+}
+
+#[derive(Default)]
+struct Reader {
+    tests: Tests,
+    tool: Option<String>,
+    /// What suites that are open say of themselves, and what had been counted before.
+    suites: Vec<Suite>,
+    /// The test that is open.
+    case: Option<(String, End)>,
+}
+
+struct Suite {
+    name: String,
+    failures: u64,
+    errors: u64,
+    before: Tests,
+}
+
+impl Reader {
+    fn open_suite(&mut self, element: &Element<'_>) -> Result<(), Error> {
+        let name = element.get("name")?.unwrap_or_default();
+        // Those that put themselves there: "pytest", "jest tests", "nextest-run".
+        if self.suites.is_empty() && !name.is_empty() {
+            self.tool = Some(brief(&name));
+        }
+        self.suites.push(Suite {
+            name,
+            failures: element.count("failures")?.unwrap_or(0),
+            errors: element.count("errors")?.unwrap_or(0),
+            before: self.tests.clone(),
+        });
+        Ok(())
+    }
+
+    fn close_suite(&mut self) {
+        let Some(suite) = self.suites.pop() else {
+            return;
+        };
+        let failed = self.tests.failed - suite.before.failed;
+        let errored = self.tests.errored - suite.before.errored;
+        // Some count what broke as failed, or the other way round: the sum is what counts.
+        let declared = suite.failures.saturating_add(suite.errors);
+        let missing = declared.saturating_sub(failed + errored);
+        if missing > 0 {
+            self.tests.failed = self.tests.failed.saturating_add(missing);
+            self.name(format!("{missing} of suite `{}`", suite.name));
+        }
+    }
+
+    fn open_case(&mut self, element: &Element<'_>) -> Result<(), Error> {
+        let name = element.get("name")?.unwrap_or_default();
+        let name = match element.get("classname")?.filter(|class| !class.is_empty()) {
+            Some(class) => format!("{class} {name}"),
+            None => name,
+        };
+        let said = [element.get("status")?, element.get("result")?];
+        let end = said.into_iter().flatten().map(|word| of_word(&word)).max();
+        self.case = Some((name, end.unwrap_or(End::Passed)));
+        Ok(())
+    }
+
+    fn close_case(&mut self) {
+        let Some((name, end)) = self.case.take() else {
+            return;
+        };
+        let tests = &mut self.tests;
+        match end {
+            End::Passed => tests.passed += 1,
+            End::Flaky => {
+                tests.passed += 1;
+                tests.flaky += 1;
+            }
+            End::Skipped => tests.skipped += 1,
+            End::Failed => tests.failed += 1,
+            End::Errored => tests.errored += 1,
+        }
+        if end >= End::Failed {
+            self.name(name);
+        }
+    }
+
+    /// Something failed, broke or was skipped: in the test that is open, or beside all.
+    fn note(&mut self, end: End) {
+        match &mut self.case {
+            Some((_, worst)) => *worst = end.max(*worst),
+            None if end >= End::Failed => {
+                self.tests.errored += 1;
+                let suite = self.suites.last().map(|suite| suite.name.clone());
+                self.name(format!("suite `{}`", suite.unwrap_or_default()));
+            }
+            None => {}
+        }
+    }
+
+    fn name(&mut self, name: String) {
+        if self.tests.broken.len() < NAMED {
+            self.tests.broken.push(brief(&name));
+        }
+    }
+}
+
+impl Visitor for Reader {
+    fn start(&mut self, element: &Element<'_>, _above: &[String]) -> Result<(), Error> {
+        match element.name().as_str() {
+            "testsuites" | "testsuite" => self.open_suite(element)?,
+            "testcase" => self.open_case(element)?,
+            "failure" => self.note(End::Failed),
+            "error" => self.note(End::Errored),
+            "skipped" | "disabled" => self.note(End::Skipped),
+            "flakyFailure" | "flakyError" => self.note(End::Flaky),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, name: &str, _above: &[String]) -> Result<(), Error> {
+        match name {
+            "testsuites" | "testsuite" => self.close_suite(),
+            "testcase" => self.close_case(),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What the attributes `status` and `result` of a test say, where a tool writes them.
+fn of_word(word: &str) -> End {
+    match word.to_ascii_lowercase().as_str() {
+        "failed" | "failure" | "fail" => End::Failed,
+        "error" | "errored" | "broken" => End::Errored,
+        "skipped" | "notrun" | "suppressed" | "disabled" | "ignored" => End::Skipped,
+        _ => End::Passed,
+    }
+}
+
+#[cfg(test)]
+#[path = "junit_tests.rs"]
+mod tests;

@@ -1,0 +1,201 @@
+//! `npm audit --json`: of npm 7 and later (version 2), and of npm 6.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use sluice_domain::evidence::{Content, Finding, Findings, Format, Severity, Tool};
+
+use super::kept::Kept;
+use crate::text::brief;
+use crate::{Error, Read, json};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    audit_report_version: Option<u64>,
+    #[serde(default)]
+    vulnerabilities: BTreeMap<String, Package>,
+    #[serde(default)]
+    advisories: BTreeMap<String, Advisory>,
+    error: Option<Failure>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    code: Option<String>,
+    summary: Option<String>,
+}
+
+/// A package that is affected, itself or by what it depends on.
+#[derive(Deserialize)]
+struct Package {
+    severity: String,
+    #[serde(default)]
+    range: String,
+    #[serde(default)]
+    via: Vec<Via>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Via {
+    Advisory(Source),
+    /// Another package, which stands in the report itself.
+    Package(String),
+}
+
+#[derive(Deserialize)]
+struct Source {
+    source: Option<u64>,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    severity: String,
+    #[serde(default)]
+    range: String,
+}
+
+/// What npm 6 reports.
+#[derive(Deserialize)]
+struct Advisory {
+    id: u64,
+    #[serde(default)]
+    module_name: String,
+    #[serde(default)]
+    vulnerable_versions: String,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    severity: String,
+}
+
+pub(crate) fn read(text: &str) -> Result<Read, Error> {
+    let report: Report = json::parse(Format::NpmAudit, text)?;
+    if let Some(error) = report.error {
+        let (code, summary) = (json::or_empty(error.code), json::or_empty(error.summary));
+        return Err(Error::Incomplete(brief(&format!("{code} {summary}"))));
+    }
+    if !matches!(report.audit_report_version, None | Some(2)) {
+        let why = "an `auditReportVersion` other than 2";
+        return Err(Error::broken(Format::NpmAudit, why));
+    }
+    // One advisory stands at each package that it reaches.
+    let mut found = BTreeSet::new();
+    let names: BTreeSet<String> = report.vulnerabilities.keys().cloned().collect();
+    for (name, package) in report.vulnerabilities {
+        package.add(&name, &names, &mut found);
+    }
+    found.extend(report.advisories.into_values().map(Advisory::finding));
+    let mut kept = Kept::default();
+    for finding in found {
+        kept.add(finding)?;
+    }
+    let tool = Tool {
+        name: "npm audit".to_owned(),
+        version: None,
+    };
+    Ok(Read::by(
+        Some(tool),
+        Content::Findings(Findings::from(kept)),
+    ))
+}
+
+impl Package {
+    /// What is wrong with it, unless that stands at another package of the report.
+    fn add(self, name: &str, names: &BTreeSet<String>, found: &mut BTreeSet<Finding>) {
+        let is_elsewhere = |via: &Via| match via {
+            Via::Advisory(_) => true,
+            Via::Package(other) => other != name && names.contains(other),
+        };
+        if self.via.is_empty() || !self.via.iter().all(is_elsewhere) {
+            found.insert(Finding {
+                id: name.to_owned(),
+                severity: Severity::of_word(&self.severity),
+                place: format!("{name} {}", self.range),
+                title: "no advisory is named".to_owned(),
+            });
+        }
+        for via in self.via {
+            if let Via::Advisory(source) = via {
+                found.insert(source.finding());
+            }
+        }
+    }
+}
+
+impl Source {
+    fn finding(self) -> Finding {
+        let number = self.source.map(|number| number.to_string());
+        Finding {
+            id: advisory_of(&self.url).unwrap_or_else(|| json::or_empty(number)),
+            severity: Severity::of_word(&self.severity),
+            place: format!("{} {}", self.name, self.range),
+            title: self.title,
+        }
+    }
+}
+
+impl Advisory {
+    fn finding(self) -> Finding {
+        Finding {
+            id: advisory_of(&self.url).unwrap_or_else(|| self.id.to_string()),
+            severity: Severity::of_word(&self.severity),
+            place: format!("{} {}", self.module_name, self.vulnerable_versions),
+            title: self.title,
+        }
+    }
+}
+
+/// `GHSA-…`, where an advisory's address ends with it.
+fn advisory_of(url: &str) -> Option<String> {
+    let last = url.rsplit('/').next()?;
+    last.starts_with("GHSA-").then(|| last.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(report: &serde_json::Value) -> Vec<(String, Severity)> {
+        let Content::Findings(found) = super::read(&report.to_string()).expect("read").content
+        else {
+            panic!("findings are expected");
+        };
+        let findings = found.findings.into_iter();
+        findings.map(|one| (one.id, one.severity)).collect()
+    }
+
+    #[test]
+    fn an_advisory_counts_once_however_many_packages_it_reaches() {
+        let advisory = json!({"source": 1, "name": "minimist", "title": "Prototype pollution", "severity": "critical",
+            "url": "https://github.com/advisories/GHSA-xvch-5gv4-984h", "range": "<0.2.1"});
+        let report = json!({"auditReportVersion": 2, "vulnerabilities": {
+            "minimist": {"name": "minimist", "severity": "critical", "via": [advisory], "range": "<0.2.1"},
+            "mkdirp": {"name": "mkdirp", "severity": "critical", "via": ["minimist"], "range": "0.4"}}});
+        assert_eq!(
+            found(&report),
+            [("GHSA-xvch-5gv4-984h".to_owned(), Severity::Critical)]
+        );
+    }
+
+    #[test]
+    fn reports_of_npm_6_are_read() {
+        let report = json!({"advisories": {"118": {"id": 118, "module_name": "minimatch", "severity": "moderate", "title": "ReDoS", "url": "https://npmjs.com/advisories/118"}}});
+        assert_eq!(found(&report), [("118".to_owned(), Severity::Medium)]);
+    }
+
+    #[test]
+    fn an_audit_that_could_not_ask_is_not_clean() {
+        let report = r#"{"error": {"code": "ENOLOCK", "summary": "This command requires an existing lockfile."}}"#;
+        let error = super::read(report).err().expect("refused");
+        assert!(error.to_string().contains("ENOLOCK"), "{error}");
+    }
+}

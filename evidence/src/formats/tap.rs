@@ -1,0 +1,113 @@
+//! Test Anything Protocol, versions 12 to 14.
+//!
+//! Subtests are indented and summed up by their parent's line, so only lines without
+//! indentation count. `# SKIP` did not run; what is marked `# TODO` may fail.
+
+use sluice_domain::evidence::{Content, Format, Tests};
+
+use crate::text::brief;
+use crate::{Error, Read};
+
+const NAMED: usize = 20;
+
+pub(crate) fn read(text: &str) -> Result<Read, Error> {
+    let mut tests = Tests::default();
+    let mut planned: Option<u64> = None;
+    for line in text.lines() {
+        if let Some(why) = line.strip_prefix("Bail out!") {
+            tests.errored += 1;
+            tests.broken.insert(0, brief(&format!("bailed out: {why}")));
+        } else if let Some(end) = line.strip_prefix("1..") {
+            let end = end.split_whitespace().next().unwrap_or_default();
+            let why = || Error::broken(Format::Tap, format!("the plan `1..{end}` has no number"));
+            planned = Some(end.parse().map_err(|_| why())?);
+        } else {
+            count(line, &mut tests);
+        }
+    }
+    let Some(planned) = planned else {
+        let why = "it has no plan (`1..N`), so it can't be known to be whole";
+        return Err(Error::broken(Format::Tap, why));
+    };
+    // Tests that were planned and never told of did not pass.
+    let missing = planned.saturating_sub(tests.ran() + tests.skipped);
+    if missing > 0 {
+        tests.errored += missing;
+        tests.broken.push(format!("{missing} of {planned} planned"));
+    }
+    tests.broken.truncate(NAMED);
+    Ok(Read::by(None, Content::Tests(tests)))
+}
+
+fn count(line: &str, tests: &mut Tests) {
+    let (is_ok, rest) = match line.strip_prefix("not ok") {
+        Some(rest) => (false, rest),
+        None => match line.strip_prefix("ok") {
+            Some(rest) => (true, rest),
+            None => return,
+        },
+    };
+    if !rest.is_empty() && !rest.starts_with(char::is_whitespace) {
+        return;
+    }
+    let directive = directive(rest);
+    match (is_ok, directive.as_deref()) {
+        (_, Some("SKIP")) => tests.skipped += 1,
+        (true, _) | (false, Some("TODO")) => tests.passed += 1,
+        (false, _) => {
+            tests.failed += 1;
+            if tests.broken.len() < NAMED {
+                tests.broken.push(brief(rest.trim_start_matches(|c: char| {
+                    c.is_whitespace() || c.is_ascii_digit() || c == '-'
+                })));
+            }
+        }
+    }
+}
+
+/// `SKIP` or `TODO`, in capitals, where the line has one.
+fn directive(rest: &str) -> Option<String> {
+    let (_, after) = rest.split_once(" # ").or_else(|| rest.split_once("\t# "))?;
+    let word = after.split_whitespace().next()?.to_ascii_uppercase();
+    // "SKIPPED", "skip:" and the like are written, too.
+    ["SKIP", "TODO"]
+        .into_iter()
+        .find(|known| word.starts_with(known))
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tests(text: &str) -> Tests {
+        match read(text).expect("read").content {
+            Content::Tests(tests) => tests,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn lines_are_counted_with_their_directives() {
+        let found = tests(
+            "TAP version 13\n1..5\nok 1 - opens\nnot ok 2 - pays\n  ---\n  message: no\n  ...\nok 3 # SKIP no card\nnot ok 4 - later # TODO\n    not ok 1 - inner\nok 5 - closes\n",
+        );
+        assert_eq!((found.passed, found.failed, found.skipped), (3, 1, 1));
+        assert_eq!(found.broken, ["pays"]);
+    }
+
+    #[test]
+    fn tests_that_were_planned_and_did_not_end_are_errors() {
+        assert_eq!(tests("1..3\nok 1\n").errored, 2);
+    }
+
+    #[test]
+    fn who_bails_out_has_not_passed() {
+        assert_eq!(tests("1..1\nok 1\nBail out! no database\n").errored, 1);
+    }
+
+    #[test]
+    fn a_stream_without_a_plan_may_be_cut_off() {
+        assert!(read("ok 1\nok 2\n").is_err());
+    }
+}
