@@ -128,6 +128,17 @@ pub enum Error {
     /// A document is wrong.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// A report was not read.
+    #[error("{file}: {error}")]
+    Evidence {
+        /// The file.
+        file: String,
+        /// Why not.
+        error: sluice_evidence::Error,
+    },
+    /// A public key can't be used.
+    #[error(transparent)]
+    Key(#[from] sluice_evidence::KeyError),
     /// The bundle is wrong.
     #[error(transparent)]
     Bundle(#[from] BundleError),

@@ -34,6 +34,7 @@ pub mod follow;
 pub mod forecast;
 pub mod frozen;
 pub mod function;
+pub mod inspected;
 pub mod intake;
 pub mod ledger;
 pub mod managed;

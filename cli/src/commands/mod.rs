@@ -8,6 +8,7 @@ mod doctor;
 mod env;
 mod freeze;
 mod history;
+mod inspect;
 mod judge;
 mod observe;
 mod pack;
@@ -64,6 +65,8 @@ pub(crate) enum Command {
     History(history::Args),
     /// Read, write and check environments' settings
     Env(env::Args),
+    /// Say what is understood of a file of evidence: test results, a scan, an SBOM
+    Inspect(inspect::Args),
     /// Print the JSON Schema of a document that people write
     Schema(schema::Args),
     /// Show what a release would change, and what its steps can find out
@@ -98,6 +101,7 @@ impl Command {
             Self::Rollback(args) => args.run(global, output).await,
             Self::History(args) => args.run(global, output).await,
             Self::Env(args) => args.run(global, output).await,
+            Self::Inspect(args) => args.run(output),
             Self::Schema(args) => args.run(output),
             Self::Plan(args) => args.run(global, output).await,
             Self::Judge(args) => args.run(output).await,

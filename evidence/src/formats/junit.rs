@@ -16,6 +16,10 @@ use crate::{Error, Read};
 /// How many names of broken tests are kept.
 const NAMED: usize = 20;
 
+/// Tools that put their own name where that of a suite stands: `pytest`, `jest tests`,
+/// `nextest-run`, `vitest tests`.
+const TOOLS: [&str; 4] = ["pytest", "vitest", "jest", "nextest"];
+
 pub(crate) fn read(text: &str) -> Result<Read, Error> {
     let mut reader = Reader::default();
     walk(Format::Junit, text, &mut reader)?;
@@ -56,9 +60,11 @@ struct Suite {
 impl Reader {
     fn open_suite(&mut self, element: &Element<'_>) -> Result<(), Error> {
         let name = element.get("name")?.unwrap_or_default();
-        // Those that put themselves there: "pytest", "jest tests", "nextest-run".
-        if self.suites.is_empty() && !name.is_empty() {
-            self.tool = Some(brief(&name));
+        if self.tool.is_none() {
+            let known = TOOLS
+                .iter()
+                .find(|tool| name.to_lowercase().contains(**tool));
+            self.tool = known.map(|tool| (*tool).to_owned());
         }
         self.suites.push(Suite {
             name,
