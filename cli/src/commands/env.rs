@@ -1,5 +1,6 @@
 //! `sluice env`: environments' settings in Parameter Store.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use aws_config::SdkConfig;
@@ -8,6 +9,7 @@ use sluice_domain::document::Document as _;
 use sluice_domain::settings::{Freeze, Settings};
 use sluice_platform::settings::parameter;
 
+use crate::amend::amend;
 use crate::context::Global;
 use crate::doctor::judge;
 use crate::error::{Error, Exit, Result};
@@ -15,7 +17,7 @@ use crate::finding::{Finding, has_problem};
 use crate::frozen;
 use crate::managed::Managed;
 use crate::paint::{Output, Style, Table, Tone};
-use crate::parameters::{self, Stored};
+use crate::parameters::{self, History, Stored};
 use crate::resources::Resources;
 use crate::settings_check::gather;
 use crate::settings_source::read;
@@ -138,9 +140,20 @@ async fn put(
         });
     }
     let there = parameters::find(config, application, environment).await?;
-    let there = there.map_or_else(String::new, |stored| stored.text);
-    let (text, frozen) = frozen::kept(&name, text.trim_end(), &there)?;
-    let version = parameters::put(config, application, environment, &text).await?;
+    let there = there.map_or_else(Default::default, |stored| (stored.text, stored.version));
+    let history = History {
+        config,
+        application,
+        environment,
+    };
+    let frozen = Cell::new(None);
+    let renewed = |there: &str| {
+        let (text, kept) = frozen::kept(&name, text.trim_end(), there)?;
+        frozen.set(kept);
+        Ok(text)
+    };
+    let version = amend(&history, there, renewed).await?;
+    let frozen = frozen.take();
     let document = json!({"parameter": name, "version": version, "still_frozen": frozen});
     output.answer(&document, |_| {
         let mut lines = vec![format!("{name} written, version {version}")];
