@@ -147,6 +147,12 @@ impl Sluice {
         self
     }
 
+    /// With this in its environment.
+    pub(super) fn with_variable(mut self, (name, value): (&str, &str)) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics

@@ -7,11 +7,24 @@ use aws_sdk_lambda::types::Environment;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::{Build, Machines, World};
+use super::{Build, Machines, Sluice, World};
 use crate::codedeploy::StandIn;
 
 /// A function is changed by one test at a time: what is published next is its own.
 static PUBLISHING: Mutex<()> = Mutex::const_new(());
+
+/// What has whoever runs with it in the environment find CodeDeploy there.
+fn address(codedeploy: &StandIn) -> (&'static str, &str) {
+    ("AWS_ENDPOINT_URL_CODEDEPLOY", codedeploy.endpoint.as_str())
+}
+
+impl Sluice {
+    /// With CodeDeploy there.
+    #[must_use]
+    pub fn with_codedeploy(self, codedeploy: &StandIn) -> Self {
+        self.with_variable(address(codedeploy))
+    }
+}
 
 impl World {
     /// Copies of the machines whose functions find CodeDeploy there.
@@ -19,7 +32,7 @@ impl World {
     /// # Panics
     /// When the engine refuses.
     pub async fn machines_with_codedeploy(&self, codedeploy: &StandIn) -> Machines {
-        let endpoint = ("AWS_ENDPOINT_URL_CODEDEPLOY", codedeploy.endpoint.as_str());
+        let endpoint = address(codedeploy);
         let deployed = self.called_by("ShiftTraffic").await;
         let hook = self.variable_of(&deployed, "SLUICE_HOOK_NAME").await;
         let hook = self.published_with(&hook, &[endpoint]).await;

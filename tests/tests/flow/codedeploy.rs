@@ -144,6 +144,36 @@ async fn a_rollout_that_is_stopped_while_codedeploy_shifts_is_stopped_there_with
 
 #[tokio::test]
 #[ignore = "needs the engine: make test"]
+async fn what_codedeploy_shifts_can_not_be_held_and_is_taken_back_without_sluices_functions() {
+    let scene = Scene::of(|_| ()).await;
+    scene.shifting().await;
+    let id = scene.id.to_string();
+    for wish in ["pause", "skip-bake", "promote-now", "emergency"] {
+        let command = [wish, &id, "--reason", "orders look odd"];
+        let refused = scene.world.sluice(&command).run().await;
+        refused.is(6).says("`sluice abort` takes traffic back");
+    }
+
+    // Whoever may stop nothing and call nothing of Sluice's.
+    let denied = ["lambda:InvokeFunction", "states:StopExecution"];
+    let person = scene.world.person(&denied).await;
+    let application = &scene.world.application;
+    let command = ["rollback", application, "prod", "--direct"];
+    let command = scene.world.sluice(&command).by(&person);
+    let run = command.with_codedeploy(&scene.codedeploy).run().await;
+    run.is(0);
+    let stopped = scene.codedeploy.asked("StopDeployment");
+    assert_eq!(stopped.len(), 2, "{stopped:?}");
+    for function in scene.next.functions() {
+        let alias = scene.world.alias("prod", function).await.expect("an alias");
+        assert_eq!((alias.version.as_str(), alias.weights.len()), ("1", 0));
+    }
+    let ended = scene.rolled_back().await;
+    assert_eq!(ended.count(Kind::OperatorAsked), 0);
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
 async fn a_deployment_group_that_is_not_there_is_refused_before_anything_moves() {
     let world = World::new().await;
     let codedeploy = StandIn::open(&world.config, &["api"]).await;
