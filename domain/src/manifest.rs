@@ -1,6 +1,7 @@
 //! `release.json`: what a build says it made. The immutable input of a release.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use semver::Version;
@@ -95,6 +96,13 @@ pub struct Image {
     pub repository: String,
     /// The image's digest.
     pub digest: Digest,
+}
+
+/// `<account>.dkr.ecr.<region>.amazonaws.com/<repository>@sha256:…`.
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.repository, self.digest)
+    }
 }
 
 /// What a published version freezes beside the code.

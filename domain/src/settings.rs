@@ -10,6 +10,7 @@ use serde_json::Value;
 pub use crate::approvers::{ApprovalPolicy, Approver};
 use crate::codedeploy::CodeDeploy;
 use crate::document::{Document, LONGEST_WAIT, Problem, check_name, check_range};
+use crate::evidence::EvidencePolicy;
 pub use crate::judge::{JudgePolicy, OnInconclusive};
 use crate::judge::{MOST_LOOKS, looks_held, may_ask, probe};
 use crate::naming::function_name;
@@ -41,6 +42,9 @@ pub struct Settings {
     /// How a step is judged.
     #[serde(default)]
     pub judge: JudgePolicy,
+    /// What is asked of the evidence in a bundle.
+    #[serde(default)]
+    pub evidence: EvidencePolicy,
     /// Calls that each new version gets before its first traffic, so that callers
     /// meet no cold start. Left out: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -192,6 +196,7 @@ impl Document for Settings {
         self.check_looks(problems);
         self.check_size_of_verdicts(problems);
         self.judge.check(LONGEST_WAIT, problems);
+        self.evidence.check("evidence", problems);
         probe::check(&self.judge.probes, &self.functions, problems);
         if let Some(approval) = &self.approval {
             approval.check(problems);

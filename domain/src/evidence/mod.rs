@@ -1,10 +1,25 @@
-//! What a build proved: reports as Sluice understood them, in one shape for all tools.
+//! What a build proved: reports as Sluice understood them, what an environment asks of
+//! them, and what follows.
 //!
-//! They are read by the crate `sluice-evidence`.
+//! Reports are read by the crate `sluice-evidence`. Here stands what they say, in one
+//! shape for all tools, and every decision about it.
 
+mod assess;
+mod check;
+mod licences;
+mod origin;
+mod policy;
 mod reading;
+mod standing;
 
+pub use assess::{Context, File, Said, assess, covered};
+pub use check::{Assessment, Check, CheckOutcome, listed};
+pub use policy::{
+    CoveragePolicy, EvidencePolicy, FindingPolicy, ImageScan, ProvenancePolicy, ReviewPolicy,
+    SbomPolicy, TestPolicy, TrustedKey, Waiver,
+};
 pub use reading::{
     Called, Content, Counter, Coverage, Finding, Findings, Format, Kind, Reading, Reviews, Sbom,
     SbomComponent, Severity, Statement, Subject, Tests, Tool, UnknownKind,
 };
+pub use standing::{assess_scan, assess_secrets};
