@@ -1,9 +1,10 @@
 //! Reads what build systems write about a build: test results, coverage, findings,
-//! SBOMs, provenance.
+//! SBOMs, provenance. Looks into what it made: packages, and secrets that should not be
+//! there.
 //!
-//! Decides: which format a file has (by its content, never by its name), and what it
-//! says, in the one shape of [`sluice_domain::evidence`]. What follows from that is
-//! decided there.
+//! Decides: which format a file has (by its content, never by its name), what it
+//! says, in the one shape of [`sluice_domain::evidence`], and whether a package is one that
+//! its function can run. What follows from that is decided there.
 //!
 //! A report comes from outside, so it is met with bounds: [`LONGEST`] bytes,
 //! [`DEEPEST`] levels, [`MOST`] findings or components. No entity is expanded and
@@ -12,19 +13,26 @@
 //!
 //! Never: touches a network, a file or a clock.
 
+pub mod bundle;
 mod error;
+mod fitting;
 mod formats;
 mod json;
 mod keys;
+mod package;
 mod recognise;
+mod secrets;
 mod text;
 mod xml;
 
 use sluice_domain::evidence::{Called, Content, Format, Reading, Tool};
 
 pub use error::Error;
+pub use fitting::Fitting;
 pub use formats::dsse::REVIEWS;
 pub use keys::{Key, KeyError};
+pub use package::{LONGEST_UNPACKED, Package, PackageError};
+pub use secrets::Scanner;
 
 /// The longest report that is read, in bytes.
 pub const LONGEST: usize = 50 * 1024 * 1024;

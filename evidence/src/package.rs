@@ -1,0 +1,271 @@
+//! What is in a Lambda function's zip file, without unpacking it to disk.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Seek};
+
+use sluice_domain::evidence::Finding;
+use zip::ZipArchive;
+use zip::read::ZipFile;
+
+use crate::secrets::Scanner;
+use crate::text::brief;
+
+/// The most that a function's code may come to, unpacked, in bytes (Lambda quotas:
+/// "250 MB, the maximum size of the contents of a deployment package, including layers").
+pub const LONGEST_UNPACKED: u64 = 250 * 1024 * 1024;
+
+/// How many entries a package may have. Lambda sets no limit; tens of thousands are
+/// known from `node_modules`. Each takes some 700 bytes of memory here.
+const MOST_ENTRIES: usize = 100_000;
+
+/// The longest target of a symbolic link, in bytes (Linux, `PATH_MAX`).
+const LONGEST_TARGET: u64 = 4096;
+
+/// What is in a package.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Package {
+    /// How many files.
+    pub files: usize,
+    /// How large they are together, in bytes, as counted.
+    pub unpacked: u64,
+    /// Files, without folders.
+    pub names: BTreeSet<String>,
+    /// The file `bootstrap`, if there is one.
+    pub bootstrap: Option<Bootstrap>,
+    /// What should not be in it.
+    pub problems: Vec<String>,
+    /// What looks like a secret.
+    pub secrets: Vec<Finding>,
+}
+
+/// A custom runtime's entry point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bootstrap {
+    /// Its Unix permissions, where the zip has them.
+    pub mode: Option<u32>,
+    /// The machine it is compiled for. None: no ELF, a script perhaps.
+    pub machine: Option<Machine>,
+}
+
+/// What an ELF file is compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    /// `x86_64` to Lambda.
+    X86,
+    /// `arm64` to Lambda.
+    Arm,
+    /// Something that Lambda does not run: `e_machine` of the ELF header.
+    Other(u16),
+}
+
+impl Machine {
+    /// As Lambda writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::X86 => "x86_64",
+            Self::Arm => "arm64",
+            Self::Other(_) => "another machine",
+        }
+    }
+
+    /// What the first bytes of a file say (ELF specification; values of `e_machine`:
+    /// 62 is `EM_X86_64`, 183 `EM_AARCH64`).
+    fn of(head: &[u8]) -> Option<Self> {
+        let machine: [u8; 2] = head.get(18..20)?.try_into().ok()?;
+        let is_little = head.get(5) == Some(&1);
+        if !head.starts_with(b"\x7fELF") {
+            return None;
+        }
+        let machine = if is_little {
+            u16::from_le_bytes(machine)
+        } else {
+            u16::from_be_bytes(machine)
+        };
+        Some(match machine {
+            62 => Self::X86,
+            183 => Self::Arm,
+            other => Self::Other(other),
+        })
+    }
+}
+
+impl Package {
+    /// Whether a file's name begins so.
+    pub(crate) fn has_one_like(&self, start: &str) -> bool {
+        let first = self.names.range(start.to_owned()..).next();
+        first.is_some_and(|name| name.starts_with(start))
+    }
+}
+
+/// Why a package can't be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// It is no zip file, or a broken one.
+    #[error("not readable as a zip file: {0}")]
+    Zip(#[from] zip::result::ZipError),
+    /// An entry can't be unpacked.
+    #[error("`{name}` can't be unpacked: {error}")]
+    Entry {
+        /// The entry's name.
+        name: String,
+        /// What is wrong with it.
+        error: std::io::Error,
+    },
+    /// It unpacks to more than Lambda takes.
+    #[error("it unpacks to more than {LONGEST_UNPACKED} bytes, Lambda's limit")]
+    TooLarge,
+    /// It has more entries than are looked at.
+    #[error("{0} entries; at most {MOST_ENTRIES} are looked at")]
+    TooMany(usize),
+}
+
+/// Looks at every entry of a zip file, unpacking each in bounded memory.
+///
+/// # Errors
+/// When it can't be read as a whole, or is larger than Lambda takes.
+pub(crate) fn inspect(zip: impl Read + Seek, scanner: &Scanner) -> Result<Package, PackageError> {
+    inspect_up_to(LONGEST_UNPACKED, zip, scanner)
+}
+
+fn inspect_up_to(
+    longest: u64,
+    zip: impl Read + Seek,
+    scanner: &Scanner,
+) -> Result<Package, PackageError> {
+    let mut archive = ZipArchive::new(zip)?;
+    if archive.len() > MOST_ENTRIES {
+        return Err(PackageError::TooMany(archive.len()));
+    }
+    let mut package = Package::default();
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index)?;
+        package.problems.extend(problem(&entry));
+        if entry.is_symlink() {
+            package.problems.extend(link(entry)?);
+        } else if !entry.is_dir() {
+            package.add(entry, longest, scanner)?;
+        }
+    }
+    Ok(package)
+}
+
+impl Package {
+    fn add<R: Read>(
+        &mut self,
+        mut entry: ZipFile<'_, R>,
+        longest: u64,
+        scanner: &Scanner,
+    ) -> Result<(), PackageError> {
+        let name = entry.name().to_owned();
+        let mode = entry.unix_mode();
+        let mut counted = Counted {
+            inner: &mut entry,
+            left: longest.saturating_sub(self.unpacked),
+            is_over: false,
+            read: 0,
+        };
+        let looked = look(&name, &mut counted, scanner);
+        if counted.is_over {
+            return Err(PackageError::TooLarge);
+        }
+        let (head, secrets) = looked.map_err(|error| PackageError::Entry {
+            name: brief(&name),
+            error,
+        })?;
+        self.secrets.extend(secrets);
+        self.unpacked += counted.read;
+        self.files += 1;
+        if name == "bootstrap" {
+            let machine = Machine::of(&head);
+            self.bootstrap = Some(Bootstrap { mode, machine });
+        }
+        self.names.insert(name);
+        Ok(())
+    }
+}
+
+/// The first bytes of a file, and the secrets in all of it.
+fn look(
+    name: &str,
+    file: &mut impl Read,
+    scanner: &Scanner,
+) -> std::io::Result<(Vec<u8>, Vec<Finding>)> {
+    let mut head = Vec::new();
+    Read::take(&mut *file, 64).read_to_end(&mut head)?;
+    let secrets = scanner.scan(name, &mut head.as_slice().chain(file))?;
+    Ok((head, secrets))
+}
+
+/// Counts what is read, and stops at a limit: what an entry says of its own size is not
+/// believed.
+struct Counted<R> {
+    inner: R,
+    left: u64,
+    is_over: bool,
+    read: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.read += read as u64;
+        match self.left.checked_sub(read as u64) {
+            Some(left) => self.left = left,
+            None => {
+                self.is_over = true;
+                return Err(std::io::Error::other("it is larger than it may be"));
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// What is wrong with an entry, whatever is in it.
+fn problem<R: Read>(entry: &ZipFile<'_, R>) -> Option<String> {
+    let name = entry.name();
+    let shown = brief(name);
+    if entry.enclosed_name().is_none() || name.contains('\\') || name.contains(':') {
+        return Some(format!("`{shown}` leads out of the package"));
+    }
+    if name.chars().any(char::is_control) {
+        return Some(format!("the name of `{shown}` has control characters"));
+    }
+    let mode = entry.unix_mode().unwrap_or(0);
+    (name == "bootstrap" && mode & 0o002 != 0).then(|| {
+        format!(
+            "`bootstrap` may be written by everybody (mode {:o})",
+            mode & 0o777
+        )
+    })
+}
+
+/// What is wrong with a symbolic link: it may point at a place within the package alone.
+fn link<R: Read>(mut entry: ZipFile<'_, R>) -> Result<Option<String>, PackageError> {
+    let name = entry.name().to_owned();
+    let mut target = String::new();
+    let read = Read::take(&mut entry, LONGEST_TARGET).read_to_string(&mut target);
+    read.map_err(|error| PackageError::Entry {
+        name: brief(&name),
+        error,
+    })?;
+    Ok((!stays_inside(&name, &target)).then(|| {
+        let (name, target) = (brief(&name), brief(&target));
+        format!("the symbolic link `{name}` leads out of the package, to `{target}`")
+    }))
+}
+
+/// Whether a relative path from where an entry lies never climbs above the package.
+fn stays_inside(name: &str, target: &str) -> bool {
+    let depth = name.split('/').count().saturating_sub(1);
+    let steps = target.split('/').try_fold(depth, |depth, part| match part {
+        "" | "." => Some(depth),
+        ".." => depth.checked_sub(1),
+        _ => Some(depth + 1),
+    });
+    !target.starts_with('/') && steps.is_some()
+}
+
+#[cfg(test)]
+#[path = "package_tests.rs"]
+mod tests;

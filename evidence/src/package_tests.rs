@@ -1,0 +1,127 @@
+use std::io::{Cursor, Write};
+
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+use super::*;
+
+fn packed(files: &[(&str, u32, &[u8])]) -> Cursor<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, mode, content) in files {
+        let options = SimpleFileOptions::default().unix_permissions(*mode);
+        zip.start_file(*name, options).expect("an entry");
+        zip.write_all(content).expect("its content");
+    }
+    zip.finish().expect("a zip file")
+}
+
+fn looked(files: &[(&str, u32, &[u8])]) -> Result<Package, PackageError> {
+    inspect(packed(files), &Scanner::new().expect("patterns"))
+}
+
+fn elf(machine: u16) -> Vec<u8> {
+    let mut head = vec![0; 64];
+    head[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    head[18..20].copy_from_slice(&machine.to_le_bytes());
+    head
+}
+
+#[test]
+fn a_package_says_what_it_is_compiled_for() {
+    for (number, machine) in [
+        (62, Machine::X86),
+        (183, Machine::Arm),
+        (243, Machine::Other(243)),
+    ] {
+        let package = looked(&[
+            ("bootstrap", 0o755, &elf(number)),
+            ("data/a.txt", 0o644, b"text"),
+        ])
+        .expect("read");
+        let bootstrap = package.bootstrap.expect("a bootstrap");
+        assert_eq!(bootstrap.machine, Some(machine));
+        assert_eq!(bootstrap.mode.map(|mode| mode & 0o777), Some(0o755));
+        assert_eq!((package.files, package.unpacked), (2, 68));
+        assert!(package.problems.is_empty(), "{:?}", package.problems);
+    }
+}
+
+#[test]
+fn a_script_is_no_elf() {
+    let package = looked(&[("bootstrap", 0o755, b"#!/bin/sh\n")]).expect("read");
+    assert_eq!(package.bootstrap.expect("a bootstrap").machine, None);
+}
+
+#[test]
+fn entries_that_lead_elsewhere_are_told() {
+    for name in [
+        "../bootstrap",
+        "/etc/passwd",
+        "a/../../b",
+        "..\\b",
+        "C:/b",
+        "a\nb",
+    ] {
+        let package = looked(&[(name, 0o644, b"")]).expect("read");
+        assert_eq!(package.problems.len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_bootstrap_that_everybody_may_write_is_told() {
+    let package = looked(&[("bootstrap", 0o777, b"#!")]).expect("read");
+    assert_eq!(
+        package.problems,
+        ["`bootstrap` may be written by everybody (mode 777)"]
+    );
+}
+
+#[test]
+fn a_bomb_is_not_unpacked_to_its_end() {
+    let zeros = vec![0; 100_000];
+    let files = packed(&[("a", 0o644, &zeros), ("b", 0o644, &zeros)]);
+    let scanner = Scanner::new().expect("patterns");
+    let up_to = |longest| inspect_up_to(longest, files.clone(), &scanner);
+    assert!(up_to(200_000).is_ok());
+    for longest in [0, 1, 99_999, 100_000, 199_999] {
+        let found = up_to(longest);
+        assert!(
+            matches!(found, Err(PackageError::TooLarge)),
+            "{longest}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn secrets_within_a_package_are_found_with_their_place() {
+    let token = format!("token = {}{}", "ghp_", "a1B2".repeat(9));
+    let package = looked(&[("config/prod.env", 0o644, token.as_bytes())]).expect("read");
+    assert_eq!(package.secrets[0].place, "config/prod.env");
+    assert_eq!(package.secrets[0].id, "github-token");
+}
+
+#[test]
+fn what_is_no_zip_file_is_refused() {
+    let scanner = Scanner::new().expect("patterns");
+    assert!(matches!(
+        inspect(Cursor::new(b"not a zip"), &scanner),
+        Err(PackageError::Zip(_))
+    ));
+}
+
+#[test]
+fn a_symbolic_link_may_point_at_a_place_within_the_package_alone() {
+    for (name, target, is_fine) in [
+        ("node_modules/.bin/tsc", "../typescript/bin/tsc", true),
+        ("a", "b/../c", true),
+        ("lib/a", "../../etc/passwd", false),
+        ("lib/a", "/etc/passwd", false),
+        ("a", "..", false),
+    ] {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        zip.add_symlink(name, target, SimpleFileOptions::default())
+            .expect("a link");
+        let zip = zip.finish().expect("a zip file");
+        let package = inspect(zip, &Scanner::new().expect("patterns")).expect("read");
+        assert_eq!(package.problems.is_empty(), is_fine, "{name} to {target}");
+    }
+}

@@ -1,0 +1,245 @@
+//! Secrets that should not be in a bundle: patterns that hardly anything else matches.
+//!
+//! A secret's value is never kept: a finding says which kind it is and where it lies.
+//! The shapes are those that their issuers document: AWS (IAM identifiers), GitHub
+//! (token formats), GitLab, Slack, Stripe, npm, Google; private keys as RFC 7468 writes
+//! them, with at least one line of the key. What says `EXAMPLE` in itself is none: AWS
+//! marks the keys of its documentation so, and SDKs carry that documentation.
+
+use std::io::Read;
+
+use regex::bytes::{Regex, RegexSet};
+use sluice_domain::evidence::{Finding, Severity};
+
+use crate::text::brief;
+
+/// The kinds, by the id that a waiver names, and their patterns.
+const PATTERNS: [(&str, &str); 11] = [
+    (
+        "aws-access-key-id",
+        r"(?-u:\b)(?:AKIA|ASIA)[A-Z2-7]{16}(?-u:\b)",
+    ),
+    (
+        "aws-secret-access-key",
+        r#"(?i-u:aws.{0,20}secret.{0,20}["'=: ]{1,5})(?-u:[A-Za-z0-9/+]{40}(?:[^A-Za-z0-9/+=]|$))"#,
+    ),
+    (
+        "private-key",
+        r"-----BEGIN (?:[A-Z0-9]{2,10} )?PRIVATE KEY-----(?:\\r|\\n|\s){1,4}(?-u:[A-Za-z0-9+/=:, -]{40,})",
+    ),
+    (
+        "github-token",
+        r"(?-u:\b)gh[pousr]_[A-Za-z0-9]{36,255}(?-u:\b)",
+    ),
+    (
+        "github-pat",
+        r"(?-u:\b)github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}(?-u:\b)",
+    ),
+    ("gitlab-pat", r"(?-u:\b)glpat-[A-Za-z0-9_-]{20,64}(?-u:\b)"),
+    (
+        "slack-token",
+        r"(?-u:\b)xox[abeoprs]-[0-9]{8,14}-[A-Za-z0-9-]{16,}",
+    ),
+    (
+        "slack-webhook",
+        r"hooks\.slack\.com/services/T[A-Z0-9]{8,12}/B[A-Z0-9]{8,12}/[A-Za-z0-9]{24}",
+    ),
+    (
+        "stripe-key",
+        r"(?-u:\b)[rs]k_live_[A-Za-z0-9]{24,120}(?-u:\b)",
+    ),
+    (
+        "google-api-key",
+        r"(?-u:\b)AIza[A-Za-z0-9_-]{35}(?:[^A-Za-z0-9_-]|$)",
+    ),
+    ("npm-token", r"(?-u:\b)npm_[A-Za-z0-9]{36}(?-u:\b)"),
+];
+
+/// How much is looked at in one go.
+const CHUNK: usize = 64 * 1024;
+
+/// How much of a chunk is looked at again with the next: longer than any secret's
+/// beginning that a pattern needs.
+const OVERLAP: usize = 1024;
+
+/// Finds secrets in a stream, in bounded memory.
+#[derive(Debug, Clone)]
+pub struct Scanner {
+    /// Tells in one pass which kinds may be there.
+    any: RegexSet,
+    /// Finds those of one kind.
+    each: Vec<Regex>,
+}
+
+impl Scanner {
+    /// A scanner. Build it once: compiling the patterns takes milliseconds.
+    ///
+    /// # Errors
+    /// Never: the patterns are constant, and a test compiles them.
+    pub fn new() -> Result<Self, regex::Error> {
+        let patterns = PATTERNS.map(|(_, pattern)| format!("(?-u){pattern}"));
+        let each = patterns.iter().map(|pattern| Regex::new(pattern));
+        Ok(Self {
+            each: each.collect::<Result<_, _>>()?,
+            any: RegexSet::new(&patterns)?,
+        })
+    }
+
+    /// The kinds of secrets in what this reads, each once.
+    ///
+    /// # Errors
+    /// When it can't be read to its end.
+    pub fn scan(&self, place: &str, from: &mut impl Read) -> std::io::Result<Vec<Finding>> {
+        let mut found = [false; PATTERNS.len()];
+        let mut buffer = vec![0; CHUNK + OVERLAP];
+        let mut kept = 0;
+        loop {
+            let read = fill(from, &mut buffer[kept..])?;
+            let end = kept + read;
+            self.mark(&buffer[..end], &mut found);
+            if read < buffer.len() - kept {
+                break;
+            }
+            buffer.copy_within(end - OVERLAP..end, 0);
+            kept = OVERLAP;
+        }
+        let kinds = PATTERNS.iter().zip(found).filter(|(_, is_found)| *is_found);
+        let findings = kinds.map(|((kind, _), _)| Finding {
+            id: (*kind).to_owned(),
+            severity: Severity::Critical,
+            place: brief(place),
+            title: "what looks like a secret".to_owned(),
+        });
+        Ok(findings.collect())
+    }
+
+    /// Marks the kinds that are in these bytes.
+    fn mark(&self, bytes: &[u8], found: &mut [bool]) {
+        for kind in &self.any.matches(bytes) {
+            let is_real = || {
+                let mut all = self.each[kind].find_iter(bytes);
+                all.any(|one| !is_example(one.as_bytes()))
+            };
+            found[kind] = found[kind] || is_real();
+        }
+    }
+}
+
+fn is_example(secret: &[u8]) -> bool {
+    const MARK: &[u8] = b"EXAMPLE";
+    secret.windows(MARK.len()).any(|part| part == MARK)
+}
+
+/// Reads until the buffer is full or nothing is left.
+fn fill(from: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match from.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(text: &str) -> Vec<String> {
+        let scanner = Scanner::new().expect("patterns");
+        let found = scanner.scan("a.js", &mut text.as_bytes()).expect("read");
+        found.into_iter().map(|finding| finding.id).collect()
+    }
+
+    /// Put together here, so that no scanner of a repository takes this file for a leak.
+    fn token(prefix: &str, length: usize) -> String {
+        format!(
+            "{prefix}{}",
+            "aB3dE5fG7h"
+                .repeat(length / 10 + 1)
+                .get(..length)
+                .unwrap_or_default()
+        )
+    }
+
+    #[test]
+    fn each_kind_is_found_by_its_shape() {
+        let key = format!("-----BEGIN {} KEY-----\n{}\n", "PRIVATE", token("MIIE", 60));
+        let escaped = format!(
+            "-----BEGIN RSA {} KEY-----\\n{}\\n",
+            "PRIVATE",
+            token("MIIE", 60)
+        );
+        for (text, kind) in [
+            (
+                format!("id = \"AKIA{}\"", "IQ7WODN2M5J3K4L6"),
+                "aws-access-key-id",
+            ),
+            (
+                format!("aws_secret_access_key = {}\n", token("", 40)),
+                "aws-secret-access-key",
+            ),
+            (key, "private-key"),
+            (escaped, "private-key"),
+            (token("ghp_", 36), "github-token"),
+            (
+                format!("{}_{}", token("github_pat_", 22), token("", 59)),
+                "github-pat",
+            ),
+            (token("glpat-", 20), "gitlab-pat"),
+            (
+                format!("xoxb-123456789012-{}", token("", 24)),
+                "slack-token",
+            ),
+            (
+                format!(
+                    "https://hooks.slack.com/services/T12345678/B12345678/{}",
+                    token("", 24)
+                ),
+                "slack-webhook",
+            ),
+            (token("sk_live_", 24), "stripe-key"),
+            (format!("{} ", token("AIza", 35)), "google-api-key"),
+            (token("npm_", 36), "npm-token"),
+        ] {
+            assert_eq!(kinds(&text), [kind], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_a_bit_like_a_secret_is_none() {
+        for text in [
+            "-----BEGIN PRIVATE KEY-----",
+            "if (pem.startsWith('-----BEGIN RSA PRIVATE KEY-----')) parse(pem)",
+            "AKIA",
+            "id = AKIAIOSFODNN7EXAMPLE",
+            "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "eyJhbGciOiJIUzI1NiJ9",
+            "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            "npm_config_registry",
+            "pk_live_is_public",
+        ] {
+            assert_eq!(kinds(text), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_lies_across_two_chunks_is_found() {
+        let secret = token("ghp_", 36);
+        for before in (CHUNK + OVERLAP - 60)..(CHUNK + OVERLAP + 10) {
+            let text = format!("{} {secret} ", " ".repeat(before));
+            assert_eq!(kinds(&text), ["github-token"], "at {before}");
+        }
+    }
+
+    #[test]
+    fn a_finding_never_holds_the_value() {
+        let scanner = Scanner::new().expect("patterns");
+        let secret = token("ghp_", 36);
+        let found = scanner.scan("a.js", &mut secret.as_bytes()).expect("read");
+        assert!(!format!("{found:?}").contains(&secret));
+    }
+}
