@@ -34,6 +34,7 @@ pub mod follow;
 pub mod forecast;
 pub mod frozen;
 pub mod function;
+mod github;
 pub mod inspected;
 pub mod intake;
 pub mod ledger;

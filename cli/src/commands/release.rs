@@ -10,6 +10,7 @@ use sluice_platform::store::Release;
 use super::pack::FactArgs;
 use crate::context::{Context, Global};
 use crate::error::{Error, Exit, Result};
+use crate::github::Job;
 use crate::intake::{self, Request};
 use crate::ledger::{UNKNOWN_RELEASE, refusal, release_chain};
 use crate::pack::Bundle;
@@ -32,6 +33,10 @@ pub(crate) struct Args {
     /// Return once the bundle is uploaded
     #[arg(long)]
     no_follow: bool,
+    /// In a step of GitHub Actions: write its summary page, its outputs and, if the
+    /// release fails, an annotation
+    #[arg(long)]
+    github: bool,
 }
 
 /// How long a release may take to start after its upload.
@@ -41,7 +46,19 @@ const EVERY: Duration = Duration::from_millis(500);
 
 impl Args {
     pub(super) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
+        let job = self.github.then(Job::detect).transpose()?;
+        let exit = self.release(global, output, job.as_ref()).await;
+        if let (Some(job), Err(error)) = (&job, &exit) {
+            job.failed(output, error)?;
+        }
+        exit
+    }
+
+    async fn release(self, global: &Global, output: &Output, job: Option<&Job>) -> Result<Exit> {
         let bundle = Bundle::open(&self.folder, &self.facts.into())?;
+        if let Some(job) = job {
+            job.released(&bundle)?;
+        }
         for note in &bundle.notes {
             output.line(&format!("note: {note}"))?;
         }
@@ -66,7 +83,7 @@ impl Args {
         match release {
             Some(release) if !self.no_follow => {
                 let view = follow::release(&reader, output, &release).await?;
-                report(&reader, output, &view).await
+                report(&reader, output, &view, job).await
             }
             release => {
                 let (application, version) =
@@ -235,8 +252,16 @@ pub(super) async fn ask(
 }
 
 /// Tells what a release came to, and answers the exit status that says so.
-pub(super) async fn report(reader: &Reader, output: &Output, view: &ReleaseView) -> Result<Exit> {
+pub(super) async fn report(
+    reader: &Reader,
+    output: &Output,
+    view: &ReleaseView,
+    job: Option<&Job>,
+) -> Result<Exit> {
     let timeline = reader.release_timeline(view, Timestamp::now()).await?;
+    if let Some(job) = job {
+        job.tell(output, &timeline)?;
+    }
     output.line("")?;
     let Some(outcome) = timeline.outcome else {
         // The answer is the failure; this is how far it came.

@@ -77,7 +77,7 @@ impl Args {
             return Ok(Exit::Ok);
         }
         let view = follow::release(&reader, output, &release).await?;
-        report(&reader, output, &view).await
+        report(&reader, output, &view, None).await
     }
 
     /// Nothing that still runs can write an alias. Stopped, it ends sooner.

@@ -27,7 +27,7 @@ impl Args {
             Target::Release(target) => {
                 let release = reader.release(&target).await?;
                 let view = follow::release(&reader, output, &release).await?;
-                report(&reader, output, &view).await
+                report(&reader, output, &view, None).await
             }
             Target::Promotion(target) => {
                 let id = find(&reader, &target).await?;
