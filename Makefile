@@ -69,14 +69,17 @@ faults: local ## Put every fault into every state and print what comes of it (ta
 	@SLUICE_FAULTS=all $(FAULTS)
 
 .PHONY: lint
-lint: venvs ## Check templates and state machines with AWS's and the community's validators
+lint: venvs ## Check templates, state machines and the action with AWS's and the community's validators
 	@for template in $(TEMPLATES); do \
 		AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint --template $$template; \
 	done
 	@$(SLUICE_VENVS)/sam/bin/cfn-lint $(TEMPLATES)
 	@if command -v npx >/dev/null; then \
 		npx --yes asl-validator@4.0.0 $(foreach machine,$(wildcard statemachines/*.asl.json),--json-path $(machine)); \
-	else echo "no Node: the state machines were not checked with asl-validator"; fi
+		for file in action.yml examples/github/release.yml; do \
+			npx --yes -p @action-validator/core@0.6.0 -p @action-validator/cli@0.6.0 action-validator $$file; \
+		done; \
+	else echo "no Node: state machines and the action for GitHub were not checked with their validators"; fi
 
 .PHONY: bench
 bench: venvs ## Build the functions as AWS gets them and show their sizes

@@ -6,6 +6,7 @@
 //!
 //! Never: changes anything in the checkout.
 
+pub mod action;
 pub mod codedeploy;
 pub mod faults;
 pub mod machine;

@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::permissions::{create, policy};
-use super::{Build, PATIENCE, World};
+use super::{Build, PATIENCE, World, merge};
 use crate::repository;
 
 /// The command with its arguments.
@@ -52,15 +52,30 @@ impl World {
     /// When it was not built.
     #[must_use]
     pub fn sluice(&self, arguments: &[&str]) -> Sluice {
-        let binary = repository().join(".sluice/bin/sluice");
+        let mut sluice = self.script(".sluice/bin/sluice");
+        sluice.command.args(arguments);
+        sluice
+    }
+
+    /// A script of this repository that calls `sluice`, as the engine's root user.
+    ///
+    /// # Panics
+    /// When `sluice` was not built.
+    #[must_use]
+    pub fn script(&self, path: &str) -> Sluice {
+        let folder = repository().join(".sluice/bin");
+        let binary = folder.join("sluice");
         assert!(
             binary.is_file(),
             "there is no {}: `make local` builds it, and `make test` does that first",
             binary.display()
         );
-        let mut command = Command::new(binary);
+        let others = std::env::var_os("PATH").unwrap_or_default();
+        let others = std::env::split_paths(&others);
+        let search = std::env::join_paths(std::iter::once(folder).chain(others));
+        let mut command = Command::new(repository().join(path));
         command
-            .args(arguments)
+            .env("PATH", search.expect("folders without colons"))
             .env_remove("SLUICE_PERSON")
             .env_remove("SLUICE_APPROVAL_CODE")
             .stdin(Stdio::piped())
@@ -81,26 +96,42 @@ impl World {
         let everything = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
         let but = json!({ "Effect": "Deny", "Action": denied, "Resource": "*" });
         let document = json!({ "Version": "2012-10-17", "Statement": [everything, but] });
+        let policies = json!([{ "PolicyName": "denied", "PolicyDocument": document }]);
+        self.with_role("person", json!({ "Policies": policies }))
+            .await
+    }
+
+    /// A build server, with the policy that Sluice's stack has for it and no other.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn releaser(&self) -> Person {
+        let policy = self.output("ReleaserPolicy");
+        self.with_role("releaser", json!({ "ManagedPolicyArns": [policy] }))
+            .await
+    }
+
+    /// Somebody whose role has these properties.
+    async fn with_role(&self, name: &str, properties: Value) -> Person {
         let trust = policy(json!({
             "Principal": { "AWS": "arn:aws:iam::000000000000:root" },
             "Action": "sts:AssumeRole",
         }));
-        let role = json!({
-            "Type": "AWS::IAM::Role",
-            "Properties": {
-                "AssumeRolePolicyDocument": trust,
-                "Policies": [{ "PolicyName": "denied", "PolicyDocument": document }],
-            },
-        });
+        let mut properties = properties;
+        merge(
+            &mut properties,
+            json!({ "AssumeRolePolicyDocument": trust }),
+        );
+        let role = json!({ "Type": "AWS::IAM::Role", "Properties": properties });
         let arn = json!({ "Value": { "Fn::GetAtt": ["Role", "Arn"] } });
         let template = json!({ "Resources": { "Role": role }, "Outputs": { "Role": arn } });
-        let stack = format!("{}-person", self.application);
+        let stack = format!("{}-{name}", self.application);
         let created = create(&self.config, &stack, &template).await;
         let role = created.outputs().first();
         let assumed = aws_sdk_sts::Client::new(&self.config)
             .assume_role()
             .role_arn(role.and_then(|role| role.output_value()).expect("an ARN"))
-            .role_session_name("person")
+            .role_session_name(name)
             .send()
             .await
             .expect("the role is assumed");
@@ -148,7 +179,8 @@ impl Sluice {
     }
 
     /// With this in its environment.
-    pub(super) fn with_variable(mut self, (name, value): (&str, &str)) -> Self {
+    #[must_use]
+    pub fn with_variable(mut self, (name, value): (&str, &str)) -> Self {
         self.command.env(name, value);
         self
     }

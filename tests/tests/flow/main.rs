@@ -2,6 +2,7 @@
 //! an application of its own.
 
 mod accounts;
+mod action;
 mod approvals;
 mod cli;
 mod codedeploy;
