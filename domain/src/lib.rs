@@ -4,7 +4,7 @@
 //! the records Sluice keeps ([`promotion`], [`plan`], [`journal`],
 //! [`approval`], [`controls`], [`ledger`]) and every decision that can be made from data
 //! alone ([`judge`], [`steps`], [`alias`], [`owner`], [`codedeploy`], [`configuration`],
-//! [`versions`], [`naming`]), with the statistics under them ([`stats`], [`sequential`]).
+//! [`versions`], [`windows`], [`start`], [`naming`]), with the statistics under them ([`stats`], [`sequential`]).
 //!
 //! What never does: I/O, async, clocks, environment variables, AWS types.
 //! Time comes in as data ([`jiff::Timestamp`]), so that every decision can be
@@ -31,7 +31,9 @@ mod presets;
 pub mod promotion;
 pub mod sequential;
 pub mod settings;
+pub mod start;
 pub mod stats;
 pub mod steps;
 pub mod text;
 pub mod versions;
+pub mod windows;
