@@ -171,9 +171,11 @@ fn words(entry: &Entry) -> (Tone, String) {
     }
     let tone = match entry.event.kind {
         Kind::ReleaseRefused | Kind::Stranded | Kind::TrafficRolledBack => Tone::Bad,
-        Kind::ApprovalRequested | Kind::TargetsQueued | Kind::TakenOver | Kind::PersonAwaited => {
-            Tone::Doubt
-        }
+        Kind::ApprovalRequested
+        | Kind::StartScheduled
+        | Kind::TargetsQueued
+        | Kind::TakenOver
+        | Kind::PersonAwaited => Tone::Doubt,
         Kind::Committed => Tone::Good,
         Kind::PromotionClosed
             if facts.get("outcome").and_then(Value::as_str) == Some("promoted") =>

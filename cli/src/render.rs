@@ -128,6 +128,7 @@ fn details(record: &Record, now: Timestamp, style: Style) -> Vec<String> {
     {
         lines.push(question_line(question, record, now));
     }
+    lines.extend(waits_for_its_time(record, now));
     if record.happened(Kind::TargetsQueued) && !record.happened(Kind::TargetsAcquired) {
         lines.push("waits for another promotion to give its targets back".to_owned());
     }
@@ -152,6 +153,22 @@ fn details(record: &Record, now: Timestamp, style: Style) -> Vec<String> {
             .map(|because| style.paint(Tone::Doubt, &one_line(because))),
     );
     lines
+}
+
+/// Until when and why it has not started, while that is ahead.
+fn waits_for_its_time(record: &Record, now: Timestamp) -> Option<String> {
+    let scheduled = record.scheduled()?;
+    let why = one_line(&scheduled.why);
+    let id = &record.promotion.id;
+    let place = format!("{}/{}", id.application, id.environment);
+    let overridden = format!("sluice override-windows {place} --reason …");
+    Some(match scheduled.not_before {
+        Some(time) => format!(
+            "starts at {time}, in {}: {why}; sooner with {overridden}",
+            duration(seconds_between(now, time))
+        ),
+        None => format!("does not start by itself: {why}; {overridden}"),
+    })
 }
 
 fn question_line(question: &Question, record: &Record, now: Timestamp) -> String {

@@ -6,6 +6,7 @@ use sluice_domain::journal::Versions;
 use sluice_domain::ledger::{Entry, Kind};
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Outcome, Promotion};
+use sluice_domain::start::NotYet;
 use sluice_platform::store::Release;
 
 use crate::entries::{Reached, Shifted, reached, shifted};
@@ -70,6 +71,22 @@ impl Record {
         last.event.facts["because"]
             .as_str()
             .filter(|_| is_of_this_step)
+    }
+
+    /// For what it waits before it starts, if it still does.
+    #[must_use]
+    pub fn scheduled(&self) -> Option<NotYet> {
+        if self.promotion.outcome.is_some() || self.happened(Kind::TargetsAcquired) {
+            return None;
+        }
+        let entries = self.entries.iter().rev();
+        let mut about = entries.map(|entry| match entry.event.kind {
+            Kind::StartScheduled => Some(&entry.event.facts),
+            Kind::ChangesPlanned => Some(&entry.event.facts["starts"]),
+            _ => None,
+        });
+        let facts = about.find_map(|facts| facts)?;
+        serde_json::from_value(facts.clone()).ok()
     }
 
     /// Whether anything of this kind happened.

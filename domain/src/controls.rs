@@ -29,6 +29,8 @@ pub enum Wish {
     /// End every step after the first that is judged, as soon as a look at it could
     /// have found harm.
     Emergency,
+    /// Start and take steps whatever the environment's windows say.
+    OverrideWindows,
 }
 
 impl Wish {
@@ -42,6 +44,7 @@ impl Wish {
             Self::PromoteNow => "promote now",
             Self::SkipBake => "skip the bake",
             Self::Emergency => "emergency mode",
+            Self::OverrideWindows => "override the windows",
         }
     }
 }
@@ -224,6 +227,12 @@ impl Controls {
         self.at(self.place_of(Wish::Emergency))
     }
 
+    /// Who had the windows overridden.
+    #[must_use]
+    pub fn overrides_windows(&self) -> Option<&Asked> {
+        self.at(self.place_of(Wish::OverrideWindows))
+    }
+
     /// The place of a wish that stands already, so that asking it changes nothing.
     #[must_use]
     pub fn stands(&self, request: Request) -> Option<usize> {
@@ -233,7 +242,9 @@ impl Controls {
                 .filter(|place| self.asked[*place].wish == request.wish),
             Wish::Go => request.step.and_then(|step| self.place_of_go(step)),
             Wish::SkipBake => request.step.and_then(|step| self.place_of_skip(step)),
-            Wish::PromoteNow | Wish::Emergency => self.place_of(request.wish),
+            Wish::PromoteNow | Wish::Emergency | Wish::OverrideWindows => {
+                self.place_of(request.wish)
+            }
         }
     }
 
@@ -299,7 +310,7 @@ impl Controls {
         let wish = request.wish;
         let paused = self.paused();
         let is_deploying = standing.journal.is_some_and(Journal::is_deploying);
-        if is_deploying && !matches!(wish, Wish::Resume | Wish::Go) {
+        if is_deploying && !matches!(wish, Wish::Resume | Wish::Go | Wish::OverrideWindows) {
             return Err(Refusal::Deploying);
         }
         // Whatever holds a rollout up can be taken back.
@@ -307,12 +318,14 @@ impl Controls {
         if self.asked.len() >= MOST_WISHES && !frees {
             return Err(Refusal::TooMany);
         }
-        if let (false, Some(asked)) = (matches!(wish, Wish::Pause | Wish::Resume), paused) {
+        // What hurries nothing can be asked all the same.
+        let is_calm = matches!(wish, Wish::Pause | Wish::Resume | Wish::OverrideWindows);
+        if let (false, Some(asked)) = (is_calm, paused) {
             let by = asked.by.clone();
             return Err(Refusal::Paused { by });
         }
         match wish {
-            Wish::Pause => Ok(()),
+            Wish::Pause | Wish::OverrideWindows => Ok(()),
             Wish::Resume => paused.map(drop).ok_or(Refusal::NothingToResume),
             Wish::Go => {
                 standing.expect_step(request.step, Refusal::NothingToResume)?;

@@ -24,6 +24,8 @@ pub enum Kind {
     VoteCast,
     /// The request was decided, expired or superseded.
     ApprovalDecided,
+    /// The promotion waits for its time: a window, say.
+    StartScheduled,
     /// The promotion waits for its targets.
     TargetsQueued,
     /// The locks are held.

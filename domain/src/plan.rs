@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::codedeploy::CodeDeploy;
@@ -212,6 +213,15 @@ impl Plan {
     /// When a number of the plan can't be written as JSON (not a number).
     pub fn hash(&self) -> Result<Digest, serde_json::Error> {
         Digest::of_canonical(self)
+    }
+
+    /// How long its bakes take together, if none is extended and nobody has to say go.
+    #[must_use]
+    pub fn planned_bakes(&self) -> SignedDuration {
+        let watched = self.steps.iter().filter(|step| step.bake_seconds > 0);
+        let seconds = watched.map(|step| step.bake_seconds.saturating_add(self.judge.lag()));
+        let seconds = seconds.fold(0_u64, u64::saturating_add);
+        SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
     }
 
     /// Whether a step leaves two versions on an alias, or CodeDeploy does.

@@ -16,6 +16,7 @@ use crate::judge::{MOST_LOOKS, looks_held, may_ask, probe};
 use crate::naming::function_name;
 use crate::steps;
 pub use crate::steps::{Step, Then};
+use crate::windows::{Calendar, Window};
 
 /// How releases enter one environment of one application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +63,14 @@ pub struct Settings {
     /// What happens when another promotion holds the targets.
     #[serde(default)]
     pub queue: QueuePolicy,
+    /// When promotions may start and take their steps: freezes, and maintenance windows.
+    /// Left out: at any time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
+    /// How long a promotion may wait for its time to start, in seconds. One that would
+    /// have to wait longer is refused.
+    #[serde(default = "default_longest_wait")]
+    pub longest_wait_seconds: u64,
     /// Set to stop the line: no promotion starts and none takes a further step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<Freeze>,
@@ -155,6 +164,10 @@ fn default_keep_versions() -> Option<usize> {
     Some(10)
 }
 
+fn default_longest_wait() -> u64 {
+    LONGEST_WAIT
+}
+
 fn nothing() -> Value {
     Value::Object(serde_json::Map::new())
 }
@@ -201,6 +214,14 @@ impl Document for Settings {
         if let Some(approval) = &self.approval {
             approval.check(problems);
         }
+        problems.extend(Calendar::read(&self.windows).err().into_iter().flatten());
+        check_range(
+            "longest_wait_seconds",
+            self.longest_wait_seconds,
+            0,
+            LONGEST_WAIT,
+            problems,
+        );
         if let Some(freeze) = &self.frozen {
             freeze.check(problems);
         }

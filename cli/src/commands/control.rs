@@ -1,5 +1,5 @@
-//! `sluice pause`, `resume`, `promote-now`, `skip-bake`, `emergency`: ask something
-//! of a promotion that runs. The function `control` notes it, and the judge goes
+//! `sluice pause`, `resume`, `promote-now`, `skip-bake`, `emergency`,
+//! `override-windows`: ask something of a promotion that runs. The function `control` notes it, and the judge goes
 //! by it at its next look.
 
 use serde::{Deserialize, Serialize};
@@ -127,6 +127,9 @@ fn said(id: &PromotionId, answer: &Answer, asking: bool) -> String {
         (true, Wish::Pause) => format!(
             "{id}: {words}. It holds from the judge's next look on; steps without a bake and without \
              `then`, which nobody looks at, are taken until then, and what CodeDeploy shifts it shifts whole"
+        ),
+        (true, Wish::OverrideWindows) => format!(
+            "{id}: {words}. If it waits for its time, it starts within half a minute; after its first hour of waiting, within ten minutes"
         ),
         (true, Wish::Resume | Wish::Go) => {
             format!("{id}: {words}. It holds from the judge's next look on")

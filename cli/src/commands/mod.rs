@@ -55,6 +55,8 @@ pub(crate) enum Command {
     SkipBake(control::Args),
     /// End every bake but that of the first step that is judged
     Emergency(control::Args),
+    /// Have one promotion start and take its steps although a window is closed
+    OverrideWindows(control::Args),
     /// Stop an environment's line: no promotion enters it
     Freeze(freeze::FreezeArgs),
     /// Let promotions enter an environment again
@@ -96,6 +98,7 @@ impl Command {
             Self::PromoteNow(args) => args.run(Wish::PromoteNow, global, output).await,
             Self::SkipBake(args) => args.run(Wish::SkipBake, global, output).await,
             Self::Emergency(args) => args.run(Wish::Emergency, global, output).await,
+            Self::OverrideWindows(args) => args.run(Wish::OverrideWindows, global, output).await,
             Self::Freeze(args) => args.run(global, output).await,
             Self::Unfreeze(args) => args.run(global, output).await,
             Self::Rollback(args) => args.run(global, output).await,

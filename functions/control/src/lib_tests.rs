@@ -6,13 +6,14 @@ use sluice_domain::settings::{Step, Then};
 use super::*;
 
 const PAUSE: &str = include_str!("../../../events/control/pause.json");
-const EVENTS: [&str; 6] = [
+const EVENTS: [&str; 7] = [
     PAUSE,
     include_str!("../../../events/control/resume.json"),
     include_str!("../../../events/control/promote-now.json"),
     include_str!("../../../events/control/skip-bake.json"),
     include_str!("../../../events/control/emergency.json"),
     include_str!("../../../events/control/go.json"),
+    include_str!("../../../events/control/override-windows.json"),
 ];
 
 /// A promotion at the first of two steps.

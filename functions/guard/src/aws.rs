@@ -5,12 +5,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_domain::approval::Vote;
 use sluice_domain::codedeploy::DeploymentGroup;
+use sluice_domain::controls::Controls;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::owner::Standing;
 use sluice_domain::plan::{FunctionPlan, Observed, Plan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::{Role, Settings, Target};
+use sluice_domain::start::Waiting;
 use sluice_platform::aws::PerAccount;
 use sluice_platform::bundle::BundleReader;
 use sluice_platform::deployment_group;
@@ -27,6 +29,7 @@ use sluice_platform::task::{Resumed, Tasks};
 use crate::Error;
 use crate::ports::{
     Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Promotions, Record,
+    Waits,
 };
 
 /// Everything `guard` works on.
@@ -203,6 +206,21 @@ impl Approvals for Aws {
         };
         let votes = self.store.votes(&name).await?;
         Ok((open.request.promotion == *id).then_some((open, votes)))
+    }
+}
+
+impl Waits for Aws {
+    async fn waiting_of(&self, id: &PromotionId) -> Result<Option<Waiting>, StoreError> {
+        self.store.part(id, Part::Waiting).await
+    }
+
+    async fn keep_waiting(&self, id: &PromotionId, waiting: &Waiting) -> Result<(), StoreError> {
+        self.store.put_part(id, Part::Waiting, waiting).await
+    }
+
+    async fn controls(&self, id: &PromotionId) -> Result<Controls, StoreError> {
+        let found = self.store.part(id, Part::Controls).await?;
+        Ok(found.unwrap_or_default())
     }
 }
 

@@ -19,11 +19,11 @@ use sluice_platform::pace::IN_FLIGHT;
 use sluice_platform::store::StoreError;
 
 use crate::line::targets;
-use crate::{Error, Guard, Output, Ports};
+use crate::{Error, Guard, Output, Ports, schedule};
 
 impl<P: Ports> Guard<P> {
     /// Makes the plan and keeps it.
-    pub(crate) async fn plan(&self, id: &PromotionId) -> Result<Output, Error> {
+    pub(crate) async fn plan(&self, id: &PromotionId, now: Timestamp) -> Result<Output, Error> {
         let (promotion, _) = self.ports.promotion(id).await?;
         let settings = self.ports.settings(id).await?;
         refuse_if_frozen(id, &settings)?;
@@ -31,13 +31,17 @@ impl<P: Ports> Guard<P> {
         self.refuse_if_out_of_turn(id).await?;
         let (plan, hash) = self.make_plan(&promotion, &settings).await?;
         self.ports.keep_plan(id, &plan).await?;
-        let facts = json!({ "plan": plan, "hash": hash });
+        let mut facts = json!({ "plan": plan, "hash": hash });
+        if let Some(not_yet) = self.not_yet(id, &settings, &plan, now).await? {
+            facts["starts"] = json!(not_yet);
+        }
         self.ports
             .record(id, Kind::ChangesPlanned, "plan", facts)
             .await?;
         Ok(Output::Planned {
             plan_hash: hash,
             changes: plan.changes().count(),
+            timed: schedule::is_timed(&settings),
             approval_required: settings.approval.is_some(),
             approval_seconds: settings
                 .approval
@@ -57,6 +61,8 @@ impl<P: Ports> Guard<P> {
         refuse_if_frozen(id, &settings)?;
         self.refuse_if_newer_is_there(&promotion).await?;
         let (plan, hash) = self.make_plan(&promotion, &settings).await?;
+        self.refuse_outside_windows(id, &settings, &plan, now)
+            .await?;
         if settings.approval.is_some() {
             self.refuse_unless_approved(&promotion, &hash, now).await?;
         }
@@ -76,10 +82,13 @@ impl<P: Ports> Guard<P> {
         &self,
         id: &PromotionId,
         generation: Generation,
+        now: Timestamp,
     ) -> Result<Output, Error> {
         let (promotion, current) = self.ports.promotion(id).await?;
         refuse_if_fenced(&promotion, generation, current)?;
-        refuse_if_frozen(id, &self.ports.settings(id).await?)?;
+        let settings = self.ports.settings(id).await?;
+        refuse_if_frozen(id, &settings)?;
+        self.refuse_in_freeze(id, &settings, now).await?;
         Ok(Output::Clear { clear: true })
     }
 

@@ -4,6 +4,7 @@ use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::owner::NotOurs;
 use sluice_domain::plan::NoPlan;
 use sluice_domain::promotion::PromotionId;
+use sluice_domain::start::NotYet;
 use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
@@ -74,6 +75,20 @@ pub enum Error {
         by: String,
         /// Why.
         reason: String,
+    },
+    /// It is not the time for releases, and it is known too long to wait for it, or the
+    /// promotion is past its wait.
+    #[error(
+        "{environment} takes no release now: {}{}; release again then, or have the windows overridden with \
+         `sluice override-windows`",
+        .not_yet.why,
+        .not_yet.not_before.map_or(" (no opening is known)".to_owned(), |time| format!(" (the next opening is at {time})"))
+    )]
+    OutsideWindow {
+        /// The environment.
+        environment: String,
+        /// Why not, and when.
+        not_yet: NotYet,
     },
     /// A newer version is already there.
     #[error(
@@ -159,6 +174,7 @@ impl Named for Error {
             Self::PlanChanged { .. } => "PlanChanged",
             Self::NotApproved(_) => "NotApproved",
             Self::Frozen { .. } => "Frozen",
+            Self::OutsideWindow { .. } => "OutsideWindow",
             Self::OutOfOrder { .. } => "OutOfOrder",
             Self::OutOfTurn { .. } => "OutOfTurn",
             Self::TargetsBusy { .. } | Self::NewTargetBusy { .. } => "TargetsBusy",

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use sluice_domain::approval::{Choice, Request, State as Standing, Vote};
 use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::configuration::FunctionConfiguration;
+use sluice_domain::controls::Controls;
 use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
 use sluice_domain::ledger::Kind;
@@ -22,6 +23,7 @@ use sluice_domain::owner;
 use sluice_domain::plan::{CurrentVersion, FunctionPlan, Observed, Plan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::{Role, Settings, Target};
+use sluice_domain::start::Waiting;
 use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
 use sluice_platform::settings::SettingsError;
@@ -35,6 +37,8 @@ use crate::{Error, Guard};
 mod line;
 #[path = "fakes/turns.rs"]
 mod turns;
+#[path = "fakes/waits.rs"]
+mod waits;
 
 pub(crate) use turns::Touch;
 
@@ -62,6 +66,9 @@ pub(crate) struct State {
     /// The compute platforms of deployment groups, by `application/group`.
     pub(crate) platforms: BTreeMap<String, String>,
     pub(crate) approvals: BTreeMap<PromotionId, (OpenRequest, Vec<Vote>)>,
+    /// Who waits for its time, and until when.
+    pub(crate) scheduled: BTreeMap<PromotionId, Waiting>,
+    pub(crate) controls: BTreeMap<PromotionId, Controls>,
     /// Who holds which target.
     pub(crate) locks: BTreeMap<String, PromotionId>,
     targets: BTreeMap<PromotionId, Vec<String>>,

@@ -1,8 +1,8 @@
 //! Plans, queues, locks, rechecks and closes promotions.
 //!
 //! Decides: whether a promotion may go on: is the plan still what was
-//! approved, is the line stopped, is it this promotion's turn, are the aliases
-//! Sluice's to move.
+//! approved, is the line stopped, is it this promotion's time and its turn, are
+//! the aliases Sluice's to move.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
@@ -16,6 +16,7 @@ mod error;
 mod line;
 mod ports;
 mod reason;
+mod schedule;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ pub(crate) use close::Ending;
 pub use error::Error;
 pub use ports::{
     Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Promotions, Record,
+    Waits,
 };
 
 /// What is asked of this function.
@@ -36,6 +38,11 @@ pub enum Input {
     /// What would this promotion change?
     Plan {
         /// Whose plan.
+        promotion: PromotionId,
+    },
+    /// May it start, or how long does it wait for its time?
+    Schedule {
+        /// Whose.
         promotion: PromotionId,
     },
     /// Lock what it changes, or wait in line.
@@ -129,6 +136,15 @@ pub enum Output {
         approval_required: bool,
         /// How long they have, in seconds.
         approval_seconds: u64,
+        /// Whether something says when it may start.
+        timed: bool,
+    },
+    /// Its time has come, or not yet.
+    Scheduled {
+        /// Whether it starts now.
+        starts: bool,
+        /// How long it waits before it asks again, in seconds.
+        wait_seconds: u64,
     },
     /// The promotion has its locks, or waits in line.
     Queued {
@@ -176,6 +192,7 @@ pub trait Ports:
     + Lookup
     + Owners
     + Approvals
+    + Waits
     + Locks
     + Line
     + Executions
@@ -190,6 +207,7 @@ impl<T> Ports for T where
         + Lookup
         + Owners
         + Approvals
+        + Waits
         + Locks
         + Line
         + Executions
@@ -204,7 +222,8 @@ impl<P: Ports> Guard<P> {
     /// With what says no, or what failed.
     pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
         match input {
-            Input::Plan { promotion } => self.plan(&promotion).await,
+            Input::Plan { promotion } => self.plan(&promotion, now).await,
+            Input::Schedule { promotion } => self.schedule(&promotion, now).await,
             Input::Acquire {
                 promotion,
                 task_token,
@@ -216,7 +235,7 @@ impl<P: Ports> Guard<P> {
             Input::Check {
                 promotion,
                 generation,
-            } => self.check(&promotion, generation).await,
+            } => self.check(&promotion, generation, now).await,
             Input::Fence {
                 promotion,
                 execution_arn,

@@ -19,10 +19,13 @@ mod interleaved;
 mod line;
 #[path = "lib_tests/plan.rs"]
 mod plan;
+#[path = "lib_tests/schedule.rs"]
+mod schedule;
 #[path = "lib_tests/unbegun.rs"]
 mod unbegun;
 
 const PLAN: &str = include_str!("../../../events/guard/plan.json");
+const SCHEDULE: &str = include_str!("../../../events/guard/schedule.json");
 const ACQUIRE: &str = include_str!("../../../events/guard/acquire.json");
 const RECHECK: &str = include_str!("../../../events/guard/recheck.json");
 const CHECK: &str = include_str!("../../../events/guard/check.json");
@@ -120,6 +123,10 @@ fn the_state_machines_inputs_are_understood() {
         execution_arn: execution("1.1.0"),
     };
     assert_eq!(input(FENCE), asked);
+    let asked = Input::Schedule {
+        promotion: promotion.clone(),
+    };
+    assert_eq!(input(SCHEDULE), asked);
     assert_eq!(input(PLAN), Input::Plan { promotion });
     assert_eq!(input(HANDOVER), Input::Handover {});
 }
@@ -128,6 +135,7 @@ fn the_state_machines_inputs_are_understood() {
 fn an_input_with_a_field_that_nobody_knows_is_refused() {
     let events = [
         PLAN,
+        SCHEDULE,
         ACQUIRE,
         RECHECK,
         CHECK,

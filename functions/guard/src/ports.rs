@@ -4,12 +4,14 @@ use std::future::Future;
 
 use sluice_domain::approval::Vote;
 use sluice_domain::codedeploy::DeploymentGroup;
+use sluice_domain::controls::Controls;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::owner::Standing;
 use sluice_domain::plan::{FunctionPlan, Observed, Plan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::{Role, Settings, Target};
+use sluice_domain::start::Waiting;
 use sluice_platform::fault::Fault;
 use sluice_platform::store::{OpenRequest, StoreError, TaskToken, Ticket};
 use sluice_platform::task::Resumed;
@@ -131,6 +133,25 @@ pub trait Approvals {
         &self,
         id: &PromotionId,
     ) -> impl Future<Output = Result<Option<(OpenRequest, Vec<Vote>)>, StoreError>>;
+}
+
+/// Promotions that wait for their time.
+pub trait Waits {
+    /// Until when and why a promotion waits, if it ever did. Reads only.
+    fn waiting_of(
+        &self,
+        id: &PromotionId,
+    ) -> impl Future<Output = Result<Option<Waiting>, StoreError>>;
+
+    /// Keeps until when and why it waits. Safe to repeat.
+    fn keep_waiting(
+        &self,
+        id: &PromotionId,
+        waiting: &Waiting,
+    ) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// What operators asked of a promotion. Reads only.
+    fn controls(&self, id: &PromotionId) -> impl Future<Output = Result<Controls, StoreError>>;
 }
 
 /// Locks.

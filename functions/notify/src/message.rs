@@ -72,6 +72,11 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
             "A limit that is only told of was exceeded. The rollout goes on.",
         ),
         Kind::OperatorAsked => asked(&entry.event.facts["wish"]),
+        Kind::StartScheduled => plain(
+            "waits for its time",
+            "It starts by itself when that has come; everything is checked again then. \
+             `sluice override-windows` has it start although a window is closed.",
+        ),
         Kind::PersonAwaited => plain(
             "waits for a person",
             "A step's time is over, and the settings ask for a person's go: `sluice resume`. \
@@ -113,6 +118,9 @@ fn asked(wish: &Value) -> Option<(String, &'static str)> {
         }
         Wish::Emergency => {
             "Every step but the first that is judged ends as soon as its metrics show something. Harm is still rolled back."
+        }
+        Wish::OverrideWindows => {
+            "It starts and takes its steps whatever the windows of the environment say. Everything else is checked as before."
         }
     };
     Some((format!("asked: {}", wish.title()), meaning))

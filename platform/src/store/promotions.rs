@@ -23,6 +23,8 @@ pub enum Part<'a> {
     Approval,
     /// The name of the approval request of one of its steps, from 0.
     StepApproval(usize),
+    /// Until when and why it waits for its time to start.
+    Waiting,
     /// The targets it has locked.
     Targets,
     /// What this function itself had before a manifest was laid over it, until
@@ -49,6 +51,7 @@ impl Part<'_> {
             Self::Pins => "pins",
             Self::Plan => "plan",
             Self::Approval => "approval",
+            Self::Waiting => "waiting",
             Self::Targets => "targets",
             Self::Versions => "versions",
             Self::Provisions => "provisions",

@@ -73,6 +73,11 @@ fn answer(function: &str, payload: &Value) -> Value {
             changes: 2,
             approval_required: true,
             approval_seconds: 3600,
+            timed: true,
+        }),
+        ("guard", "schedule", _) => value(guard::Output::Scheduled {
+            starts: false,
+            wait_seconds: 60,
         }),
         ("guard", "acquire", _) => value(guard::Output::Queued { acquired: false }),
         ("guard", "check" | "recheck", _) => value(guard::Output::Clear { clear: true }),

@@ -29,4 +29,5 @@ mod stranded;
 mod traffic;
 mod unbegun;
 mod versions;
+mod windows;
 mod zombies;

@@ -14,7 +14,9 @@ pub(super) enum Scenario {
     Unbegun,
     /// All goes well, once people have said yes.
     Asked,
-    /// The same, with a first step that is watched.
+    /// It is not the time for it, and it does not wait for long.
+    Untimely,
+    /// All goes well, with a first step that is watched.
     Watched,
     /// The new version fails its live smoke test.
     Failing,
@@ -24,11 +26,12 @@ pub(super) enum Scenario {
 
 impl Scenario {
     /// Those that take less time come first.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Plain,
         Self::Released,
         Self::Unbegun,
         Self::Asked,
+        Self::Untimely,
         Self::Watched,
         Self::Failing,
         Self::Stranding,
@@ -38,7 +41,7 @@ impl Scenario {
     pub(super) fn outcome(self) -> Outcome {
         match self {
             Self::Plain | Self::Released | Self::Asked | Self::Watched => Outcome::Promoted,
-            Self::Unbegun => Outcome::Refused,
+            Self::Unbegun | Self::Untimely => Outcome::Refused,
             Self::Failing | Self::Stranding => Outcome::RolledBack,
         }
     }
@@ -52,6 +55,13 @@ impl Scenario {
     pub(super) fn settings(self, approver: &Value) -> Value {
         match self {
             Self::Asked => json!({ "approval": { "approvers": [approver] } }),
+            Self::Untimely => json!({
+                "windows": [{
+                    "kind": "freeze", "starts": "2026-01-01T00:00", "lasts": "P2D",
+                    "rrule": "FREQ=DAILY", "time_zone": "UTC", "reason": "for ever",
+                }],
+                "longest_wait_seconds": 1,
+            }),
             Self::Watched => json!({
                 "steps": [
                     { "weight": 50, "bake_seconds": 1 },
@@ -71,9 +81,12 @@ impl Scenario {
                 let test = json!({ "name": "the page", "url": "https://127.0.0.1:1/" });
                 json!({ "smoke_tests": [test] })
             }
-            Self::Plain | Self::Released | Self::Unbegun | Self::Asked | Self::Watched => {
-                json!({})
-            }
+            Self::Plain
+            | Self::Released
+            | Self::Unbegun
+            | Self::Asked
+            | Self::Untimely
+            | Self::Watched => json!({}),
         }
     }
 }
