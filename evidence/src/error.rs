@@ -11,7 +11,7 @@ pub enum Error {
     #[error("{0} bytes; at most {LONGEST} are read")]
     TooLong(usize),
     /// It is not text.
-    #[error("not UTF-8 from byte {0} on; reports are read as UTF-8")]
+    #[error("not UTF-8 from byte {0} on; expected UTF-8, or UTF-16 with a byte order mark")]
     NotText(usize),
     /// It is in no format that is known.
     #[error("{0}; expected a report in one of the formats that `sluice inspect --help` lists")]

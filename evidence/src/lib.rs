@@ -55,7 +55,7 @@ pub fn read(bytes: &[u8], called: Option<Called>, keys: &[Key]) -> Result<Readin
     if bytes.len() > LONGEST {
         return Err(Error::TooLong(bytes.len()));
     }
-    let text = text::utf8(bytes)?;
+    let text = &*text::decoded(bytes)?;
     let format = recognise::format_of(text, called)?;
     let Read { tools, content } = formats::read(format, text)?;
     let reading = Reading {

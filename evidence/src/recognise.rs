@@ -14,7 +14,12 @@ pub(crate) fn format_of(text: &str, called: Option<Called>) -> Result<Format, Er
     let found = match text.trim_start().as_bytes().first() {
         None => return Err(Error::Unknown("the file is empty".to_owned())),
         Some(b'<') => of_xml(text)?,
-        Some(b'{' | b'[') => of_json(text)?,
+        Some(b'{') => of_json(text)?,
+        Some(b'[') => {
+            return Err(Error::Unknown(
+                "JSON whose outermost value is a list".to_owned(),
+            ));
+        }
         Some(_) => of_lines(text)?,
     };
     match called {
@@ -32,6 +37,11 @@ fn of_xml(text: &str) -> Result<Format, Error> {
         Some("testsuite" | "testsuites") => Ok(Format::Junit),
         Some("coverage") => Ok(Format::Cobertura),
         Some("report") => Ok(Format::Jacoco),
+        // What tools write when they are not asked for JSON.
+        Some("bom") => Err(Error::Unknown("CycloneDX in XML".to_owned())),
+        Some("Document" | "RDF" | "SpdxDocument") => {
+            Err(Error::Unknown("SPDX in XML, or other RDF".to_owned()))
+        }
         Some(root) => Err(Error::Unknown(format!(
             "XML with the root element `{}`",
             text::brief(root)

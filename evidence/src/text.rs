@@ -1,5 +1,7 @@
 //! Text of reports, as it may be kept.
 
+use std::borrow::Cow;
+
 use sluice_domain::text::one_line;
 
 use crate::Error;
@@ -7,10 +9,31 @@ use crate::Error;
 /// The longest text that is kept of a report, in characters.
 const LONGEST: usize = 300;
 
-/// The report as text, without a byte order mark.
-pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Error> {
-    let text = std::str::from_utf8(bytes).map_err(|error| Error::NotText(error.valid_up_to()))?;
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+/// The report as text, without a byte order mark. Windows' shells write UTF-16 with such
+/// a mark; all else is UTF-8.
+pub(crate) fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, Error> {
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes).map(Cow::Owned),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes).map(Cow::Owned),
+        [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest).map(Cow::Borrowed),
+        _ => utf8(bytes).map(Cow::Borrowed),
+    }
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(bytes).map_err(|error| Error::NotText(error.valid_up_to()))
+}
+
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Error> {
+    let (pairs, rest) = bytes.as_chunks();
+    let mut text = String::new();
+    for character in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
+        text.push(character.map_err(|_| Error::NotText(text.len()))?);
+    }
+    match rest {
+        [] => Ok(text),
+        _ => Err(Error::NotText(bytes.len())),
+    }
 }
 
 /// A text of a report in one line, without what a terminal would obey, and cut.
@@ -36,7 +59,15 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_is_no_part_of_the_text() {
-        assert_eq!(utf8("\u{feff}<a/>".as_bytes()), Ok("<a/>"));
-        assert_eq!(utf8(b"ab\xff"), Err(Error::NotText(2)));
+        assert_eq!(decoded("\u{feff}<a/>".as_bytes()), Ok("<a/>".into()));
+        assert_eq!(decoded(b"ab\xff"), Err(Error::NotText(2)));
+    }
+
+    #[test]
+    fn utf_16_is_read_in_both_orders_and_refused_where_it_is_cut() {
+        assert_eq!(decoded(b"\xff\xfe<\0\xe9\0"), Ok("<é".into()));
+        assert_eq!(decoded(b"\xfe\xff\0<\0\xe9"), Ok("<é".into()));
+        assert!(decoded(b"\xff\xfe<\0\xe9").is_err());
+        assert!(decoded(b"\xff\xfe\x00\xd8").is_err(), "half of a pair");
     }
 }

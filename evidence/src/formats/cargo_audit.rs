@@ -4,25 +4,24 @@
 //! unknown. Warnings (unmaintained, unsound, yanked) are told for information, as
 //! `cargo audit` itself passes them.
 
-use std::collections::BTreeMap;
-
 use cvss::Cvss;
 use serde::Deserialize;
 use sluice_domain::evidence::{Content, Finding, Findings, Format, Severity, Tool};
 
 use super::kept::Kept;
+use crate::json::{List, Table};
 use crate::{Error, Read, json};
 
 #[derive(Deserialize)]
 struct Report {
     vulnerabilities: Vulnerabilities,
-    #[serde(default)]
-    warnings: BTreeMap<String, Vec<Entry>>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    warnings: Table<List<Entry>>,
 }
 
 #[derive(Deserialize)]
 struct Vulnerabilities {
-    list: Vec<Entry>,
+    list: List<Entry>,
 }
 
 #[derive(Deserialize)]
@@ -34,7 +33,7 @@ struct Entry {
 #[derive(Deserialize)]
 struct Advisory {
     id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     title: String,
     cvss: Option<String>,
 }
@@ -53,7 +52,7 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
         let severity = vector.map_or(Severity::Unknown, of_vector);
         kept.add(entry.finding(severity, "vulnerability"))?;
     }
-    for (warning, entries) in report.warnings {
+    for (warning, entries) in report.warnings.0 {
         for entry in entries {
             kept.add(entry.finding(Severity::Info, &warning))?;
         }

@@ -27,9 +27,12 @@ struct Reader {
     version: Option<String>,
     /// What the root says: lines, branches.
     told: [Counter; 2],
-    file: String,
-    lines: BTreeMap<(String, u64), bool>,
-    branches: BTreeMap<(String, u64), Counter>,
+    /// By file name: a file may hold several classes.
+    files: BTreeMap<String, usize>,
+    /// The file of the class that is open. Lines may stand without one.
+    file: usize,
+    lines: BTreeMap<(usize, u64), bool>,
+    branches: BTreeMap<(usize, u64), Counter>,
 }
 
 impl Reader {
@@ -53,8 +56,8 @@ impl Reader {
             .trim()
             .parse()
             .map_err(|_| broken("without a count of hits"))?;
-        let place = (self.file.clone(), number);
-        *self.lines.entry(place.clone()).or_default() |= hits > 0.0;
+        let place = (self.file, number);
+        *self.lines.entry(place).or_default() |= hits > 0.0;
         if let Some(counter) = element
             .get("condition-coverage")?
             .as_deref()
@@ -97,7 +100,12 @@ impl Visitor for Reader {
             "coverage" if above.is_empty() => self.root(element)?,
             "class" => {
                 let name = element.get("filename")?.or(element.get("name")?);
-                self.file = name.unwrap_or_default();
+                let next = self.files.len() + 1;
+                self.file = *self.files.entry(name.unwrap_or_default()).or_insert(next);
+            }
+            "project" if above.len() == 1 => {
+                let why = "it is Clover's XML, which is not read; let the tool write Cobertura's";
+                return Err(Error::broken(Format::Cobertura, why));
             }
             "line" if !above.iter().any(|name| name == "method") => self.line(element)?,
             _ => {}
@@ -169,5 +177,11 @@ mod tests {
     #[test]
     fn a_report_of_nothing_is_refused() {
         assert!(read("<coverage><packages/></coverage>").is_err());
+    }
+
+    #[test]
+    fn clover_is_refused_by_name() {
+        let error = read(r#"<coverage clover="3.2.0"><project/></coverage>"#).err();
+        assert!(error.is_some_and(|error| error.to_string().contains("Clover")));
     }
 }

@@ -1,9 +1,13 @@
-//! CycloneDX JSON, 1.2 to 1.6.
+//! CycloneDX JSON, 1.2 to 1.7.
 
-use serde::Deserialize;
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use sluice_domain::evidence::{Content, Format, Sbom, SbomComponent, Tool};
 
+use crate::json::List;
 use crate::text::brief;
 use crate::{Error, MOST, Read, json};
 
@@ -11,24 +15,36 @@ use crate::{Error, MOST, Read, json};
 #[serde(rename_all = "camelCase")]
 struct Bom {
     bom_format: String,
-    #[serde(default)]
-    components: Vec<Component>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    components: List<Component>,
     metadata: Option<Metadata>,
 }
 
 #[derive(Deserialize)]
 struct Metadata {
-    tools: Option<Value>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    tools: Tools,
+}
+
+/// Up to 1.4 a list of tools, later an object with `components`.
+#[derive(Default)]
+struct Tools(List<Itself>);
+
+/// A tool, or anything else that stands where one is expected.
+#[derive(Deserialize)]
+struct Itself {
+    name: Option<String>,
+    version: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Component {
     name: String,
     version: Option<String>,
-    #[serde(default)]
-    licenses: Vec<Choice>,
-    #[serde(default)]
-    components: Vec<Component>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    licenses: List<Choice>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    components: List<Component>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +59,37 @@ struct License {
     name: Option<String>,
 }
 
+#[derive(Default, Deserialize)]
+struct Newer {
+    #[serde(default, deserialize_with = "json::or_default")]
+    components: List<Itself>,
+}
+
+impl<'de> Deserialize<'de> for Tools {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ToolsVisitor)
+    }
+}
+
+struct ToolsVisitor;
+
+impl<'de> Visitor<'de> for ToolsVisitor {
+    type Value = Tools;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of tools, or an object with `components`")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, entries: A) -> Result<Tools, A::Error> {
+        List::deserialize(SeqAccessDeserializer::new(entries)).map(Tools)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Tools, A::Error> {
+        let newer = Newer::deserialize(MapAccessDeserializer::new(entries))?;
+        Ok(Tools(newer.components))
+    }
+}
+
 pub(crate) fn read(text: &str) -> Result<Read, Error> {
     let bom: Bom = json::parse(Format::Cyclonedx, text)?;
     if bom.bom_format != "CycloneDX" {
@@ -51,14 +98,15 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
     }
     let mut sbom = Sbom::default();
     add(bom.components, &mut sbom)?;
-    let tools = bom.metadata.and_then(|metadata| metadata.tools);
+    let tools = bom.metadata.map(|metadata| metadata.tools.0);
+    let tools = tools.unwrap_or_default().into_iter();
     Ok(Read {
-        tools: tools.as_ref().map(tools_of).unwrap_or_default(),
+        tools: tools.filter_map(Itself::tool).collect(),
         content: Content::Sbom(sbom),
     })
 }
 
-fn add(components: Vec<Component>, sbom: &mut Sbom) -> Result<(), Error> {
+fn add(components: List<Component>, sbom: &mut Sbom) -> Result<(), Error> {
     for component in components {
         if sbom.components.len() == MOST {
             return Err(Error::TooMany("components"));
@@ -78,16 +126,13 @@ fn add(components: Vec<Component>, sbom: &mut Sbom) -> Result<(), Error> {
     Ok(())
 }
 
-/// Up to 1.4 a list of tools, later an object with `components`.
-fn tools_of(tools: &Value) -> Vec<Tool> {
-    let listed = tools.as_array().or_else(|| tools["components"].as_array());
-    let tool = |entry: &Value| {
+impl Itself {
+    fn tool(self) -> Option<Tool> {
         Some(Tool {
-            name: brief(entry["name"].as_str()?),
-            version: entry["version"].as_str().map(brief),
+            name: brief(&self.name?),
+            version: self.version.map(|version| brief(&version)),
         })
-    };
-    listed.into_iter().flatten().filter_map(tool).collect()
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! In-toto statements in DSSE envelopes (the DSSE protocol, version 1), bare or in a
 //! Sigstore bundle: SLSA provenance 0.2 and 1.0, and reviews of a change.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -9,6 +11,7 @@ use serde_json::Value;
 use sluice_domain::digest::Digest;
 use sluice_domain::evidence::{Content, Format, Reviews, Statement, Subject};
 
+use crate::json::List;
 use crate::text::brief;
 use crate::{Error, MOST, Read, json};
 
@@ -19,15 +22,20 @@ const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// the shape of GitHub's answer to "list reviews for a pull request".
 pub const REVIEWS: &str = "urn:sluice:reviews:v1";
 
+/// What is longer than this is no statement about a build, in bytes. Its predicate is
+/// kept as a whole, which takes many times its length.
+const LONGEST_STATEMENT: usize = 10 * 1024 * 1024;
+
+/// An envelope, or a bundle that holds one.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Envelope(Envelope),
-    #[serde(rename_all = "camelCase")]
-    Bundle {
-        #[serde(rename = "dsseEnvelope")]
-        envelope: Envelope,
-    },
+#[serde(rename_all = "camelCase")]
+struct Written {
+    #[serde(rename = "dsseEnvelope")]
+    held: Option<Envelope>,
+    payload_type: Option<String>,
+    payload: Option<String>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    signatures: List<Signature>,
 }
 
 /// Signed bytes and their signatures.
@@ -36,7 +44,20 @@ enum Written {
 pub(crate) struct Envelope {
     payload_type: String,
     payload: String,
-    signatures: Vec<Signature>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    signatures: List<Signature>,
+}
+
+impl Written {
+    fn envelope(self) -> Option<Envelope> {
+        let itself = self.payload_type.zip(self.payload);
+        let itself = itself.map(|(payload_type, payload)| Envelope {
+            payload_type,
+            payload,
+            signatures: self.signatures,
+        });
+        itself.or(self.held)
+    }
 }
 
 #[derive(Deserialize)]
@@ -46,10 +67,9 @@ struct Signature {
 
 impl Envelope {
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
-        let written = json::parse(Format::Dsse, text)?;
-        let envelope = match written {
-            Written::Envelope(envelope) | Written::Bundle { envelope } => envelope,
-        };
+        let written: Written = json::parse(Format::Dsse, text)?;
+        let why = || Error::broken(Format::Dsse, "it has no `payload`");
+        let envelope = written.envelope().ok_or_else(why)?;
         if envelope.payload_type == PAYLOAD_TYPE {
             return Ok(envelope);
         }
@@ -98,15 +118,15 @@ struct InToto {
     kind: String,
     subject: Vec<Resource>,
     predicate_type: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     predicate: Value,
 }
 
 #[derive(Deserialize)]
 struct Resource {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     digest: Digests,
 }
 
@@ -118,6 +138,11 @@ struct Digests {
 pub(crate) fn read(text: &str) -> Result<Read, Error> {
     let payload = Envelope::parse(text)?.payload()?;
     let broken = |why: String| Error::broken(Format::Dsse, why);
+    if payload.len() > LONGEST_STATEMENT {
+        let length = payload.len();
+        let why = format!("a statement of {length} bytes; at most {LONGEST_STATEMENT} are read");
+        return Err(broken(why));
+    }
     let statement: InToto = serde_json::from_slice(&payload)
         .map_err(|error| broken(format!("its payload is no in-toto statement: {error}")))?;
     if !statement.kind.starts_with("https://in-toto.io/Statement/v") {
@@ -179,13 +204,12 @@ fn provenance(subjects: Vec<Subject>, predicate_type: &str, predicate: &Value) -
 
 /// Of each person the last word counts; a comment is none.
 fn reviews(subjects: Vec<Subject>, predicate: &Value) -> Reviews {
-    let list = |name: &str| predicate[name].as_array().cloned().unwrap_or_default();
-    let authors: Vec<String> = list("authors")
-        .iter()
+    let list = |name: &str| predicate[name].as_array().into_iter().flatten();
+    let authors: BTreeSet<String> = list("authors")
         .filter_map(Value::as_str)
         .map(login)
         .collect();
-    let mut last: Vec<(String, bool)> = Vec::new();
+    let mut last: BTreeMap<String, bool> = BTreeMap::new();
     for review in list("reviews") {
         let (Some(who), Some(state)) = (review["user"]["login"].as_str(), review["state"].as_str())
         else {
@@ -193,15 +217,14 @@ fn reviews(subjects: Vec<Subject>, predicate: &Value) -> Reviews {
         };
         let who = login(who);
         if state != "COMMENTED" && !authors.contains(&who) {
-            last.retain(|(other, _)| *other != who);
-            last.push((who, state == "APPROVED"));
+            last.insert(who, state == "APPROVED");
         }
     }
     let approved = last.into_iter().filter(|(_, approves)| *approves);
     Reviews {
         subjects,
         approved_by: approved.map(|(who, _)| who).collect(),
-        authors,
+        authors: authors.into_iter().collect(),
     }
 }
 

@@ -5,14 +5,16 @@ use serde::de::IgnoredAny;
 use sluice_domain::evidence::{Content, Finding, Findings, Format, Severity, Tool};
 
 use super::kept::Kept;
+use crate::json::List;
 use crate::text::brief;
 use crate::{Error, Read, json};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
-    matches: Vec<Match>,
-    ignored_matches: Option<Vec<IgnoredAny>>,
+    matches: List<Match>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    ignored_matches: List<IgnoredAny>,
     descriptor: Option<Descriptor>,
 }
 
@@ -38,14 +40,14 @@ struct Vulnerability {
 #[derive(Deserialize)]
 struct Artifact {
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     version: String,
 }
 
 pub(crate) fn read(text: &str) -> Result<Read, Error> {
     let report: Report = json::parse(Format::Grype, text)?;
     let mut kept = Kept::default();
-    kept.suppressed = report.ignored_matches.unwrap_or_default().len() as u64;
+    kept.suppressed = report.ignored_matches.len() as u64;
     for one in report.matches {
         let word = one.vulnerability.severity.as_deref();
         kept.add(Finding {

@@ -4,8 +4,8 @@
 //! There is no one standard. What they share: `testcase` elements, with `failure`,
 //! `error` or `skipped` in those that did not pass. Surefire and nextest write
 //! `flakyFailure` where a test passed in the end, `rerunFailure` where it did not.
-//! The entries are counted; where a suite's own totals name more failures than it has
-//! entries for, they are believed.
+//! The entries are counted; where a suite's own totals name more failures, or more tests,
+//! than it has entries for, they are believed: what is not listed has not passed.
 
 use sluice_domain::evidence::{Content, Format, Tests, Tool};
 
@@ -52,6 +52,9 @@ struct Reader {
 
 struct Suite {
     name: String,
+    /// How many tests it has, and how many of them did not run: some leave out these.
+    tests: u64,
+    idle: u64,
     failures: u64,
     errors: u64,
     before: Tests,
@@ -66,8 +69,11 @@ impl Reader {
                 .find(|tool| name.to_lowercase().contains(**tool));
             self.tool = known.map(|tool| (*tool).to_owned());
         }
+        let idle = [element.count("skipped")?, element.count("disabled")?];
         self.suites.push(Suite {
             name,
+            tests: element.count("tests")?.unwrap_or(0),
+            idle: idle.into_iter().flatten().fold(0, u64::saturating_add),
             failures: element.count("failures")?.unwrap_or(0),
             errors: element.count("errors")?.unwrap_or(0),
             before: self.tests.clone(),
@@ -83,10 +89,24 @@ impl Reader {
         let errored = self.tests.errored - suite.before.errored;
         // Some count what broke as failed, or the other way round: the sum is what counts.
         let declared = suite.failures.saturating_add(suite.errors);
-        let missing = declared.saturating_sub(failed + errored);
+        let missing = declared.saturating_sub(failed.saturating_add(errored));
         if missing > 0 {
             self.tests.failed = self.tests.failed.saturating_add(missing);
             self.name(format!("{missing} of suite `{}`", suite.name));
+        }
+        let entries = |tests: &Tests| tests.ran().saturating_add(tests.skipped);
+        let listed = entries(&self.tests) - entries(&suite.before);
+        let skipped = self.tests.skipped - suite.before.skipped;
+        let not_listed = suite.tests.saturating_sub(listed);
+        let idle = suite.idle.saturating_sub(skipped).min(not_listed);
+        let missing = not_listed - idle;
+        self.tests.skipped = self.tests.skipped.saturating_add(idle);
+        if missing > 0 {
+            self.tests.errored = self.tests.errored.saturating_add(missing);
+            self.name(format!(
+                "{missing} of suite `{}` are not listed",
+                suite.name
+            ));
         }
     }
 
@@ -107,16 +127,15 @@ impl Reader {
             return;
         };
         let tests = &mut self.tests;
-        match end {
-            End::Passed => tests.passed += 1,
-            End::Flaky => {
-                tests.passed += 1;
-                tests.flaky += 1;
-            }
-            End::Skipped => tests.skipped += 1,
-            End::Failed => tests.failed += 1,
-            End::Errored => tests.errored += 1,
-        }
+        let count = match end {
+            End::Passed | End::Flaky => &mut tests.passed,
+            End::Skipped => &mut tests.skipped,
+            End::Failed => &mut tests.failed,
+            End::Errored => &mut tests.errored,
+        };
+        // What suites say of themselves may already be all that a number holds.
+        *count = count.saturating_add(1);
+        tests.flaky += u64::from(end == End::Flaky);
         if end >= End::Failed {
             self.name(name);
         }
@@ -127,7 +146,7 @@ impl Reader {
         match &mut self.case {
             Some((_, worst)) => *worst = end.max(*worst),
             None if end >= End::Failed => {
-                self.tests.errored += 1;
+                self.tests.errored = self.tests.errored.saturating_add(1);
                 let suite = self.suites.last().map(|suite| suite.name.clone());
                 self.name(format!("suite `{}`", suite.unwrap_or_default()));
             }

@@ -54,6 +54,26 @@ fn a_suite_that_broke_outside_its_tests_is_an_error() {
 }
 
 #[test]
+fn tests_that_a_suite_counts_and_does_not_list_have_not_passed() {
+    let found = tests(
+        r#"<testsuites tests="9"><testsuite name="s" tests="9" skipped="2"><testcase name="a"/></testsuite></testsuites>"#,
+    );
+    let found_of_each = (found.passed, found.errored, found.skipped);
+    assert_eq!(found_of_each, (1, 6, 2), "counted once");
+    assert_eq!(found.broken, ["6 of suite `s` are not listed"]);
+}
+
+#[test]
+fn no_count_is_too_large() {
+    let most = u64::MAX;
+    let suite = format!(
+        r#"<testsuite tests="{most}" skipped="1" failures="{most}" errors="{most}"><testcase name="a"><error/></testcase></testsuite>"#
+    );
+    let found = tests(&format!("<testsuites>{suite}{suite}<error/></testsuites>"));
+    assert_eq!((found.failed, found.ran()), (most, most));
+}
+
+#[test]
 fn what_google_test_did_not_run_is_skipped() {
     let found = tests(
         r#"<testsuites><testsuite><testcase name="a" status="notrun" result="suppressed"/><testcase name="b" status="run" result="completed"/></testsuite></testsuites>"#,

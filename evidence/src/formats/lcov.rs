@@ -21,8 +21,12 @@ struct Source {
 }
 
 pub(crate) fn read(text: &str) -> Result<Read, Error> {
-    let mut sources: BTreeMap<String, Source> = BTreeMap::new();
-    let mut open: Option<String> = None;
+    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut sources: Vec<Source> = Vec::new();
+    // Where the file of the section that is open stands among them.
+    let mut open: Option<usize> = None;
+    // A test's name announces the section that follows.
+    let mut announced = false;
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         let broken = |why: &str| Error::broken(Format::Lcov, format!("line {}: {why}", number + 1));
@@ -31,19 +35,28 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
                 .ok_or_else(|| broken("it ends a section that has no `SF:`"))?;
             continue;
         }
-        let Some((mark, rest)) = line.split_once(':') else {
+        if line.is_empty() || line.starts_with('#') {
             continue;
-        };
+        }
+        let no_record = || broken("it is no record (`mark:value`)");
+        let (mark, rest) = line.split_once(':').ok_or_else(no_record)?;
+        announced = mark == "TN";
         if mark == "SF" {
-            sources.entry(rest.to_owned()).or_default();
-            open = Some(rest.to_owned());
-        } else if let Some(source) = open.as_ref().and_then(|name| sources.get_mut(name)) {
+            if open.is_some() {
+                return Err(broken("a section begins within another one"));
+            }
+            let place = *names.entry(rest).or_insert(sources.len());
+            if place == sources.len() {
+                sources.push(Source::default());
+            }
+            open = Some(place);
+        } else if let Some(source) = open.and_then(|place| sources.get_mut(place)) {
             source
                 .note(mark, rest)
                 .ok_or_else(|| broken("it has no number where one is expected"))?;
         }
     }
-    if open.is_some() {
+    if open.is_some() || announced {
         let why = "it ends within a section: the file is cut off";
         return Err(Error::broken(Format::Lcov, why));
     }
@@ -55,7 +68,7 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
     }
     let mut coverage = Coverage::default();
     let mut branches = Counter::default();
-    for source in sources.values() {
+    for source in &sources {
         let [lines_found, lines_hit, branches_found, branches_hit] = source.told;
         add(
             &mut coverage.lines,
@@ -170,6 +183,9 @@ mod tests {
     #[test]
     fn a_section_that_is_cut_off_is_refused() {
         assert!(read("SF:a\nDA:1,1\n").is_err());
+        assert!(read("SF:a\nDA:1,1\nend_of_record\nTN:\n").is_err());
+        assert!(read("SF:a\nDA:1,1\nend_of_record\nSF").is_err());
+        assert!(read("SF:a\nDA:1,1\nSF:b\nDA:1,1\nend_of_record\n").is_err());
         assert!(read("SF:a\nDA:one,1\nend_of_record\n").is_err());
     }
 }

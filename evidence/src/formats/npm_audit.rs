@@ -1,11 +1,15 @@
 //! `npm audit --json`: of npm 7 and later (version 2), and of npm 6.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use sluice_domain::evidence::{Content, Finding, Findings, Format, Severity, Tool};
 
 use super::kept::Kept;
+use crate::json::{List, Table};
 use crate::text::brief;
 use crate::{Error, Read, json};
 
@@ -13,10 +17,10 @@ use crate::{Error, Read, json};
 #[serde(rename_all = "camelCase")]
 struct Report {
     audit_report_version: Option<u64>,
-    #[serde(default)]
-    vulnerabilities: BTreeMap<String, Package>,
-    #[serde(default)]
-    advisories: BTreeMap<String, Advisory>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    vulnerabilities: Table<Package>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    advisories: Table<Advisory>,
     error: Option<Failure>,
 }
 
@@ -30,32 +34,55 @@ struct Failure {
 #[derive(Deserialize)]
 struct Package {
     severity: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     range: String,
-    #[serde(default)]
-    via: Vec<Via>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    via: List<Via>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Via {
-    Advisory(Source),
+    Advisory(Box<Source>),
     /// Another package, which stands in the report itself.
     Package(String),
+}
+
+impl<'de> Deserialize<'de> for Via {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ViaVisitor)
+    }
+}
+
+struct ViaVisitor;
+
+impl<'de> Visitor<'de> for ViaVisitor {
+    type Value = Via;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an advisory, or a package's name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Via, E> {
+        Ok(Via::Package(name.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Via, A::Error> {
+        let source = Source::deserialize(MapAccessDeserializer::new(entries))?;
+        Ok(Via::Advisory(Box::new(source)))
+    }
 }
 
 #[derive(Deserialize)]
 struct Source {
     source: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     title: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     url: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     severity: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     range: String,
 }
 
@@ -63,15 +90,15 @@ struct Source {
 #[derive(Deserialize)]
 struct Advisory {
     id: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     module_name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     vulnerable_versions: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     title: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     url: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     severity: String,
 }
 
@@ -87,11 +114,11 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
     }
     // One advisory stands at each package that it reaches.
     let mut found = BTreeSet::new();
-    let names: BTreeSet<String> = report.vulnerabilities.keys().cloned().collect();
-    for (name, package) in report.vulnerabilities {
-        package.add(&name, &names, &mut found);
+    let packages = report.vulnerabilities.0;
+    for (name, package) in &packages {
+        package.add(name, &packages, &mut found);
     }
-    found.extend(report.advisories.into_values().map(Advisory::finding));
+    found.extend(report.advisories.0.into_values().map(Advisory::finding));
     let mut kept = Kept::default();
     for finding in found {
         kept.add(finding)?;
@@ -108,10 +135,10 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
 
 impl Package {
     /// What is wrong with it, unless that stands at another package of the report.
-    fn add(self, name: &str, names: &BTreeSet<String>, found: &mut BTreeSet<Finding>) {
+    fn add(&self, name: &str, all: &BTreeMap<String, Self>, found: &mut BTreeSet<Finding>) {
         let is_elsewhere = |via: &Via| match via {
             Via::Advisory(_) => true,
-            Via::Package(other) => other != name && names.contains(other),
+            Via::Package(other) => other != name && all.contains_key(other),
         };
         if self.via.is_empty() || !self.via.iter().all(is_elsewhere) {
             found.insert(Finding {
@@ -121,7 +148,7 @@ impl Package {
                 title: "no advisory is named".to_owned(),
             });
         }
-        for via in self.via {
+        for via in self.via.iter() {
             if let Via::Advisory(source) = via {
                 found.insert(source.finding());
             }
@@ -130,13 +157,13 @@ impl Package {
 }
 
 impl Source {
-    fn finding(self) -> Finding {
+    fn finding(&self) -> Finding {
         let number = self.source.map(|number| number.to_string());
         Finding {
             id: advisory_of(&self.url).unwrap_or_else(|| json::or_empty(number)),
             severity: Severity::of_word(&self.severity),
             place: format!("{} {}", self.name, self.range),
-            title: self.title,
+            title: brief(&self.title),
         }
     }
 }

@@ -8,10 +8,11 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 use sluice_domain::evidence::{Content, Finding, Findings, Format, Severity, Tool};
 
 use super::kept::Kept;
+use crate::json::{List, Number};
 use crate::text::brief;
 use crate::{Error, Read, json};
 
@@ -19,31 +20,30 @@ use crate::{Error, Read, json};
 #[serde(rename_all = "camelCase")]
 struct Log {
     version: String,
-    runs: Vec<Run>,
+    runs: List<Run>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Run {
     tool: RunTool,
-    #[serde(default)]
-    results: Option<Vec<ResultEntry>>,
-    #[serde(default)]
-    invocations: Vec<Invocation>,
+    results: Option<List<ResultEntry>>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    invocations: List<Invocation>,
     external_property_file_references: Option<External>,
 }
 
 #[derive(Deserialize)]
 struct External {
-    #[serde(default)]
-    results: Vec<Value>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    results: List<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 struct RunTool {
     driver: Driver,
-    #[serde(default)]
-    extensions: Vec<Driver>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    extensions: List<Driver>,
 }
 
 #[derive(Deserialize)]
@@ -52,8 +52,8 @@ struct Driver {
     name: String,
     semantic_version: Option<String>,
     version: Option<String>,
-    #[serde(default)]
-    rules: Vec<Rule>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    rules: List<Rule>,
 }
 
 #[derive(Deserialize)]
@@ -61,8 +61,19 @@ struct Driver {
 struct Rule {
     id: String,
     default_configuration: Option<Configuration>,
-    #[serde(default)]
-    properties: BTreeMap<String, Value>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    properties: Properties,
+}
+
+#[derive(Default, Deserialize)]
+struct Properties {
+    /// A CVSS score.
+    #[serde(
+        rename = "security-severity",
+        default,
+        deserialize_with = "json::or_default"
+    )]
+    security_severity: Number,
 }
 
 #[derive(Deserialize)]
@@ -79,12 +90,12 @@ struct ResultEntry {
     kind: Option<String>,
     level: Option<String>,
     message: Option<Message>,
-    #[serde(default)]
-    locations: Vec<Location>,
-    suppressions: Option<Vec<Suppression>>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    locations: List<Location>,
+    suppressions: Option<List<Suppression>>,
     baseline_state: Option<String>,
-    #[serde(default)]
-    properties: BTreeMap<String, Value>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    properties: Properties,
 }
 
 #[derive(Deserialize)]
@@ -156,8 +167,9 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
     for run in log.runs {
         tools.push(run.tool.driver.name_and_version());
         run.complete()?;
-        for result in run.results.iter().flatten() {
-            run.add(result, &mut kept)?;
+        let by_id = run.rules_by_id();
+        for result in run.results.iter().flat_map(|results| results.iter()) {
+            run.add(result, &by_id, &mut kept)?;
         }
     }
     Ok(Read {
@@ -198,7 +210,20 @@ impl Run {
         }
     }
 
-    fn add(&self, result: &ResultEntry, kept: &mut Kept) -> Result<(), Error> {
+    /// Its rules by their ids; of several with one id, the first.
+    fn rules_by_id(&self) -> BTreeMap<&str, &Rule> {
+        let components = self.tool.extensions.iter().rev();
+        let components = components.chain(std::iter::once(&self.tool.driver));
+        let rules = components.flat_map(|component| component.rules.iter().rev());
+        rules.map(|rule| (rule.id.as_str(), rule)).collect()
+    }
+
+    fn add<'r>(
+        &'r self,
+        result: &'r ResultEntry,
+        by_id: &BTreeMap<&str, &'r Rule>,
+        kept: &mut Kept,
+    ) -> Result<(), Error> {
         let kind = result.kind.as_deref().unwrap_or("fail");
         let is_gone = result.baseline_state.as_deref() == Some("absent");
         if kind != "fail" || is_gone {
@@ -208,7 +233,7 @@ impl Run {
             kept.suppressed += 1;
             return Ok(());
         }
-        let rule = self.rule_of(result);
+        let rule = self.rule_of(result, by_id);
         let named = result.rule.as_ref().and_then(|rule| rule.id.as_ref());
         let id = result.rule_id.as_ref().or(named);
         let id = id.or(rule.map(|rule| &rule.id));
@@ -223,7 +248,11 @@ impl Run {
     }
 
     /// The rule that a result names: by place, or by id.
-    fn rule_of(&self, result: &ResultEntry) -> Option<&Rule> {
+    fn rule_of<'r>(
+        &'r self,
+        result: &ResultEntry,
+        by_id: &BTreeMap<&str, &'r Rule>,
+    ) -> Option<&'r Rule> {
         let reference = result.rule.as_ref();
         let component = reference
             .and_then(|rule| rule.tool_component.as_ref()?.index)
@@ -233,11 +262,7 @@ impl Run {
         let by_place = index.and_then(|index| component.rules.get(usize::try_from(index).ok()?));
         let named = reference.and_then(|rule| rule.id.as_ref());
         let id = result.rule_id.as_ref().or(named);
-        by_place.or_else(|| {
-            let all = std::iter::once(&self.tool.driver).chain(&self.tool.extensions);
-            all.flat_map(|component| &component.rules)
-                .find(|rule| Some(&rule.id) == id)
-        })
+        by_place.or_else(|| by_id.get(id?.as_str()).copied())
     }
 }
 
@@ -272,7 +297,8 @@ impl ResultEntry {
 
 fn severity(result: &ResultEntry, rule: Option<&Rule>) -> Severity {
     let scores = [Some(&result.properties), rule.map(|rule| &rule.properties)];
-    let scored = scores.into_iter().flatten().find_map(score);
+    let mut scores = scores.into_iter().flatten();
+    let scored = scores.find_map(|properties| properties.security_severity.0);
     if let Some(score) = scored {
         return Severity::of_score(score);
     }
@@ -283,14 +309,6 @@ fn severity(result: &ResultEntry, rule: Option<&Rule>) -> Severity {
         "note" => Severity::Low,
         "none" => Severity::Info,
         _ => Severity::Unknown,
-    }
-}
-
-/// `security-severity`: a score, as text or a number.
-fn score(properties: &BTreeMap<String, Value>) -> Option<f64> {
-    match properties.get("security-severity")? {
-        Value::String(text) => text.trim().parse().ok(),
-        value => value.as_f64(),
     }
 }
 

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use sluice_domain::evidence::{Content, Format, Sbom, SbomComponent, Tool};
 
+use crate::json::List;
 use crate::text::brief;
 use crate::{Error, MOST, Read, json};
 
@@ -14,14 +15,14 @@ use crate::{Error, MOST, Read, json};
 struct Document {
     spdx_version: String,
     creation_info: Option<CreationInfo>,
-    #[serde(default)]
-    packages: Vec<Package>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    packages: List<Package>,
 }
 
 #[derive(Deserialize)]
 struct CreationInfo {
-    #[serde(default)]
-    creators: Vec<String>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    creators: List<String>,
 }
 
 #[derive(Deserialize)]

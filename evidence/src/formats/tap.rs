@@ -1,7 +1,9 @@
 //! Test Anything Protocol, versions 12 to 14.
 //!
 //! Subtests are indented and summed up by their parent's line, so only lines without
-//! indentation count. `# SKIP` did not run; what is marked `# TODO` may fail.
+//! indentation count. `# SKIP` did not run; what is marked `# TODO` may fail. The plan
+//! (`1..N`) tells whether the stream is whole, so there must be one, and tests beyond it
+//! are no more to be relied on than tests that are missing.
 
 use sluice_domain::evidence::{Content, Format, Tests};
 
@@ -16,8 +18,12 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
     for line in text.lines() {
         if let Some(why) = line.strip_prefix("Bail out!") {
             tests.errored += 1;
-            tests.broken.insert(0, brief(&format!("bailed out: {why}")));
+            note(&mut tests, || format!("bailed out: {why}"));
         } else if let Some(end) = line.strip_prefix("1..") {
+            if planned.is_some() {
+                let why = "it has several plans (`1..N`): keep each stream in a file of its own";
+                return Err(Error::broken(Format::Tap, why));
+            }
             let end = end.split_whitespace().next().unwrap_or_default();
             let why = || Error::broken(Format::Tap, format!("the plan `1..{end}` has no number"));
             planned = Some(end.parse().map_err(|_| why())?);
@@ -29,14 +35,20 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
         let why = "it has no plan (`1..N`), so it can't be known to be whole";
         return Err(Error::broken(Format::Tap, why));
     };
-    // Tests that were planned and never told of did not pass.
-    let missing = planned.saturating_sub(tests.ran() + tests.skipped);
-    if missing > 0 {
-        tests.errored += missing;
-        tests.broken.push(format!("{missing} of {planned} planned"));
+    let told = tests.passed + tests.failed + tests.skipped;
+    let apart = planned.abs_diff(told);
+    if apart > 0 {
+        tests.errored = tests.errored.saturating_add(apart);
+        note(&mut tests, || format!("{told} tests, {planned} planned"));
     }
-    tests.broken.truncate(NAMED);
     Ok(Read::by(None, Content::Tests(tests)))
+}
+
+/// Notes what failed or broke, among the first of them.
+fn note(tests: &mut Tests, what: impl FnOnce() -> String) {
+    if tests.broken.len() < NAMED {
+        tests.broken.push(brief(&what()));
+    }
 }
 
 fn count(line: &str, tests: &mut Tests) {
@@ -56,11 +68,8 @@ fn count(line: &str, tests: &mut Tests) {
         (true, _) | (false, Some("TODO")) => tests.passed += 1,
         (false, _) => {
             tests.failed += 1;
-            if tests.broken.len() < NAMED {
-                tests.broken.push(brief(rest.trim_start_matches(|c: char| {
-                    c.is_whitespace() || c.is_ascii_digit() || c == '-'
-                })));
-            }
+            let is_number = |c: char| c.is_whitespace() || c.is_ascii_digit() || c == '-';
+            note(tests, || rest.trim_start_matches(is_number).to_owned());
         }
     }
 }
@@ -99,6 +108,14 @@ mod tests {
     #[test]
     fn tests_that_were_planned_and_did_not_end_are_errors() {
         assert_eq!(tests("1..3\nok 1\n").errored, 2);
+    }
+
+    #[test]
+    fn tests_beyond_the_plan_and_second_plans_are_no_clean_run() {
+        let found = tests("ok 1\nok 2\nok 3\n1..2\n");
+        assert_eq!((found.passed, found.errored), (3, 1));
+        assert_eq!(found.broken, ["3 tests, 2 planned"]);
+        assert!(read("1..3\nok 1\n1..1\nok 1\n").is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use sluice_domain::evidence::{Content, Finding, Findings, Format, Severity, Tool};
 
 use super::kept::Kept;
+use crate::json::List;
 use crate::text::brief;
 use crate::{Error, Read, json};
 
@@ -12,8 +13,7 @@ use crate::{Error, Read, json};
 struct Report {
     schema_version: u64,
     trivy: Option<Itself>,
-    #[serde(default)]
-    results: Option<Vec<Target>>,
+    results: Option<List<Target>>,
 }
 
 #[derive(Deserialize)]
@@ -25,12 +25,12 @@ struct Itself {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Target {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     target: String,
-    vulnerabilities: Option<Vec<Vulnerability>>,
-    misconfigurations: Option<Vec<Misconfiguration>>,
-    secrets: Option<Vec<Secret>>,
-    licenses: Option<Vec<License>>,
+    vulnerabilities: Option<List<Vulnerability>>,
+    misconfigurations: Option<List<Misconfiguration>>,
+    secrets: Option<List<Secret>>,
+    licenses: Option<List<License>>,
 }
 
 #[derive(Deserialize)]
@@ -38,9 +38,9 @@ struct Target {
 struct Vulnerability {
     #[serde(rename = "VulnerabilityID")]
     id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     pkg_name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     installed_version: String,
     severity: Option<String>,
     title: Option<String>,
@@ -70,7 +70,7 @@ struct Secret {
 #[serde(rename_all = "PascalCase")]
 struct License {
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
     pkg_name: String,
     severity: Option<String>,
     category: Option<String>,
