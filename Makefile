@@ -9,6 +9,9 @@ PYTHON ?= python3
 # Where the virtual environments of the engine and the SAM CLI live.
 SLUICE_VENVS ?= $(CURDIR)/.sluice/venv
 export SLUICE_VENVS
+# Where files of public tools lie that tests read.
+SLUICE_PUBLISHED ?= $(CURDIR)/.sluice/published
+export SLUICE_PUBLISHED
 
 # cargo-lambda always names its target. Naming the same one here puts tests,
 # functions and tools into one folder, so that nothing is compiled twice.
@@ -43,7 +46,7 @@ down: ## Stop the embedded engine and leave nothing behind
 	else echo "no engine was running"; fi
 
 .PHONY: test
-test: local moto ## Run all tests, those on the embedded engine included
+test: local moto published ## Run all tests, those on the embedded engine included
 	@$(LOCAL) with -- cargo test --workspace -- --include-ignored --skip matrix::
 	@$(FAULTS)
 
@@ -124,6 +127,10 @@ local: venvs
 .PHONY: venvs
 venvs:
 	@local/requirements/install "$(PYTHON)" "$(SLUICE_VENVS)" engine sam
+
+.PHONY: published
+published: venvs ## Get the files of public tools that tests read
+	@evidence/tests/published/fetch $(SLUICE_VENVS)/engine/bin/python "$(SLUICE_PUBLISHED)"
 
 # Only tests need it.
 .PHONY: moto

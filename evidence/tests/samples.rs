@@ -1,8 +1,11 @@
 //! What samples of every format say, and that nothing that is made of them by chance is
 //! met with anything but a reading or an error.
 
+mod told;
+
 use proptest::prelude::*;
-use sluice_domain::evidence::{Called, Content, Format, Reading};
+use sluice_domain::evidence::{Called, Format, Reading};
+use told::told;
 
 fn read(bytes: &[u8], called: Option<Called>) -> Result<Reading, sluice_evidence::Error> {
     sluice_evidence::read(bytes, called, &[])
@@ -113,41 +116,6 @@ const SAMPLES: [(&str, &[u8], Format, &str); 17] = [
         "1 subjects, built by https://github.com/actions/runner/github-hosted from https://github.com/acme/shop",
     ),
 ];
-
-fn told(reading: &Reading) -> String {
-    match &reading.content {
-        Content::Tests(tests) => format!(
-            "{} passed, {} failed, {} errored, {} skipped, {} flaky",
-            tests.passed, tests.failed, tests.errored, tests.skipped, tests.flaky
-        ),
-        Content::Coverage(coverage) => {
-            let (lines, branches) = (coverage.lines, coverage.branches.unwrap_or_default());
-            format!(
-                "{} of {} lines, {} of {} branches",
-                lines.covered, lines.total, branches.covered, branches.total
-            )
-        }
-        Content::Findings(found) => {
-            let each = found.findings.iter();
-            let each =
-                each.map(|one| format!("{} {} at {}", one.severity.name(), one.id, one.place));
-            let each: Vec<String> = each.collect();
-            format!("{}; {} suppressed", each.join(", "), found.suppressed)
-        }
-        Content::Sbom(sbom) => {
-            let each = sbom.components.iter();
-            let each = each.map(|one| format!("{} ({})", one.name, one.licences.join(", ")));
-            each.collect::<Vec<_>>().join(", ")
-        }
-        Content::Provenance(statement) => format!(
-            "{} subjects, built by {} from {}",
-            statement.subjects.len(),
-            statement.builder.clone().unwrap_or_default(),
-            statement.source.clone().unwrap_or_default()
-        ),
-        Content::Reviews(reviews) => reviews.approved_by.join(", "),
-    }
-}
 
 #[test]
 fn each_sample_is_recognised_and_says_what_it_says() {
