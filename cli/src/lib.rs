@@ -35,6 +35,7 @@ pub mod forecast;
 pub mod frozen;
 pub mod function;
 mod github;
+pub mod init;
 pub mod inspected;
 pub mod intake;
 pub mod ledger;

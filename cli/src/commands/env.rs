@@ -20,7 +20,7 @@ use crate::paint::{Output, Style, Table, Tone};
 use crate::parameters::{self, History, Stored};
 use crate::resources::Resources;
 use crate::settings_check::gather;
-use crate::settings_source::read;
+use crate::settings_source::{read, tidy};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -120,7 +120,7 @@ async fn put(
     stack: Option<&str>,
 ) -> Result<Exit> {
     let name = parameter(application, environment);
-    let text = read(file)?;
+    let text = tidy(&read(file)?);
     check_names(application, environment)?;
     let findings = match stack {
         Some(stack) => findings(config, stack, place, &text).await?,
@@ -168,7 +168,7 @@ async fn put(
 }
 
 /// Names become paths and execution names: the same rule as in the documents.
-fn check_names(application: &str, environment: &str) -> Result<()> {
+pub(super) fn check_names(application: &str, environment: &str) -> Result<()> {
     for (what, name) in [("application", application), ("environment", environment)] {
         let plain = name
             .bytes()

@@ -8,6 +8,7 @@ mod doctor;
 mod env;
 mod freeze;
 mod history;
+mod init;
 mod inspect;
 mod judge;
 mod observe;
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Rollback(rollback::Args),
     /// List promotions, or what happened in one
     History(history::Args),
+    /// Draft the settings of an application from what the account holds
+    Init(init::Args),
     /// Read, write and check environments' settings
     Env(env::Args),
     /// Say what is understood of a file of evidence: test results, a scan, an SBOM
@@ -103,6 +106,7 @@ impl Command {
             Self::Unfreeze(args) => args.run(global, output).await,
             Self::Rollback(args) => args.run(global, output).await,
             Self::History(args) => args.run(global, output).await,
+            Self::Init(args) => args.run(output).await,
             Self::Env(args) => args.run(global, output).await,
             Self::Inspect(args) => args.run(output),
             Self::Schema(args) => args.run(output),

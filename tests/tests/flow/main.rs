@@ -13,6 +13,7 @@ mod definitions;
 mod faults;
 mod foresight;
 mod groups;
+mod init;
 mod line;
 mod operators;
 mod owners;
