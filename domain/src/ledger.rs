@@ -16,6 +16,8 @@ pub enum Kind {
     ReleaseRefused,
     /// The bundle is what its manifest says.
     BundleVerified,
+    /// A bundle's evidence was held against what the environment asks.
+    EvidenceAssessed,
     /// What would change was computed.
     ChangesPlanned,
     /// People were asked.

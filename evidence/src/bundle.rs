@@ -195,8 +195,12 @@ fn packages(bundle: &Bundle<'_>) -> Vec<Check> {
         let key = &function.zip.as_ref()?.key;
         let package = bundle.packages.get(key)?;
         let target = bundle.targets.get(name);
-        let fitting = target.map(|target| &target.fitting);
-        Some(fits(name, package, fitting.unwrap_or(&Fitting::default())).in_file(key))
+        let mut fitting = target.map_or_else(Fitting::default, |target| target.fitting.clone());
+        let named = function.configuration.as_ref();
+        if let Some(layers) = named.and_then(|named| named.layers.as_ref()) {
+            fitting.has_layers = !layers.is_empty();
+        }
+        Some(fits(name, package, &fitting).in_file(key))
     });
     checks.collect()
 }

@@ -31,7 +31,7 @@ pub use error::Error;
 pub use fitting::Fitting;
 pub use formats::dsse::REVIEWS;
 pub use keys::{Key, KeyError};
-pub use package::{LONGEST_UNPACKED, Package, PackageError};
+pub use package::{LONGEST_UNPACKED, LONGEST_ZIP, Package, PackageError};
 pub use secrets::Scanner;
 
 /// The longest report that is read, in bytes.

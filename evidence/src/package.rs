@@ -14,6 +14,10 @@ use crate::text::brief;
 /// "250 MB, the maximum size of the contents of a deployment package, including layers").
 pub const LONGEST_UNPACKED: u64 = 250 * 1024 * 1024;
 
+/// The longest zip file that is looked into, in bytes: what it unpacks to may not be
+/// longer than [`LONGEST_UNPACKED`], and the rest is room for what a zip file adds.
+pub const LONGEST_ZIP: u64 = 300 * 1024 * 1024;
+
 /// How many entries a package may have. Lambda sets no limit; tens of thousands are
 /// known from `node_modules`. Each takes some 700 bytes of memory here.
 const MOST_ENTRIES: usize = 100_000;
@@ -112,6 +116,9 @@ pub enum PackageError {
         /// What is wrong with it.
         error: std::io::Error,
     },
+    /// It is so long that what is in it must be longer than Lambda takes.
+    #[error("{0} bytes; Lambda takes {LONGEST_UNPACKED} unpacked")]
+    TooLong(u64),
     /// It unpacks to more than Lambda takes.
     #[error("it unpacks to more than {LONGEST_UNPACKED} bytes, Lambda's limit")]
     TooLarge,

@@ -211,9 +211,9 @@ impl Default for ReviewPolicy {
     }
 }
 
-/// The longest that a running scan may be waited for, in seconds: a function that waits
-/// has fifteen minutes.
-const LONGEST_SCAN: u64 = 600;
+/// The longest that a running scan may be waited for, in seconds: `verify` has five
+/// minutes for all that it does.
+const LONGEST_SCAN: u64 = 180;
 
 impl EvidencePolicy {
     /// Adds what is wrong with it.

@@ -37,7 +37,7 @@ fn what_can_not_hold_or_means_nothing_is_refused_with_its_path() {
             "evidence.coverage.max_drop",
         ),
         (
-            json!({"image_scan": {"wait_seconds": 601}}),
+            json!({"image_scan": {"wait_seconds": 181}}),
             "evidence.image_scan.wait_seconds",
         ),
         (

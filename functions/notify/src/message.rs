@@ -84,6 +84,7 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         ),
         Kind::PromotionClosed => Some(closed(&entry.event.facts["outcome"])),
         Kind::BundleVerified
+        | Kind::EvidenceAssessed
         | Kind::ChangesPlanned
         | Kind::ApprovalRequested
         | Kind::VoteCast

@@ -19,7 +19,7 @@ async fn taken_back() -> World {
 async fn refused(world: &World, name: &str) -> String {
     let error = hand(world, ROLLBACK).await.expect_err("must be refused");
     assert_eq!(error.name(), name, "{error}");
-    assert_eq!(world.entries().len(), 1, "only the first is verified");
+    assert_eq!(world.verified().len(), 1, "only the first is verified");
     error.to_string()
 }
 
@@ -35,7 +35,7 @@ async fn a_file_that_was_overwritten_is_used_as_it_was_pinned() {
         let output = hand(&world, ROLLBACK).await.expect("verified");
         assert_eq!(output.artifacts, 3);
         assert_eq!(world.pins(), before);
-        let (promotion, _, facts) = world.entries().remove(1);
+        let (promotion, facts) = world.verified().remove(1);
         assert_eq!(promotion, "storefront/prod/1.1.0/2");
         assert_eq!(facts["pins"]["checkout.zip"], "v-checkout.zip");
     }
@@ -76,7 +76,7 @@ async fn where_no_promotion_pinned_it_before_the_current_file_counts() {
     let world = World::with_release("1.1.0");
     world.begin(BUNDLE, &["dev"]);
     world.begin(ROLLBACK, &["prod"]);
-    world.replace(CHECKOUT, b"checkout.zip");
+    world.replace(CHECKOUT, &content("checkout.zip"));
     hand(&world, ROLLBACK).await.expect("verified");
     assert_eq!(world.pins()["checkout.zip"], "v2");
 
@@ -90,7 +90,7 @@ async fn where_no_promotion_pinned_it_before_the_current_file_counts() {
 #[tokio::test]
 async fn a_pinned_version_that_is_gone_gives_way_to_the_same_file_uploaded_again() {
     let world = taken_back().await;
-    world.replace(CHECKOUT, b"checkout.zip");
+    world.replace(CHECKOUT, &content("checkout.zip"));
     world.expire(CHECKOUT);
     hand(&world, ROLLBACK).await.expect("verified");
     assert_eq!(world.pins()["checkout.zip"], "v2");
@@ -106,7 +106,7 @@ async fn pinned_versions_that_are_gone_without_a_substitute_are_refused_with_wha
     let message = refused(&world, "ArtifactMissing").await;
     let (found, expected) = (
         Digest::of(b"somebody else's code"),
-        Digest::of(b"checkout.zip"),
+        Digest::of(&content("checkout.zip")),
     );
     for sentence in [
         format!(
@@ -116,7 +116,7 @@ async fn pinned_versions_that_are_gone_without_a_substitute_are_refused_with_wha
         format!(
             "S3 version v-catalog.zip of {CATALOG}, which was released before, is gone, \
              and nothing is there now; expected {}",
-            Digest::of(b"catalog.zip")
+            Digest::of(&content("catalog.zip"))
         ),
         "upload that very file again, or release a new version".to_owned(),
     ] {
@@ -127,7 +127,7 @@ async fn pinned_versions_that_are_gone_without_a_substitute_are_refused_with_wha
 #[tokio::test]
 async fn a_file_that_cannot_be_pinned_any_more_is_told_as_such() {
     let world = taken_back().await;
-    world.replace(CHECKOUT, b"checkout.zip");
+    world.replace(CHECKOUT, &content("checkout.zip"));
     world.expire(CHECKOUT);
     world.set_version(CHECKOUT, None);
     let message = refused(&world, "BundleInvalid").await;

@@ -3,10 +3,13 @@
 use std::fmt;
 
 use sluice_domain::digest::Digest;
+use sluice_domain::evidence::Assessment;
 use sluice_domain::promotion::PromotionId;
+use sluice_evidence::KeyError;
 use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
+use sluice_platform::settings::SettingsError;
 use sluice_platform::store::StoreError;
 
 /// Why a bundle is not used.
@@ -38,6 +41,25 @@ pub enum Error {
     /// Artifacts are missing or not what they should be.
     #[error("the bundle is not what its manifest says: {}", list(.0))]
     Artifacts(Vec<Problem>),
+    /// It is not what the environment asks for.
+    #[error(
+        "the bundle is not what {environment} asks for: {}. Nothing was changed; mend the build and release it under \
+         a new version, or what {environment} asks (`evidence` in its settings, where a finding can be waived) and \
+         release it with `--again`",
+        refusals(assessment)
+    )]
+    EvidenceRefused {
+        /// The environment.
+        environment: String,
+        /// What was checked.
+        assessment: Assessment,
+    },
+    /// A key that the settings name is none.
+    #[error("{0}; mend `evidence.provenance.keys` in the settings")]
+    Key(#[from] KeyError),
+    /// The settings are missing or wrong.
+    #[error(transparent)]
+    Settings(SettingsError),
     /// The manifest is missing, changed or wrong.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -182,6 +204,29 @@ fn list(problems: &[Problem]) -> String {
         .join("; ")
 }
 
+/// The most that is told of refusals, in bytes: people read it in a message.
+const TOLD: usize = 6_000;
+
+/// Each check that refuses.
+fn refusals(assessment: &Assessment) -> String {
+    let refusals = Assessment::of(assessment.refusals().cloned().collect());
+    let (told, more) = refusals.within(TOLD);
+    let told: Vec<String> = told.into_iter().map(ToString::to_string).collect();
+    match more {
+        0 => told.join("; "),
+        more => format!("{}; and {more} more, in the ledger", told.join("; ")),
+    }
+}
+
+impl From<SettingsError> for Error {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::Fault(fault) => fault.into(),
+            other => Self::Settings(other),
+        }
+    }
+}
+
 /// The name for several problems is that of the gravest: something was
 /// changed, something is written wrong, something is missing.
 fn gravest(problems: &[Problem]) -> &'static str {
@@ -209,6 +254,8 @@ impl Named for Error {
                 "BundleInvalid"
             }
             Self::Artifacts(problems) => gravest(problems),
+            Self::EvidenceRefused { .. } => "EvidenceRefused",
+            Self::Key(_) | Self::Settings(_) => "InvalidSettings",
             Self::Bundle(BundleError::DigestMismatch { .. }) => "DigestMismatch",
             Self::Bundle(BundleError::Missing { .. }) => "ArtifactMissing",
             Self::Store(error) => error.name(),

@@ -1,17 +1,50 @@
 //! The world around the function, in memory.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io::{Cursor, Write as _};
+use std::time::Duration;
+
+use sluice_domain::digest::Digest;
+use sluice_evidence::Fitting;
+use sluice_platform::fault::Fault;
+use zip::write::{SimpleFileOptions, ZipWriter};
 
 use super::*;
 
-/// The bundle digest of the event files.
-const BUNDLE_DIGEST: &str =
-    "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+#[path = "fakes/answers.rs"]
+mod answers;
 
-/// A version of an object: what S3 tells of it, and the digest of its content.
+/// What a good bundle has under this key.
+pub(super) fn content(key: &str) -> Vec<u8> {
+    match key.rsplit_once('.') {
+        Some((name, "zip")) => zip(&[("index.js", format!("exports.handler = () => '{name}'"))]),
+        Some((_, "xml")) => junit(""),
+        _ => key.as_bytes().to_vec(),
+    }
+}
+
+/// A zip file with these files.
+pub(super) fn zip(files: &[(&str, String)]) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        zip.start_file(*name, SimpleFileOptions::default())
+            .expect("an entry");
+        zip.write_all(content.as_bytes()).expect("its content");
+    }
+    zip.finish().expect("a zip file").into_inner()
+}
+
+/// A report of one test, of which this is told.
+pub(super) fn junit(told: &str) -> Vec<u8> {
+    let report = format!("<testsuite><testcase name=\"pays\">{told}</testcase></testsuite>");
+    report.into_bytes()
+}
+
+/// A version of an object: what S3 tells of it, and its content.
 struct Stored {
     told: Object,
-    content: Digest,
+    content: Vec<u8>,
 }
 
 /// What the bucket has under a key.
@@ -44,6 +77,10 @@ pub(super) struct World {
     pins: RefCell<Vec<(String, Pins)>>,
     entries: RefCell<Vec<(String, Kind, Value)>>,
     hashed: RefCell<Vec<String>>,
+    remembered: RefCell<Vec<(String, Remembered)>>,
+    scans: RefCell<Vec<Scan>>,
+    settings: RefCell<Value>,
+    pub(super) live: RefCell<Option<(Fitting, BTreeMap<String, String>)>>,
     at_once: Cell<usize>,
     most_at_once: Cell<usize>,
     failing: Cell<&'static str>,
@@ -53,7 +90,9 @@ impl World {
     /// The storefront at this version: two zip files and one piece of evidence.
     pub(super) fn with_release(version: &str) -> Self {
         let world = Self::default();
-        let zip = |key: &str| json!({"zip": {"key": key, "digest": Digest::of(key.as_bytes())}});
+        let zip = |key: &str| json!({"zip": {"key": key, "digest": Digest::of(&content(key))}});
+        *world.settings.borrow_mut() = json!({"schema": 1, "order": 1, "functions": {
+            "catalog": {"name": "storefront-catalog"}, "checkout": {"name": "storefront-checkout"}}});
         world.manifests.borrow_mut().insert(
             format!("storefront/{version}/release.json"),
             json!({
@@ -63,7 +102,7 @@ impl World {
                 "commit": "0123456789012345678901234567890123456789",
                 "author": {"name": "Ada", "email": "ada@example.com"},
                 "functions": {"catalog": zip("catalog.zip"), "checkout": zip("checkout.zip")},
-                "evidence": [{"kind": "junit", "key": "tests/junit.xml", "digest": Digest::of(b"tests/junit.xml")}],
+                "evidence": [{"kind": "junit", "key": "tests/junit.xml", "digest": Digest::of(&content("tests/junit.xml"))}],
             }),
         );
         for key in ["catalog.zip", "checkout.zip", "tests/junit.xml"] {
@@ -88,7 +127,7 @@ impl World {
         for n in 0..count {
             let key = format!("evidence/{n}.json");
             let evidence =
-                json!({"kind": "scan", "key": key, "digest": Digest::of(key.as_bytes())});
+                json!({"kind": "scan", "key": key, "digest": Digest::of(&content(&key))});
             self.put(version, &key);
             let mut manifests = self.manifests.borrow_mut();
             let all = manifests
@@ -97,6 +136,21 @@ impl World {
                 .and_then(|manifest| manifest["evidence"].as_array_mut());
             all.expect("a list").push(evidence);
         }
+    }
+
+    /// The last piece of evidence is called so.
+    pub(super) fn call_evidence(&self, kind: &str) {
+        let mut manifests = self.manifests.borrow_mut();
+        let manifest = manifests.values_mut().next().expect("a manifest");
+        let evidence = manifest["evidence"].as_array_mut().expect("a list");
+        evidence.last_mut().expect("some")["kind"] = json!(kind);
+    }
+
+    /// Notes an attempt that goes back.
+    pub(super) fn begin_rollback(&self, event: &str, environments: &[&str]) {
+        self.begin(event, environments);
+        let mut attempts = self.attempts.borrow_mut();
+        attempts.last_mut().expect("an attempt").rollback = true;
     }
 
     /// Notes the attempt that this promotion belongs to, as `intake` does.
@@ -120,13 +174,14 @@ impl World {
 
     fn put(&self, version: &str, key: &str) {
         let (place, name) = (format!("storefront/{version}/{key}"), format!("v-{key}"));
-        self.add(&place, name, Digest::of(key.as_bytes()));
+        self.add(&place, name, content(key));
     }
 
-    fn add(&self, key: &str, version_id: String, content: Digest) {
+    fn add(&self, key: &str, version_id: String, content: Vec<u8>) {
         let told = Object {
             version_id: Some(version_id),
-            digest: Some(content.clone()),
+            digest: Some(Digest::of(&content)),
+            size: content.len() as u64,
         };
         let mut objects = self.objects.borrow_mut();
         let there = objects.entry(key.to_owned()).or_default();
@@ -159,7 +214,62 @@ impl World {
 
     /// Somebody puts another content under the key: version `v2`.
     pub(super) fn replace(&self, key: &str, content: &[u8]) {
-        self.add(key, "v2".to_owned(), Digest::of(content));
+        self.add(key, "v2".to_owned(), content.to_vec());
+    }
+
+    /// The bundle has this under a key of the manifest instead.
+    pub(super) fn build(&self, version: &str, key: &str, content: &[u8]) {
+        self.replace(&format!("storefront/{version}/{key}"), content);
+        let (digest, mut manifests) = (Digest::of(content), self.manifests.borrow_mut());
+        let manifest = manifests.values_mut().next().expect("a manifest");
+        let functions = manifest["functions"].as_object_mut().expect("functions");
+        let zips = functions.values_mut().map(|function| &mut function["zip"]);
+        for zip in zips.filter(|zip| zip["key"] == key) {
+            zip["digest"] = json!(digest);
+        }
+        let evidence = manifest["evidence"].as_array_mut().expect("a list");
+        for item in evidence.iter_mut().filter(|item| item["key"] == key) {
+            item["digest"] = json!(digest);
+        }
+    }
+
+    /// The environment asks this of evidence.
+    pub(super) fn ask(&self, evidence: Value) {
+        self.settings.borrow_mut()["evidence"] = evidence;
+    }
+
+    /// S3 says that a file is so long.
+    pub(super) fn lengthen(&self, key: &str, size: u64) {
+        self.change(key, |stored| stored.told.size = size);
+    }
+
+    /// What ECR answers of a scan, one after the other; the last one stays.
+    pub(super) fn scan_as(&self, scans: &[Scan]) {
+        *self.scans.borrow_mut() = scans.iter().rev().cloned().collect();
+    }
+
+    /// A release was promoted here whose tests reached this share of lines.
+    pub(super) fn promoted_with(&self, coverage: f64) {
+        let coverage = Some(coverage);
+        let before = ("before".to_owned(), Remembered { coverage });
+        self.remembered.borrow_mut().push(before);
+    }
+
+    /// What is remembered of the last one.
+    pub(super) fn last_remembered(&self) -> Option<Remembered> {
+        let remembered = self.remembered.borrow();
+        remembered.last().map(|(_, remembered)| *remembered)
+    }
+
+    /// The facts of the assessment, which were recorded.
+    pub(super) fn assessed(&self) -> Value {
+        let entries = self.entries.borrow();
+        let mut of = entries
+            .iter()
+            .filter(|entry| entry.1 == Kind::EvidenceAssessed);
+        of.next_back()
+            .map(|entry| entry.2.clone())
+            .unwrap_or_default()
     }
 
     /// Somebody deletes it: S3 puts a marker over its versions.
@@ -195,8 +305,19 @@ impl World {
             .unwrap_or_default()
     }
 
-    pub(super) fn entries(&self) -> Vec<(String, Kind, Value)> {
-        self.entries.borrow().clone()
+    /// What was recorded of bundles that are verified.
+    pub(super) fn verified(&self) -> Vec<(String, Value)> {
+        let entries = self.entries.borrow();
+        let of = entries
+            .iter()
+            .filter(|entry| entry.1 == Kind::BundleVerified);
+        of.map(|(id, _, facts)| (id.clone(), facts.clone()))
+            .collect()
+    }
+
+    /// Everything that left the function.
+    pub(super) fn told(&self) -> String {
+        format!("{:?}", self.entries.borrow())
     }
 
     pub(super) fn hashed(&self) -> Vec<String> {
@@ -221,121 +342,11 @@ impl World {
     }
 }
 
-impl Promotions for &World {
-    async fn open(&self, promotion: &Promotion) -> Result<bool, StoreError> {
-        self.call("open")?;
-        let mut promotions = self.promotions.borrow_mut();
-        let there = promotions
-            .entry(promotion.id.to_string())
-            .or_insert_with(|| promotion.clone());
-        Ok(there.execution_arn == promotion.execution_arn && there.outcome.is_none())
-    }
-
-    async fn pin(&self, id: &PromotionId, pins: &Pins) -> Result<(), StoreError> {
-        self.call("pin")?;
-        self.pins.borrow_mut().push((id.to_string(), pins.clone()));
-        Ok(())
-    }
-
-    async fn attempts(&self, id: &PromotionId) -> Result<Vec<Release>, StoreError> {
-        self.call("attempts")?;
-        let attempts = self.attempts.borrow();
-        let ours = attempts
-            .iter()
-            .filter(|attempt| attempt.version == id.version);
-        Ok(ours.cloned().collect())
-    }
-
-    async fn pins(&self, id: &PromotionId) -> Result<Option<Pins>, StoreError> {
-        self.call("pins")?;
-        let pins = self.pins.borrow();
-        let of = pins
-            .iter()
-            .rfind(|(promotion, _)| *promotion == id.to_string());
-        Ok(of.map(|(_, pins)| pins.clone()))
-    }
-}
-
-impl Bundles for &World {
-    async fn manifest(&self, bundle: &BundleRef) -> Result<Manifest, BundleError> {
-        self.call("manifest")?;
-        let missing = || BundleError::Missing {
-            bucket: bundle.bucket.clone(),
-            key: bundle.key.clone(),
-        };
-        let manifest = self
-            .manifests
-            .borrow()
-            .get(&bundle.key)
-            .cloned()
-            .ok_or_else(missing)?;
-        let found: Digest = BUNDLE_DIGEST.parse().expect("a digest");
-        if found != bundle.digest {
-            let (key, expected) = (bundle.key.clone(), bundle.digest.clone());
-            return Err(BundleError::DigestMismatch {
-                key,
-                found,
-                expected,
-            });
-        }
-        Ok(serde_json::from_value(manifest).expect("a manifest"))
-    }
-}
-
-impl Objects for &World {
-    async fn find(
-        &self,
-        _: &str,
-        key: &str,
-        version_id: Option<&str>,
-    ) -> Result<Option<Object>, Fault> {
-        self.call("find")?;
-        self.at_once.set(self.at_once.get() + 1);
-        self.most_at_once
-            .set(self.most_at_once.get().max(self.at_once.get()));
-        // The answer takes a moment, in which others ask.
-        tokio::task::yield_now().await;
-        self.at_once.set(self.at_once.get() - 1);
-        Ok(self
-            .objects
-            .borrow()
-            .get(key)
-            .and_then(|versions| versions.find(version_id))
-            .map(|stored| stored.told.clone()))
-    }
-
-    async fn hash(&self, _: &str, key: &str, version_id: &str) -> Result<Digest, Fault> {
-        self.hashed
-            .borrow_mut()
-            .push(format!("{key}?versionId={version_id}"));
-        let objects = self.objects.borrow();
-        let stored = objects[key].find(Some(version_id)).expect("a version");
-        Ok(stored.content.clone())
-    }
-}
-
-impl Images for &World {
-    async fn exists(&self, repository: &Repository, digest: &Digest) -> Result<bool, Fault> {
-        Ok(repository.name == "storefront/checkout" && *digest == Digest::of(b"image"))
-    }
-}
-
-impl Record for &World {
-    async fn record(
-        &self,
-        id: &PromotionId,
-        kind: Kind,
-        _: &str,
-        facts: Value,
-    ) -> Result<(), Fault> {
-        self.call("record")?;
-        let mut entries = self.entries.borrow_mut();
-        if !entries
-            .iter()
-            .any(|entry| entry.0 == id.to_string() && entry.1 == kind)
-        {
-            entries.push((id.to_string(), kind, facts));
-        }
-        Ok(())
+/// Looks again at once, and not for long.
+pub(super) fn patience() -> Patience {
+    Patience {
+        first: Duration::ZERO,
+        longest: Duration::ZERO,
+        total: Duration::from_secs(1),
     }
 }

@@ -1,41 +1,50 @@
-//! Proves that a bundle is what its manifest says, and pins it.
+//! Proves that a bundle is what its manifest says and what the environment asks of it,
+//! and pins it.
 //!
 //! Decides: whether every artifact is there with the digest that the manifest
 //! names, and which S3 version of it the promotion will use: the one that an
-//! earlier promotion of the bundle used, or else the current one. Opens the
+//! earlier promotion of the bundle used, or else the current one. Whether packages,
+//! evidence and functions are as the environment's settings ask. Opens the
 //! promotion's record.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
-//! Never: changes a bundle, or looks at what the artifacts would change.
+//! Never: changes a bundle, keeps or tells a secret that it found, or looks at what the
+//! artifacts would change.
 
+mod artifacts;
 pub mod aws;
 mod error;
+mod evidence;
 mod image;
+mod nameless;
 mod pins;
+mod ports;
+mod room;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
-
-use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sluice_domain::digest::Digest;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
-use sluice_platform::bundle::BundleError;
-use sluice_platform::fault::Fault;
+use sluice_domain::settings::Settings;
+use sluice_evidence::Scanner;
+use sluice_evidence::bundle::Inspector;
+use sluice_platform::patience::Patience;
 use sluice_platform::store::{Release, StoreError};
 
+pub use artifacts::AT_ONCE;
+use artifacts::{Artifacts, Files};
 pub use error::{Error, Problem};
+use evidence::Known;
 pub use image::Repository;
 pub use pins::Pins;
-
-/// How many artifacts are looked at side by side. Hashing streams, so this
-/// bounds memory too.
-pub const AT_ONCE: usize = 8;
+pub use ports::{
+    Bundles, Environments, Images, Live, Object, Objects, Place, Promotions, Record, Remembered,
+    Scan, Spooled,
+};
+use room::Room;
 
 /// What the state machine asks for.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -58,82 +67,8 @@ pub struct Output {
     pub images: usize,
 }
 
-/// A version of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
-    /// Its name; None in a bucket without versioning.
-    pub version_id: Option<String>,
-    /// Its SHA-256, where S3 computed it over the whole object.
-    pub digest: Option<Digest>,
-}
-
-/// Promotions' records.
-pub trait Promotions {
-    /// Opens a promotion; false if another execution owns it or it has ended.
-    /// Safe to repeat.
-    fn open(&self, promotion: &Promotion) -> impl Future<Output = Result<bool, StoreError>>;
-
-    /// Writes the pins. Safe to repeat.
-    fn pin(&self, id: &PromotionId, pins: &Pins) -> impl Future<Output = Result<(), StoreError>>;
-
-    /// The attempts at releasing what this promotion promotes, in order. Reads only.
-    fn attempts(&self, id: &PromotionId) -> impl Future<Output = Result<Vec<Release>, StoreError>>;
-
-    /// What a promotion pinned, if it got that far. Reads only.
-    fn pins(&self, id: &PromotionId) -> impl Future<Output = Result<Option<Pins>, StoreError>>;
-}
-
-/// Manifests in S3.
-pub trait Bundles {
-    /// The manifest, at its pinned version and with its digest. Reads only.
-    fn manifest(&self, bundle: &BundleRef) -> impl Future<Output = Result<Manifest, BundleError>>;
-}
-
-/// Objects in S3.
-pub trait Objects {
-    /// This version of an object, or the current one where none is named; None
-    /// if there is none. Reads only.
-    fn find(
-        &self,
-        bucket: &str,
-        key: &str,
-        version_id: Option<&str>,
-    ) -> impl Future<Output = Result<Option<Object>, Fault>>;
-
-    /// Computes the digest of this version from its content. Reads only.
-    fn hash(
-        &self,
-        bucket: &str,
-        key: &str,
-        version_id: &str,
-    ) -> impl Future<Output = Result<Digest, Fault>>;
-}
-
-/// Images in ECR.
-pub trait Images {
-    /// Whether the image exists. Reads only.
-    fn exists(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-    ) -> impl Future<Output = Result<bool, Fault>>;
-}
-
-/// What is written down of promotions.
-pub trait Record {
-    /// Records a fact under a key that makes it recognisable when it is
-    /// recorded again.
-    fn record(
-        &self,
-        id: &PromotionId,
-        kind: Kind,
-        key: &str,
-        facts: Value,
-    ) -> impl Future<Output = Result<(), Fault>>;
-}
-
 /// The function.
-pub struct Verify<P, B, O, I, L> {
+pub struct Verify<P, B, O, I, E, L> {
     /// Where promotions' records are.
     pub promotions: P,
     /// Where manifests are.
@@ -142,14 +77,25 @@ pub struct Verify<P, B, O, I, L> {
     pub objects: O,
     /// Where images are.
     pub images: I,
+    /// Where settings and functions are.
+    pub environments: E,
     /// The way to the ledger.
     pub ledger: L,
+    /// What finds secrets.
+    pub scanner: Scanner,
+    /// How often a scan that is running is looked at.
+    pub patience: Patience,
 }
 
-/// What looking at one thing found: its pin, or what is wrong with it.
-type Found<T> = Result<T, Problem>;
-
-impl<P: Promotions, B: Bundles, O: Objects, I: Images, L: Record> Verify<P, B, O, I, L> {
+impl<P, B, O, I, E, L> Verify<P, B, O, I, E, L>
+where
+    P: Promotions,
+    B: Bundles,
+    O: Objects,
+    I: Images,
+    E: Environments,
+    L: Record,
+{
     /// Handles one request at this time.
     ///
     /// # Errors
@@ -160,6 +106,55 @@ impl<P: Promotions, B: Bundles, O: Objects, I: Images, L: Record> Verify<P, B, O
             bundle,
             execution_arn,
         } = input;
+        self.open(&id, &bundle, execution_arn, now).await?;
+        let manifest = self.bundles.manifest(&bundle).await?;
+        check_subject(&id, &bundle, &manifest)?;
+        let settings = self.environments.settings(&id).await?;
+        let attempts = self.promotions.attempts(&id).await?;
+        let inspector = evidence::inspector(&self.environments, &settings, &self.scanner).await?;
+        let files = Artifacts {
+            objects: &self.objects,
+            images: &self.images,
+            bundle: &bundle,
+            earlier: &self.earlier_pins(&bundle, &attempts).await?,
+            inspector: &inspector,
+            room: Room::default(),
+        };
+        let files = files.check(&manifest).await?;
+        self.promotions.pin(&id, &files.pins).await?;
+
+        let output = Output {
+            artifacts: files.pins.len(),
+            images: files.images,
+        };
+        let verified = verified(&bundle, &manifest, &files);
+        let of = |attempt: &&Release| attempt.attempt == id.attempt;
+        let is_rollback = attempts.iter().find(of).is_some_and(|one| one.rollback);
+        self.assess(
+            &id,
+            &settings,
+            &manifest,
+            (&inspector, files),
+            is_rollback,
+            now,
+        )
+        .await?;
+        self.ledger
+            .record(&id, Kind::BundleVerified, "bundle", verified)
+            .await?;
+        let Output { artifacts, images } = output;
+        tracing::info!(promotion = %id, artifacts, images, "verified");
+        Ok(output)
+    }
+
+    /// Opens the promotion's record.
+    async fn open(
+        &self,
+        id: &PromotionId,
+        bundle: &BundleRef,
+        execution_arn: String,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let promotion = Promotion {
             id: id.clone(),
             bundle: bundle.clone(),
@@ -169,44 +164,22 @@ impl<P: Promotions, B: Bundles, O: Objects, I: Images, L: Record> Verify<P, B, O
             reason: None,
             closed_at: None,
         };
-        if !self.promotions.open(&promotion).await? {
-            return Err(Error::PromotionTaken {
-                promotion: id,
-                execution_arn: promotion.execution_arn,
-            });
+        if self.promotions.open(&promotion).await? {
+            return Ok(());
         }
-        let manifest = self.bundles.manifest(&bundle).await?;
-        check_subject(&id, &bundle, &manifest)?;
-        let earlier = self.earlier_pins(&id, &bundle).await?;
-        let (pins, images) = self.check(&bundle, &manifest, &earlier).await?;
-        self.promotions.pin(&id, &pins).await?;
-
-        let output = Output {
-            artifacts: pins.len(),
-            images,
-        };
-        let facts = json!({
-            "bundle": bundle,
-            "commit": manifest.commit,
-            "author": manifest.author,
-            "co_authors": manifest.co_authors,
-            "source": manifest.source,
-            "artifacts": output.artifacts,
-            "images": output.images,
-            "pins": pins,
-        });
-        self.ledger
-            .record(&id, Kind::BundleVerified, "bundle", facts)
-            .await?;
-        let Output { artifacts, images } = output;
-        tracing::info!(promotion = %id, artifacts, images, "verified");
-        Ok(output)
+        Err(Error::PromotionTaken {
+            promotion: promotion.id,
+            execution_arn: promotion.execution_arn,
+        })
     }
 
     /// What was pinned when this bundle was promoted before; nothing if it never was.
-    async fn earlier_pins(&self, id: &PromotionId, bundle: &BundleRef) -> Result<Pins, StoreError> {
-        let attempts = self.promotions.attempts(id).await?;
-        for earlier in pins::promotions_of(bundle, &attempts) {
+    async fn earlier_pins(
+        &self,
+        bundle: &BundleRef,
+        attempts: &[Release],
+    ) -> Result<Pins, StoreError> {
+        for earlier in pins::promotions_of(bundle, attempts) {
             if let Some(pins) = self.promotions.pins(&earlier).await? {
                 return Ok(pins);
             }
@@ -214,125 +187,54 @@ impl<P: Promotions, B: Bundles, O: Objects, I: Images, L: Record> Verify<P, B, O
         Ok(Pins::new())
     }
 
-    /// Looks at everything that the manifest names, so that all problems are
-    /// told at once.
-    async fn check(
+    /// Holds the bundle against what the environment asks, and writes down what came of
+    /// it before anything follows from it.
+    async fn assess(
         &self,
-        bundle: &BundleRef,
+        id: &PromotionId,
+        settings: &Settings,
         manifest: &Manifest,
-        earlier: &Pins,
-    ) -> Result<(Pins, usize), Error> {
-        // Functions may share a file; the manifest allows that only with one digest.
-        let artifacts: BTreeMap<String, Digest> = manifest
-            .artifacts()
-            .map(|artifact| (artifact.key, artifact.digest))
-            .collect();
-        let images: BTreeSet<(&str, &Digest)> = manifest
-            .functions
-            .values()
-            .filter_map(|function| function.image.as_ref())
-            .map(|image| (image.repository.as_str(), &image.digest))
-            .collect();
-        let artifacts: Vec<Result<Found<(String, String)>, Fault>> = stream::iter(artifacts)
-            .map(|(key, digest)| self.check_artifact(bundle, key, digest, earlier))
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
-        let images: Vec<Result<Found<()>, Fault>> = stream::iter(images)
-            .map(|(repository, digest)| self.check_image(repository, digest))
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
-
-        let (mut pins, mut count, mut problems) = (Pins::new(), 0, Vec::new());
-        for found in artifacts {
-            match found? {
-                Ok((key, version_id)) => drop(pins.insert(key, version_id)),
-                Err(problem) => problems.push(problem),
-            }
-        }
-        for found in images {
-            match found? {
-                Ok(()) => count += 1,
-                Err(problem) => problems.push(problem),
-            }
-        }
-        if problems.is_empty() {
-            Ok((pins, count))
-        } else {
-            Err(Error::Artifacts(problems))
-        }
-    }
-
-    /// The version that was pinned before, or else the current one: the digest
-    /// makes either the same file.
-    async fn check_artifact(
-        &self,
-        bundle: &BundleRef,
-        relative: String,
-        expected: Digest,
-        earlier: &Pins,
-    ) -> Result<Found<(String, String)>, Fault> {
-        let key = bundle.key_of(&relative);
-        let look = |version| self.look(&bundle.bucket, &key, version, &expected);
-        let pinned = earlier.get(&relative);
-        if let Some(pinned) = pinned
-            && let Ok(version_id) = look(Some(pinned)).await?
-        {
-            return Ok(Ok((relative, version_id)));
-        }
-        Ok(match (look(None).await?, pinned) {
-            (Ok(version_id), _) => Ok((relative, version_id)),
-            (Err(problem), None) => Err(problem),
-            (Err(problem), Some(pinned)) => Err(problem.without(pinned, &expected)),
-        })
-    }
-
-    /// The version of an object that is this file, if it is.
-    async fn look(
-        &self,
-        bucket: &str,
-        key: &str,
-        version_id: Option<&str>,
-        expected: &Digest,
-    ) -> Result<Found<String>, Fault> {
-        let (bucket, key) = (bucket.to_owned(), key.to_owned());
-        let Some(object) = self.objects.find(&bucket, &key, version_id).await? else {
-            return Ok(Err(Problem::Missing { bucket, key }));
+        (inspector, files): (&Inspector, Files),
+        is_rollback: bool,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let policy = &settings.evidence;
+        let known = Known {
+            targets: evidence::targets(&self.environments, id, settings, manifest, inspector)
+                .await?,
+            scans: match &policy.image_scan {
+                Some(scan) => evidence::scans(&self.images, scan, manifest, self.patience).await?,
+                None => Default::default(),
+            },
+            // It takes a look at all promotions, so it is only asked where it counts.
+            before: match policy.coverage.max_drop {
+                Some(_) => self.promotions.remembered(id).await?,
+                None => None,
+            },
         };
-        // "null" is what S3 calls the version of an object that was put before
-        // versioning was turned on: it can be overwritten.
-        let Some(version_id) = object.version_id.filter(|version| version != "null") else {
-            return Ok(Err(Problem::Unversioned { bucket, key }));
-        };
-        let found = match object.digest {
-            Some(digest) => digest,
-            None => self.objects.hash(&bucket, &key, &version_id).await?,
-        };
-        if found == *expected {
-            return Ok(Ok(version_id));
-        }
-        Ok(Err(Problem::Different {
-            key,
-            found,
-            expected: expected.clone(),
-        }))
+        let (assessment, remembered) =
+            evidence::assess(inspector, policy, manifest, files, known, now);
+        self.promotions.remember(id, &remembered).await?;
+        let facts = evidence::facts(&assessment, settings, is_rollback)?;
+        self.ledger
+            .record(id, Kind::EvidenceAssessed, "evidence", facts)
+            .await?;
+        evidence::decide(id, assessment, is_rollback)
     }
+}
 
-    async fn check_image(&self, repository: &str, digest: &Digest) -> Result<Found<()>, Fault> {
-        let Some(place) = Repository::parse(repository) else {
-            return Ok(Err(Problem::NotEcr {
-                repository: repository.to_owned(),
-            }));
-        };
-        if self.images.exists(&place, digest).await? {
-            return Ok(Ok(()));
-        }
-        Ok(Err(Problem::NoImage {
-            repository: repository.to_owned(),
-            digest: digest.clone(),
-        }))
-    }
+/// What the ledger keeps of a bundle that is what its manifest says.
+fn verified(bundle: &BundleRef, manifest: &Manifest, files: &Files) -> Value {
+    json!({
+        "bundle": bundle,
+        "commit": manifest.commit,
+        "author": manifest.author,
+        "co_authors": manifest.co_authors,
+        "source": manifest.source,
+        "artifacts": files.pins.len(),
+        "images": files.images,
+        "pins": files.pins,
+    })
 }
 
 /// Is the manifest that of the release that is promoted?

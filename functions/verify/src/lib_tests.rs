@@ -1,14 +1,18 @@
+use sluice_domain::digest::Digest;
 use sluice_domain::document::Invalid;
+use sluice_platform::bundle::BundleError;
 use sluice_platform::lambda::Named as _;
 
 use super::*;
 
 #[path = "earlier_tests.rs"]
 mod earlier;
+#[path = "evidence_tests.rs"]
+mod evidence;
 #[path = "fakes.rs"]
 mod fakes;
 
-use fakes::World;
+use fakes::{World, content, patience};
 
 const BUNDLE: &str = include_str!("../../../events/verify/bundle.json");
 const IMAGES: &str = include_str!("../../../events/verify/images.json");
@@ -27,7 +31,10 @@ async fn hand(world: &World, event: &str) -> Result<Output, Error> {
         bundles: world,
         objects: world,
         images: world,
+        environments: world,
         ledger: world,
+        scanner: Scanner::new().expect("patterns"),
+        patience: patience(),
     };
     let input = serde_json::from_str(event).expect("the input is understood");
     verify.handle(input, Timestamp::UNIX_EPOCH).await
@@ -40,7 +47,7 @@ async fn refusal(world: &World, event: &str, name: &str) -> String {
     assert_eq!(error.name(), name, "{error}");
     assert!(world.pins().is_empty(), "nothing is pinned");
     assert!(
-        world.entries().is_empty(),
+        world.verified().is_empty(),
         "nothing is recorded as verified"
     );
     error.to_string()
@@ -69,11 +76,8 @@ async fn a_bundle_is_verified_pinned_and_recorded() {
         ("tests/junit.xml", "v-tests/junit.xml"),
     ]);
     assert_eq!(world.pins(), expected);
-    let (promotion, kind, facts) = world.entries().remove(0);
-    assert_eq!(
-        (promotion.as_str(), kind),
-        ("storefront/dev/1.1.0/1", Kind::BundleVerified)
-    );
+    let (promotion, facts) = world.verified().remove(0);
+    assert_eq!(promotion, "storefront/dev/1.1.0/1");
     assert_eq!(facts["pins"]["checkout.zip"], "v-checkout.zip");
 }
 
@@ -88,7 +92,7 @@ async fn content_is_read_only_where_s3_has_no_digest_of_the_whole_object() {
     hand(&world, BUNDLE).await.expect("verified");
     assert_eq!(
         world.hashed(),
-        ["storefront/1.1.0/checkout.zip?versionId=v-checkout.zip"]
+        ["s3://sluice-artifacts/storefront/1.1.0/checkout.zip version v-checkout.zip"]
     );
 }
 
@@ -97,7 +101,7 @@ async fn verifying_again_under_the_same_execution_changes_nothing() {
     let world = World::with_release("1.1.0");
     let first = hand(&world, BUNDLE).await.expect("verified");
     assert_eq!(hand(&world, BUNDLE).await.expect("verified"), first);
-    assert_eq!(world.entries().len(), 1);
+    assert_eq!(world.verified().len(), 1);
 }
 
 #[tokio::test]
@@ -138,7 +142,7 @@ async fn a_digest_mismatch_is_refused_with_key_found_and_expected() {
         let message = refusal(&world, DIGEST_MISMATCH, "DigestMismatch").await;
         let (found, expected) = (
             Digest::of(b"somebody else's code"),
-            Digest::of(b"checkout.zip"),
+            Digest::of(&content("checkout.zip")),
         );
         let sentence =
             format!("storefront/1.1.2/checkout.zip has digest {found}; expected {expected}");
@@ -252,7 +256,8 @@ async fn several_artifacts_are_looked_at_side_by_side_but_never_more_than_the_bo
 #[tokio::test]
 async fn a_failed_call_is_told_as_such_and_not_as_a_problem_of_the_bundle() {
     for operation in [
-        "open", "manifest", "attempts", "pins", "find", "pin", "record",
+        "open", "manifest", "settings", "attempts", "pins", "find", "read", "spool", "pin",
+        "function", "remember", "record",
     ] {
         let world = World::with_release("1.1.0");
         world.begin(BUNDLE, &["dev"]);
@@ -262,7 +267,7 @@ async fn a_failed_call_is_told_as_such_and_not_as_a_problem_of_the_bundle() {
         hand(&world, BUNDLE)
             .await
             .expect("verified at the second try");
-        assert_eq!(world.entries().len(), 1, "{operation}");
+        assert_eq!(world.verified().len(), 1, "{operation}");
     }
 }
 

@@ -17,6 +17,8 @@ use crate::fault::Fault;
 pub enum Part<'a> {
     /// The S3 VersionIds of its artifacts.
     Pins,
+    /// What is remembered of its evidence.
+    Evidence,
     /// What it would change.
     Plan,
     /// The name of its approval request.
@@ -49,6 +51,7 @@ impl Part<'_> {
             // Keys are in the order of steps.
             Self::StepApproval(step) => return format!("part#approval#{step:05}"),
             Self::Pins => "pins",
+            Self::Evidence => "evidence",
             Self::Plan => "plan",
             Self::Approval => "approval",
             Self::Waiting => "waiting",

@@ -10,12 +10,14 @@ use sluice_tests::template::{
 use sluice_tests::{expect_none, state_machines, template, text};
 
 /// The actions for which AWS knows no resource that could be named.
-const WITHOUT_RESOURCE: [&str; 22] = [
+const WITHOUT_RESOURCE: [&str; 24] = [
     // Asked about a resource, it names no stack.
     "cloudformation:DescribeStackResources",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "dynamodb:ListStreams",
+    "inspector2:ListCoverage",
+    "inspector2:ListFindings",
     "lambda:GetAccountSettings",
     "lambda:ListEventSourceMappings",
     "logs:CreateLogDelivery",
@@ -38,15 +40,17 @@ const WITHOUT_RESOURCE: [&str; 22] = [
 
 /// What AWS does on a function's behalf with the function's permissions: no SDK
 /// of the function's own calls these.
-const ON_BEHALF: [&str; 8] = [
+const ON_BEHALF: [&str; 10] = [
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",
     "dynamodb:GetShardIterator",
     "dynamodb:ListStreams",
     "ecr:BatchGetImage",
     "ecr:GetDownloadUrlForLayer",
+    "inspector2:",
+    "kms:Decrypt",
+    "kms:GenerateDataKey",
     "sqs:SendMessage",
-    "kms:",
 ];
 
 #[test]
@@ -438,6 +442,7 @@ fn services(function: &str) -> BTreeSet<&'static str> {
         ("aws-sdk-codedeploy", "codedeploy"),
         ("aws-sdk-dynamodb", "dynamodb"),
         ("aws-sdk-ecr", "ecr"),
+        ("aws-sdk-kms", "kms"),
         ("aws-sdk-lambda", "lambda"),
         ("aws-sdk-s3", "s3"),
         ("aws-sdk-secretsmanager", "secretsmanager"),

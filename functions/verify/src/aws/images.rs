@@ -1,0 +1,215 @@
+//! Images in ECR, and what its scans found.
+
+use aws_config::{Region, SdkConfig};
+use aws_sdk_ecr::types::{
+    EnhancedImageScanFinding, FindingSeverity, ImageIdentifier, ImageScanFinding,
+    ImageScanFindings, ScanStatus,
+};
+use sluice_domain::digest::Digest;
+use sluice_domain::evidence::{Finding, Findings, Severity};
+use sluice_platform::fault::Fault;
+
+use crate::{Images, Repository, Scan};
+
+/// Images in the registries of any account and region.
+pub struct Registries {
+    config: SdkConfig,
+    own: aws_sdk_ecr::Client,
+}
+
+impl Registries {
+    /// Builds the client for the own region.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            config: config.clone(),
+            own: aws_sdk_ecr::Client::new(config),
+        }
+    }
+
+    fn client(&self, region: &str) -> aws_sdk_ecr::Client {
+        if self
+            .config
+            .region()
+            .is_some_and(|own| own.as_ref() == region)
+        {
+            return self.own.clone();
+        }
+        let there =
+            aws_sdk_ecr::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
+        aws_sdk_ecr::Client::from_conf(there.build())
+    }
+}
+
+impl Images for Registries {
+    async fn exists(&self, repository: &Repository, digest: &Digest) -> Result<bool, Fault> {
+        let request = self
+            .client(&repository.region)
+            .describe_images()
+            .registry_id(&repository.account)
+            .repository_name(&repository.name)
+            .image_ids(
+                ImageIdentifier::builder()
+                    .image_digest(digest.to_string())
+                    .build(),
+            );
+        match request.send().await {
+            Ok(answer) => Ok(!answer.image_details().is_empty()),
+            Err(error) => {
+                let fault = Fault::new(
+                    format!("ecr:DescribeImages of {}@{digest}", repository.name),
+                    error,
+                );
+                let is_missing =
+                    fault.is("ImageNotFoundException") || fault.is("RepositoryNotFoundException");
+                if is_missing { Ok(false) } else { Err(fault) }
+            }
+        }
+    }
+
+    async fn scan(&self, repository: &Repository, digest: &Digest) -> Result<Scan, Fault> {
+        let operation = format!(
+            "ecr:DescribeImageScanFindings of {}@{digest}",
+            repository.name
+        );
+        let image = ImageIdentifier::builder().image_digest(digest.to_string());
+        let mut pages = self
+            .client(&repository.region)
+            .describe_image_scan_findings()
+            .registry_id(&repository.account)
+            .repository_name(&repository.name)
+            .image_id(image.build())
+            .max_results(MOST_ON_A_PAGE)
+            .into_paginator()
+            .send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = match page.map_err(|error| Fault::new(&operation, error)) {
+                // Just after a push the scan may not be there yet.
+                Err(fault) if fault.is("ScanNotFoundException") => return Ok(Scan::Running),
+                page => page?,
+            };
+            let status = page.image_scan_status();
+            match status.and_then(|status| status.status()) {
+                Some(ScanStatus::Complete | ScanStatus::Active) => {}
+                Some(ScanStatus::InProgress | ScanStatus::Pending) => return Ok(Scan::Running),
+                other => {
+                    let word = other.map_or("no status", ScanStatus::as_str);
+                    let why = status.and_then(|status| status.description());
+                    return Ok(Scan::None(format!(
+                        "{word}: {}",
+                        why.unwrap_or("no reason")
+                    )));
+                }
+            }
+            found.extend(page.image_scan_findings().map(findings).unwrap_or_default());
+        }
+        Ok(Scan::Complete(Findings {
+            findings: found,
+            suppressed: 0,
+        }))
+    }
+}
+
+/// The most findings that ECR answers at once.
+const MOST_ON_A_PAGE: i32 = 1000;
+
+/// What basic scanning found, or what Amazon Inspector did, which ECR calls enhanced.
+fn findings(page: &ImageScanFindings) -> Vec<Finding> {
+    let basic = page.findings().iter().map(basic);
+    basic
+        .chain(page.enhanced_findings().iter().map(enhanced))
+        .collect()
+}
+
+fn basic(found: &ImageScanFinding) -> Finding {
+    let attribute = |key: &str| {
+        let named = found.attributes().iter().find(|one| one.key() == key);
+        named.and_then(|one| one.value()).unwrap_or_default()
+    };
+    let severity = found.severity().map_or("", FindingSeverity::as_str);
+    finding(
+        found.name(),
+        severity,
+        (attribute("package_name"), attribute("package_version")),
+        found.description(),
+    )
+}
+
+fn enhanced(found: &EnhancedImageScanFinding) -> Finding {
+    let details = found.package_vulnerability_details();
+    let package = details.and_then(|details| details.vulnerable_packages().first());
+    let name = package
+        .and_then(|package| package.name())
+        .unwrap_or_default();
+    let version = package
+        .and_then(|package| package.version())
+        .unwrap_or_default();
+    let id = details.and_then(|details| details.vulnerability_id());
+    finding(
+        id.or(found.title()),
+        found.severity().unwrap_or_default(),
+        (name, version),
+        found.title(),
+    )
+}
+
+fn finding(
+    id: Option<&str>,
+    severity: &str,
+    (package, version): (&str, &str),
+    title: Option<&str>,
+) -> Finding {
+    Finding {
+        id: id.unwrap_or("unnamed").to_owned(),
+        severity: Severity::of_word(severity),
+        place: format!("{package} {version}").trim().to_owned(),
+        title: title.unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecr::types::{Attribute, PackageVulnerabilityDetails, VulnerablePackage};
+
+    use super::*;
+
+    #[test]
+    fn findings_of_both_kinds_of_scanning_are_read_alike() {
+        let attribute = |key: &str, value: &str| {
+            let attribute = Attribute::builder().key(key).value(value);
+            attribute.build().expect("an attribute")
+        };
+        let basic = ImageScanFinding::builder()
+            .name("CVE-2024-1")
+            .severity(FindingSeverity::High)
+            .attributes(attribute("package_version", "3.0.1"))
+            .attributes(attribute("package_name", "openssl"));
+        let package = VulnerablePackage::builder()
+            .name("openssl")
+            .version("3.0.1");
+        let details = PackageVulnerabilityDetails::builder()
+            .vulnerability_id("CVE-2024-1")
+            .vulnerable_packages(package.build());
+        let enhanced = EnhancedImageScanFinding::builder()
+            .severity("HIGH")
+            .package_vulnerability_details(details.build());
+        let page = ImageScanFindings::builder()
+            .findings(basic.build())
+            .enhanced_findings(enhanced.build());
+        let found = findings(&page.build());
+        assert_eq!(found.len(), 2);
+        for one in found {
+            let (id, place) = (one.id.as_str(), one.place.as_str());
+            assert_eq!(
+                (id, one.severity, place),
+                ("CVE-2024-1", Severity::High, "openssl 3.0.1")
+            );
+        }
+        let untriaged = EnhancedImageScanFinding::builder().severity("UNTRIAGED");
+        assert_eq!(
+            super::enhanced(&untriaged.build()).severity,
+            Severity::Unknown
+        );
+    }
+}
