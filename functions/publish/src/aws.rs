@@ -241,18 +241,21 @@ impl Change for Account {
 
 /// Sorts what Lambda said of a change by how to react.
 fn change_error(fault: Fault) -> ChangeError {
-    const REFUSALS: [&str; 8] = [
+    const SIGNATURES: [&str; 3] = [
+        "CodeSigningConfigNotFoundException",
+        "CodeVerificationFailedException",
+        "InvalidCodeSignatureException",
+    ];
+    const REFUSALS: [&str; 5] = [
         "InvalidParameterValueException",
         "InvalidRequestContentException",
-        "InvalidCodeSignatureException",
-        "CodeVerificationFailedException",
-        "CodeSigningConfigNotFoundException",
         "CodeStorageExceededException",
         "FunctionVersionsPerCapacityProviderLimitExceededException",
         "RequestTooLargeException",
     ];
     match fault.code.as_deref() {
         Some("ResourceConflictException" | "PreconditionFailedException") => ChangeError::Conflict,
+        Some(code) if SIGNATURES.contains(&code) => ChangeError::Unsigned(fault.message),
         Some(code) if REFUSALS.contains(&code) => ChangeError::Refused(fault.message),
         _ => ChangeError::Fault(fault),
     }

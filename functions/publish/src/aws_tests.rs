@@ -55,6 +55,14 @@ fn only_what_waiting_helps_is_a_conflict() {
         change_error(fault("InvalidParameterValueException")),
         ChangeError::Refused(_)
     ));
+    for code in [
+        "CodeSigningConfigNotFoundException",
+        "CodeVerificationFailedException",
+        "InvalidCodeSignatureException",
+    ] {
+        let error = change_error(fault(code));
+        assert!(matches!(error, ChangeError::Unsigned(_)), "{code}");
+    }
     assert!(matches!(
         change_error(fault("TooManyRequestsException")),
         ChangeError::Fault(_)

@@ -154,6 +154,7 @@ impl<A: Inspect + Change, R: Records> Publisher<'_, A, R> {
                     return Err(self.not_ready(function, "changes by somebody else", "none"));
                 }
                 Err(ChangeError::Refused(reason)) => return Err(refused(function, change, reason)),
+                Err(ChangeError::Unsigned(reason)) => return Err(unsigned(function, reason)),
                 Err(ChangeError::Fault(fault)) => return Err(fault.into()),
             }
         }
@@ -217,6 +218,7 @@ impl<A: Inspect + Change, R: Records> Publisher<'_, A, R> {
                 let reason = format!("its own can't be given back: {reason}");
                 refused(function, Changed::Configuration, reason)
             }
+            ChangeError::Unsigned(reason) => unsigned(function, reason),
             ChangeError::Fault(fault) => fault.into(),
         })?;
         self.records
@@ -392,4 +394,9 @@ fn refused(function: &str, change: Changed, reason: String) -> Error {
         Changed::Configuration => Error::ConfigurationRefused { function, reason },
         Changed::Code => Error::PackageRefused { function, reason },
     }
+}
+
+fn unsigned(function: &str, reason: String) -> Error {
+    let function = function.to_owned();
+    Error::SignatureRefused { function, reason }
 }

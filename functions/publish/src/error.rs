@@ -86,6 +86,18 @@ pub enum Error {
         /// What Lambda said.
         reason: String,
     },
+    /// Lambda does not take the code's signature.
+    #[error(
+        "the signature of the code of {function} was refused, by the code-signing configuration of the \
+         function: {reason}. Put the zip file that AWS Signer signed, with a profile that the \
+         configuration allows, into the bundle and build again"
+    )]
+    SignatureRefused {
+        /// The Lambda function.
+        function: String,
+        /// What Lambda said.
+        reason: String,
+    },
     /// Lambda took too long.
     #[error(
         "{function} is not ready after {seconds} s: found {found}, expected {expected}; look at \
@@ -138,6 +150,7 @@ impl Named for Error {
             Self::ConfigurationRefused { .. } => "ConfigurationRefused",
             Self::EnvironmentUnreadable(_) => "EnvironmentUnreadable",
             Self::PackageRefused { .. } => "PackageRefused",
+            Self::SignatureRefused { .. } => "SignatureRefused",
             Self::NotReady { .. } => "NotReady",
             Self::Bundle(BundleError::Fault(fault)) | Self::Fault(fault) => fault_name(fault),
             Self::OtherBundle { .. } | Self::Bundle(_) => "BundleInvalid",

@@ -90,6 +90,10 @@ pub enum ChangeError {
     /// Lambda will never take this.
     #[error("{0}")]
     Refused(String),
+    /// The function has a code-signing configuration, and Lambda does not take the code's
+    /// signature.
+    #[error("{0}")]
+    Unsigned(String),
     /// Lambda failed.
     #[error(transparent)]
     Fault(#[from] Fault),

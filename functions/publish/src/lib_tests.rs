@@ -288,6 +288,20 @@ async fn a_refused_configuration_and_a_refused_package_are_told_apart() {
 }
 
 #[tokio::test]
+async fn a_refused_signature_is_told_with_what_lambda_said_and_what_to_do() {
+    let lambda = lambda();
+    let said = "CodeVerificationFailedException: the signature has expired";
+    lambda
+        .failures
+        .replace(vec![ChangeError::Unsigned(said.into())]);
+    let error = one_change(lambda).handle(input()).await;
+    let error = error.expect_err("must be refused");
+    assert_eq!(error.name(), "SignatureRefused");
+    let told = error.to_string();
+    assert!(told.contains(said) && told.contains("AWS Signer"), "{told}");
+}
+
+#[tokio::test]
 async fn code_that_lambda_takes_and_then_cannot_use_is_refused_with_its_reason() {
     let after_update = Some(Status::Failed(
         "the image has the wrong architecture".into(),
