@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use sluice_cli::pack::{Bundle, Given};
 use sluice_cli::upload::Uploader;
 use sluice_domain::digest::Digest;
-use sluice_domain::manifest::Person;
+use sluice_domain::manifest::{Evidence, Person};
 use sluice_domain::promotion::BundleRef;
 
 use super::{World, merge};
@@ -44,9 +44,16 @@ pub fn in_bash(version: &str) -> String {
     include_str!("bootstrap.sh").replace("@version@", version)
 }
 
-/// The file that a source is: a script is a runtime of its own.
+/// What is compiled for a machine that Lambda does not have: 32-bit ARM.
+#[must_use]
+pub fn for_another_machine() -> String {
+    let head = "\u{7f}ELF\u{1}\u{1}\u{1}";
+    format!("{head}{}\u{2}\0\u{28}\0{}", "\0".repeat(9), "\0".repeat(32))
+}
+
+/// The file that a source is: a script or a program is a runtime of its own.
 fn file_of(source: &str) -> &'static str {
-    if source.starts_with("#!") {
+    if source.starts_with("#!") || source.starts_with("\u{7f}ELF") {
         "bootstrap"
     } else {
         "app.py"
@@ -69,6 +76,28 @@ impl Build {
     #[must_use]
     pub fn version(&self) -> &Version {
         &self.bundle.manifest.version
+    }
+
+    /// The same with a file of evidence.
+    ///
+    /// # Panics
+    /// When the manifest can't be written.
+    #[must_use]
+    pub fn with_evidence(mut self, kind: &str, key: &str, bytes: &[u8]) -> Self {
+        let Bundle {
+            manifest,
+            release_json,
+            files,
+            ..
+        } = &mut self.bundle;
+        manifest.evidence.push(Evidence {
+            kind: kind.to_owned(),
+            key: key.to_owned(),
+            digest: Digest::of(bytes),
+        });
+        files.insert(key.to_owned(), bytes.to_vec());
+        *release_json = serde_json::to_vec(manifest).expect("the manifest");
+        self
     }
 
     /// The key of one of its files in the bucket.

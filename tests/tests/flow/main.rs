@@ -10,6 +10,7 @@ mod committed;
 mod configuration;
 mod crashes;
 mod definitions;
+mod evidence;
 mod faults;
 mod foresight;
 mod groups;
