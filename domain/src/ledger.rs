@@ -14,6 +14,8 @@ pub enum Kind {
     ReleaseStarted,
     /// A request for a release was refused.
     ReleaseRefused,
+    /// A version came that starts nothing: a newer one is there, or a person begins it.
+    ReleaseSetAside,
     /// The bundle is what its manifest says.
     BundleVerified,
     /// A bundle's evidence was held against what the environment asks.

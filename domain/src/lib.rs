@@ -3,8 +3,9 @@
 //! What lives here: the documents people write ([`manifest`], [`settings`]),
 //! the records Sluice keeps ([`promotion`], [`plan`], [`journal`],
 //! [`approval`], [`controls`], [`ledger`]) and every decision that can be made from data
-//! alone ([`judge`], [`steps`], [`alias`], [`owner`], [`codedeploy`], [`configuration`],
-//! [`versions`], [`windows`], [`start`], [`naming`]), with the statistics under them ([`stats`], [`sequential`]).
+//! alone ([`judge`], [`steps`], [`entry`], [`path`], [`alias`], [`owner`], [`codedeploy`],
+//! [`configuration`], [`versions`], [`windows`], [`start`], [`naming`]), with the statistics
+//! under them ([`stats`], [`sequential`]).
 //!
 //! What never does: I/O, async, clocks, environment variables, AWS types.
 //! Time comes in as data ([`jiff::Timestamp`]), so that every decision can be
@@ -18,14 +19,17 @@ pub mod configuration;
 pub mod controls;
 pub mod digest;
 pub mod document;
+pub mod entry;
 pub mod evidence;
 pub mod generator;
+mod glob;
 pub mod journal;
 pub mod judge;
 pub mod ledger;
 pub mod manifest;
 pub mod naming;
 pub mod owner;
+pub mod path;
 pub mod plan;
 mod presets;
 pub mod promotion;

@@ -31,6 +31,12 @@ pub struct Manifest {
     pub version: Version,
     /// The full commit id that the build was made from (40 or 64 hex digits).
     pub commit: String,
+    /// The branch that it was made from, by its short name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The tag that it was made from, by its short name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
     /// Who wrote the change.
     pub author: Person,
     /// Who wrote it with them.
@@ -213,6 +219,9 @@ impl Document for Manifest {
         check_name("application", &self.application, 32, problems);
         check_version(&self.version, problems);
         check_commit(&self.commit, problems);
+        for (field, name) in [("branch", &self.branch), ("tag", &self.tag)] {
+            check_ref(field, name.as_deref(), problems);
+        }
         check_link("source", self.source.as_deref(), problems);
         if self.functions.is_empty() {
             problems.push(Problem::new(
@@ -383,6 +392,26 @@ fn check_commit(commit: &str, problems: &mut Vec<Problem>) {
             "commit",
             format!(
                 "found `{commit}`; expected a full commit id of 40 or 64 lower-case hex digits"
+            ),
+        ));
+    }
+}
+
+/// Characters of a branch's or a tag's name: as many as git's hosts take.
+const LONGEST_REF: usize = 255;
+
+/// A name that git would take, without `refs/heads/` or `refs/tags/`.
+fn check_ref(path: &str, name: Option<&str>, problems: &mut Vec<Problem>) {
+    let Some(name) = name else { return };
+    let length = name.chars().count();
+    let is_plain = (1..=LONGEST_REF).contains(&length)
+        && !name.starts_with("refs/")
+        && !name.chars().any(|c| c.is_control() || c.is_whitespace());
+    if !is_plain {
+        problems.push(Problem::new(
+            path,
+            format!(
+                "found `{name}`; expected a short name of 1 to {LONGEST_REF} characters without spaces, such as `main`"
             ),
         ));
     }

@@ -125,3 +125,41 @@ fn a_function_without_code_is_refused() {
     let error = problem_of(|m| m["functions"]["api"] = json!({}));
     assert!(error.contains("neither `zip` nor `image`"), "{error}");
 }
+
+#[test]
+fn a_branch_and_a_tag_are_short_names() {
+    for name in ["main", "feature/a-b", "v1.0.0"] {
+        let mut manifest = minimal();
+        manifest["branch"] = json!(name);
+        manifest["tag"] = json!(name);
+        let read = parse(&manifest).expect("valid");
+        assert_eq!(
+            (read.branch.as_deref(), read.tag.as_deref()),
+            (Some(name), Some(name))
+        );
+    }
+    for name in ["", "refs/heads/main", "two words", "line\nbreak"] {
+        for field in ["branch", "tag"] {
+            let error = problem_of(|manifest| manifest[field] = json!(name));
+            assert!(
+                error.contains(&format!("{field}: found `{name}`")),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_image_has_a_digest_and_no_tag_such_as_latest() {
+    for repository in [
+        "1.dkr.ecr.eu-west-1.amazonaws.com/shop:latest",
+        "shop:v1.0.0",
+    ] {
+        let image = json!({"repository": repository, "digest": Digest::of(b"image")});
+        let error = problem_of(|manifest| manifest["functions"]["api"] = json!({"image": image}));
+        assert!(error.contains("without tag or digest"), "{error}");
+    }
+    let image = json!({"repository": "1.dkr.ecr.eu-west-1.amazonaws.com/shop", "digest": "latest"});
+    let error = problem_of(|manifest| manifest["functions"]["api"] = json!({"image": image}));
+    assert!(error.contains("functions.api.image.digest"), "{error}");
+}

@@ -10,6 +10,7 @@ use serde_json::Value;
 pub use crate::approvers::{ApprovalPolicy, Approver};
 use crate::codedeploy::CodeDeploy;
 use crate::document::{Document, LONGEST_WAIT, Problem, check_name, check_range};
+use crate::entry::EntryRules;
 use crate::evidence::EvidencePolicy;
 pub use crate::judge::{JudgePolicy, OnInconclusive};
 use crate::judge::{MOST_LOOKS, looks_held, may_ask, probe};
@@ -32,6 +33,9 @@ pub struct Settings {
     /// A role to assume, for an environment in another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
+    /// Which releases may enter, and who begins it.
+    #[serde(default)]
+    pub entry: EntryRules,
     /// The shift: a list of steps, a preset's name, or a shape.
     #[serde(default = "steps::default_steps", deserialize_with = "steps::read")]
     #[schemars(with = "steps::Written")]
@@ -196,6 +200,7 @@ impl Document for Settings {
             check_name(&format!("functions.{name}"), name, 64, problems);
             target.check(&format!("functions.{name}"), problems);
         }
+        self.entry.check(problems);
         self.check_targets_are_used_once(problems);
         self.check_versions(problems);
         match &self.codedeploy {
