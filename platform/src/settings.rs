@@ -3,6 +3,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_ssm::Client;
 use sluice_domain::document::{Document as _, Invalid};
+use sluice_domain::path::Place;
 use sluice_domain::settings::Settings;
 
 use crate::fault::Fault;
@@ -103,6 +104,22 @@ impl SettingsReader {
         found.sort_by_key(|(_, settings)| settings.order);
         check_order(&folder, &found)?;
         Ok(found)
+    }
+}
+
+impl SettingsReader {
+    /// The path of an application: its environments in order, each with its rules for
+    /// what enters.
+    ///
+    /// # Errors
+    /// As [`Self::path`].
+    pub async fn places(&self, application: &str) -> Result<Vec<Place>, SettingsError> {
+        let path = self.path(application).await?.into_iter();
+        let place = |(environment, settings): (String, Settings)| Place {
+            environment,
+            entry: settings.entry,
+        };
+        Ok(path.map(place).collect())
     }
 }
 

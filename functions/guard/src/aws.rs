@@ -9,6 +9,7 @@ use sluice_domain::controls::Controls;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::owner::Standing;
+use sluice_domain::path::Place;
 use sluice_domain::plan::{FunctionPlan, Observed, Plan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::{Role, Settings, Target};
@@ -28,8 +29,8 @@ use sluice_platform::task::{Resumed, Tasks};
 
 use crate::Error;
 use crate::ports::{
-    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Promotions, Record,
-    Waits,
+    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Paths, Promotions,
+    Record, Waits,
 };
 
 /// Everything `guard` works on.
@@ -62,14 +63,6 @@ impl Aws {
             tasks: Tasks::new(config),
         })
     }
-
-    /// The attempt that a promotion belongs to.
-    async fn release(&self, id: &PromotionId) -> Result<Option<Release>, StoreError> {
-        let attempts = self.store.releases(&id.application, &id.version).await?;
-        Ok(attempts
-            .into_iter()
-            .find(|release| release.attempt == id.attempt))
-    }
 }
 
 impl Promotions for Aws {
@@ -88,24 +81,6 @@ impl Promotions for Aws {
 
     async fn keep_plan(&self, id: &PromotionId, plan: &Plan) -> Result<(), StoreError> {
         self.store.put_part(id, Part::Plan, plan).await
-    }
-
-    async fn is_rollback(&self, id: &PromotionId) -> Result<bool, StoreError> {
-        Ok(self
-            .release(id)
-            .await?
-            .is_some_and(|release| release.rollback))
-    }
-
-    async fn environment_before(&self, id: &PromotionId) -> Result<Option<String>, StoreError> {
-        let release = self.release(id).await?;
-        let path = release
-            .map(|release| release.environments)
-            .unwrap_or_default();
-        let place = path
-            .iter()
-            .position(|environment| *environment == id.environment);
-        Ok(place.and_then(|place| path.get(place.checked_sub(1)?).cloned()))
     }
 
     async fn fence(&self, id: &PromotionId) -> Result<Generation, StoreError> {
@@ -143,6 +118,18 @@ impl Bundles for Aws {
 impl Environments for Aws {
     async fn settings(&self, id: &PromotionId) -> Result<Settings, Error> {
         Ok(self.settings.read(&id.application, &id.environment).await?)
+    }
+}
+
+impl Paths for Aws {
+    async fn path(&self, application: &str) -> Result<Vec<Place>, Error> {
+        Ok(self.settings.places(application).await?)
+    }
+
+    async fn attempt(&self, id: &PromotionId) -> Result<Option<Release>, StoreError> {
+        let attempts = self.store.releases(&id.application, &id.version).await?;
+        let is_its = |release: &Release| release.attempt == id.attempt;
+        Ok(attempts.into_iter().find(is_its))
     }
 }
 

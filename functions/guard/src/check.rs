@@ -27,9 +27,10 @@ impl<P: Ports> Guard<P> {
         let (promotion, _) = self.ports.promotion(id).await?;
         let settings = self.ports.settings(id).await?;
         refuse_if_frozen(id, &settings)?;
-        self.refuse_if_newer_is_there(&promotion).await?;
-        self.refuse_if_out_of_turn(id).await?;
-        let (plan, hash) = self.make_plan(&promotion, &settings).await?;
+        let manifest = self.ports.manifest(&promotion.bundle).await?;
+        self.refuse_unless_it_may_enter(&promotion, &manifest, now)
+            .await?;
+        let (plan, hash) = self.make_plan(&promotion, &manifest, &settings).await?;
         self.ports.keep_plan(id, &plan).await?;
         let mut facts = json!({ "plan": plan, "hash": hash });
         if let Some(not_yet) = self.not_yet(id, &settings, &plan, now).await? {
@@ -59,8 +60,10 @@ impl<P: Ports> Guard<P> {
         let promotion = self.refuse_if_over(id, generation).await?;
         let settings = self.ports.settings(id).await?;
         refuse_if_frozen(id, &settings)?;
-        self.refuse_if_newer_is_there(&promotion).await?;
-        let (plan, hash) = self.make_plan(&promotion, &settings).await?;
+        let manifest = self.ports.manifest(&promotion.bundle).await?;
+        self.refuse_unless_it_may_enter(&promotion, &manifest, now)
+            .await?;
+        let (plan, hash) = self.make_plan(&promotion, &manifest, &settings).await?;
         self.refuse_outside_windows(id, &settings, &plan, now)
             .await?;
         if settings.approval.is_some() {
@@ -162,13 +165,13 @@ impl<P: Ports> Guard<P> {
     async fn make_plan(
         &self,
         promotion: &Promotion,
+        manifest: &Manifest,
         settings: &Settings,
     ) -> Result<(Plan, Digest), Error> {
-        let manifest = self.ports.manifest(&promotion.bundle).await?;
-        let observed = self.observe(promotion, &manifest, settings).await?;
+        let observed = self.observe(promotion, manifest, settings).await?;
         let plan = Plan::make(
             promotion.bundle.digest.clone(),
-            &manifest,
+            manifest,
             settings,
             &observed,
         )?;
@@ -291,49 +294,6 @@ impl<P: Ports> Guard<P> {
             )));
         }
         Ok(())
-    }
-
-    /// A release takes its environments one after the other, whoever started
-    /// this promotion.
-    async fn refuse_if_out_of_turn(&self, id: &PromotionId) -> Result<(), Error> {
-        let Some(environment) = self.ports.environment_before(id).await? else {
-            return Ok(());
-        };
-        let before = PromotionId {
-            environment,
-            ..id.clone()
-        };
-        let outcome = match self.ports.promotion(&before).await {
-            Ok((promotion, _)) => promotion.outcome,
-            Err(StoreError::Missing(_)) => None,
-            Err(error) => return Err(error.into()),
-        };
-        if outcome == Some(Outcome::Promoted) {
-            return Ok(());
-        }
-        let found = outcome.map_or("not ended", Outcome::title);
-        Err(Error::OutOfTurn { before, found })
-    }
-
-    async fn refuse_if_newer_is_there(&self, promotion: &Promotion) -> Result<(), Error> {
-        let id = &promotion.id;
-        let mut all = self.ports.promotions_of(&id.application).await?;
-        all.retain(|other| other.id.environment == id.environment && other.id != *id);
-        // It may be told late that one has ended.
-        for other in all.iter_mut().filter(|other| other.outcome.is_none()) {
-            (*other, _) = self.ports.promotion(&other.id).await?;
-        }
-        let newer = all
-            .into_iter()
-            .filter(|other| other.outcome == Some(Outcome::Promoted))
-            .max_by(|one, two| one.closed_at.cmp(&two.closed_at))
-            .filter(|last| last.id.version > id.version);
-        match newer {
-            Some(newer) if !self.ports.is_rollback(id).await? => {
-                Err(Error::OutOfOrder { newer: newer.id })
-            }
-            _ => Ok(()),
-        }
     }
 }
 

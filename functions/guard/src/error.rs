@@ -1,7 +1,10 @@
 //! What says no, by how its callers react.
 
+use jiff::Timestamp;
 use sluice_domain::codedeploy::DeploymentGroup;
+use sluice_domain::entry::NotAdmitted;
 use sluice_domain::owner::NotOurs;
+use sluice_domain::path::NotYet;
 use sluice_domain::plan::NoPlan;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::start::NotYet;
@@ -106,6 +109,25 @@ pub enum Error {
         /// How it stands.
         found: &'static str,
     },
+    /// The environment's rules don't take the release.
+    #[error(transparent)]
+    NotAdmitted(#[from] NotAdmitted),
+    /// The environment before has not had it, or not for long enough.
+    #[error(transparent)]
+    NotYet(#[from] NotYet),
+    /// It has not stood in the environment before for long enough yet.
+    #[error(
+        "it has to stand in {before} for {seconds} s (`entry.soak_seconds`), which is at {done_at}; \
+         promote it after that"
+    )]
+    NotSoaked {
+        /// The environment before.
+        before: String,
+        /// When it will have.
+        done_at: Timestamp,
+        /// How long it has to, in seconds.
+        seconds: u64,
+    },
     /// Somebody else holds a target, and the settings say not to wait.
     #[error(
         "{target} is held by {holder}, and this environment's queue policy is `refuse`; release again when it has ended"
@@ -177,6 +199,9 @@ impl Named for Error {
             Self::OutsideWindow { .. } => "OutsideWindow",
             Self::OutOfOrder { .. } => "OutOfOrder",
             Self::OutOfTurn { .. } => "OutOfTurn",
+            Self::NotSoaked { .. } => "NotSoaked",
+            Self::NotAdmitted(refusal) => refusal.name(),
+            Self::NotYet(refusal) => refusal.name(),
             Self::TargetsBusy { .. } | Self::NewTargetBusy { .. } => "TargetsBusy",
             Self::Bundle(_) => "BundleInvalid",
             Self::Settings(_) => "InvalidSettings",

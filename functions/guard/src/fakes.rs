@@ -35,6 +35,8 @@ use crate::{Error, Guard};
 
 #[path = "fakes/line.rs"]
 mod line;
+#[path = "fakes/path.rs"]
+mod path;
 #[path = "fakes/turns.rs"]
 mod turns;
 #[path = "fakes/waits.rs"]
@@ -51,8 +53,9 @@ pub(crate) struct State {
     /// Who is not looked after any more.
     pub(crate) settled: BTreeSet<PromotionId>,
     pub(crate) plans: BTreeMap<PromotionId, Plan>,
-    /// The environment before production, if the release goes through one.
-    pub(crate) before: Option<String>,
+    /// The environments before production, of the application and of each attempt.
+    pub(crate) before: Vec<String>,
+    pub(crate) attempts_begin_earlier: bool,
     pub(crate) rollbacks: BTreeSet<PromotionId>,
     /// `release.json` by its S3 version.
     pub(crate) bundles: BTreeMap<String, Vec<u8>>,
@@ -333,16 +336,6 @@ impl Promotions for World {
         self.turn_for("keep_plan", touch).await?;
         self.0.borrow_mut().plans.insert(id.clone(), plan.clone());
         Ok(())
-    }
-
-    async fn is_rollback(&self, id: &PromotionId) -> Result<bool, StoreError> {
-        self.turn_for("is_rollback", Touch::Nothing).await?;
-        Ok(self.0.borrow().rollbacks.contains(id))
-    }
-
-    async fn environment_before(&self, _: &PromotionId) -> Result<Option<String>, StoreError> {
-        self.turn_for("environment_before", Touch::Nothing).await?;
-        Ok(self.0.borrow().before.clone())
     }
 
     async fn fence(&self, id: &PromotionId) -> Result<Generation, StoreError> {

@@ -14,6 +14,7 @@ mod check;
 mod close;
 mod error;
 mod line;
+mod path;
 mod ports;
 mod reason;
 mod schedule;
@@ -27,8 +28,8 @@ use sluice_platform::store::TaskToken;
 pub(crate) use close::Ending;
 pub use error::Error;
 pub use ports::{
-    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Promotions, Record,
-    Waits,
+    Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Paths, Promotions,
+    Record, Waits,
 };
 
 /// What is asked of this function.
@@ -189,6 +190,7 @@ pub trait Ports:
     Promotions
     + Bundles
     + Environments
+    + Paths
     + Lookup
     + Owners
     + Approvals
@@ -204,6 +206,7 @@ impl<T> Ports for T where
     T: Promotions
         + Bundles
         + Environments
+        + Paths
         + Lookup
         + Owners
         + Approvals

@@ -8,12 +8,13 @@ use sluice_domain::controls::Controls;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::owner::Standing;
+use sluice_domain::path::Place;
 use sluice_domain::plan::{FunctionPlan, Observed, Plan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::{Role, Settings, Target};
 use sluice_domain::start::Waiting;
 use sluice_platform::fault::Fault;
-use sluice_platform::store::{OpenRequest, StoreError, TaskToken, Ticket};
+use sluice_platform::store::{OpenRequest, Release, StoreError, TaskToken, Ticket};
 use sluice_platform::task::Resumed;
 
 use crate::Error;
@@ -41,16 +42,6 @@ pub trait Promotions {
         id: &PromotionId,
         plan: &Plan,
     ) -> impl Future<Output = Result<(), StoreError>>;
-
-    /// Whether this attempt takes an older version back on purpose. Reads only.
-    fn is_rollback(&self, id: &PromotionId) -> impl Future<Output = Result<bool, StoreError>>;
-
-    /// The environment that this release goes through before this one, if there
-    /// is one. Reads only.
-    fn environment_before(
-        &self,
-        id: &PromotionId,
-    ) -> impl Future<Output = Result<Option<String>, StoreError>>;
 
     /// Raises the generation: who carries an older one writes no more. Safe to
     /// repeat.
@@ -86,6 +77,18 @@ pub trait Bundles {
 pub trait Environments {
     /// An environment's settings as they are now. Reads only.
     fn settings(&self, id: &PromotionId) -> impl Future<Output = Result<Settings, Error>>;
+}
+
+/// The way of releases through environments.
+pub trait Paths {
+    /// All environments of an application as they are now, in order. Reads only.
+    fn path(&self, application: &str) -> impl Future<Output = Result<Vec<Place>, Error>>;
+
+    /// The attempt that a promotion belongs to. Reads only.
+    fn attempt(
+        &self,
+        id: &PromotionId,
+    ) -> impl Future<Output = Result<Option<Release>, StoreError>>;
 }
 
 /// What is there.

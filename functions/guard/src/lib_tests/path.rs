@@ -1,0 +1,214 @@
+//! What may enter an environment.
+
+use super::*;
+use crate::fakes::guard;
+
+/// Production comes after staging, where nothing was promoted. Whether the attempt takes
+/// both.
+fn guard_behind_staging(takes_both: bool) -> Guard<World> {
+    let guard = guard();
+    {
+        let mut state = guard.ports.0.borrow_mut();
+        state.before = vec!["staging".to_owned()];
+        state.attempts_begin_earlier = takes_both;
+    }
+    guard
+}
+
+/// Has the bundle of 1.1.0 been promoted in staging by this attempt at this second.
+fn promoted_in_staging(guard: &Guard<World>, attempt: u32, second: i64) {
+    let mut state = guard.ports.0.borrow_mut();
+    let (mut there, _) = state.promotions[&id("1.1.0")].clone();
+    there.id.environment = "staging".to_owned();
+    there.id.attempt = attempt;
+    there.outcome = Some(Outcome::Promoted);
+    there.closed_at = Some(at(second));
+    let entry = (there.id.clone(), (there, Generation(1)));
+    state.promotions.extend([entry]);
+}
+
+fn entry(guard: &Guard<World>, rules: Value) {
+    guard.ports.0.borrow_mut().settings["entry"] = rules;
+}
+
+fn refusal(guard: &Guard<World>, now: i64) -> (&'static str, String) {
+    let error = run(guard.handle(input(PLAN), at(now))).unwrap_err();
+    (error.name(), error.to_string())
+}
+
+#[test]
+fn a_version_older_than_the_last_promoted_one_is_refused() {
+    let guard = guard();
+    guard.ports.promoted("1.2.0", 10);
+    let error = run(guard.handle(input(PLAN), at(20))).unwrap_err();
+    assert_eq!(error.name(), "OutOfOrder");
+    assert!(
+        error.to_string().contains("storefront/prod/1.2.0/1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_newer_version_counts_also_before_the_list_shows_that_it_was_promoted() {
+    let guard = guard();
+    guard.ports.promoted("1.2.0", 10);
+    guard.ports.0.borrow_mut().shown_late.insert(id("1.2.0"));
+    assert_eq!(send(&guard, PLAN), Err("OutOfOrder"));
+}
+
+#[test]
+fn an_older_version_is_allowed_for_a_rollback() {
+    let guard = guard();
+    guard.ports.promoted("1.2.0", 10);
+    guard.ports.0.borrow_mut().rollbacks.insert(id("1.1.0"));
+    assert!(send(&guard, PLAN).is_ok());
+}
+
+#[test]
+fn after_a_rollback_the_version_that_serves_counts_not_the_highest_ever() {
+    let guard = guard();
+    guard.ports.promoted("1.2.0", 10);
+    guard.ports.promoted("1.0.0", 20);
+    assert!(send(&guard, PLAN).is_ok());
+}
+
+#[test]
+fn newer_versions_of_other_environments_and_failed_ones_do_not_count() {
+    let guard = guard();
+    guard.ports.promoted("1.2.0", 10);
+    guard.ports.promoted("1.3.0", 11);
+    {
+        let mut state = guard.ports.0.borrow_mut();
+        let (mut staging, generation) = state.promotions.remove(&id("1.2.0")).unwrap();
+        staging.id.environment = "staging".to_owned();
+        let moved = (staging.id.clone(), (staging, generation));
+        state.promotions.extend([moved]);
+        let failed = state.promotions.get_mut(&id("1.3.0")).unwrap();
+        failed.0.outcome = Some(Outcome::RolledBack);
+    }
+    assert!(send(&guard, PLAN).is_ok());
+}
+
+#[test]
+fn a_release_that_the_environment_before_has_not_promoted_is_refused() {
+    let guard = guard_behind_staging(true);
+    assert_eq!(send(&guard, PLAN), Err("OutOfTurn"));
+    assert!(guard.ports.0.borrow().plans.is_empty());
+}
+
+#[test]
+fn what_the_same_attempt_promoted_before_lets_it_in_also_where_the_list_shows_it_late() {
+    let guard = guard_behind_staging(true);
+    promoted_in_staging(&guard, 1, 10);
+    assert!(send(&guard, PLAN).is_ok());
+    let before = "storefront/staging/1.1.0/1".parse().unwrap();
+    guard.ports.0.borrow_mut().shown_late.insert(before);
+    assert!(send(&guard, PLAN).is_ok());
+    assert!(send(&guard, RECHECK).is_ok());
+}
+
+#[test]
+fn an_attempt_that_begins_here_needs_an_earlier_one_that_promoted_the_same_bundle_before() {
+    let guard = guard_behind_staging(false);
+    let (name, message) = refusal(&guard, 20);
+    assert_eq!(name, "OutOfTurn");
+    assert!(
+        message.contains("staging has not promoted this bundle of 1.1.0: found nothing"),
+        "{message}"
+    );
+    promoted_in_staging(&guard, 7, 10);
+    assert!(send(&guard, PLAN).is_ok());
+
+    let staged = "storefront/staging/1.1.0/7".parse().unwrap();
+    {
+        let mut state = guard.ports.0.borrow_mut();
+        let (staged, _) = state.promotions.get_mut(&staged).unwrap();
+        staged.bundle.digest = sluice_domain::digest::Digest::of(b"another build");
+    }
+    let (name, message) = refusal(&guard, 20);
+    assert_eq!(name, "OutOfTurn");
+    assert!(
+        message.contains("storefront/staging/1.1.0/7 with digest"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_rollback_in_the_environment_before_bars_the_way_also_during_a_wait() {
+    let guard = guard_behind_staging(false);
+    promoted_in_staging(&guard, 1, 10);
+    assert!(send(&guard, PLAN).is_ok());
+    guard.ports.promoted("1.0.0", 20);
+    {
+        let mut state = guard.ports.0.borrow_mut();
+        let (mut back, generation) = state.promotions.remove(&id("1.0.0")).unwrap();
+        back.id.environment = "staging".to_owned();
+        let entry = (back.id.clone(), (back, generation));
+        state.promotions.extend([entry]);
+    }
+    assert_eq!(send(&guard, RECHECK), Err("OutOfTurn"));
+    let (_, message) = refusal(&guard, 30);
+    assert!(
+        message.contains("1.1.0 was taken back in staging"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_way_back_is_never_barred_and_what_was_never_here_is_no_way_back() {
+    let guard = guard_behind_staging(false);
+    entry(&guard, json!({"branches": ["main"]}));
+    guard.ports.0.borrow_mut().rollbacks.insert(id("1.1.0"));
+    assert_eq!(refusal(&guard, 20).0, "NotAdmitted");
+    {
+        let mut state = guard.ports.0.borrow_mut();
+        let (mut earlier, _) = state.promotions[&id("1.1.0")].clone();
+        earlier.id.attempt = 9;
+        earlier.outcome = Some(Outcome::Promoted);
+        earlier.closed_at = Some(at(5));
+        let entry = (earlier.id.clone(), (earlier, Generation(1)));
+        state.promotions.extend([entry]);
+    }
+    assert!(send(&guard, PLAN).is_ok());
+    assert!(send(&guard, RECHECK).is_ok());
+}
+
+#[test]
+fn rules_that_the_release_does_not_meet_refuse_it_also_if_they_came_during_a_wait() {
+    let guard = guard();
+    assert!(send(&guard, PLAN).is_ok());
+    entry(&guard, json!({"tags": ["v*"]}));
+    assert_eq!(send(&guard, RECHECK), Err("NotAdmitted"));
+    let (name, message) = refusal(&guard, 20);
+    assert_eq!(name, "NotAdmitted");
+    assert!(
+        message.contains("prod takes no build of this origin: found no branch, no tag"),
+        "{message}"
+    );
+}
+
+#[test]
+fn pre_releases_stay_out_of_the_last_environment_unless_it_takes_them() {
+    let guard = guard();
+    guard.ports.open("1.2.0-rc.1");
+    let plan = |guard: &Guard<World>| {
+        let promotion = id("1.2.0-rc.1");
+        let answer = run(guard.handle(Input::Plan { promotion }, at(20)));
+        answer.map(drop).map_err(|error| error.name())
+    };
+    assert_eq!(plan(&guard), Err("NotAdmitted"));
+    entry(&guard, json!({"pre_releases": true}));
+    assert_eq!(plan(&guard), Ok(()));
+}
+
+#[test]
+fn a_release_that_has_not_soaked_is_refused_with_when_it_will_have() {
+    let guard = guard_behind_staging(false);
+    entry(&guard, json!({"soak_seconds": 100}));
+    promoted_in_staging(&guard, 1, 10);
+    let (name, message) = refusal(&guard, 109);
+    assert_eq!(name, "NotSoaked");
+    assert!(message.contains(&at(110).to_string()), "{message}");
+    let answer = run(guard.handle(input(PLAN), at(110)));
+    assert!(answer.is_ok(), "{answer:?}");
+}

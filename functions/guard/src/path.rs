@@ -1,0 +1,133 @@
+//! May the release enter this environment? Does the environment take it, is nothing newer
+//! there, and has the environment before had this very bundle for long enough?
+
+use jiff::Timestamp;
+use sluice_domain::manifest::Manifest;
+use sluice_domain::path::{Place, Soak, stays};
+use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
+use sluice_platform::settings::{SettingsError, parameter};
+use sluice_platform::store::{Release, StoreError};
+
+use crate::{Error, Guard, Ports};
+
+impl<P: Ports> Guard<P> {
+    /// Refuses a release that may not enter. What goes back to a bundle that was promoted
+    /// here before may always: the way back is never barred.
+    pub(crate) async fn refuse_unless_it_may_enter(
+        &self,
+        promotion: &Promotion,
+        manifest: &Manifest,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let id = &promotion.id;
+        let mut promotions = self.promotions_as_they_stand(id).await?;
+        let attempt = self.ports.attempt(id).await?;
+        let is_rollback = attempt.as_ref().is_some_and(|attempt| attempt.rollback);
+        refuse_if_newer_is_there(id, is_rollback, &promotions)?;
+        let was_here = || {
+            let stays = stays(&promotions, &id.environment);
+            (stays.iter()).any(|stay| *stay.digest == promotion.bundle.digest)
+        };
+        if is_rollback && was_here() {
+            return Ok(());
+        }
+        if let Some(before) = attempt.and_then(|attempt| before(&attempt, id)) {
+            let before = self.refuse_if_out_of_turn(&before).await?;
+            // The list may not show yet how it ended.
+            promotions.retain(|other| other.id != before.id);
+            promotions.push(before);
+        }
+        let path = self.ports.path(&id.application).await?;
+        refuse_unless_path_lets_in(&path, promotion, manifest, &promotions, now)
+    }
+
+    /// All other promotions of the application. The list may show late that one has ended.
+    async fn promotions_as_they_stand(&self, id: &PromotionId) -> Result<Vec<Promotion>, Error> {
+        let mut all = self.ports.promotions_of(&id.application).await?;
+        all.retain(|other| other.id != *id);
+        for other in all.iter_mut().filter(|other| other.outcome.is_none()) {
+            (*other, _) = self.ports.promotion(&other.id).await?;
+        }
+        Ok(all)
+    }
+
+    /// An attempt takes its own environments one after the other, whoever started this
+    /// promotion. Answers the one before, which promoted.
+    async fn refuse_if_out_of_turn(&self, before: &PromotionId) -> Result<Promotion, Error> {
+        let found = match self.ports.promotion(before).await {
+            Ok((promotion, _)) if promotion.outcome == Some(Outcome::Promoted) => {
+                return Ok(promotion);
+            }
+            Ok((promotion, _)) => promotion.outcome,
+            Err(StoreError::Missing(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Err(Error::OutOfTurn {
+            before: before.clone(),
+            found: found.map_or("not ended", Outcome::title),
+        })
+    }
+}
+
+/// The promotion that comes first in the same attempt.
+fn before(attempt: &Release, id: &PromotionId) -> Option<PromotionId> {
+    let mut environments = attempt.environments.iter();
+    let place = environments.position(|environment| *environment == id.environment)?;
+    let before = attempt.environments.get(place.checked_sub(1)?)?;
+    Some(attempt.promotion(before))
+}
+
+fn refuse_if_newer_is_there(
+    id: &PromotionId,
+    is_rollback: bool,
+    promotions: &[Promotion],
+) -> Result<(), Error> {
+    let stays = stays(promotions, &id.environment);
+    match stays
+        .last()
+        .filter(|last| last.promotion.version > id.version)
+    {
+        Some(last) if !is_rollback => Err(Error::OutOfOrder {
+            newer: last.promotion.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_unless_path_lets_in(
+    path: &[Place],
+    promotion: &Promotion,
+    manifest: &Manifest,
+    promotions: &[Promotion],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let id = &promotion.id;
+    let place = path
+        .iter()
+        .position(|place| place.environment == id.environment);
+    let missing = || {
+        let parameter = parameter(&id.application, &id.environment);
+        Error::Settings(SettingsError::Missing(parameter))
+    };
+    let place = place.ok_or_else(missing)?;
+    let entry = &path[place].entry;
+    entry.admit(&id.environment, place + 1 == path.len(), manifest)?;
+    let Some(before) = place.checked_sub(1).and_then(|before| path.get(before)) else {
+        return Ok(());
+    };
+    let soak = Soak {
+        before: &before.environment,
+        version: &id.version,
+        digest: &promotion.bundle.digest,
+        seconds: entry.soak_seconds,
+    };
+    let done_at = soak.done_at(promotions)?;
+    if done_at > now {
+        return Err(Error::NotSoaked {
+            before: before.environment.clone(),
+            done_at,
+            seconds: entry.soak_seconds,
+        });
+    }
+    Ok(())
+}
