@@ -32,6 +32,8 @@ pub enum Repeat {
     Unreleased,
     /// Whenever none is running: a person takes an old version back.
     Ended,
+    /// Whenever none is running: a person takes a version into a further environment.
+    Onward,
 }
 
 impl Repeat {
@@ -39,7 +41,7 @@ impl Repeat {
     /// was one, and not a bundle that has come.
     #[must_use]
     pub fn is_further(self) -> bool {
-        matches!(self, Self::Unreleased | Self::Ended)
+        matches!(self, Self::Unreleased | Self::Ended | Self::Onward)
     }
 }
 
@@ -54,13 +56,19 @@ pub enum Next<'a> {
     Duplicate(&'a Release, String),
 }
 
-/// What to do after a last attempt at the same bundle.
+/// What to do after a last attempt at the same bundle, where a further one would enter
+/// these environments.
 ///
 /// # Errors
-/// When the version is released, or is to be taken back while it is still being
+/// When the version is released, or is to enter elsewhere while it is still being
 /// released: that attempt may be done with the environment that needs it back,
 /// and wait in another one for days.
-pub fn next(last: &Release, standing: Standing, repeat: Repeat) -> Result<Next<'_>, Error> {
+pub fn next<'a>(
+    last: &'a Release,
+    standing: Standing,
+    repeat: Repeat,
+    environments: &[String],
+) -> Result<Next<'a>, Error> {
     let Release {
         application,
         version,
@@ -70,13 +78,16 @@ pub fn next(last: &Release, standing: Standing, repeat: Repeat) -> Result<Next<'
     match (standing, repeat) {
         (Standing::NeverStarted, _) => Ok(Next::Resume(last)),
         (Standing::Running, Repeat::Ended) => Err(Error::StillRunning(last.clone().into())),
+        (Standing::Running, Repeat::Onward) if last.environments != environments => {
+            Err(Error::StillRunning(last.clone().into()))
+        }
         (Standing::Running, _) => {
             let why = format!(
                 "attempt {attempt} at releasing {application} {version} is running; nothing was started"
             );
             Ok(Next::Duplicate(last, why))
         }
-        (Standing::Promoted | Standing::Ended, Repeat::Ended)
+        (Standing::Promoted | Standing::Ended, Repeat::Ended | Repeat::Onward)
         | (Standing::Ended, Repeat::Unreleased) => Ok(Next::Begin(attempt + 1)),
         (Standing::Promoted, Repeat::Delivered) => {
             let why = format!(
@@ -88,6 +99,7 @@ pub fn next(last: &Release, standing: Standing, repeat: Repeat) -> Result<Next<'
             application: application.clone(),
             version: version.clone(),
             attempt: *attempt,
+            environments: last.environments.join(", "),
         }),
         (Standing::Ended, Repeat::Never | Repeat::Delivered) => {
             let why = format!(

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::naming::execution_arn;
+use sluice_domain::path::Place;
 use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
 use sluice_platform::bundle::{BundleError, BundleReader};
 use sluice_platform::fault::Fault;
@@ -53,12 +54,8 @@ impl Parameters {
 }
 
 impl Catalogue for Parameters {
-    async fn environments(&self, application: &str) -> Result<Vec<String>, SettingsError> {
-        let path = self.settings.path(application).await?;
-        Ok(path
-            .into_iter()
-            .map(|(environment, _)| environment)
-            .collect())
+    async fn path(&self, application: &str) -> Result<Vec<Place>, SettingsError> {
+        self.settings.places(application).await
     }
 
     async fn application_of(&self, repository: &str) -> Result<Option<String>, Fault> {
@@ -98,6 +95,17 @@ impl Attempts for Table {
             Err(StoreError::Missing(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    async fn promotions(&self, application: &str) -> Result<Vec<Promotion>, StoreError> {
+        let found = self.0.promotions_of(application).await?;
+        Ok(found.into_iter().map(|(promotion, _)| promotion).collect())
+    }
+
+    async fn running(&self, application: &str) -> Result<Vec<Release>, StoreError> {
+        let mut open = self.0.open_releases().await?;
+        open.retain(|release| release.application == application);
+        Ok(open)
     }
 }
 

@@ -2,6 +2,9 @@
 
 use semver::Version;
 use sluice_domain::digest::Digest;
+use sluice_domain::entry::NotAdmitted;
+use sluice_domain::path::NotYet;
+use sluice_domain::promotion::PromotionId;
 use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
@@ -74,7 +77,8 @@ pub enum Error {
     },
     /// The version is everywhere already.
     #[error(
-        "{application} {version} is released: attempt {attempt} promoted it everywhere. Release a new version instead"
+        "{application} {version} is released: attempt {attempt} promoted it everywhere it went ({environments}). \
+         Take it on with `sluice promote`, or release a new version"
     )]
     AlreadyReleased {
         /// The application.
@@ -83,11 +87,22 @@ pub enum Error {
         version: Version,
         /// The attempt that did.
         attempt: u32,
+        /// Where it went.
+        environments: String,
     },
-    /// The version to take back to is still being released.
+    /// The version stands already where it is to go.
+    #[error("{} stands in {} already: {} promoted it; nothing was started", .0.version, .0.environment, .0)]
+    AlreadyThere(PromotionId),
+    /// The environment's rules don't take the release.
+    #[error(transparent)]
+    NotAdmitted(#[from] NotAdmitted),
+    /// The environment before has not had it, or too briefly.
+    #[error(transparent)]
+    NotYet(#[from] NotYet),
+    /// The version is still being released.
     #[error(
-        "{} {} can't be taken back to while attempt {} at it runs, as {}; nothing was started. \
-         If that is the rollback you want, follow it. If not, stop the promotion of it that has not ended \
+        "{} {} can't be started once more while attempt {} at it runs, as {}; nothing was started. \
+         If that is what you want, follow it. If not, wait for it, or stop the promotion of it that has not ended \
          with `sluice abort` ({}), and ask again when the execution has ended",
         .0.application, .0.version, .0.attempt, .0.execution_arn, promotions(.0)
     )]
@@ -166,7 +181,9 @@ impl Named for Error {
             | Self::Unversioned { .. }
             | Self::BundleLost { .. } => "BundleMissing",
             Self::Bundle(_) | Self::ImageNotNamed { .. } => "InvalidManifest",
-            Self::AlreadyReleased { .. } => "AlreadyReleased",
+            Self::AlreadyReleased { .. } | Self::AlreadyThere(_) => "AlreadyReleased",
+            Self::NotAdmitted(refusal) => refusal.name(),
+            Self::NotYet(refusal) => refusal.name(),
             Self::StillRunning(_) => "StillRunning",
             Self::VersionTaken { .. } => "VersionTaken",
             Self::Store(error) => error.name(),

@@ -2,8 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::task::Poll;
 
+use semver::Version;
 use sluice_domain::document::Document as _;
+use sluice_domain::path::Place;
 use sluice_domain::promotion::{Promotion, PromotionId};
 use sluice_domain::settings::Settings;
 use sluice_platform::fault::Fault;
@@ -29,6 +33,8 @@ pub(super) struct World {
     racing: Cell<bool>,
     promotions: RefCell<Vec<Promotion>>,
     executions: RefCell<BTreeMap<String, (Status, ExecutionInput)>>,
+    /// How many executions were ever started.
+    started: Cell<usize>,
     entries: RefCell<Vec<(String, Kind, String, Value)>>,
     failing: Cell<&'static str>,
 }
@@ -164,6 +170,11 @@ impl World {
         self.executions.borrow().len()
     }
 
+    /// How many executions were ever started.
+    pub(super) fn started(&self) -> usize {
+        self.started.get()
+    }
+
     pub(super) fn releases(&self) -> Vec<Release> {
         self.releases.borrow().clone()
     }
@@ -184,7 +195,21 @@ impl World {
             .map(|(chain, kind, _, facts)| (chain.clone(), *kind, facts.clone()))
     }
 
-    fn call(&self, operation: &'static str) -> Result<(), Fault> {
+    /// Others may act here, before what the operation touches is read or written.
+    async fn call(&self, operation: &'static str) -> Result<(), Fault> {
+        let mut waited = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        self.fail_if_told(operation)
+    }
+
+    fn fail_if_told(&self, operation: &'static str) -> Result<(), Fault> {
         if self.failing.get() == operation {
             self.failing.set("");
             let code = Some("ThrottlingException".to_owned());
@@ -205,7 +230,7 @@ impl Bundles for &World {
         key: &str,
         version_id: Option<&str>,
     ) -> Result<(Manifest, BundleRef), BundleError> {
-        self.call("pin")?;
+        self.fail_if_told("pin")?;
         let manifests = self.manifests.borrow();
         let missing = || BundleError::Missing {
             bucket: bucket.to_owned(),
@@ -239,7 +264,7 @@ impl Bundles for &World {
     }
 
     async fn manifest(&self, bundle: &BundleRef) -> Result<Manifest, BundleError> {
-        self.call("manifest")?;
+        self.fail_if_told("manifest")?;
         let pinned = self.pinned.borrow();
         let bytes = pinned
             .get(&(bundle.key.clone(), bundle.version_id.clone()))
@@ -253,32 +278,33 @@ impl Bundles for &World {
 }
 
 impl Catalogue for &World {
-    async fn environments(&self, application: &str) -> Result<Vec<String>, SettingsError> {
-        self.call("environments")?;
+    async fn path(&self, application: &str) -> Result<Vec<Place>, SettingsError> {
+        self.fail_if_told("path")?;
         let mut path = Vec::new();
         for ((owner, environment), settings) in self.settings.borrow().iter() {
             if owner == application {
                 let name = format!("/sluice/{owner}/{environment}");
                 let settings = Settings::parse(&name, settings.to_string().as_bytes())?;
-                path.push((settings.order, environment.clone()));
+                let place = Place {
+                    environment: environment.clone(),
+                    entry: settings.entry,
+                };
+                path.push((settings.order, place));
             }
         }
-        path.sort();
-        Ok(path
-            .into_iter()
-            .map(|(_, environment)| environment)
-            .collect())
+        path.sort_by_key(|(order, _)| *order);
+        Ok(path.into_iter().map(|(_, place)| place).collect())
     }
 
     async fn application_of(&self, repository: &str) -> Result<Option<String>, Fault> {
-        self.call("application_of")?;
+        self.fail_if_told("application_of")?;
         Ok((repository == "storefront/checkout").then(|| "storefront".to_owned()))
     }
 }
 
 impl Attempts for &World {
     async fn of(&self, application: &str, version: &Version) -> Result<Vec<Release>, StoreError> {
-        self.call("of")?;
+        self.call("of").await?;
         let is_asked_for =
             |release: &&Release| release.application == application && release.version == *version;
         Ok(self
@@ -291,7 +317,7 @@ impl Attempts for &World {
     }
 
     async fn begin(&self, release: &Release) -> Result<bool, StoreError> {
-        self.call("begin")?;
+        self.call("begin").await?;
         let is_same = |other: &Release| other.execution_arn == release.execution_arn;
         if self.releases.borrow().iter().any(is_same) {
             return Ok(false);
@@ -308,12 +334,27 @@ impl Attempts for &World {
     }
 
     async fn promotion(&self, id: &PromotionId) -> Result<Option<Promotion>, StoreError> {
+        self.fail_if_told("promotion")?;
         Ok(self
             .promotions
             .borrow()
             .iter()
             .find(|promotion| promotion.id == *id)
             .cloned())
+    }
+
+    async fn promotions(&self, application: &str) -> Result<Vec<Promotion>, StoreError> {
+        self.fail_if_told("promotions")?;
+        let mut promotions = self.promotions.borrow().clone();
+        promotions.retain(|promotion| promotion.id.application == application);
+        Ok(promotions)
+    }
+
+    async fn running(&self, application: &str) -> Result<Vec<Release>, StoreError> {
+        self.call("running").await?;
+        let mut releases = self.releases();
+        releases.retain(|release| release.application == application);
+        Ok(releases)
     }
 }
 
@@ -323,6 +364,7 @@ impl Machine for &World {
     }
 
     async fn status(&self, execution_arn: &str) -> Result<Option<Status>, Fault> {
+        self.call("status").await?;
         Ok(self
             .executions
             .borrow()
@@ -331,19 +373,20 @@ impl Machine for &World {
     }
 
     async fn start(&self, name: &str, input: &ExecutionInput) -> Result<bool, Fault> {
-        self.call("start")?;
+        self.call("start").await?;
         let execution = (Status::Running, input.clone());
-        Ok(self
-            .executions
-            .borrow_mut()
-            .insert(self.arn_of(name), execution)
-            .is_none())
+        let mut executions = self.executions.borrow_mut();
+        let is_new = !executions.contains_key(&self.arn_of(name));
+        // A name runs once: a second start changes nothing.
+        executions.entry(self.arn_of(name)).or_insert(execution);
+        self.started.set(self.started.get() + usize::from(is_new));
+        Ok(is_new)
     }
 }
 
 impl Record for &World {
     async fn record(&self, chain: &str, kind: Kind, key: &str, facts: Value) -> Result<(), Fault> {
-        self.call("record")?;
+        self.call("record").await?;
         let mut entries = self.entries.borrow_mut();
         if !entries
             .iter()

@@ -14,13 +14,14 @@
 pub mod attempt;
 pub mod aws;
 mod bundle;
+mod enter;
 mod error;
+mod output;
 mod ports;
 pub mod request;
+mod schedule;
 
 use jiff::Timestamp;
-use semver::Version;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_domain::digest::Digest;
 use sluice_domain::ledger::Kind;
@@ -34,62 +35,9 @@ use sluice_platform::store::Release;
 use attempt::{ExecutionInput, Next, Repeat, Standing, next};
 use bundle::Chosen;
 pub use error::Error;
+pub use output::{Outcome, Output};
 pub use ports::{Attempts, Bundles, Catalogue, Machine, Record, Status};
 use request::{Input, Push, Subject, Upload, Wanted};
-
-/// What came of an event or a request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Output {
-    /// What came of it, in a word.
-    pub outcome: Outcome,
-    /// The `release` execution that it is about.
-    pub execution_arn: Option<String>,
-    /// The application.
-    pub application: Option<String>,
-    /// The version.
-    pub version: Option<Version>,
-    /// The attempt.
-    pub attempt: Option<u32>,
-    /// What came of it, for people.
-    pub message: String,
-}
-
-/// What came of an event or a request, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// An attempt started.
-    Started,
-    /// The same was asked for before; nothing started.
-    Duplicate,
-    /// It asks for no release.
-    Ignored,
-}
-
-impl Output {
-    fn ignored(message: String) -> Self {
-        let outcome = Outcome::Ignored;
-        Self {
-            outcome,
-            execution_arn: None,
-            application: None,
-            version: None,
-            attempt: None,
-            message,
-        }
-    }
-
-    fn of(outcome: Outcome, release: &Release, message: String) -> Self {
-        Self {
-            outcome,
-            execution_arn: Some(release.execution_arn.clone()),
-            application: Some(release.application.clone()),
-            version: Some(release.version.clone()),
-            attempt: Some(release.attempt),
-            message,
-        }
-    }
-}
 
 /// The function.
 pub struct Intake<B, C, A, M, L> {
@@ -117,23 +65,6 @@ impl From<Wanted> for Understood {
     fn from(wanted: Wanted) -> Self {
         Self::Release(Box::new(wanted))
     }
-}
-
-/// Keeps the environments that were asked for, in the order of the path.
-fn narrow(all: Vec<String>, only: Option<&[String]>) -> Result<Vec<String>, Error> {
-    let Some(only) = only else { return Ok(all) };
-    let unknown = only.iter().find(|environment| !all.contains(environment));
-    if only.is_empty() || unknown.is_some() {
-        return Err(Error::InvalidEvent(format!(
-            "environments: found `{}`; expected some of `{}`",
-            only.join("`, `"),
-            all.join("`, `")
-        )));
-    }
-    Ok(all
-        .into_iter()
-        .filter(|environment| only.contains(environment))
-        .collect())
 }
 
 impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, A, M, L> {
@@ -166,6 +97,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
             Input::Upload(upload) => self.understand_upload(upload),
             Input::Push(push) => self.understand_push(push).await,
             Input::Manual(manual) => Wanted::by_hand(manual).map(Understood::from),
+            Input::Scheduled(promote) => self.understand_schedule(promote).await,
         }
     }
 
@@ -221,16 +153,24 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
             bundle,
             note,
         } = chosen;
-        let environments = self.catalogue.environments(&manifest.application).await?;
-        if environments.is_empty() {
+        let path = self.catalogue.path(&manifest.application).await?;
+        if path.is_empty() {
             return Err(Error::UnknownApplication(manifest.application));
         }
-        let environments = narrow(environments, wanted.only.as_deref())?;
-        let mut output = self
-            .attempt(wanted, &manifest, bundle, environments, now)
+        let route = enter::route(&path, wanted, &manifest)?;
+        let ends = route.ends.map(|ends| enter::ends(&ends, &wanted.subject));
+        let [first, ..] = &route.environments[..] else {
+            let why = ends.unwrap_or_default();
+            return self.set_aside(Outcome::Held, wanted, &bundle, why).await;
+        };
+        self.refuse_unless_new_there(wanted, &bundle, &path, first)
             .await?;
-        if let Some(note) = note {
-            output.message = format!("{}. {note}", output.message);
+        let mut output = self
+            .attempt(wanted, &manifest, bundle, route.environments, now)
+            .await?;
+        let started = output.outcome == Outcome::Started;
+        for said in [ends.filter(|_| started), note].into_iter().flatten() {
+            output.message = format!("{}. {said}", output.message);
         }
         Ok(output)
     }
@@ -274,13 +214,21 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         // Twice: whoever loses the race for an attempt finds the winner's.
         for _ in 0..2 {
             let earlier = self.attempts.of(application, version).await?;
-            let attempt = match self.next(&earlier, &bundle.digest, wanted.repeat).await? {
+            let attempt = match self
+                .next(&earlier, &bundle.digest, wanted, &environments)
+                .await?
+            {
                 Next::Begin(attempt) => attempt,
                 Next::Resume(release) => return self.start(release, manifest).await,
                 Next::Duplicate(release, why) => {
                     return Ok(Output::of(Outcome::Duplicate, release, why));
                 }
             };
+            if let Some(why) = self.superseded(wanted, &environments).await? {
+                return self
+                    .set_aside(Outcome::Superseded, wanted, &bundle, why)
+                    .await;
+            }
             let name = release_execution(application, version, &bundle.digest, attempt);
             let release = Release {
                 application: application.clone(),
@@ -304,7 +252,8 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         &self,
         earlier: &'a [Release],
         digest: &Digest,
-        repeat: Repeat,
+        wanted: &Wanted,
+        environments: &[String],
     ) -> Result<Next<'a>, Error> {
         let Some(last) = earlier.last() else {
             return Ok(Next::Begin(1));
@@ -321,7 +270,8 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
                 expected: other.bundle.digest.clone(),
             });
         }
-        next(last, self.standing(last).await?, repeat)
+        let standing = self.standing(last).await?;
+        next(last, standing, wanted.repeat, environments)
     }
 
     async fn standing(&self, release: &Release) -> Result<Standing, Error> {

@@ -6,8 +6,12 @@ use super::*;
 mod earlier;
 #[path = "fakes.rs"]
 mod fakes;
+#[path = "path_tests.rs"]
+mod path;
 #[path = "refusal_tests.rs"]
 mod refusals;
+#[path = "storm_tests.rs"]
+mod storm;
 
 use fakes::{BUCKET, World, promotion};
 
@@ -195,20 +199,6 @@ async fn a_rollback_releases_a_released_version_once_more() {
     assert_eq!(world.releases()[1].environments, ["prod"]);
 }
 
-#[test]
-fn an_environment_that_the_application_lacks_is_refused_with_those_it_has() {
-    let all = || vec!["dev".to_owned(), "prod".to_owned()];
-    let error = narrow(all(), Some(&["qa".to_owned()])).expect_err("refused");
-    assert!(
-        error
-            .to_string()
-            .contains("found `qa`; expected some of `dev`, `prod`"),
-        "{error}"
-    );
-    let error = narrow(all(), Some(&[])).expect_err("refused");
-    assert!(error.to_string().contains("expected some of"), "{error}");
-}
-
 #[tokio::test]
 async fn a_version_that_step_functions_has_forgotten_is_judged_by_its_records() {
     let world = World::with_bundle("storefront", "1.1.0");
@@ -284,7 +274,7 @@ async fn of_two_events_at_the_same_moment_one_starts_the_release() {
 
 #[tokio::test]
 async fn a_failed_call_is_no_refusal_and_leaves_no_entry() {
-    for operation in ["pin", "environments", "of", "begin"] {
+    for operation in ["pin", "path", "of", "promotions", "running", "begin"] {
         let world = World::with_bundle("storefront", "1.1.0");
         world.fail_next(operation);
         let error = hand(&world, UPLOADED).await.expect_err("the call failed");

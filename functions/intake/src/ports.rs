@@ -6,6 +6,7 @@ use semver::Version;
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
+use sluice_domain::path::Place;
 use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
 use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
@@ -33,10 +34,7 @@ pub trait Bundles {
 pub trait Catalogue {
     /// The environments of an application, in the order of its path; none if
     /// nobody set it up. Reads only.
-    fn environments(
-        &self,
-        application: &str,
-    ) -> impl Future<Output = Result<Vec<String>, SettingsError>>;
+    fn path(&self, application: &str) -> impl Future<Output = Result<Vec<Place>, SettingsError>>;
 
     /// The application that an ECR repository belongs to. Reads only.
     fn application_of(
@@ -62,6 +60,16 @@ pub trait Attempts {
         &self,
         id: &PromotionId,
     ) -> impl Future<Output = Result<Option<Promotion>, StoreError>>;
+
+    /// All promotions of an application, how they end a moment late. Reads only.
+    fn promotions(
+        &self,
+        application: &str,
+    ) -> impl Future<Output = Result<Vec<Promotion>, StoreError>>;
+
+    /// The attempts at any version of an application that may still be running, shown a
+    /// moment late. Reads only.
+    fn running(&self, application: &str) -> impl Future<Output = Result<Vec<Release>, StoreError>>;
 }
 
 /// The `release` state machine.

@@ -23,6 +23,25 @@ pub enum Input {
     Push(Push),
     /// Somebody asks.
     Manual(Manual),
+    /// A schedule's time has come.
+    Scheduled(Promote),
+}
+
+/// What a schedule sends: to take what stands in the environment before into this one.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promote {
+    /// The application.
+    pub application: String,
+    /// The environment to enter.
+    pub environment: String,
+}
+
+/// The input of a schedule's rule.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Schedule {
+    promote: Promote,
 }
 
 /// A request for a release, as the command line sends it.
@@ -41,9 +60,14 @@ pub struct Manual {
     /// released before.
     #[serde(default)]
     pub rollback: bool,
-    /// The environments to enter. Left out: all, in order.
+    /// The environments to enter, and no others. Left out: those of the path, in order,
+    /// up to one that a person begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environments: Option<Vec<String>>,
+    /// The environment to enter first, after an earlier attempt has promoted the version
+    /// in the one before. Not beside `environments`, `again` and `rollback`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// Who asks.
     pub requested_by: String,
     /// The key of `release.json`. Left out: `<application>/<version>/release.json`.
@@ -127,6 +151,10 @@ impl Input {
                 }))
             }
             (Some("aws.ecr"), Some("ECR Image Action")) => Ok(Self::Push(detail(event)?)),
+            (None, None) if event.get("promote").is_some() => {
+                let Schedule { promote } = read(event)?;
+                Ok(Self::Scheduled(promote))
+            }
             (None, None) => Ok(Self::Manual(read(event)?)),
             (source, kind) => {
                 let (source, kind) = (source.unwrap_or("nobody"), kind.unwrap_or("event"));
@@ -243,6 +271,17 @@ fn is_plain(name: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
+/// Where a release is to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum To {
+    /// Into the environments of the path, as far as it goes by itself.
+    Path,
+    /// The same, from this environment on.
+    From(String),
+    /// Into these, in the order of the path.
+    Only(Vec<String>),
+}
+
 /// The release that is asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wanted {
@@ -254,8 +293,8 @@ pub struct Wanted {
     pub version_id: Option<String>,
     /// The push that asks for it.
     pub image: Option<Push>,
-    /// The environments to enter; None: all.
-    pub only: Option<Vec<String>>,
+    /// The environments to enter.
+    pub to: To,
     /// Whether a further attempt may begin.
     pub repeat: Repeat,
     /// Who or what asks.
@@ -269,7 +308,7 @@ impl Wanted {
             key: upload.key,
             version_id: upload.version_id.filter(|version| !version.is_empty()),
             image: None,
-            only: None,
+            to: To::Path,
             repeat: Repeat::Delivered,
             by: format!("s3:{}", upload.requester.as_deref().unwrap_or("unknown")),
         })
@@ -292,10 +331,30 @@ impl Wanted {
             subject,
             version_id: None,
             image: Some(push),
-            only: None,
+            to: To::Path,
             repeat: Repeat::Delivered,
             by,
         })
+    }
+
+    pub(crate) fn scheduled(promote: Promote, version: Version) -> Self {
+        let Promote {
+            application,
+            environment,
+        } = promote;
+        let subject = Subject {
+            application,
+            version,
+        };
+        Self {
+            key: subject.key(),
+            subject,
+            version_id: None,
+            image: None,
+            to: To::From(environment),
+            repeat: Repeat::Onward,
+            by: "schedule".to_owned(),
+        }
     }
 
     pub(crate) fn by_hand(manual: Manual) -> Result<Self, Error> {
@@ -305,6 +364,7 @@ impl Wanted {
             again,
             rollback,
             environments,
+            from,
             requested_by,
             key,
         } = manual;
@@ -332,16 +392,27 @@ impl Wanted {
             });
         }
         let repeat = match (rollback, again) {
+            (false, false) if from.is_some() => Repeat::Onward,
             (true, _) => Repeat::Ended,
             (false, true) => Repeat::Unreleased,
             (false, false) => Repeat::Never,
+        };
+        let to = match (from, environments) {
+            (None, None) => To::Path,
+            (None, Some(only)) => To::Only(only),
+            (Some(from), None) if repeat == Repeat::Onward => To::From(from),
+            (Some(from), _) => {
+                return Err(Error::InvalidEvent(format!(
+                    "from: found `{from}` beside `environments`, `again` or `rollback`; expected it alone"
+                )));
+            }
         };
         Ok(Self {
             subject,
             key,
             version_id: None,
             image: None,
-            only: environments,
+            to,
             repeat,
             by: requested_by,
         })

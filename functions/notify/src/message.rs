@@ -55,6 +55,10 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
             "release refused",
             "Nothing was started. The reason is below.",
         ),
+        Kind::ReleaseSetAside => plain(
+            "release set aside",
+            "Nothing was started, and that is no mistake. The reason is below.",
+        ),
         Kind::TrafficRolledBack => plain(
             "traffic rolled back",
             "The versions that served before serve again.",

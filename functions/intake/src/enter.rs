@@ -1,0 +1,182 @@
+//! Where a release goes: which environments it enters, and whether it is too late, or too
+//! early, to enter them.
+
+use serde_json::json;
+use sluice_domain::ledger::Kind;
+use sluice_domain::manifest::Manifest;
+use sluice_domain::path::{self, Ends, Place, Route, Soak, stays};
+use sluice_domain::promotion::BundleRef;
+
+use crate::attempt::Repeat;
+use crate::request::{Subject, To, Wanted};
+use crate::{
+    Attempts, Bundles, Catalogue, Error, Intake, Machine, Outcome, Output, Record, Status,
+};
+
+/// The environments that an attempt goes through.
+pub(crate) fn route(path: &[Place], wanted: &Wanted, manifest: &Manifest) -> Result<Route, Error> {
+    let by_hand = wanted.repeat != Repeat::Delivered;
+    let from = match &wanted.to {
+        To::Path => 0,
+        To::From(environment) => (path.iter())
+            .position(|place| place.environment == *environment)
+            .ok_or_else(|| unknown("from", std::slice::from_ref(environment), path))?,
+        To::Only(only) => {
+            let environments = narrow(path, only)?;
+            // What goes back was there before.
+            if wanted.repeat != Repeat::Ended {
+                admit(path, &environments, manifest)?;
+            }
+            return Ok(Route {
+                environments,
+                ends: None,
+            });
+        }
+    };
+    Ok(path::route(path, from, by_hand, manifest)?)
+}
+
+/// Keeps the environments that were asked for, in the order of the path.
+fn narrow(path: &[Place], only: &[String]) -> Result<Vec<String>, Error> {
+    let is_known = |name: &String| path.iter().any(|place| place.environment == *name);
+    if only.is_empty() || !only.iter().all(is_known) {
+        return Err(unknown("environments", only, path));
+    }
+    let names = path.iter().map(|place| place.environment.clone());
+    Ok(names.filter(|name| only.contains(name)).collect())
+}
+
+fn admit(path: &[Place], environments: &[String], manifest: &Manifest) -> Result<(), Error> {
+    for (index, place) in path.iter().enumerate() {
+        if environments.contains(&place.environment) {
+            let is_last = index + 1 == path.len();
+            (place.entry).admit(&place.environment, is_last, manifest)?;
+        }
+    }
+    Ok(())
+}
+
+fn unknown(field: &str, found: &[String], path: &[Place]) -> Error {
+    let known: Vec<&str> = (path.iter())
+        .map(|place| place.environment.as_str())
+        .collect();
+    Error::InvalidEvent(format!(
+        "{field}: found `{}`; expected some of `{}`",
+        found.join("`, `"),
+        known.join("`, `")
+    ))
+}
+
+/// Why an attempt ends before its path does, and what to do then.
+pub(crate) fn ends(ends: &Ends, subject: &Subject) -> String {
+    let Subject {
+        application,
+        version,
+    } = subject;
+    match ends {
+        Ends::ByHand { environment } => format!(
+            "A person begins {environment}: `sluice promote {application} {version} {environment}`"
+        ),
+        Ends::NotAdmitted(refusal) => format!("It ends there: {refusal}"),
+    }
+}
+
+impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, A, M, L> {
+    /// What a person begins must not be there already, and the environment before must
+    /// have had it. `guard` looks again, and waits where it has not been there for long
+    /// enough.
+    pub(crate) async fn refuse_unless_new_there(
+        &self,
+        wanted: &Wanted,
+        bundle: &BundleRef,
+        path: &[Place],
+        first: &str,
+    ) -> Result<(), Error> {
+        if wanted.repeat != Repeat::Onward {
+            return Ok(());
+        }
+        let Subject {
+            application,
+            version,
+        } = &wanted.subject;
+        let promotions = self.attempts.promotions(application).await?;
+        let there = stays(&promotions, first).pop();
+        if let Some(there) = there.filter(|there| *there.digest == bundle.digest) {
+            return Err(Error::AlreadyThere(there.promotion.clone()));
+        }
+        let place = path.iter().position(|place| place.environment == first);
+        let before = place.and_then(|place| Some((path.get(place.checked_sub(1)?)?, &path[place])));
+        if let Some((before, place)) = before {
+            let soak = Soak {
+                before: &before.environment,
+                version,
+                digest: &bundle.digest,
+                seconds: place.entry.soak_seconds,
+            };
+            soak.done_at(&promotions)?;
+        }
+        Ok(())
+    }
+
+    /// Why an event comes too late: a newer version is in the first environment, or on its
+    /// way there. What a person asks for is left to `guard`, which refuses it.
+    pub(crate) async fn superseded(
+        &self,
+        wanted: &Wanted,
+        environments: &[String],
+    ) -> Result<Option<String>, Error> {
+        let Some(first) = environments.first() else {
+            return Ok(None);
+        };
+        if wanted.repeat != Repeat::Delivered {
+            return Ok(None);
+        }
+        let Subject {
+            application,
+            version,
+        } = &wanted.subject;
+        let said = |what: String| {
+            format!("{application} {version} comes too late: {what}; nothing was started")
+        };
+        let promotions = self.attempts.promotions(application).await?;
+        let there = stays(&promotions, first).pop();
+        if let Some(newer) = there.filter(|there| there.promotion.version > *version) {
+            return Ok(Some(said(format!("{} was promoted", newer.promotion))));
+        }
+        let mut running = self.attempts.running(application).await?;
+        running.retain(|other| {
+            other.version > *version && !other.rollback && other.environments.contains(first)
+        });
+        for other in running {
+            if self.machine.status(&other.execution_arn).await? == Some(Status::Running) {
+                let what = format!("attempt {} at {} is running", other.attempt, other.version);
+                return Ok(Some(said(what)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes down that nothing starts, and that this is no mistake. Once for each reason.
+    pub(crate) async fn set_aside(
+        &self,
+        outcome: Outcome,
+        wanted: &Wanted,
+        bundle: &BundleRef,
+        why: String,
+    ) -> Result<Output, Error> {
+        let facts = json!({
+            "outcome": outcome,
+            "reason": why,
+            "application": wanted.subject.application,
+            "version": wanted.subject.version,
+            "digest": bundle.digest,
+            "key": bundle.key,
+            "requested_by": wanted.by,
+        });
+        let key = format!("{}/{why}", bundle.digest.short());
+        self.ledger
+            .record(&wanted.subject.chain(), Kind::ReleaseSetAside, &key, facts)
+            .await?;
+        Ok(Output::set_aside(outcome, &wanted.subject, why))
+    }
+}
