@@ -21,6 +21,10 @@ pub struct Request {
     /// The environments to enter. None: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environments: Option<Vec<String>>,
+    /// The environment to enter first, after an earlier attempt promoted it in the one
+    /// before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// Whether an older version may take a newer one's place.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rollback: bool,
@@ -29,7 +33,7 @@ pub struct Request {
 /// What `intake` answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// `started`, `duplicate` or `ignored`.
+    /// `started`, `duplicate`, `superseded`, `held` or `ignored`.
     pub outcome: String,
     /// The `release` execution.
     #[serde(default)]
@@ -63,6 +67,7 @@ mod tests {
             again: true,
             requested_by: "ada".into(),
             environments: rollback.then(|| vec!["prod".to_owned()]),
+            from: None,
             rollback,
         }
     }

@@ -4,10 +4,12 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use semver::Version;
+use serde::{Deserialize, Serialize};
 use sluice_domain::ledger::{Entry, Kind};
 use sluice_platform::fault::Fault;
 
-use crate::error::Error;
+use crate::error::{Error, Exit, Result};
+use crate::paint::Output;
 
 /// Reads chains of the ledger table.
 #[derive(Clone)]
@@ -87,6 +89,34 @@ pub(crate) fn refusal(entry: &Entry, folder: &str, must_name_it: bool) -> Option
     })
 }
 
+/// Why a version that came started nothing, though that is no mistake.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SetAside {
+    /// `superseded` or `held`.
+    pub(crate) outcome: String,
+    /// Why, for people.
+    pub(crate) reason: String,
+}
+
+impl SetAside {
+    /// Says so. That a person begins it is no failure of an upload.
+    pub(crate) fn answer(&self, output: &Output) -> Result<Exit> {
+        output.answer(self, |_| vec![self.reason.clone()])?;
+        Ok(match self.outcome.as_str() {
+            "held" => Exit::Ok,
+            _ => Exit::NotApproved,
+        })
+    }
+}
+
+/// What an entry tells of a version that was set aside, if it does.
+pub(crate) fn set_aside(entry: &Entry) -> Option<SetAside> {
+    let is_set_aside = entry.event.kind == Kind::ReleaseSetAside;
+    is_set_aside
+        .then(|| serde_json::from_value(entry.event.facts.clone()).ok())
+        .flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -118,5 +148,16 @@ mod tests {
             )
             .is_none()
         );
+    }
+
+    #[test]
+    fn a_version_that_was_set_aside_is_told_with_the_reason() {
+        let facts = json!({"outcome": "held", "reason": "A person begins prod", "key": "k"});
+        let held = set_aside(&entry(1, Kind::ReleaseSetAside, facts.clone())).expect("set aside");
+        assert_eq!(
+            (held.outcome.as_str(), held.reason.as_str()),
+            ("held", "A person begins prod")
+        );
+        assert_eq!(set_aside(&entry(1, Kind::ReleaseRefused, facts)), None);
     }
 }

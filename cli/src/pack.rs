@@ -4,11 +4,13 @@
 //! The template is `release.json` as the manifest describes it, with less in
 //! it: a function's `zip` names a directory or a `.zip` file, relative to the
 //! folder; evidence names its files by `key` without a digest; `schema`,
-//! `version`, `commit`, `author` and `co_authors` may be left out. They come
-//! from the command line or from git. The same input gives the same bytes.
+//! `version`, `commit`, `branch`, `tag`, `author` and `co_authors` may be left out.
+//! They come from the command line, branch and tag also from the build system's
+//! variables, or from git. The same input gives the same bytes.
 
 mod archive;
 mod git;
+mod origin;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,6 +24,7 @@ use sluice_domain::manifest::{Manifest, Person};
 
 pub use git::Facts;
 pub(crate) use git::person;
+pub use origin::Origin;
 
 use crate::error::{Error, Result};
 
@@ -37,6 +40,10 @@ pub struct Given {
     pub commit: Option<String>,
     /// Who wrote the change.
     pub author: Option<Person>,
+    /// The branch and the tag.
+    pub origin: Origin,
+    /// What the build system says of them, where neither command line nor template do.
+    pub build: Origin,
 }
 
 impl Given {
@@ -71,6 +78,15 @@ impl Given {
             .filter(|given| **given != manifest.author)
         {
             return differs("author", author.email.clone(), &manifest.author.email);
+        }
+        for (what, given, found) in [
+            ("branch", &self.origin.branch, &manifest.branch),
+            ("tag", &self.origin.tag, &manifest.tag),
+        ] {
+            if let Some(given) = given.as_ref().filter(|_| given != found) {
+                let found = found.as_deref().unwrap_or("not there");
+                return differs(what, given.clone(), found);
+            }
         }
         Ok(())
     }
@@ -240,6 +256,7 @@ fn fill(
     }
     let lacks_commit = given.commit.is_none() && !template.contains_key("commit");
     let lacks_author = given.author.is_none() && !template.contains_key("author");
+    fill_origin(template, given, facts.as_ref());
     let absent = |what: &str| {
         Error::Usage(format!(
             "{RELEASE_JSON} has no {what}, and the folder has no git history to take it from; pass --{what}"
@@ -269,6 +286,26 @@ fn fill(
         }
     }
     Ok(())
+}
+
+/// The build system knows better than git, which often checks out a bare commit.
+fn fill_origin(template: &mut Map<String, Value>, given: &Given, facts: Option<&git::Facts>) {
+    let git = facts.map(|facts| facts.origin.clone()).unwrap_or_default();
+    let said = if given.build == Origin::default() {
+        git
+    } else {
+        given.build.clone()
+    };
+    for (name, given, said) in [
+        ("branch", &given.origin.branch, said.branch),
+        ("tag", &given.origin.tag, said.tag),
+    ] {
+        if let Some(given) = given {
+            template.insert(name.into(), json!(given));
+        } else if let Some(said) = said {
+            template.entry(name).or_insert(json!(said));
+        }
+    }
 }
 
 fn pack_functions(

@@ -65,5 +65,6 @@ fn given() -> Given {
         version: None,
         commit: Some("0".repeat(40)),
         author: Some(author),
+        ..Given::default()
     }
 }

@@ -14,6 +14,7 @@ mod judge;
 mod observe;
 mod pack;
 mod plan;
+mod promote;
 mod reject;
 mod release;
 mod rollback;
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Pack(pack::Args),
     /// Upload a bundle and follow its release
     Release(release::Args),
+    /// Take a version on into an environment, after the one before has promoted it
+    Promote(promote::Args),
     /// Watch a release or a promotion until it is over
     Watch(watch::Args),
     /// Show what is open, what waits, and how it last ended
@@ -91,6 +94,7 @@ impl Command {
         match self {
             Self::Pack(args) => args.run(output),
             Self::Release(args) => args.run(global, output).await,
+            Self::Promote(args) => args.run(global, output).await,
             Self::Watch(args) => args.run(global, output).await,
             Self::Status(args) => args.run(global, output).await,
             Self::Approve(args) => args.run(global, output).await,

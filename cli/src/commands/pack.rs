@@ -7,7 +7,7 @@ use serde_json::json;
 use sluice_domain::manifest::Person;
 
 use crate::error::{Exit, Result};
-use crate::pack::{Bundle, Facts, Given};
+use crate::pack::{Bundle, Facts, Given, Origin};
 use crate::paint::{Output, Tone};
 
 #[derive(Debug, clap::Args)]
@@ -34,6 +34,12 @@ pub(crate) struct FactArgs {
     /// Who wrote the change, instead of git's: "Name <address>"
     #[arg(long, value_name = "PERSON", value_parser = person)]
     author: Option<Person>,
+    /// The branch of the build, instead of the build system's or git's
+    #[arg(long, value_name = "NAME")]
+    branch: Option<String>,
+    /// The tag of the build, instead of the build system's or git's
+    #[arg(long, value_name = "NAME")]
+    tag: Option<String>,
 }
 
 impl From<FactArgs> for Given {
@@ -42,6 +48,11 @@ impl From<FactArgs> for Given {
             version: args.version,
             commit: args.commit,
             author: args.author,
+            origin: Origin {
+                branch: args.branch,
+                tag: args.tag,
+            },
+            build: Origin::of_build(|name| std::env::var(name).ok()),
         }
     }
 }
@@ -59,6 +70,8 @@ impl Args {
             "application": manifest.application,
             "version": manifest.version,
             "commit": manifest.commit,
+            "branch": manifest.branch,
+            "tag": manifest.tag,
             "digest": bundle.digest(),
             "folder": self.out,
             "files": bundle.files.iter().map(|(key, bytes)| json!({"key": key, "bytes": bytes.len()})).collect::<Vec<_>>(),

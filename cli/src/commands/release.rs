@@ -12,7 +12,7 @@ use crate::context::{Context, Global};
 use crate::error::{Error, Exit, Result};
 use crate::github::Job;
 use crate::intake::{self, Request};
-use crate::ledger::{UNKNOWN_RELEASE, refusal, release_chain};
+use crate::ledger::{SetAside, UNKNOWN_RELEASE, refusal, release_chain, set_aside};
 use crate::pack::Bundle;
 use crate::paint::Output;
 use crate::reader::Reader;
@@ -78,7 +78,11 @@ impl Args {
                 Some(last.clone())
             }
             (Some(_), true) => Some(again(&context, &reader, output, &bundle).await?),
-            (None, _) => upload(&context, &reader, output, &bundle, !self.no_follow).await?,
+            (None, _) => match upload(&context, &reader, output, &bundle, !self.no_follow).await? {
+                Some(Came::Release(release)) => Some(*release),
+                Some(Came::SetAside(why)) => return why.answer(output),
+                None => None,
+            },
         };
         match release {
             Some(release) if !self.no_follow => {
@@ -121,14 +125,20 @@ fn check_digest(bundle: &Bundle, attempts: &[Release]) -> Result<()> {
     }
 }
 
-/// Uploads the bundle; with `wait`, also finds the release that it started.
+/// What an upload came to.
+enum Came {
+    Release(Box<Release>),
+    SetAside(SetAside),
+}
+
+/// Uploads the bundle; with `wait`, also finds what it came to.
 async fn upload(
     context: &Context,
     reader: &Reader,
     output: &Output,
     bundle: &Bundle,
     wait: bool,
-) -> Result<Option<Release>> {
+) -> Result<Option<Came>> {
     let arrival = Arrival::expect(reader, bundle).await?;
     let bucket = context.resources.artifacts_bucket()?;
     let uploaded = Uploader::new(&context.config, bucket).send(bundle).await?;
@@ -164,14 +174,14 @@ impl Arrival {
         })
     }
 
-    /// The release that the upload started, or its refusal.
-    async fn wait(&self, reader: &Reader, bundle: &Bundle) -> Result<Release> {
+    /// The release that the upload started, or why it started none.
+    async fn wait(&self, reader: &Reader, bundle: &Bundle) -> Result<Came> {
         let deadline = tokio::time::Instant::now() + STARTS_WITHIN;
         let (application, version) = (&bundle.manifest.application, &bundle.manifest.version);
         while tokio::time::Instant::now() < deadline {
             let attempts = reader.store.releases(application, version).await?;
             if let Some(release) = attempts.into_iter().next_back() {
-                return Ok(release);
+                return Ok(Came::Release(release.into()));
             }
             for (chain, before) in &self.chains {
                 let entries = reader.ledger.entries(chain, *before).await?;
@@ -179,6 +189,9 @@ impl Arrival {
                 let refusal = |entry| refusal(entry, &self.folder, must_name_it);
                 if let Some(refused) = entries.iter().find_map(refusal) {
                     return Err(refused);
+                }
+                if let Some(why) = entries.iter().find_map(set_aside) {
+                    return Ok(Came::SetAside(why));
                 }
             }
             tokio::time::sleep(EVERY).await;
@@ -214,13 +227,14 @@ async fn again(
         again: true,
         requested_by: context.caller().await,
         environments: None,
+        from: None,
         rollback: false,
     };
     ask(context, reader, output, &request).await
 }
 
 /// Asks `intake`, and finds the release that it speaks of.
-pub(super) async fn ask(
+async fn ask(
     context: &Context,
     reader: &Reader,
     output: &Output,
@@ -249,6 +263,28 @@ pub(super) async fn ask(
             answer.outcome
         ))
     })
+}
+
+/// Asks `intake` for a release, and follows it.
+pub(super) async fn ask_and_follow(
+    context: &Context,
+    reader: &Reader,
+    output: &Output,
+    request: &Request,
+    wait: bool,
+) -> Result<Exit> {
+    let release = ask(context, reader, output, request).await?;
+    if !wait {
+        output.answer(&release, |_| {
+            vec![format!(
+                "follow it with `sluice watch {}/{}`",
+                release.application, release.version
+            )]
+        })?;
+        return Ok(Exit::Ok);
+    }
+    let view = follow::release(reader, output, &release).await?;
+    report(reader, output, &view, None).await
 }
 
 /// Tells what a release came to, and answers the exit status that says so.

@@ -7,11 +7,10 @@ use semver::Version;
 use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
 
 use super::abort;
-use super::release::{ask, report};
+use super::release::ask_and_follow;
 use crate::context::{Context, Global};
 use crate::direct;
 use crate::error::{Error, Exit, Result};
-use crate::follow;
 use crate::intake::Request;
 use crate::paint::Output;
 
@@ -64,20 +63,10 @@ impl Args {
             again: true,
             requested_by: context.caller().await,
             environments: Some(vec![self.environment]),
+            from: None,
             rollback: true,
         };
-        let release = ask(&context, &reader, output, &request).await?;
-        if self.no_follow {
-            output.answer(&release, |_| {
-                vec![format!(
-                    "follow it with `sluice watch {}/{}`",
-                    release.application, release.version
-                )]
-            })?;
-            return Ok(Exit::Ok);
-        }
-        let view = follow::release(&reader, output, &release).await?;
-        report(&reader, output, &view, None).await
+        ask_and_follow(&context, &reader, output, &request, !self.no_follow).await
     }
 
     /// Nothing that still runs can write an alias. Stopped, it ends sooner.

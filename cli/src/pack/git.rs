@@ -6,6 +6,8 @@ use std::process::Command;
 
 use sluice_domain::manifest::Person;
 
+use super::origin::Origin;
+
 /// The last commit of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -15,6 +17,8 @@ pub struct Facts {
     pub author: Person,
     /// Who wrote it with them, from `Co-authored-by`.
     pub co_authors: Vec<Person>,
+    /// The branch and the tag that it is on.
+    pub origin: Origin,
     /// Whether the folder holds changes that the commit doesn't.
     pub is_dirty: bool,
 }
@@ -44,12 +48,13 @@ impl Facts {
             commit,
             author,
             co_authors,
+            origin: Origin::of_git(folder),
             is_dirty,
         })
     }
 }
 
-fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
+pub(super) fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     let answer = Command::new("git")
         .arg("-C")
         .arg(folder)

@@ -46,7 +46,15 @@ fn facts() -> Facts {
             name: "Bob".into(),
             email: "bob@example.com".into(),
         }],
+        origin: origin("main"),
         is_dirty: false,
+    }
+}
+
+fn origin(branch: &str) -> Origin {
+    Origin {
+        branch: Some(branch.to_owned()),
+        tag: None,
     }
 }
 
@@ -187,6 +195,7 @@ fn without_git_the_command_line_must_name_commit_and_author() {
         commit: Some("a".repeat(40)),
         author: Some(facts().author),
         version: Some(Version::new(2, 0, 0)),
+        ..Given::default()
     };
     let bundle = Bundle::pack(&folder.0, &given, None).expect("packed");
     assert_eq!(
@@ -261,4 +270,54 @@ fn people_are_read_as_git_writes_them() {
     ] {
         assert_eq!(git::person(text), None, "{text}");
     }
+}
+
+#[test]
+fn the_branch_is_the_command_lines_or_the_templates_or_the_build_systems_or_gits() {
+    let folder = shop();
+    let packed = |folder: &Folder, given: &Given| {
+        let bundle = Bundle::pack(&folder.0, given, Some(facts())).expect("packed");
+        (bundle.manifest.branch, bundle.manifest.tag)
+    };
+    let branch = |name: &str| (Some(name.to_owned()), None);
+    let mut given = Given::default();
+    assert_eq!(packed(&folder, &given), branch("main"));
+
+    // The build system knows all of it: git's branch does not stand beside its tag.
+    given.build.tag = Some("v1.1.0".to_owned());
+    assert_eq!(packed(&folder, &given), (None, given.build.tag.clone()));
+    given.build = origin("build");
+    assert_eq!(packed(&folder, &given), branch("build"));
+
+    let written = shop().with(
+        "release.json",
+        &TEMPLATE.replacen('{', r#"{"branch": "template", "#, 1),
+    );
+    assert_eq!(packed(&written, &given), branch("template"));
+    given.origin = origin("line");
+    assert_eq!(packed(&written, &given), branch("line"));
+}
+
+#[test]
+fn a_packed_bundle_keeps_its_branch_whatever_builds_it_further_and_takes_no_other() {
+    let out = Folder::new();
+    shop()
+        .pack()
+        .expect("packed")
+        .write(&out.0)
+        .expect("written");
+    let mut given = Given {
+        build: origin("another"),
+        ..Given::default()
+    };
+    let opened = Bundle::open(&out.0, &given).expect("opened");
+    assert_eq!(opened.manifest.branch.as_deref(), Some("main"));
+    given.origin = origin("another");
+    let error = Bundle::open(&out.0, &given).expect_err("refused");
+    assert!(
+        error
+            .to_string()
+            .contains("its branch is main, and another was given"),
+        "{error}"
+    );
 }

@@ -183,9 +183,9 @@ impl Stage<'_> {
         // A checkout has one commit for all three; these stand for the builds'.
         let commit = sluice_domain::digest::Digest::of(version.as_bytes()).hex()[..40].to_owned();
         let given = Given {
-            version: None,
             commit: Some(commit),
             author: Some(author),
+            ..Given::default()
         };
         Ok(Bundle::pack(&folder, &given, None)?)
     }

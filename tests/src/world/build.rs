@@ -136,12 +136,12 @@ impl World {
         merge_deep(&mut manifest, more);
         fs::write(folder.join("release.json"), manifest.to_string()).expect("the manifest");
         let given = Given {
-            version: None,
             commit: Some(Digest::of(version.as_bytes()).hex()[..40].to_owned()),
             author: Some(Person {
                 name: "Grace".to_owned(),
                 email: "grace@example.com".to_owned(),
             }),
+            ..Given::default()
         };
         let bundle = Bundle::pack(&folder, &given, None).expect("the bundle");
         fs::remove_dir_all(&folder).expect("the folder is removed");

@@ -195,6 +195,7 @@ fn the_examples_of_a_manifest_can_be_packed() {
                         name: "Ada".to_owned(),
                         email: "ada@example.com".to_owned(),
                     }),
+                    ..Given::default()
                 };
                 Some(Bundle::pack(&folder, &given, None).err()?.to_string())
             }),
