@@ -18,5 +18,6 @@ mod partitions;
 mod payloads;
 mod permissions;
 mod resources;
+mod shapes;
 mod substitutions;
 mod translated;

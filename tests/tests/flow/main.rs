@@ -18,6 +18,7 @@ mod init;
 mod line;
 mod operators;
 mod owners;
+mod path;
 mod people;
 mod probes;
 mod promotes;
