@@ -40,6 +40,8 @@ pub enum Kind {
     VersionsWarmed,
     /// Smoke tests ran.
     SmokeTested,
+    /// A test suite of the environment ran.
+    SuiteRan,
     /// What is needed to roll back was written down.
     TrafficJournaled,
     /// Deployments were created, with which CodeDeploy shifts the aliases.

@@ -4,8 +4,8 @@
 //! the records Sluice keeps ([`promotion`], [`plan`], [`journal`],
 //! [`approval`], [`controls`], [`ledger`]) and every decision that can be made from data
 //! alone ([`judge`], [`steps`], [`entry`], [`path`], [`alias`], [`owner`], [`codedeploy`],
-//! [`configuration`], [`versions`], [`windows`], [`start`], [`naming`]), with the statistics
-//! under them ([`stats`], [`sequential`]).
+//! [`configuration`], [`versions`], [`suites`], [`windows`], [`start`], [`naming`]), with the
+//! statistics under them ([`stats`], [`sequential`]).
 //!
 //! What never does: I/O, async, clocks, environment variables, AWS types.
 //! Time comes in as data ([`jiff::Timestamp`]), so that every decision can be
@@ -14,6 +14,7 @@
 pub mod alias;
 pub mod approval;
 mod approvers;
+pub mod cause;
 pub mod codedeploy;
 pub mod configuration;
 pub mod controls;
@@ -38,6 +39,7 @@ pub mod settings;
 pub mod start;
 pub mod stats;
 pub mod steps;
+pub mod suites;
 pub mod text;
 pub mod versions;
 pub mod windows;

@@ -4,6 +4,7 @@ use semver::Version;
 
 use crate::digest::Digest;
 use crate::promotion::PromotionId;
+use crate::suites::Stage;
 
 /// Step Functions takes names of at most this many characters.
 const LONGEST: usize = 80;
@@ -38,6 +39,14 @@ pub fn promotion_execution(id: &PromotionId, digest: &Digest) -> String {
         &id.version.to_string(),
         &format!("{}-{}", digest.short(), id.attempt),
     )
+}
+
+/// The name of the execution in which a state machine runs a suite for a promotion:
+/// the suite, its stage, and a piece of the digest of what is promoted.
+#[must_use]
+pub fn suite_execution(id: &PromotionId, bundle: &Digest, stage: Stage, suite: &str) -> String {
+    let promoted = Digest::of(format!("{id} {bundle}").as_bytes());
+    format!("{suite}-{stage}-{}", &promoted.hex()[..16])
 }
 
 /// The ARN that the execution of this name has or will have:
@@ -80,6 +89,24 @@ mod tests {
         assert_eq!(name, format!("storefront-1.1.0-{}-1", digest.short()));
         assert_eq!(name, release_execution("storefront", &version, &digest, 1));
         assert_ne!(name, release_execution("storefront", &version, &digest, 2));
+    }
+
+    #[test]
+    fn a_suite_runs_once_for_each_attempt_and_stage() {
+        let id = |attempt| PromotionId {
+            application: "shop".to_owned(),
+            environment: "prod".to_owned(),
+            version: Version::new(1, 0, 0),
+            attempt,
+        };
+        let longest = "e".repeat(32);
+        let name =
+            |attempt, stage| suite_execution(&id(attempt), &Digest::of(b"bundle"), stage, &longest);
+        let first = name(1, Stage::New);
+        assert_eq!(first, name(1, Stage::New));
+        assert_ne!(first, name(2, Stage::New));
+        assert_ne!(first, name(1, Stage::Live));
+        assert!(first.starts_with(&format!("{longest}-new-")) && first.len() <= LONGEST);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::configuration::FunctionConfiguration;
 use crate::digest::Digest;
 use crate::manifest::{Configuration, Function, Manifest};
 use crate::settings::{JudgePolicy, Role, Settings, Step, Target, WarmUp};
+use crate::suites::Suite;
 
 /// What a promotion would change. Approval binds to its [`Plan::hash`]; it is
 /// computed again after the wait, and a different hash voids the approval.
@@ -34,6 +35,9 @@ pub struct Plan {
     /// the one step is what follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codedeploy: Option<CodeDeploy>,
+    /// The test suites that run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suites: Vec<Suite>,
     /// How it is judged: the settings' policy, with the lag of these functions
     /// where the settings give none.
     pub judge: JudgePolicy,
@@ -203,6 +207,7 @@ impl Plan {
                 .codedeploy
                 .as_ref()
                 .map(|codedeploy| codedeploy.of(manifest.functions.keys())),
+            suites: settings.suites.clone(),
             judge: settings.judge.for_calls_of(longest_call),
         })
     }

@@ -17,6 +17,7 @@ use crate::judge::{MOST_LOOKS, looks_held, may_ask, probe};
 use crate::naming::function_name;
 use crate::steps;
 pub use crate::steps::{Step, Then};
+use crate::suites::{self, Suite};
 use crate::windows::{Calendar, Window};
 
 /// How releases enter one environment of one application.
@@ -58,6 +59,9 @@ pub struct Settings {
     /// the older ones go those that Sluice published and nobody uses. Null: none.
     #[serde(default = "default_keep_versions")]
     pub keep_versions: Option<usize>,
+    /// Test suites that run when a release enters, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suites: Vec<Suite>,
     /// Who must say yes. Left out: nobody is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalPolicy>,
@@ -216,6 +220,7 @@ impl Document for Settings {
         self.judge.check(LONGEST_WAIT, problems);
         self.evidence.check("evidence", problems);
         probe::check(&self.judge.probes, &self.functions, problems);
+        suites::check(&self.suites, problems);
         if let Some(approval) = &self.approval {
             approval.check(problems);
         }

@@ -99,6 +99,7 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         | Kind::VersionsWarmed
         | Kind::VersionsRetired
         | Kind::SmokeTested
+        | Kind::SuiteRan
         | Kind::TrafficJournaled
         | Kind::DeploymentsCreated
         | Kind::TrafficShifted

@@ -307,6 +307,7 @@ impl Records for Rc<Town> {
             judge: JudgePolicy::default(),
             approval_seconds: None,
             keep_versions: None,
+            suites: Vec::new(),
             codedeploy: None,
         };
         let missing = || StoreError::Missing(format!("versions of {id}"));
