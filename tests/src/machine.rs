@@ -47,11 +47,20 @@ impl<'a> State<'a> {
         self.text("Type") == kind
     }
 
-    /// Whether it invokes a Lambda function, waiting for a callback or not.
+    /// Whether it invokes a function of Sluice's, waiting for a callback or not.
     #[must_use]
     pub fn invokes(&self) -> bool {
-        self.text("Resource")
-            .starts_with("arn:aws:states:::lambda:invoke")
+        let resource = self.text("Resource");
+        resource.starts_with("arn:aws:states:::lambda:invoke") && !self.runs_a_suite()
+    }
+
+    /// Whether it runs what settings name: no placeholder, but known when it runs.
+    #[must_use]
+    pub fn runs_a_suite(&self) -> bool {
+        let arguments = &self.body["Arguments"];
+        let targets = ["FunctionName", "StateMachineArn", "ProjectName"];
+        let mut targets = targets.iter().filter_map(|field| arguments[field].as_str());
+        targets.any(|target| expression(target).is_some())
     }
 
     /// Whether something else resumes it.
@@ -60,10 +69,11 @@ impl<'a> State<'a> {
         self.text("Resource").ends_with(".waitForTaskToken")
     }
 
-    /// Whether it runs another state machine to its end.
+    /// Whether it runs another state machine of Sluice's to its end.
     #[must_use]
     pub fn runs_a_child(&self) -> bool {
-        self.text("Resource") == "arn:aws:states:::states:startExecution.sync:2"
+        let resource = self.text("Resource");
+        resource == "arn:aws:states:::states:startExecution.sync:2" && !self.runs_a_suite()
     }
 
     /// The parts of its definition that lead somewhere, each with the place:

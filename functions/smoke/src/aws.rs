@@ -114,6 +114,8 @@ impl Records for Table {
             versions: self.store.required_part(id, Part::Versions).await?,
             manifest: self.bundles.manifest(&promotion.bundle).await?,
             role: plan.role,
+            bundle: plan.bundle,
+            suites: plan.suites,
         })
     }
 

@@ -3,7 +3,8 @@
 //!
 //! Decides: which tests run (URLs can't be pinned to a version, so they wait
 //! for the live stage), what they call, and ([`expect`]) whether the answers
-//! are right, that of the version that answered included.
+//! are right, that of the version that answered included. Says which of the
+//! environment's test suites runs next, if it has any.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
@@ -22,11 +23,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sluice_domain::digest::Digest;
 use sluice_domain::journal::{Published, Versions};
 use sluice_domain::judge::{Probe, Probed};
 use sluice_domain::manifest::{Manifest, SmokeTest};
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Role;
+use sluice_domain::suites::{self, Follows, Subject, Suite, follows};
 use sluice_domain::text::address;
 use sluice_platform::fault::Fault;
 use sluice_platform::store::StoreError;
@@ -88,6 +91,9 @@ pub struct Output {
     /// What each probe found, at the stage `probe`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Probed>,
+    /// What the rollout does next, where all tests of a stage ran.
+    #[serde(flatten)]
+    pub follows: Option<Follows>,
 }
 
 /// What earlier steps wrote down.
@@ -99,6 +105,10 @@ pub struct Work {
     pub versions: Versions,
     /// The role to assume for the functions, if they are in another account.
     pub role: Option<Role>,
+    /// The bundle's digest.
+    pub bundle: Digest,
+    /// The environment's test suites.
+    pub suites: Vec<Suite>,
 }
 
 /// What is needed to make probes.
@@ -243,14 +253,14 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
             .into_iter()
             .filter(|result| !result.problems.is_empty())
             .collect();
-        if failed.is_empty() {
-            Ok(Output {
-                passed: ran,
-                ..Output::default()
-            })
-        } else {
-            Err(Error::SmokeTestFailed { failed, ran })
+        if !failed.is_empty() {
+            return Err(Error::SmokeTestFailed { failed, ran });
         }
+        Ok(Output {
+            passed: ran,
+            follows: first_suite(&work, &promotion, stage).filter(|_| only.is_none()),
+            ..Output::default()
+        })
     }
 
     async fn call(
@@ -314,6 +324,21 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
 }
 
 const SPREADING: Duration = Duration::from_millis(500);
+
+/// What a rollout does next when all smoke tests of a stage have passed.
+fn first_suite(work: &Work, promotion: &PromotionId, stage: Stage) -> Option<Follows> {
+    let stage = match stage {
+        Stage::New => suites::Stage::New,
+        Stage::Live => suites::Stage::Live,
+        Stage::Probe => return None,
+    };
+    let subject = Subject {
+        promotion,
+        bundle: &work.bundle,
+        versions: &work.versions,
+    };
+    Some(follows(&work.suites, stage, None, subject))
+}
 
 fn result(
     test: &SmokeTest,

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use serde_json::json;
 use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
+use sluice_domain::suites::Next;
 use sluice_platform::lambda::Named as _;
 
 use super::*;
@@ -167,6 +168,15 @@ fn passed(passed: usize) -> Output {
     }
 }
 
+/// What is answered where no suite follows.
+fn going_on(passed: usize, next: Next) -> Output {
+    Output {
+        passed,
+        follows: Some(Follows { next, suite: None }),
+        ..Output::default()
+    }
+}
+
 type Fixture = Smoke<Here, Here, Table, Book>;
 
 /// 1.1.0: checkout is new as version 8, catalog stays on version 3.
@@ -183,6 +193,8 @@ fn smoke(world: World) -> Fixture {
             manifest: manifest(),
             versions,
             role: None,
+            bundle: Digest::of(b"manifest"),
+            suites: Vec::new(),
         }),
         ledger: Book::default(),
         limit: Duration::from_secs(30),
@@ -215,7 +227,7 @@ fn calls(fixture: &Fixture) -> Vec<String> {
 async fn new_versions_are_called_by_number_and_urls_wait() {
     let fixture = smoke(healthy());
     let output = fixture.handle(new()).await.expect("passed");
-    assert_eq!(output, passed(2));
+    assert_eq!(output, going_on(2, Next::Shift));
     assert_eq!(
         calls(&fixture),
         [r#"checkout-prod:8 {"order":1}"#, "catalog-prod:3 null"]
@@ -226,7 +238,7 @@ async fn new_versions_are_called_by_number_and_urls_wait() {
 async fn live_tests_use_the_alias_and_the_urls() {
     let fixture = smoke(healthy());
     let output = fixture.handle(live()).await.expect("passed");
-    assert_eq!(output, passed(3));
+    assert_eq!(output, going_on(3, Next::Bake));
     assert_eq!(
         calls(&fixture),
         [
@@ -245,6 +257,21 @@ async fn a_functions_own_tests_run_alone_without_any_url() {
     let output = fixture.handle(input).await.expect("passed");
     assert_eq!(output, passed(1));
     assert_eq!(calls(&fixture), [r#"checkout-prod:live {"order":1}"#]);
+}
+
+#[tokio::test]
+async fn the_first_suite_of_the_stage_follows_on_tests_that_passed() {
+    let mut fixture = smoke(healthy());
+    let suite =
+        |name: &str, stage: &str| json!({"name": name, "stage": stage, "function": "tests"});
+    let written = json!([suite("page", "live"), suite("orders", "new")]);
+    fixture.records.0.suites = serde_json::from_value(written).expect("suites");
+    for (input, name) in [(new(), "orders"), (live(), "page")] {
+        let output = fixture.handle(input).await.expect("passed");
+        let answer = serde_json::to_value(&output).expect("json");
+        assert_eq!(answer["next"], "function", "{answer}");
+        assert_eq!(answer["suite"]["name"], name, "{answer}");
+    }
 }
 
 #[tokio::test]
@@ -346,7 +373,8 @@ async fn throttling_is_no_verdict_on_the_release() {
 async fn a_release_without_tests_passes_none() {
     let mut fixture = smoke(healthy());
     fixture.records.0.manifest.smoke_tests.clear();
-    assert_eq!(fixture.handle(live()).await.expect("passed"), passed(0));
+    let output = fixture.handle(live()).await.expect("passed");
+    assert_eq!(output, going_on(0, Next::Bake));
     assert_eq!(fixture.ledger.recorded.get(), 1);
 }
 

@@ -45,6 +45,7 @@ impl<A: Open, W: Fetch, R: Records, L: Record> Smoke<A, W, R, L> {
         Ok(Output {
             passed: passed.filter(|probed| probed.fault.is_none()).count(),
             probes,
+            ..Output::default()
         })
     }
 }

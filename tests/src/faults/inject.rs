@@ -51,7 +51,7 @@ pub fn inject(
             }
             hurry(body, fault);
         }
-        ("Task", None) if known.invokes() => {
+        ("Task", None) if known.invokes() || runs_a_function(&known) => {
             wrap(body, fault, wrapper);
             hurry(body, fault);
         }
@@ -63,6 +63,11 @@ pub fn inject(
         }
     }
     Ok(())
+}
+
+/// Whether it invokes a function that settings name.
+fn runs_a_function(state: &State<'_>) -> bool {
+    state.runs_a_suite() && !state.body["Arguments"]["FunctionName"].is_null()
 }
 
 fn failing(why: &str) -> Value {

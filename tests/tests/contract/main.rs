@@ -20,4 +20,5 @@ mod permissions;
 mod resources;
 mod shapes;
 mod substitutions;
+mod suites;
 mod translated;

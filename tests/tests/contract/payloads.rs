@@ -10,6 +10,7 @@ use sluice_domain::approval::State as Decision;
 use sluice_domain::digest::Digest;
 use sluice_domain::judge::Outcome as Verdict;
 use sluice_domain::promotion::{Generation, Outcome};
+use sluice_domain::suites::{Follows, Next};
 use sluice_tests::machine::{State, all_states, expression, states, strings};
 use sluice_tests::{expect_none, files, state_machines, text};
 
@@ -32,6 +33,9 @@ fn sample(key: &str) -> Value {
         "cause" => Value::Null,
         "execution_arn" => json!("arn:aws:states:eu-west-1:111122223333:execution:promote:a"),
         "task_token" => json!("AAAA"),
+        "stage" => json!("new"),
+        "suite" => json!("orders"),
+        "answer" => json!({"report": "1..0"}),
         "desk_url" => json!("https://desk.example/"),
         other => panic!("name a sample of `{other}` here: a state machine sends one"),
     }
@@ -46,6 +50,7 @@ fn accepts(function: &str, payload: Value) -> Result<(), String> {
         "publish" => read::<publish::Input>(payload),
         "shift" => read::<shift::Input>(payload),
         "smoke" => read::<smoke::Input>(payload),
+        "suite" => read::<suite::Input>(payload),
         "verify" => read::<verify::Input>(payload),
         "warm" => read::<warm::Input>(payload),
         other => Err(format!("add `{other}` here: a state machine calls it")),
@@ -116,8 +121,10 @@ fn answer(function: &str, payload: &Value) -> Value {
         ("shift", _, "commit" | "verify") => value(shift::Output::default()),
         ("smoke", ..) => value(smoke::Output {
             passed: 3,
+            follows: Some(no_suite()),
             ..smoke::Output::default()
         }),
+        ("suite", ..) => value(no_suite()),
         ("verify", ..) => value(verify::Output {
             artifacts: 2,
             images: 0,
@@ -134,6 +141,13 @@ fn answer(function: &str, payload: &Value) -> Value {
             problems: 0,
         }),
         other => panic!("add {other:?} here: a state machine asks for it"),
+    }
+}
+
+fn no_suite() -> Follows {
+    Follows {
+        next: Next::Shift,
+        suite: None,
     }
 }
 
@@ -269,11 +283,19 @@ fn choices_know_exactly_the_words_that_functions_say() {
         judge::Follows::Advance,
         judge::Follows::RollBack,
     ];
+    let following = [
+        Next::Function,
+        Next::StateMachine,
+        Next::Build,
+        Next::Shift,
+        Next::Bake,
+    ];
     let cases = [
         ("promote", "OnOutcome", words(&outcomes), 1),
         // It promoted, or it did not, whatever else.
         ("release", "OnRecord", words(&outcomes), outcomes.len() - 1),
         ("promote", "OnDecision", words(&decisions), 3),
+        ("rollout", "OnSuite", words(&following), 1),
         ("rollout", "OnShift", words(&shifted), 1),
         ("rollout", "OnVerdict", words(&judged), 1),
         ("rollout", "OnFinalVerdict", words(&judged), 1),

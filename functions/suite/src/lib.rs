@@ -1,0 +1,168 @@
+//! Reads what a test suite of an environment reported, and says what `rollout` does
+//! next: the next suite, or on with traffic.
+//!
+//! Decides: whether a suite showed that all is well ([`verdict`]). It did if its run
+//! succeeded and its report has tests that ran, of which none failed.
+//!
+//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
+//!
+//! Never: starts a suite (the state machine does), reads a report of more than
+//! [`LARGEST_REPORT`] bytes, or goes on after a suite that did not pass.
+
+pub mod aws;
+mod error;
+pub mod verdict;
+
+use std::future::Future;
+
+use serde::Deserialize;
+use serde_json::Value;
+use sluice_domain::evidence::Tests;
+use sluice_domain::journal::Versions;
+use sluice_domain::plan::Plan;
+use sluice_domain::promotion::PromotionId;
+use sluice_domain::suites::{Follows, Place, Stage, Subject, Suite, follows};
+use sluice_platform::fault::Fault;
+use sluice_platform::store::StoreError;
+
+pub use error::Error;
+use verdict::{Ended, Verdict};
+
+/// The largest report that is read, in bytes.
+pub const LARGEST_REPORT: i64 = 10 * 1024 * 1024;
+
+/// What the state machine asks for.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Whose suite.
+    pub promotion: PromotionId,
+    /// When it ran.
+    pub stage: Stage,
+    /// Its name.
+    pub suite: String,
+    /// What the function or the state machine answered. Null: it failed, or it was a build.
+    pub answer: Value,
+    /// The name of the error that the run failed with, if it did.
+    pub error: Option<String>,
+    /// What is known of that.
+    pub cause: Option<String>,
+}
+
+/// What earlier steps wrote down.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// Holds the suites.
+    pub plan: Plan,
+    /// What was published.
+    pub versions: Versions,
+}
+
+/// The promotion's record.
+pub trait Records {
+    /// What earlier steps wrote down. Reads only.
+    fn work(&self, id: &PromotionId) -> impl Future<Output = Result<Work, StoreError>>;
+}
+
+/// Why an object is not read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is not there, or not for Sluice, or too large: its words say so.
+    #[error("{0}")]
+    Unusable(String),
+    /// S3 failed in a way that passes.
+    #[error(transparent)]
+    Fault(Fault),
+}
+
+/// Where reports are put.
+pub trait Reports {
+    /// A report's bytes. Reads only.
+    fn read(&self, place: &Place) -> impl Future<Output = Result<Vec<u8>, ReadError>>;
+}
+
+/// The way to the ledger.
+pub trait Record {
+    /// Records what came of a suite. Recorded once, however often it is repeated.
+    fn ran(
+        &self,
+        id: &PromotionId,
+        suite: &Suite,
+        verdict: &Verdict,
+    ) -> impl Future<Output = Result<(), Fault>>;
+}
+
+/// The function.
+pub struct Suites<R, O, L> {
+    /// Where the promotion's record is.
+    pub records: R,
+    /// Where reports are.
+    pub reports: O,
+    /// The way to the ledger.
+    pub ledger: L,
+}
+
+impl<R: Records, O: Reports, L: Record> Suites<R, O, L> {
+    /// Reads what a suite reported, records it, and answers what follows.
+    ///
+    /// # Errors
+    /// `SuiteFailed` where it did not pass; others when that can't be known.
+    pub async fn handle(&self, input: Input) -> Result<Follows, Error> {
+        let id = &input.promotion;
+        let work = self.records.work(id).await?;
+        let suite = find(&work.plan, &input)?;
+        let ended = Ended {
+            error: input.error.clone(),
+            cause: input.cause.clone(),
+        };
+        let report = self.report(suite, &input).await?;
+        let verdict = Verdict::of(&ended, report);
+        self.ledger.ran(id, suite, &verdict).await?;
+        if let Some(problem) = verdict.problem {
+            return Err(Error::SuiteFailed {
+                suite: suite.name.clone(),
+                stage: suite.stage,
+                problem,
+            });
+        }
+        let subject = Subject {
+            promotion: id,
+            bundle: &work.plan.bundle,
+            versions: &work.versions,
+        };
+        let after = Some(suite.name.as_str());
+        Ok(follows(&work.plan.suites, suite.stage, after, subject))
+    }
+
+    /// What the report says, or why there is none.
+    async fn report(&self, suite: &Suite, input: &Input) -> Result<Result<Tests, String>, Error> {
+        let Some(place) = suite.place(&input.promotion) else {
+            return Ok(verdict::answered(&input.answer));
+        };
+        match self.reports.read(&place).await {
+            Ok(bytes) => Ok(verdict::read(&bytes)),
+            Err(ReadError::Unusable(why)) => Ok(Err(why)),
+            Err(ReadError::Fault(fault)) => Err(fault.into()),
+        }
+    }
+}
+
+fn find<'a>(plan: &'a Plan, input: &Input) -> Result<&'a Suite, StoreError> {
+    let Input {
+        promotion,
+        suite: name,
+        stage,
+        ..
+    } = input;
+    let mut all = plan.suites.iter();
+    let found = all.find(|suite| suite.name == *name && suite.stage == *stage);
+    found.ok_or_else(|| {
+        StoreError::Missing(format!(
+            "suite {name} at stage {stage} in the plan of {promotion}"
+        ))
+    })
+}
+
+#[cfg(test)]
+#[path = "lib_tests.rs"]
+mod tests;
