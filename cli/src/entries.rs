@@ -169,6 +169,9 @@ fn words(entry: &Entry) -> (Tone, String) {
     if let Some(asked) = asked(entry) {
         return (Tone::Doubt, asked);
     }
+    if let Some(ran) = suite_ran(entry) {
+        return ran;
+    }
     let tone = match entry.event.kind {
         Kind::ReleaseRefused | Kind::Stranded | Kind::TrafficRolledBack => Tone::Bad,
         Kind::ApprovalRequested
@@ -191,6 +194,35 @@ fn words(entry: &Entry) -> (Tone, String) {
         String::new()
     };
     (tone, format!("{by}{}", plain_facts(facts)))
+}
+
+/// What came of a test suite, if an entry tells of one.
+fn suite_ran(entry: &Entry) -> Option<(Tone, String)> {
+    #[derive(Deserialize)]
+    struct Facts {
+        suite: String,
+        stage: String,
+        passed: Option<u64>,
+        problem: Option<String>,
+    }
+    if entry.event.kind != Kind::SuiteRan {
+        return None;
+    }
+    let facts: Facts = serde_json::from_value(entry.event.facts.clone()).ok()?;
+    let Facts {
+        suite,
+        stage,
+        passed,
+        problem,
+    } = facts;
+    let (tone, found) = match problem {
+        Some(problem) => (Tone::Bad, problem),
+        None => (
+            Tone::Plain,
+            format!("{} passed", passed.unwrap_or_default()),
+        ),
+    };
+    Some((tone, format!("{suite}, stage {stage}: {found}")))
 }
 
 /// What decided otherwise than the verdict, as the end of a line.
@@ -260,6 +292,20 @@ mod tests {
 
     use super::*;
     use crate::timeline::samples::{entry, verdict};
+
+    #[test]
+    fn a_suite_says_how_many_passed_or_what_is_wrong() {
+        let ran = |problem: Value| {
+            let facts =
+                json!({"suite": "orders", "stage": "new", "passed": 12, "problem": problem});
+            line(&entry(1, Kind::SuiteRan, facts), Style::PLAIN)
+        };
+        let passed = ran(Value::Null);
+        assert!(passed.ends_with("orders, stage new: 12 passed"), "{passed}");
+        let failed = ran(json!("1 of 13 tests failed: `a`"));
+        let told = "orders, stage new: 1 of 13 tests failed: `a`";
+        assert!(failed.ends_with(told), "{failed}");
+    }
 
     #[test]
     fn a_shift_is_told_in_percent_and_counts_steps_from_one() {

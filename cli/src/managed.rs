@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use sluice_domain::naming::function_name;
 use sluice_domain::settings::Settings;
+use sluice_domain::suites::Suite;
 
 use crate::error::Result;
 use crate::finding::Finding;
@@ -20,14 +21,18 @@ enum Parameter {
     Functions,
     Roles,
     Topics,
+    Suites,
+    Reports,
     ApprovalCodes,
 }
 
 impl Parameter {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 6] = [
         Self::Functions,
         Self::Roles,
         Self::Topics,
+        Self::Suites,
+        Self::Reports,
         Self::ApprovalCodes,
     ];
 
@@ -37,6 +42,8 @@ impl Parameter {
             Self::Functions => "ManagedFunctions",
             Self::Roles => "ManagedRoles",
             Self::Topics => "ManagedTopics",
+            Self::Suites => "ManagedSuites",
+            Self::Reports => "ManagedReports",
             Self::ApprovalCodes => "ApprovalCodeParameters",
         }
     }
@@ -155,6 +162,17 @@ impl Managed {
                 .filter(|arn| **arn != self.topic)
                 .map(|arn| named("channels.topic_arn".to_owned(), arn.clone()))
                 .collect(),
+            Parameter::Suites => {
+                let of = |suite: &Suite| named(suite_field(suite), self.suite_arn(suite));
+                settings.suites.iter().map(of).collect()
+            }
+            Parameter::Reports => {
+                let of = |suite: &Suite| {
+                    let place = suite.report.as_ref()?.strip_prefix("s3://")?;
+                    Some(named(suite_field(suite), self.arn("s3", "", place)))
+                };
+                settings.suites.iter().filter_map(of).collect()
+            }
             Parameter::ApprovalCodes => settings
                 .approval
                 .iter()
@@ -173,16 +191,48 @@ impl Managed {
         if name.starts_with("arn:") {
             return name.to_owned();
         }
-        // The topic's ARN begins as those of everything beside it.
-        let mut parts = self.topic.split(':').skip(1);
-        let mut part = || parts.next().unwrap_or_default();
-        let (partition, _, region, own) = (part(), part(), part(), part());
+        let (region, own) = self.place();
         let account = name
             .split_once(":function:")
             .map_or(own, |(account, _)| account);
-        let name = function_name(name);
-        format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
+        let place = format!("{region}:{account}");
+        self.arn(
+            "lambda",
+            &place,
+            &format!("function:{}", function_name(name)),
+        )
     }
+
+    /// The ARN of what runs a suite: given as one, or as a name beside the stack.
+    fn suite_arn(&self, suite: &Suite) -> String {
+        let (region, account) = self.place();
+        match &suite.project {
+            Some(project) => {
+                let place = format!("{region}:{account}");
+                self.arn("codebuild", &place, &format!("project/{project}"))
+            }
+            None => self.function_arn(suite.target()),
+        }
+    }
+
+    /// The stack's region and account: the topic's ARN begins as those of everything
+    /// beside it.
+    fn place(&self) -> (&str, &str) {
+        let mut parts = self.topic.split(':').skip(3);
+        let mut part = || parts.next().unwrap_or_default();
+        (part(), part())
+    }
+
+    /// An ARN in the stack's partition. `place`: region and account, or nothing.
+    fn arn(&self, service: &str, place: &str, resource: &str) -> String {
+        let partition = self.topic.split(':').nth(1).unwrap_or_default();
+        let place = if place.is_empty() { ":" } else { place };
+        format!("arn:{partition}:{service}:{place}:{resource}")
+    }
+}
+
+fn suite_field(suite: &Suite) -> String {
+    format!("suite {}", suite.name)
 }
 
 /// Whether one of these patterns, separated by commas, covers a name.

@@ -82,6 +82,7 @@ impl Planned {
             "place": self.place,
             "release": release,
             "approval": self.settings.approval,
+            "suites": self.settings.suites,
             "forecast": self.forecast,
             "findings": self.findings,
         })
@@ -92,6 +93,7 @@ impl Planned {
     pub fn lines(&self, style: Style) -> Vec<String> {
         let mut lines = vec![self.title(style)];
         lines.extend(self.asks());
+        lines.extend(self.settings.suites.iter().map(ToString::to_string));
         lines.extend(self.hands_over());
         lines.push(String::new());
         if let Some(release) = &self.release {

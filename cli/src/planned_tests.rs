@@ -85,6 +85,17 @@ fn a_plan_says_what_codedeploy_shifts_and_what_follows() {
 }
 
 #[test]
+fn a_plan_says_which_test_suites_run_and_when() {
+    let mut planned = planned(false);
+    let suite = json!([{"name": "orders", "stage": "new", "function": "shop-tests"}]);
+    planned.settings.suites = serde_json::from_value(suite).expect("valid");
+    let text = planned.lines(Style::PLAIN).join("\n");
+    let told = "suite orders, run by shop-tests before traffic";
+    assert!(text.contains(told), "{text}");
+    assert_eq!(planned.document()["suites"][0]["name"], "orders");
+}
+
+#[test]
 fn a_plan_shows_what_changes_what_stays_and_what_is_there_for_the_first_time() {
     let planned = planned(true);
     let digest = planned.release.as_ref().map(|it| it.bundle.digest());

@@ -4,13 +4,18 @@ use sluice_domain::document::Document as _;
 use super::*;
 use crate::finding::Level;
 
-const STOCK: [(&str, &str); 4] = [
+const STOCK: [(&str, &str); 6] = [
     (
         "ManagedFunctions",
         "arn:aws:lambda:*:*:function:sluice-managed-*",
     ),
     ("ManagedRoles", "arn:aws:iam::*:role/sluice-managed-*"),
     ("ManagedTopics", "arn:aws:sns:*:*:sluice-managed-*"),
+    (
+        "ManagedSuites",
+        "arn:aws:lambda:*:*:function:sluice-managed-*,arn:aws:codebuild:*:*:project/sluice-managed-*",
+    ),
+    ("ManagedReports", "arn:aws:s3:::sluice-managed-*/*"),
     ("ApprovalCodeParameters", "/sluice-approvers/*"),
 ];
 
@@ -185,6 +190,43 @@ fn a_code_that_the_page_may_not_read_is_mended_by_its_name() {
     assert!(
         mend.contains("names that `/sluice-approvers/*` covers"),
         "{mend}"
+    );
+}
+
+#[test]
+fn what_suites_name_has_to_be_covered_whichever_kind_it_is() {
+    let suites = |machine: &str, report: &str| {
+        settings(json!({"suites": [
+            {"name": "orders", "stage": "new", "function": "sluice-managed-tests"},
+            {"name": "prices", "stage": "new", "state_machine": machine},
+            {"name": "page", "stage": "live", "project": "sluice-managed-page", "report": report},
+        ]}))
+    };
+    let machine = "arn:aws:states:eu-west-1:111122223333:stateMachine:prices";
+    let findings = managed(&STOCK).check(&suites(machine, "s3://reports/{run}.xml"));
+    let expected = [
+        (Level::Ok, "ManagedFunctions"),
+        (Level::Problem, "ManagedSuites"),
+        (Level::Problem, "ManagedReports"),
+    ];
+    assert_eq!(levels(&findings), expected);
+    let message = &findings[1].message;
+    assert!(
+        message.ends_with(&format!("does not cover suite prices ({machine})")),
+        "{message}"
+    );
+    let message = &findings[2].message;
+    assert!(
+        message.contains("suite page (arn:aws:s3:::reports/{run}.xml)"),
+        "{message}"
+    );
+    let wider = format!("{},arn:aws:states:*:*:stateMachine:prices", STOCK[3].1);
+    let mut stock = STOCK;
+    stock[3].1 = &wider;
+    let findings = managed(&stock).check(&suites(machine, "s3://sluice-managed-reports/{run}.xml"));
+    assert!(
+        findings.iter().all(|finding| finding.level == Level::Ok),
+        "{findings:?}"
     );
 }
 

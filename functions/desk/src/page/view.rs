@@ -256,7 +256,9 @@ fn steps(plan: &Plan) -> Vec<String> {
     let handed = groups
         .filter(|(function, _)| plan.changes().any(|(name, _)| name == *function))
         .map(|(function, group)| plain(&format!("CodeDeploy shifts {function} through {group}")));
-    handed.chain(plan.steps.iter().map(step)).collect()
+    let suites = plan.suites.iter().map(|suite| plain(&suite.to_string()));
+    let steps = plan.steps.iter().map(step);
+    suites.chain(handed).chain(steps).collect()
 }
 
 fn step(step: &Step) -> String {

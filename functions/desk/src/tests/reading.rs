@@ -48,6 +48,16 @@ fn the_page_says_what_codedeploy_shifts_of_what_changes() {
 }
 
 #[test]
+fn the_page_says_which_test_suites_run() {
+    let desk = desk();
+    let suites = json!([{"name": "orders", "stage": "live", "function": "shop-tests"}]);
+    desk.ports.subject.borrow_mut().plan.suites = serde_json::from_value(suites).expect("valid");
+    let page = run(&desk, event(SHOW, as_sent), 0);
+    let told = "suite orders, run by shop-tests with all traffic";
+    assert!(page.body.contains(told), "{}", page.body);
+}
+
+#[test]
 fn what_others_wrote_cannot_become_markup_or_reorder_the_page() {
     let page = run(&desk(), event(SHOW, as_sent), 0);
     assert!(!page.body.contains("<script") && !page.body.contains('\u{202e}'));
