@@ -21,6 +21,7 @@ mod images;
 mod inbox;
 mod limiter;
 mod permissions;
+mod suites;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -43,6 +44,7 @@ pub use images::Image;
 pub use inbox::Inbox;
 pub use limiter::{Call, Limiter};
 pub use permissions::Forbidden;
+pub use suites::{FAILED, PASSED, says};
 pub use watch::Ended;
 
 /// How long anything that is waited for may take.

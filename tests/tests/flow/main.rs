@@ -29,6 +29,7 @@ mod rollback;
 mod runtimes;
 mod stopped;
 mod stranded;
+mod suites;
 mod traffic;
 mod unbegun;
 mod versions;

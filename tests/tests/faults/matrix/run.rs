@@ -10,7 +10,7 @@ use sluice_domain::promotion::PromotionId;
 use sluice_tests::World;
 use sluice_tests::faults::{Case, Fault, Wrapper, inject, relay};
 use sluice_tests::machine::{State, states};
-use sluice_tests::world::{Build, Inbox, Machines, healthy};
+use sluice_tests::world::{Build, Inbox, Machines, PASSED, healthy, says};
 
 use super::scenario::Scenario;
 use super::seen::Seen;
@@ -46,7 +46,11 @@ impl Run {
         let functions = &NAMES[..group];
         let first = world.healthy("1.0.0", functions);
         let ada = world.approver("ada", CODE).await;
-        let settings = scenario.settings(&ada);
+        let suite = match scenario {
+            Scenario::Tested => Some(world.suite(&says(PASSED)).await),
+            _ => None,
+        };
+        let settings = scenario.settings(&ada, suite.as_deref());
         world.environment("prod", &first, settings).await;
         let sources: Vec<_> = functions
             .iter()

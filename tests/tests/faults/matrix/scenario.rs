@@ -18,6 +18,8 @@ pub(super) enum Scenario {
     Untimely,
     /// All goes well, with a first step that is watched.
     Watched,
+    /// All goes well, and a test suite of the environment says so.
+    Tested,
     /// The new version fails its live smoke test.
     Failing,
     /// The same, and rolling back fails.
@@ -28,6 +30,7 @@ impl Scenario {
     /// Those that take less time come first.
     pub(super) const ALL: [Self; 8] = [
         Self::Plain,
+        Self::Tested,
         Self::Released,
         Self::Unbegun,
         Self::Asked,
@@ -40,7 +43,9 @@ impl Scenario {
     /// How it ends where nothing else fails.
     pub(super) fn outcome(self) -> Outcome {
         match self {
-            Self::Plain | Self::Released | Self::Asked | Self::Watched => Outcome::Promoted,
+            Self::Plain | Self::Released | Self::Asked | Self::Watched | Self::Tested => {
+                Outcome::Promoted
+            }
             Self::Unbegun | Self::Untimely => Outcome::Refused,
             Self::Failing | Self::Stranding => Outcome::RolledBack,
         }
@@ -52,8 +57,11 @@ impl Scenario {
     }
 
     /// What its environment's settings say beyond the usual.
-    pub(super) fn settings(self, approver: &Value) -> Value {
+    pub(super) fn settings(self, approver: &Value, suite: Option<&str>) -> Value {
         match self {
+            Self::Tested => {
+                json!({ "suites": [{ "name": "checks", "stage": "new", "function": suite }] })
+            }
             Self::Asked => json!({ "approval": { "approvers": [approver] } }),
             Self::Untimely => json!({
                 "windows": [{
@@ -86,7 +94,10 @@ impl Scenario {
             | Self::Unbegun
             | Self::Asked
             | Self::Untimely
-            | Self::Watched => json!({}),
+            | Self::Watched
+            | Self::Tested => {
+                json!({})
+            }
         }
     }
 }
