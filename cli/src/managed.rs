@@ -24,16 +24,18 @@ enum Parameter {
     Suites,
     Reports,
     ApprovalCodes,
+    Incidents,
 }
 
 impl Parameter {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Functions,
         Self::Roles,
         Self::Topics,
         Self::Suites,
         Self::Reports,
         Self::ApprovalCodes,
+        Self::Incidents,
     ];
 
     /// As the template calls it.
@@ -45,11 +47,18 @@ impl Parameter {
             Self::Suites => "ManagedSuites",
             Self::Reports => "ManagedReports",
             Self::ApprovalCodes => "ApprovalCodeParameters",
+            Self::Incidents => "IncidentParameters",
         }
     }
 
     /// How to have these covered, beside what is covered already.
     fn mend(self, found: &str, uncovered: &[&Named]) -> String {
+        if self == Self::Incidents {
+            return format!(
+                "give the parameter a name that `{found}` covers, or deploy Sluice again with another {}",
+                self.name()
+            );
+        }
         if self == Self::ApprovalCodes {
             return format!(
                 "give the codes names that `{found}` covers, or deploy Sluice again with another {}",
@@ -173,6 +182,14 @@ impl Managed {
                 };
                 settings.suites.iter().filter_map(of).collect()
             }
+            // In another account it is the role that may read it, or not.
+            Parameter::Incidents if settings.role.is_some() => Vec::new(),
+            Parameter::Incidents => settings
+                .guards
+                .incident_parameter
+                .iter()
+                .map(|name| named("guards.incident_parameter".to_owned(), name.clone()))
+                .collect(),
             Parameter::ApprovalCodes => settings
                 .approval
                 .iter()

@@ -4,8 +4,8 @@
 //! the records Sluice keeps ([`promotion`], [`plan`], [`journal`],
 //! [`approval`], [`controls`], [`ledger`]) and every decision that can be made from data
 //! alone ([`judge`], [`steps`], [`entry`], [`path`], [`alias`], [`owner`], [`codedeploy`],
-//! [`configuration`], [`versions`], [`suites`], [`windows`], [`start`], [`naming`]), with the
-//! statistics under them ([`stats`], [`sequential`]).
+//! [`configuration`], [`versions`], [`suites`], [`windows`], [`guards`], [`start`],
+//! [`naming`]), with the statistics under them ([`stats`], [`sequential`]).
 //!
 //! What never does: I/O, async, clocks, environment variables, AWS types.
 //! Time comes in as data ([`jiff::Timestamp`]), so that every decision can be
@@ -24,6 +24,7 @@ pub mod entry;
 pub mod evidence;
 pub mod generator;
 mod glob;
+pub mod guards;
 pub mod journal;
 pub mod judge;
 pub mod ledger;

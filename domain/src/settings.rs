@@ -12,6 +12,7 @@ use crate::codedeploy::CodeDeploy;
 use crate::document::{Document, LONGEST_WAIT, Problem, check_name, check_range};
 use crate::entry::EntryRules;
 use crate::evidence::EvidencePolicy;
+use crate::guards::Guards;
 pub use crate::judge::{JudgePolicy, OnInconclusive};
 use crate::judge::{MOST_LOOKS, looks_held, may_ask, probe};
 use crate::naming::function_name;
@@ -79,6 +80,10 @@ pub struct Settings {
     /// have to wait longer is refused.
     #[serde(default = "default_longest_wait")]
     pub longest_wait_seconds: u64,
+    /// What must be so for a promotion to go on: no alarm is up, no incident is open,
+    /// error budget is left.
+    #[serde(default, skip_serializing_if = "Guards::is_empty")]
+    pub guards: Guards,
     /// Set to stop the line: no promotion starts and none takes a further step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<Freeze>,
@@ -232,6 +237,7 @@ impl Document for Settings {
             LONGEST_WAIT,
             problems,
         );
+        self.guards.check(problems);
         if let Some(freeze) = &self.frozen {
             freeze.check(problems);
         }

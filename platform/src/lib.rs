@@ -16,11 +16,15 @@ pub mod aws;
 pub mod bundle;
 #[cfg(feature = "call")]
 pub mod call;
+#[cfg(feature = "cloudwatch")]
+pub mod cloudwatch;
 #[cfg(feature = "deployment-group")]
 pub mod deployment_group;
 pub mod fault;
 #[cfg(feature = "function")]
 pub mod function;
+#[cfg(feature = "guards")]
+pub mod guards;
 pub mod lambda;
 #[cfg(feature = "ledger")]
 pub mod ledger;

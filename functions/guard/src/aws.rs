@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sluice_domain::approval::Vote;
 use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::controls::Controls;
+use sluice_domain::guards::{Checked, Guards};
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::owner::Standing;
@@ -19,6 +20,7 @@ use sluice_platform::bundle::BundleReader;
 use sluice_platform::deployment_group;
 use sluice_platform::fault::Fault;
 use sluice_platform::function;
+use sluice_platform::guards::{self, Function};
 use sluice_platform::lambda::MissingVariable;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::owner::{self, Stack};
@@ -30,7 +32,7 @@ use sluice_platform::task::{Resumed, Tasks};
 use crate::Error;
 use crate::ports::{
     Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Paths, Promotions,
-    Record, Waits,
+    Record, Signals, Waits,
 };
 
 /// Everything `guard` works on.
@@ -42,6 +44,7 @@ pub struct Aws {
     lambda: PerAccount<aws_sdk_lambda::Client>,
     owners: PerAccount<owner::Owners>,
     codedeploy: aws_sdk_codedeploy::Client,
+    signals: PerAccount<guards::Signals>,
     tasks: Tasks,
 }
 
@@ -60,6 +63,7 @@ impl Aws {
             lambda: PerAccount::new(&paced, aws_sdk_lambda::Client::new),
             owners: PerAccount::new(&paced, owner::Owners::new),
             codedeploy: aws_sdk_codedeploy::Client::new(config),
+            signals: PerAccount::new(config, guards::Signals::new),
             tasks: Tasks::new(config),
         })
     }
@@ -193,6 +197,20 @@ impl Approvals for Aws {
         };
         let votes = self.store.votes(&name).await?;
         Ok((open.request.promotion == *id).then_some((open, votes)))
+    }
+}
+
+impl Signals for Aws {
+    async fn signals(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        guards: &Guards,
+        functions: &[Function<'_>],
+        now: Timestamp,
+    ) -> Result<Vec<Checked>, Fault> {
+        let signals = self.signals.of(role, id).await;
+        signals.check(guards, functions, now).await
     }
 }
 

@@ -19,7 +19,7 @@ use sluice_platform::pace::IN_FLIGHT;
 use sluice_platform::store::StoreError;
 
 use crate::line::targets;
-use crate::{Error, Guard, Output, Ports, schedule};
+use crate::{Error, Guard, Output, Ports, schedule, signals};
 
 impl<P: Ports> Guard<P> {
     /// Makes the plan and keeps it.
@@ -31,8 +31,10 @@ impl<P: Ports> Guard<P> {
         self.refuse_unless_it_may_enter(&promotion, &manifest, now)
             .await?;
         let (plan, hash) = self.make_plan(&promotion, &manifest, &settings).await?;
+        let guards = self.refuse_if_stopped(id, &settings, &plan, now).await?;
         self.ports.keep_plan(id, &plan).await?;
         let mut facts = json!({ "plan": plan, "hash": hash });
+        signals::note(&mut facts, &guards);
         if let Some(not_yet) = self.not_yet(id, &settings, &plan, now).await? {
             facts["starts"] = json!(not_yet);
         }
@@ -66,6 +68,7 @@ impl<P: Ports> Guard<P> {
         let (plan, hash) = self.make_plan(&promotion, &manifest, &settings).await?;
         self.refuse_outside_windows(id, &settings, &plan, now)
             .await?;
+        let guards = self.refuse_if_stopped(id, &settings, &plan, now).await?;
         if settings.approval.is_some() {
             self.refuse_unless_approved(&promotion, &hash, now).await?;
         }
@@ -73,7 +76,8 @@ impl<P: Ports> Guard<P> {
         // on from what the one before it left.
         self.lock_what_is_new(id, generation, &plan).await?;
         self.ports.keep_plan(id, &plan).await?;
-        let facts = json!({ "generation": generation, "plan": hash });
+        let mut facts = json!({ "generation": generation, "plan": hash });
+        signals::note(&mut facts, &guards);
         self.ports
             .record(id, Kind::TargetsAcquired, "targets", facts)
             .await?;
@@ -92,6 +96,7 @@ impl<P: Ports> Guard<P> {
         let settings = self.ports.settings(id).await?;
         refuse_if_frozen(id, &settings)?;
         self.refuse_in_freeze(id, &settings, now).await?;
+        self.refuse_step_if_stopped(id, &settings, now).await?;
         Ok(Output::Clear { clear: true })
     }
 

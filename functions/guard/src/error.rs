@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::entry::NotAdmitted;
+use sluice_domain::guards::{Checked, Guard, State};
 use sluice_domain::owner::NotOurs;
 use sluice_domain::path::NotYet;
 use sluice_domain::plan::NoPlan;
@@ -93,6 +94,9 @@ pub enum Error {
         /// Why not, and when.
         not_yet: NotYet,
     },
+    /// A guard of the settings says no.
+    #[error("{}; release again when that is over (`guards` in the environment's settings)", .0.found)]
+    Stopped(Checked),
     /// A newer version is already there.
     #[error(
         "{newer} was promoted already, which is newer; to go back to an older version use `sluice rollback`"
@@ -197,6 +201,7 @@ impl Named for Error {
             Self::NotApproved(_) => "NotApproved",
             Self::Frozen { .. } => "Frozen",
             Self::OutsideWindow { .. } => "OutsideWindow",
+            Self::Stopped(checked) => stopped(checked),
             Self::OutOfOrder { .. } => "OutOfOrder",
             Self::OutOfTurn { .. } => "OutOfTurn",
             Self::NotSoaked { .. } => "NotSoaked",
@@ -208,5 +213,15 @@ impl Named for Error {
             Self::Store(error) => error.name(),
             Self::Fault(fault) => fault_name(fault),
         }
+    }
+}
+
+/// The name of a guard that says no.
+fn stopped(checked: &Checked) -> &'static str {
+    match (checked.guard, checked.state) {
+        (Guard::Incident, _) => "IncidentOpen",
+        (Guard::Alarm, State::Missing) => "AlarmMissing",
+        (Guard::Alarm, _) => "AlarmRaised",
+        (Guard::ErrorBudget, _) => "ErrorBudgetSpent",
     }
 }

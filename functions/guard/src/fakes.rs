@@ -17,6 +17,8 @@ use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::controls::Controls;
 use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
+use sluice_domain::guards::Calls;
+use sluice_domain::judge::AlarmState;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::owner;
@@ -37,6 +39,8 @@ use crate::{Error, Guard};
 mod line;
 #[path = "fakes/path.rs"]
 mod path;
+#[path = "fakes/signals.rs"]
+mod signals;
 #[path = "fakes/turns.rs"]
 mod turns;
 #[path = "fakes/waits.rs"]
@@ -72,6 +76,12 @@ pub(crate) struct State {
     /// Who waits for its time, and until when.
     pub(crate) scheduled: BTreeMap<PromotionId, Waiting>,
     pub(crate) controls: BTreeMap<PromotionId, Controls>,
+    /// How alarms stand, by name.
+    pub(crate) alarms: BTreeMap<String, AlarmState>,
+    /// What the incident's parameter says, if there is one.
+    pub(crate) incident: Option<String>,
+    /// What was counted of each function.
+    pub(crate) calls: BTreeMap<String, Calls>,
     /// Who holds which target.
     pub(crate) locks: BTreeMap<String, PromotionId>,
     targets: BTreeMap<PromotionId, Vec<String>>,

@@ -1,8 +1,8 @@
 //! Plans, queues, locks, rechecks and closes promotions.
 //!
 //! Decides: whether a promotion may go on: is the plan still what was
-//! approved, is the line stopped, is it this promotion's time and its turn, are
-//! the aliases Sluice's to move.
+//! approved, is the line stopped, does a guard of the settings say no, is it this
+//! promotion's time and its turn, are the aliases Sluice's to move.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
@@ -18,6 +18,7 @@ mod path;
 mod ports;
 mod reason;
 mod schedule;
+mod signals;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ pub(crate) use close::Ending;
 pub use error::Error;
 pub use ports::{
     Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Paths, Promotions,
-    Record, Waits,
+    Record, Signals, Waits,
 };
 
 /// What is asked of this function.
@@ -194,6 +195,7 @@ pub trait Ports:
     + Lookup
     + Owners
     + Approvals
+    + Signals
     + Waits
     + Locks
     + Line
@@ -210,6 +212,7 @@ impl<T> Ports for T where
         + Lookup
         + Owners
         + Approvals
+        + Signals
         + Waits
         + Locks
         + Line

@@ -23,6 +23,8 @@ mod path;
 mod plan;
 #[path = "lib_tests/schedule.rs"]
 mod schedule;
+#[path = "lib_tests/signals.rs"]
+mod signals;
 #[path = "lib_tests/unbegun.rs"]
 mod unbegun;
 

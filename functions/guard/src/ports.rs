@@ -5,6 +5,7 @@ use std::future::Future;
 use sluice_domain::approval::Vote;
 use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::controls::Controls;
+use sluice_domain::guards::{Checked, Guards};
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::owner::Standing;
@@ -14,6 +15,7 @@ use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, Promot
 use sluice_domain::settings::{Role, Settings, Target};
 use sluice_domain::start::Waiting;
 use sluice_platform::fault::Fault;
+use sluice_platform::guards::Function;
 use sluice_platform::store::{OpenRequest, Release, StoreError, TaskToken, Ticket};
 use sluice_platform::task::Resumed;
 
@@ -136,6 +138,20 @@ pub trait Approvals {
         &self,
         id: &PromotionId,
     ) -> impl Future<Output = Result<Option<(OpenRequest, Vec<Vote>)>, StoreError>>;
+}
+
+/// What the guards of settings ask.
+pub trait Signals {
+    /// Asks all of these guards, those of the error budget for these functions.
+    /// Reads only.
+    fn signals(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        guards: &Guards,
+        functions: &[Function<'_>],
+        now: jiff::Timestamp,
+    ) -> impl Future<Output = Result<Vec<Checked>, Fault>>;
 }
 
 /// Promotions that wait for their time.

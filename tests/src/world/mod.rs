@@ -21,6 +21,7 @@ mod images;
 mod inbox;
 mod limiter;
 mod permissions;
+mod signals;
 mod suites;
 mod watch;
 

@@ -455,7 +455,9 @@ fn services(function: &str) -> BTreeSet<&'static str> {
     let features = [
         ("\"bundle\"", "s3"),
         ("\"call\"", "lambda"),
+        ("\"cloudwatch\"", "cloudwatch"),
         ("\"function\"", "lambda"),
+        ("\"guards\"", "cloudwatch"),
         ("\"ledger\"", "lambda"),
         ("\"owner\"", "cloudformation"),
         ("\"people\"", "sns"),

@@ -14,6 +14,7 @@ mod evidence;
 mod faults;
 mod foresight;
 mod groups;
+mod guards;
 mod init;
 mod line;
 mod operators;

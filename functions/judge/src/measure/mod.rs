@@ -17,7 +17,8 @@ use sluice_domain::judge::{
 
 pub use before::{Asked, Before};
 use latency::Latency;
-pub use window::{Series, Window};
+pub use sluice_platform::cloudwatch::Series;
+pub use window::Window;
 
 /// The answers, in the order of the queries. None: not answered in full.
 type Answers<'a> = &'a [Option<Series>];

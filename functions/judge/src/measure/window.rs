@@ -1,13 +1,8 @@
 //! From when to when a step is measured.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sluice_domain::settings::JudgePolicy;
-
-/// Values by the start of their period.
-pub type Series = BTreeMap<Timestamp, f64>;
 
 /// From when to when, in whole periods.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -107,7 +107,7 @@ async fn a_look_takes_as_few_requests_as_the_api_allows() {
         let queries = asked.iter().map(|(queries, ..)| queries.len());
         assert_eq!(queries.collect::<Vec<_>>(), [2 * functions, 17 * functions]);
         for (queries, ..) in asked.iter() {
-            let requests = crate::aws::requests(queries).count();
+            let requests = sluice_platform::cloudwatch::requests(queries).count();
             assert_eq!(requests, queries.len().div_ceil(500), "{functions}");
         }
     }

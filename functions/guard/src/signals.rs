@@ -1,0 +1,73 @@
+//! What the guards of the settings say: when a promotion is planned, before it begins and
+//! before each of its steps.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sluice_domain::guards::{Checked, Guards, stopping};
+use sluice_domain::plan::Plan;
+use sluice_domain::promotion::PromotionId;
+use sluice_domain::settings::{Role, Settings};
+use sluice_platform::guards::Function;
+
+use crate::{Error, Guard, Ports};
+
+/// Adds what guards said to the facts of an entry, where there are any.
+pub(crate) fn note(facts: &mut Value, guards: &[Checked]) {
+    if !guards.is_empty() {
+        facts["guards"] = json!(guards);
+    }
+}
+
+impl<P: Ports> Guard<P> {
+    /// Asks every guard, and answers what they say if none stops the promotion.
+    pub(crate) async fn refuse_if_stopped(
+        &self,
+        id: &PromotionId,
+        settings: &Settings,
+        plan: &Plan,
+        now: Timestamp,
+    ) -> Result<Vec<Checked>, Error> {
+        let changes = plan.changes().map(|(name, function)| Function {
+            name,
+            function: &function.name,
+            alias: &function.alias,
+        });
+        let functions: Vec<Function<'_>> = changes.collect();
+        let role = settings.role.as_ref();
+        self.ask(id, role, &settings.guards, &functions, now).await
+    }
+
+    /// Asks those guards that may say another thing at each step.
+    pub(crate) async fn refuse_step_if_stopped(
+        &self,
+        id: &PromotionId,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let guards = settings.guards.of_steps();
+        let role = settings.role.as_ref();
+        self.ask(id, role, &guards, &[], now).await.map(drop)
+    }
+
+    async fn ask(
+        &self,
+        id: &PromotionId,
+        role: Option<&Role>,
+        guards: &Guards,
+        functions: &[Function<'_>],
+        now: Timestamp,
+    ) -> Result<Vec<Checked>, Error> {
+        if guards.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = self.ports.signals(role, id, guards, functions, now);
+        let mut checked = asked.await?;
+        if stopping(&checked).is_some() && self.ports.is_rollback(id).await? {
+            checked = checked.into_iter().map(Checked::for_rollback).collect();
+        }
+        match stopping(&checked) {
+            Some(stops) => Err(Error::Stopped(stops.clone())),
+            None => Ok(checked),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What guards ask: alarms, and the parameter of incidents.
+
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::types::{ComparisonOperator, StateValue, Statistic};
+
+use super::World;
+
+impl World {
+    /// An alarm of this application's own, on a metric that nobody puts.
+    ///
+    /// # Panics
+    /// When CloudWatch refuses.
+    pub async fn alarm(&self) -> String {
+        let name = format!("{}-alarm", self.application);
+        Client::new(&self.config)
+            .put_metric_alarm()
+            .alarm_name(&name)
+            .namespace("Flow")
+            .metric_name("Orders")
+            .statistic(Statistic::Sum)
+            .comparison_operator(ComparisonOperator::LessThanThreshold)
+            .threshold(1.0)
+            .period(60)
+            .evaluation_periods(1)
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("creating {name}: {error:?}"));
+        name
+    }
+
+    /// Has an alarm stand so, whatever its metric is.
+    ///
+    /// # Panics
+    /// When CloudWatch refuses.
+    pub async fn raise(&self, alarm: &str, is_up: bool) {
+        let state = if is_up {
+            StateValue::Alarm
+        } else {
+            StateValue::Ok
+        };
+        Client::new(&self.config)
+            .set_alarm_state()
+            .alarm_name(alarm)
+            .state_value(state)
+            .state_reason("a test says so")
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("setting {alarm}: {error:?}"));
+    }
+
+    /// Writes a secret parameter anew.
+    ///
+    /// # Panics
+    /// When Parameter Store refuses.
+    pub async fn overwrite_parameter(&self, name: &str, value: &str) {
+        aws_sdk_ssm::Client::new(&self.config)
+            .put_parameter()
+            .name(name)
+            .value(value)
+            .overwrite(true)
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("writing {name}: {error:?}"));
+    }
+
+    /// The name of this application's incident parameter, which is not there yet.
+    #[must_use]
+    pub fn incident_parameter(&self) -> String {
+        format!("/sluice-incidents/{}", self.application)
+    }
+}
