@@ -140,7 +140,8 @@ fn tests(policy: &EvidencePolicy, files: &[File]) -> Option<Check> {
     }
     let (all, policy) = (all?, &policy.tests);
     let within = |count: u64, limit: Option<u64>| limit.is_none_or(|limit| count <= limit);
-    let holds = all.failed + all.errored == 0
+    let holds = all.failed == 0
+        && all.errored == 0
         && all.ran() >= policy.min.max(1)
         && within(all.skipped, policy.max_skipped)
         && within(all.flaky, policy.max_flaky);

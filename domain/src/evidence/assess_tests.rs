@@ -124,6 +124,18 @@ fn tests_of_all_reports_are_taken_together() {
 }
 
 #[test]
+fn no_number_of_failures_adds_up_to_none() {
+    let tests = Tests {
+        passed: 1,
+        failed: u64::MAX,
+        errored: 1,
+        ..Tests::default()
+    };
+    let file = file(Format::Junit, Content::Tests(tests));
+    assert_eq!(refusals(&EvidencePolicy::default(), &[file]).len(), 1);
+}
+
+#[test]
 fn coverage_has_a_least_share_and_may_not_drop() {
     let of = |covered| {
         let lines = Counter {
