@@ -71,6 +71,12 @@ FAULTS = $(LOCAL) with --wait-scale 0 -- \
 faults: local ## Put every fault into every state and print what comes of it (target/faults.json)
 	@SLUICE_FAULTS=all $(FAULTS)
 
+# Each target's time, in seconds.
+FUZZ_SECONDS ?= 20
+.PHONY: fuzz
+fuzz: ## Fuzz all that reads what comes from outside, guided by coverage (FUZZ_SECONDS=…)
+	@fuzz/run $(FUZZ_SECONDS)
+
 .PHONY: lint
 lint: venvs ## Check templates, state machines and the action with AWS's and the community's validators
 	@for template in $(TEMPLATES); do \

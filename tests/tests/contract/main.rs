@@ -3,6 +3,7 @@
 
 mod action;
 mod alarms;
+mod damaged;
 mod documents;
 mod encryption;
 mod errors;
