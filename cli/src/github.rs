@@ -110,6 +110,17 @@ fn annotation(title: &str, message: &str) -> String {
     format!("::error title={}::{}", property(title), data(message))
 }
 
+/// Whether this is a job of GitHub Actions.
+pub(crate) fn is_job() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// The line that shows an `error` or a `warning` at a file.
+pub(crate) fn annotation_of(level: &str, file: &str, title: &str, message: &str) -> String {
+    let (file, title) = (property(file), property(title));
+    format!("::{level} file={file},title={title}::{}", data(message))
+}
+
 /// A message, as workflow commands want it: what would end it is encoded.
 fn data(text: &str) -> String {
     text.replace('%', "%25")

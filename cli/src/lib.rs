@@ -30,6 +30,7 @@ pub mod error;
 pub mod execution;
 mod failures;
 pub mod finding;
+pub mod folder;
 pub mod follow;
 pub mod forecast;
 pub mod frozen;
@@ -57,6 +58,7 @@ pub mod target;
 pub mod timeline;
 pub mod traffic;
 pub mod upload;
+pub mod verified;
 pub mod view;
 pub mod words;
 

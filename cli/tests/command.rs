@@ -246,3 +246,87 @@ fn colour_is_for_terminals_that_want_it() {
         assert!(!plain.contains('\x1b'), "{variable:?}: {plain}");
     }
 }
+
+#[test]
+fn a_bundle_is_verified_without_aws_and_refused_with_status_6() {
+    let folder = Folder::of("verify");
+    let out = folder.out();
+    let bundle = out.to_str().expect("UTF-8");
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let packed = run(&[
+        "pack",
+        folder.path(),
+        "--out",
+        bundle,
+        "--version",
+        "1.4.0",
+        "--commit",
+        commit,
+        "--author",
+        "Ada <ada@example.com>",
+    ]);
+    assert!(packed.status.success(), "{}", text(&packed.stderr));
+
+    let verified = run(&["verify", bundle, "--json"]);
+    assert_eq!(
+        verified.status.code(),
+        Some(0),
+        "{}",
+        text(&verified.stdout)
+    );
+    let document = document(&verified);
+    assert_eq!(document["outcome"], "pass");
+    let names = document["checks"].as_array().expect("checks").iter();
+    let names: Vec<&str> = names.filter_map(|check| check["name"].as_str()).collect();
+    assert!(
+        names.contains(&"digest") && names.contains(&"package"),
+        "{names:?}"
+    );
+
+    let zip = files(&out).into_iter().find(|path| path.ends_with(".zip"));
+    let zip = zip.expect("a zip file");
+    fs::write(out.join(&zip), "other bytes").expect("changed");
+    fs::write(out.join("stray.txt"), "stray").expect("written");
+    let refused = run(&["verify", bundle]);
+    assert_eq!(refused.status.code(), Some(6), "{}", text(&refused.stderr));
+    let table = text(&refused.stdout);
+    assert!(
+        table.contains("refuse") && table.contains("stray.txt"),
+        "{table}"
+    );
+    assert!(!table.contains("::error"), "{table}");
+
+    let in_job = sluice(&["verify", bundle])
+        .env("GITHUB_ACTIONS", "true")
+        .output()
+        .expect("it runs");
+    let annotation = format!("::error file={bundle}/{zip},title=Sluice%3A digest::found sha256%");
+    let annotation = annotation.trim_end_matches('%');
+    assert!(
+        text(&in_job.stdout).contains(annotation),
+        "{}",
+        text(&in_job.stdout)
+    );
+
+    fs::write(out.join("release.json"), "{}").expect("changed");
+    let refused = run(&["verify", bundle, "--json"]);
+    assert_eq!(refused.status.code(), Some(6), "{}", text(&refused.stdout));
+}
+
+/// The paths of all files below a folder, relative to it.
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let path = path.strip_prefix(folder).expect("below").to_str();
+                found.push(path.expect("UTF-8").to_owned());
+            }
+        }
+    }
+    found
+}

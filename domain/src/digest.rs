@@ -12,6 +12,23 @@ use sha2::{Digest as _, Sha256};
 #[schemars(with = "String", extend("pattern" = "^sha256:[0-9a-f]{64}$"))]
 pub struct Digest(String);
 
+/// Computes a digest of what comes piece by piece.
+#[derive(Debug, Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Takes the next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all pieces.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest::from_hash(&self.0.finalize().into())
+    }
+}
+
 impl Digest {
     /// The digest of these bytes.
     #[must_use]

@@ -20,6 +20,7 @@ mod release;
 mod rollback;
 mod schema;
 mod status;
+mod verify;
 mod vote;
 mod watch;
 
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Env(env::Args),
     /// Say what is understood of a file of evidence: test results, a scan, an SBOM
     Inspect(inspect::Args),
+    /// Check a bundle against what an environment asks, before it is uploaded
+    Verify(verify::Args),
     /// Print the JSON Schema of a document that people write
     Schema(schema::Args),
     /// Show what a release would change, and what its steps can find out
@@ -113,6 +116,7 @@ impl Command {
             Self::Init(args) => args.run(output).await,
             Self::Env(args) => args.run(global, output).await,
             Self::Inspect(args) => args.run(output),
+            Self::Verify(args) => args.run(output).await,
             Self::Schema(args) => args.run(output),
             Self::Plan(args) => args.run(global, output).await,
             Self::Judge(args) => args.run(output).await,
