@@ -5,7 +5,7 @@ use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::entry::NotAdmitted;
 use sluice_domain::guards::{Checked, Guard, State};
 use sluice_domain::owner::NotOurs;
-use sluice_domain::path::NotYet;
+use sluice_domain::path;
 use sluice_domain::plan::NoPlan;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::start::NotYet;
@@ -118,7 +118,7 @@ pub enum Error {
     NotAdmitted(#[from] NotAdmitted),
     /// The environment before has not had it, or not for long enough.
     #[error(transparent)]
-    NotYet(#[from] NotYet),
+    NotYet(#[from] path::NotYet),
     /// It has not stood in the environment before for long enough yet.
     #[error(
         "it has to stand in {before} for {seconds} s (`entry.soak_seconds`), which is at {done_at}; \

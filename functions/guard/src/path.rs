@@ -41,6 +41,12 @@ impl<P: Ports> Guard<P> {
         refuse_unless_path_lets_in(&path, promotion, manifest, &promotions, now)
     }
 
+    /// Whether it takes an environment back to an earlier version.
+    pub(crate) async fn is_rollback(&self, id: &PromotionId) -> Result<bool, Error> {
+        let attempt = self.ports.attempt(id).await?;
+        Ok(attempt.is_some_and(|attempt| attempt.rollback))
+    }
+
     /// All other promotions of the application. The list may show late that one has ended.
     async fn promotions_as_they_stand(&self, id: &PromotionId) -> Result<Vec<Promotion>, Error> {
         let mut all = self.ports.promotions_of(&id.application).await?;

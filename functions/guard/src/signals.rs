@@ -62,7 +62,7 @@ impl<P: Ports> Guard<P> {
         }
         let asked = self.ports.signals(role, id, guards, functions, now);
         let mut checked = asked.await?;
-        if stopping(&checked).is_some() && self.ports.is_rollback(id).await? {
+        if stopping(&checked).is_some() && self.is_rollback(id).await? {
             checked = checked.into_iter().map(Checked::for_rollback).collect();
         }
         match stopping(&checked) {
