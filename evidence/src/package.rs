@@ -19,8 +19,8 @@ pub const LONGEST_UNPACKED: u64 = 250 * 1024 * 1024;
 pub const LONGEST_ZIP: u64 = 300 * 1024 * 1024;
 
 /// How many entries a package may have. Lambda sets no limit; tens of thousands are
-/// known from `node_modules`. Each takes some 700 bytes of memory here.
-const MOST_ENTRIES: usize = 100_000;
+/// known from `node_modules`. Each takes some three kilobytes of memory here.
+const MOST_ENTRIES: usize = 50_000;
 
 /// The longest target of a symbolic link, in bytes (Linux, `PATH_MAX`).
 const LONGEST_TARGET: u64 = 4096;

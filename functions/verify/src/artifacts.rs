@@ -204,6 +204,7 @@ impl<O: Objects, I: Images> Artifacts<'_, O, I> {
         if spooled.digest.is_some() {
             *digest = spooled.digest;
         }
+        let _turn = self.room.at_the_bench().await?;
         let inspector = self.inspector.clone();
         aside(place, move || {
             inspector.package(BufReader::new(spooled.file))

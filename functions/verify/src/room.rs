@@ -20,6 +20,9 @@ const _: () = assert!(DISK as u64 * MEBIBYTE >= LONGEST_ZIP);
 pub(crate) struct Room {
     memory: Semaphore,
     disk: Semaphore,
+    /// One package is looked into at a time: its table of contents may take much memory,
+    /// and there is one processor.
+    bench: Semaphore,
 }
 
 impl Default for Room {
@@ -27,6 +30,7 @@ impl Default for Room {
         Self {
             memory: Semaphore::new(MEMORY),
             disk: Semaphore::new(DISK),
+            bench: Semaphore::new(1),
         }
     }
 }
@@ -40,6 +44,11 @@ impl Room {
     /// Waits for room on disk for so many bytes.
     pub(crate) async fn on_disk(&self, bytes: u64) -> Result<SemaphorePermit<'_>, Fault> {
         take(&self.disk, bytes).await
+    }
+
+    /// Waits until no other package is looked into.
+    pub(crate) async fn at_the_bench(&self) -> Result<SemaphorePermit<'_>, Fault> {
+        take(&self.bench, 1).await
     }
 }
 
