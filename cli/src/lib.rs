@@ -44,6 +44,7 @@ pub mod managed;
 pub mod minutes;
 pub mod observe;
 mod onlooker;
+pub mod outlook;
 pub mod pack;
 pub mod paint;
 pub mod parameters;

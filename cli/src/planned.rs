@@ -6,6 +6,7 @@ use sluice_domain::settings::Settings;
 
 use crate::finding::{Finding, Level};
 use crate::forecast::Forecast;
+use crate::outlook::Outlook;
 use crate::pack::Bundle;
 use crate::paint::{Style, Table, Tone};
 use crate::words::step;
@@ -34,6 +35,7 @@ pub struct Planned {
     settings: Settings,
     release: Option<Release>,
     forecast: Forecast,
+    outlook: Outlook,
     findings: Vec<Finding>,
 }
 
@@ -52,6 +54,7 @@ impl Planned {
             settings,
             release,
             forecast,
+            outlook: Outlook::default(),
         }
     }
 
@@ -62,6 +65,14 @@ impl Planned {
             .into_iter()
             .filter(|finding| finding.level != Level::Ok);
         self.findings.extend(worth_telling);
+        self
+    }
+
+    /// The same with what windows and guards say now.
+    #[must_use]
+    pub fn with_outlook(mut self, outlook: Outlook) -> Self {
+        self.findings.extend(outlook.findings());
+        self.outlook = outlook;
         self
     }
 
@@ -84,6 +95,8 @@ impl Planned {
             "approval": self.settings.approval,
             "suites": self.settings.suites,
             "forecast": self.forecast,
+            "windows": self.outlook.windows,
+            "guards": self.outlook.guards,
             "findings": self.findings,
         })
     }
@@ -95,6 +108,7 @@ impl Planned {
         lines.extend(self.asks());
         lines.extend(self.settings.suites.iter().map(ToString::to_string));
         lines.extend(self.hands_over());
+        lines.extend(self.outlook.lines(style));
         lines.push(String::new());
         if let Some(release) = &self.release {
             lines.extend(changes(&release.plan).lines(style));

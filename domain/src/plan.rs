@@ -223,10 +223,7 @@ impl Plan {
     /// How long its bakes take together, if none is extended and nobody has to say go.
     #[must_use]
     pub fn planned_bakes(&self) -> SignedDuration {
-        let watched = self.steps.iter().filter(|step| step.bake_seconds > 0);
-        let seconds = watched.map(|step| step.bake_seconds.saturating_add(self.judge.lag()));
-        let seconds = seconds.fold(0_u64, u64::saturating_add);
-        SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
+        planned_bakes(&self.steps, &self.judge)
     }
 
     /// Whether a step leaves two versions on an alias, or CodeDeploy does.
@@ -241,6 +238,16 @@ impl Plan {
             .iter()
             .filter(|(_, function)| function.change != Change::Unchanged)
     }
+}
+
+/// How long the bakes of these steps take together, if none is extended and nobody has to
+/// say go.
+#[must_use]
+pub fn planned_bakes(steps: &[Step], judge: &JudgePolicy) -> SignedDuration {
+    let watched = steps.iter().filter(|step| step.bake_seconds > 0);
+    let seconds = watched.map(|step| step.bake_seconds.saturating_add(judge.lag()));
+    let seconds = seconds.fold(0_u64, u64::saturating_add);
+    SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
 /// Whether a step of these settings leaves two versions on an alias, or CodeDeploy does.

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
-use sluice_domain::plan::{Change, Plan};
+use sluice_domain::plan::{Change, Plan, planned_bakes};
 use sluice_domain::settings::Settings;
+use sluice_platform::aws::PerAccount;
+use sluice_platform::guards::{Function, Signals};
 use sluice_platform::store::Store;
 
 use super::pack::FactArgs;
@@ -16,6 +18,7 @@ use crate::context::Global;
 use crate::error::{Error, Exit, Result};
 use crate::forecast::{Calls, Forecast};
 use crate::observe;
+use crate::outlook::Outlook;
 use crate::pack::Bundle;
 use crate::paint::Output;
 use crate::planned::{Planned, Release};
@@ -69,7 +72,10 @@ impl Args {
         let aliases = aliases::gather(&config, store.as_ref(), place, &settings).await;
         let aliases = aliases::findings(&settings, &aliases);
         let place = format!("{}/{}", self.application, self.environment);
-        let planned = Planned::of(place, settings, release, forecast).with(aliases);
+        let outlook = outlook(&config, &settings, release.as_ref(), &shifted).await?;
+        let planned = Planned::of(place, settings, release, forecast)
+            .with(aliases)
+            .with_outlook(outlook);
         output.answer(&planned.document(), |style| planned.lines(style))?;
         Ok(Exit::Ok)
     }
@@ -96,6 +102,33 @@ async fn plan(config: &SdkConfig, settings: &Settings, bundle: &Bundle) -> Resul
     let observed = observe::functions(config, settings, &bundle.manifest).await?;
     Plan::make(bundle.digest(), &bundle.manifest, settings, &observed)
         .map_err(|error| Error::Absent(error.to_string()))
+}
+
+/// What windows and guards say now of this release, or of any.
+async fn outlook(
+    config: &SdkConfig,
+    settings: &Settings,
+    release: Option<&Release>,
+    names: &BTreeSet<String>,
+) -> Result<Outlook> {
+    let now = Timestamp::now();
+    let functions = settings.functions.iter();
+    let functions = functions.filter(|(name, _)| names.contains(*name));
+    let functions: Vec<Function<'_>> = functions
+        .map(|(name, target)| Function {
+            name,
+            function: &target.name,
+            alias: &target.alias,
+        })
+        .collect();
+    let signals = PerAccount::new(config, Signals::new);
+    let signals = signals.of(settings.role.as_ref(), "sluice-plan").await;
+    let guards = signals.check(&settings.guards, &functions, now).await?;
+    let takes = match release {
+        Some(release) => release.plan.planned_bakes(),
+        None => planned_bakes(&settings.own_steps(), &settings.judge),
+    };
+    Ok(Outlook::of(settings, guards, takes, now))
 }
 
 /// The functions whose traffic would be shifted.

@@ -78,6 +78,25 @@ fn places(mut tickets: Vec<Ticket>, application: Option<&str>) -> Vec<Ticket> {
     tickets
 }
 
+/// Who must be done before the promotion at this place in line, from 0: those who hold
+/// what it wants, and those who have waited for it longer.
+fn behind(status: &Status, place: usize) -> BTreeSet<String> {
+    let Some(ticket) = status.waiting.get(place) else {
+        return BTreeSet::new();
+    };
+    let wants = |other: &&Ticket| {
+        let mut targets = other.targets.iter();
+        targets.any(|target| ticket.targets.contains(target))
+    };
+    let longer = status.waiting[..place].iter().filter(wants);
+    let longer = longer.map(|other| other.promotion.to_string());
+    let holders = ticket.targets.iter();
+    let holders = holders.filter_map(|target| status.locks.get(target).cloned());
+    let mut behind: BTreeSet<String> = longer.chain(holders).collect();
+    behind.remove(&ticket.promotion.to_string());
+    behind
+}
+
 async fn open(reader: &Reader, application: Option<&str>) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     for (promotion, _) in reader.store.open_promotions().await? {
@@ -150,7 +169,12 @@ fn answer(status: &Status, now: Timestamp) -> Answer {
         value
     };
     // A ticket holds the token that resumes its promotion: never shown.
-    let waiting = |ticket: &Ticket| serde_json::json!({"promotion": ticket.promotion, "targets": ticket.targets, "queued_at": ticket.queued_at});
+    let waiting = |(place, ticket): (usize, &Ticket)| {
+        serde_json::json!({
+            "promotion": ticket.promotion, "targets": ticket.targets, "queued_at": ticket.queued_at,
+            "behind": behind(status, place),
+        })
+    };
     let environment = |environment: &Environment| {
         let Environment {
             application,
@@ -163,7 +187,7 @@ fn answer(status: &Status, now: Timestamp) -> Answer {
     };
     Answer {
         open: status.open.iter().map(open).collect(),
-        waiting: status.waiting.iter().map(waiting).collect(),
+        waiting: status.waiting.iter().enumerate().map(waiting).collect(),
         locks: status
             .locks
             .iter()
@@ -181,10 +205,16 @@ fn lines(status: &Status, now: Timestamp, style: Style) -> Vec<String> {
     for record in &status.open {
         lines.extend(render::promotion(record, now, style));
     }
-    for (place, ticket) in (1..).zip(&status.waiting) {
+    for (place, ticket) in status.waiting.iter().enumerate() {
         let since = render::duration(seconds_between(ticket.queued_at, now));
+        let behind: Vec<String> = behind(status, place).into_iter().collect();
+        let behind = match behind.as_slice() {
+            [] => String::new(),
+            others => format!(", behind {}", others.join(", ")),
+        };
         lines.push(format!(
-            "{place} in line: {}, for {since}",
+            "{} in line: {}, for {since}{behind}",
+            place + 1,
             ticket.promotion
         ));
     }
@@ -281,6 +311,33 @@ application  environment  promoted  last   outcome     ago
 shop         prod         1.0.0     1.1.0  RolledBack  30 s
 shop         dev          nothing";
         assert_eq!(lines(&status(), at(50), Style::PLAIN).join("\n"), expected);
+    }
+
+    #[test]
+    fn who_waits_is_shown_with_those_that_must_be_done_before() {
+        let mut status = status();
+        status.waiting[0].promotion.version = semver::Version::new(1, 2, 0);
+        let mut last = status.waiting[0].clone();
+        last.promotion.version = semver::Version::new(1, 3, 0);
+        status.waiting.push(last);
+        let mut other = status.waiting[0].clone();
+        (other.promotion.application, other.targets) = ("cart".to_owned(), vec!["arn:y".into()]);
+        status.waiting.push(other);
+        let lines = lines(&status, at(50), Style::PLAIN);
+        let expected = [
+            "1 in line: shop/prod/1.2.0/1, for 20 s, behind shop/prod/1.1.0/1",
+            "2 in line: shop/prod/1.3.0/1, for 20 s, behind shop/prod/1.1.0/1, shop/prod/1.2.0/1",
+            "3 in line: cart/prod/1.2.0/1, for 20 s",
+        ];
+        for line in expected {
+            assert!(lines.contains(&line.to_owned()), "{lines:#?}");
+        }
+        let answer = serde_json::to_value(answer(&status, at(50))).expect("JSON");
+        let behind = &answer["waiting"][1]["behind"];
+        assert_eq!(
+            *behind,
+            serde_json::json!(["shop/prod/1.1.0/1", "shop/prod/1.2.0/1"])
+        );
     }
 
     #[test]

@@ -35,6 +35,7 @@ use sluice_platform::store::{OpenRequest, StoreError, TaskToken};
 use sluice_platform::task::Resumed;
 
 pub use error::Error;
+use message::Draft;
 
 /// What is asked of this function.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -210,15 +211,6 @@ pub trait Ports:
 
 impl<P: Subjects + Environments + Ids + Requests + Ballot + People + Machine + Record> Ports for P {}
 
-/// What people are to be asked, and with what they are told.
-struct Draft {
-    request: Request,
-    plan: Plan,
-    manifest: Manifest,
-    /// None: Sluice's own.
-    topic: Option<String>,
-}
-
 /// The function.
 pub struct Approval<P> {
     /// Its ports.
@@ -326,6 +318,7 @@ impl<P: Ports> Approval<P> {
         };
         check_reachable(&request)?;
         Ok(Draft {
+            starts: message::starts(&settings.windows, &plan, now).filter(|_| request.step.is_none()),
             request,
             plan,
             manifest,
@@ -337,7 +330,7 @@ impl<P: Ports> Approval<P> {
     /// command line still take votes. The ledger says whether they were told.
     async fn tell(&self, draft: &Draft, desk_url: Option<&str>) -> Result<(), Error> {
         let request = &draft.request;
-        let message = message::ask(request, &draft.plan, &draft.manifest, desk_url);
+        let message = message::ask(draft, desk_url);
         let told = self.ports.tell(draft.topic.as_deref(), &message).await;
         if let Err(fault) = &told {
             tracing::warn!(promotion = %request.promotion, %fault, "people were not told; the request stays open");

@@ -2,19 +2,29 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use sluice_domain::approval::Request;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::plan::{Change, Plan};
+use sluice_domain::start::NotYet;
 use sluice_domain::text;
+use sluice_domain::windows::{Calendar, Standing, Window};
 use sluice_platform::people::Message;
 
+/// What people are to be asked, and with what they are told.
+pub(crate) struct Draft {
+    pub(crate) request: Request,
+    pub(crate) plan: Plan,
+    pub(crate) manifest: Manifest,
+    /// Why it would not start at once, and when it would.
+    pub(crate) starts: Option<NotYet>,
+    /// None: Sluice's own.
+    pub(crate) topic: Option<String>,
+}
+
 /// Asks for a vote. The link shows the request; it takes a code to vote.
-pub(crate) fn ask(
-    request: &Request,
-    plan: &Plan,
-    manifest: &Manifest,
-    desk_url: Option<&str>,
-) -> Message {
+pub(crate) fn ask(draft: &Draft, desk_url: Option<&str>) -> Message {
+    let request = &draft.request;
     let id = &request.promotion;
     let subject = match &request.step {
         None => format!(
@@ -34,11 +44,18 @@ pub(crate) fn ask(
         ("environment", id.environment.clone()),
         ("kind", "ApprovalRequested".to_owned()),
     ];
-    let body = body(request, plan, manifest, desk_url);
+    let body = body(draft, desk_url);
     Message::new(&subject, body, attributes)
 }
 
-fn body(request: &Request, plan: &Plan, manifest: &Manifest, desk_url: Option<&str>) -> String {
+fn body(draft: &Draft, desk_url: Option<&str>) -> String {
+    let Draft {
+        request,
+        plan,
+        manifest,
+        starts,
+        ..
+    } = draft;
     let id = &request.promotion;
     let people: Vec<&str> = request
         .policy
@@ -86,8 +103,24 @@ fn body(request: &Request, plan: &Plan, manifest: &Manifest, desk_url: Option<&s
             let _ = writeln!(text, "  {}", one_line(change));
         }
     }
+    text.extend(starts.as_ref().map(waits));
     text.push_str(&how_to_vote(request, desk_url));
     text
+}
+
+/// That an approval now ships later.
+fn waits(not_yet: &NotYet) -> String {
+    let when = match not_yet.not_before {
+        Some(time) => format!(
+            "at {} UTC at the soonest",
+            time.strftime("%Y-%m-%d %H:%M:%S")
+        ),
+        None => "at a time that is not known yet".to_owned(),
+    };
+    format!(
+        "\nIf it is approved now, it starts {when}: {}.\n",
+        one_line(&not_yet.why)
+    )
 }
 
 fn how_to_vote(request: &Request, desk_url: Option<&str>) -> String {
@@ -105,4 +138,14 @@ fn how_to_vote(request: &Request, desk_url: Option<&str>) -> String {
 /// What others wrote stays on its line.
 fn one_line(text: &str) -> String {
     text::one_line(text).chars().take(200).collect()
+}
+
+/// Why a rollout of this plan would not start now. Windows that can't be read are refused
+/// with their settings.
+pub(crate) fn starts(windows: &[Window], plan: &Plan, now: Timestamp) -> Option<NotYet> {
+    let calendar = Calendar::read(windows).ok()?;
+    match calendar.standing(now, plan.planned_bakes()) {
+        Standing::Open { .. } => None,
+        Standing::Closed(not_yet) => Some(not_yet),
+    }
 }

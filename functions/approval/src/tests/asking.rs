@@ -200,3 +200,23 @@ fn unknown_fields_and_operations_are_refused() {
         assert!(serde_json::from_str::<Input>(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn people_are_told_when_what_they_approve_would_start() {
+    let mut approval = world(1, &["ada"]);
+    run(&approval, input(REQUEST), 10).expect("asked");
+    let body = approval.ports.told.borrow()[0].1.body.clone();
+    assert!(!body.contains("If it is approved now"), "{body}");
+
+    approval = world(1, &["ada"]);
+    let night = json!([{
+        "kind": "maintenance", "starts": "2026-01-01T22:00", "lasts": "PT4H", "time_zone": "UTC",
+        "reason": "the night",
+    }]);
+    approval.ports.settings.windows = serde_json::from_value(night).expect("windows");
+    let the_day_before = 1_767_200_000;
+    run(&approval, input(REQUEST), the_day_before).expect("asked");
+    let body = approval.ports.told.borrow()[0].1.body.clone();
+    let said = "If it is approved now, it starts at 2026-01-01 22:00:00 UTC at the soonest: no maintenance window is open.";
+    assert!(body.contains(said), "{body}");
+}
