@@ -318,7 +318,8 @@ impl<P: Ports> Approval<P> {
         };
         check_reachable(&request)?;
         Ok(Draft {
-            starts: message::starts(&settings.windows, &plan, now).filter(|_| request.step.is_none()),
+            starts: message::starts(&settings.windows, &plan, now)
+                .filter(|_| request.step.is_none()),
             request,
             plan,
             manifest,
