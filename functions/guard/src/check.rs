@@ -14,6 +14,7 @@ use sluice_domain::owner;
 use sluice_domain::plan::{Change, Observed, Plan};
 use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::{Settings, Target};
+use sluice_domain::start::NotYet;
 use sluice_platform::fault::Fault;
 use sluice_platform::pace::IN_FLIGHT;
 use sluice_platform::store::StoreError;
@@ -28,14 +29,16 @@ impl<P: Ports> Guard<P> {
         let settings = self.ports.settings(id).await?;
         refuse_if_frozen(id, &settings)?;
         let manifest = self.ports.manifest(&promotion.bundle).await?;
-        self.refuse_unless_it_may_enter(&promotion, &manifest, now)
+        let soaks = self
+            .refuse_unless_it_may_enter(&promotion, &manifest, now)
             .await?;
         let (plan, hash) = self.make_plan(&promotion, &manifest, &settings).await?;
         let guards = self.refuse_if_stopped(id, &settings, &plan, now).await?;
         self.ports.keep_plan(id, &plan).await?;
         let mut facts = json!({ "plan": plan, "hash": hash });
         signals::note(&mut facts, &guards);
-        if let Some(not_yet) = self.not_yet(id, &settings, &plan, now).await? {
+        let closed = self.closed(id, &settings, &plan, now).await?;
+        if let Some(not_yet) = NotYet::all(closed.into_iter().chain(soaks)) {
             facts["starts"] = json!(not_yet);
         }
         self.ports
@@ -63,7 +66,7 @@ impl<P: Ports> Guard<P> {
         let settings = self.ports.settings(id).await?;
         refuse_if_frozen(id, &settings)?;
         let manifest = self.ports.manifest(&promotion.bundle).await?;
-        self.refuse_unless_it_may_enter(&promotion, &manifest, now)
+        self.refuse_unless_it_enters_now(&promotion, &manifest, now)
             .await?;
         let (plan, hash) = self.make_plan(&promotion, &manifest, &settings).await?;
         self.refuse_outside_windows(id, &settings, &plan, now)

@@ -1,6 +1,5 @@
 //! What says no, by how its callers react.
 
-use jiff::Timestamp;
 use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::entry::NotAdmitted;
 use sluice_domain::guards::{Checked, Guard, State};
@@ -8,7 +7,7 @@ use sluice_domain::owner::NotOurs;
 use sluice_domain::path;
 use sluice_domain::plan::NoPlan;
 use sluice_domain::promotion::PromotionId;
-use sluice_domain::start::NotYet;
+use sluice_domain::start::{self, NotYet};
 use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
@@ -121,17 +120,10 @@ pub enum Error {
     NotYet(#[from] path::NotYet),
     /// It has not stood in the environment before for long enough yet.
     #[error(
-        "it has to stand in {before} for {seconds} s (`entry.soak_seconds`), which is at {done_at}; \
-         promote it after that"
+        "{}, which is at {}; promote it after that",
+        .0.why, .0.not_before.map_or("a time that is not known".to_owned(), |time| time.to_string())
     )]
-    NotSoaked {
-        /// The environment before.
-        before: String,
-        /// When it will have.
-        done_at: Timestamp,
-        /// How long it has to, in seconds.
-        seconds: u64,
-    },
+    NotSoaked(start::NotYet),
     /// Somebody else holds a target, and the settings say not to wait.
     #[error(
         "{target} is held by {holder}, and this environment's queue policy is `refuse`; release again when it has ended"
@@ -204,7 +196,7 @@ impl Named for Error {
             Self::Stopped(checked) => stopped(checked),
             Self::OutOfOrder { .. } => "OutOfOrder",
             Self::OutOfTurn { .. } => "OutOfTurn",
-            Self::NotSoaked { .. } => "NotSoaked",
+            Self::NotSoaked(_) => "NotSoaked",
             Self::NotAdmitted(refusal) => refusal.name(),
             Self::NotYet(refusal) => refusal.name(),
             Self::TargetsBusy { .. } | Self::NewTargetBusy { .. } => "TargetsBusy",

@@ -5,20 +5,22 @@ use jiff::Timestamp;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::path::{Place, Soak, stays};
 use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
+use sluice_domain::start::NotYet;
 use sluice_platform::settings::{SettingsError, parameter};
 use sluice_platform::store::{Release, StoreError};
 
 use crate::{Error, Guard, Ports};
 
 impl<P: Ports> Guard<P> {
-    /// Refuses a release that may not enter. What goes back to a bundle that was promoted
-    /// here before may always: the way back is never barred.
+    /// Refuses a release that may not enter, or not until it has stood in the environment
+    /// before for long enough: that is what it answers. What goes back to a bundle that
+    /// was promoted here before may always: the way back is never barred.
     pub(crate) async fn refuse_unless_it_may_enter(
         &self,
         promotion: &Promotion,
         manifest: &Manifest,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<NotYet>, Error> {
         let id = &promotion.id;
         let mut promotions = self.promotions_as_they_stand(id).await?;
         let attempt = self.ports.attempt(id).await?;
@@ -29,7 +31,7 @@ impl<P: Ports> Guard<P> {
             (stays.iter()).any(|stay| *stay.digest == promotion.bundle.digest)
         };
         if is_rollback && was_here() {
-            return Ok(());
+            return Ok(None);
         }
         if let Some(before) = attempt.and_then(|attempt| before(&attempt, id)) {
             let before = self.refuse_if_out_of_turn(&before).await?;
@@ -45,6 +47,19 @@ impl<P: Ports> Guard<P> {
     pub(crate) async fn is_rollback(&self, id: &PromotionId) -> Result<bool, Error> {
         let attempt = self.ports.attempt(id).await?;
         Ok(attempt.is_some_and(|attempt| attempt.rollback))
+    }
+
+    /// After the waits: it must have soaked by now.
+    pub(crate) async fn refuse_unless_it_enters_now(
+        &self,
+        promotion: &Promotion,
+        manifest: &Manifest,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        match (self.refuse_unless_it_may_enter(promotion, manifest, now)).await? {
+            None => Ok(()),
+            Some(not_yet) => Err(Error::NotSoaked(not_yet)),
+        }
     }
 
     /// All other promotions of the application. The list may show late that one has ended.
@@ -106,7 +121,7 @@ fn refuse_unless_path_lets_in(
     manifest: &Manifest,
     promotions: &[Promotion],
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<Option<NotYet>, Error> {
     let id = &promotion.id;
     let place = path
         .iter()
@@ -119,7 +134,7 @@ fn refuse_unless_path_lets_in(
     let entry = &path[place].entry;
     entry.admit(&id.environment, place + 1 == path.len(), manifest)?;
     let Some(before) = place.checked_sub(1).and_then(|before| path.get(before)) else {
-        return Ok(());
+        return Ok(None);
     };
     let soak = Soak {
         before: &before.environment,
@@ -128,12 +143,12 @@ fn refuse_unless_path_lets_in(
         seconds: entry.soak_seconds,
     };
     let done_at = soak.done_at(promotions)?;
-    if done_at > now {
-        return Err(Error::NotSoaked {
-            before: before.environment.clone(),
-            done_at,
-            seconds: entry.soak_seconds,
-        });
-    }
-    Ok(())
+    let soaks = NotYet {
+        why: format!(
+            "it has to stand in {} for {} s (`entry.soak_seconds`)",
+            before.environment, entry.soak_seconds
+        ),
+        not_before: Some(done_at),
+    };
+    Ok((done_at > now).then_some(soaks))
 }

@@ -20,7 +20,7 @@ use crate::{Error, Guard, Output, Ports};
 /// Whether something in these settings says when a promotion may start. Where nothing
 /// does, its state machine does not ask.
 pub(crate) fn is_timed(settings: &Settings) -> bool {
-    !settings.windows.is_empty()
+    !settings.windows.is_empty() || settings.entry.soak_seconds > 0
 }
 
 impl<P: Ports> Guard<P> {
@@ -68,7 +68,8 @@ impl<P: Ports> Guard<P> {
         now: Timestamp,
     ) -> Result<Option<NotYet>, Error> {
         let closed = self.closed(id, settings, plan, now).await?;
-        Ok(NotYet::all(closed))
+        let soaks = self.soaks(id, settings, now).await?;
+        Ok(NotYet::all(closed.into_iter().chain(soaks)))
     }
 
     /// After the waits: a rollout begins only while the windows let it.
@@ -100,8 +101,25 @@ impl<P: Ports> Guard<P> {
         }
     }
 
+    /// What it still has to stand in the environment before. What has happened there while
+    /// it waited may end the wait for good.
+    async fn soaks(
+        &self,
+        id: &PromotionId,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<Option<NotYet>, Error> {
+        if settings.entry.soak_seconds == 0 {
+            return Ok(None);
+        }
+        let (promotion, _) = self.ports.promotion(id).await?;
+        let manifest = self.ports.manifest(&promotion.bundle).await?;
+        self.refuse_unless_it_may_enter(&promotion, &manifest, now)
+            .await
+    }
+
     /// Why the windows let no rollout of this plan begin now.
-    async fn closed(
+    pub(crate) async fn closed(
         &self,
         id: &PromotionId,
         settings: &Settings,

@@ -127,6 +127,23 @@ async fn nothing_enters_before_the_environment_before_has_promoted_it_whoever_as
 
 #[tokio::test]
 #[ignore = "needs the engine: make test"]
+async fn a_release_waits_until_it_has_soaked_in_the_environment_before() {
+    let world = world(json!({}), json!({"soak_seconds": 6})).await;
+    let build = world.healthy("1.1.0", &["api"]);
+    world.upload(&build).await;
+    let dev = world.ended(&world.promotion("dev", "1.1.0")).await;
+    let prod = world.ended(&world.promotion("prod", "1.1.0")).await;
+    prod.is(Outcome::Promoted);
+    let waited = prod.entry(Kind::StartScheduled);
+    let why = waited.event.facts["why"].as_str().unwrap_or_default();
+    assert!(why.contains("in dev for 6 s"), "{waited:?}");
+    let soaked = dev.promotion.closed_at.expect("ended") + jiff::SignedDuration::from_secs(6);
+    assert!(prod.entry(Kind::TargetsAcquired).at >= soaked);
+    world.settled("prod", &build, "2").await;
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
 async fn a_schedule_takes_on_what_stands_in_the_environment_before() {
     let world = world(json!({}), json!({"start": "manual"})).await;
     let event = json!({"promote": {"application": world.application, "environment": "prod"}});

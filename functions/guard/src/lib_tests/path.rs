@@ -202,13 +202,40 @@ fn pre_releases_stay_out_of_the_last_environment_unless_it_takes_them() {
 }
 
 #[test]
-fn a_release_that_has_not_soaked_is_refused_with_when_it_will_have() {
+fn a_release_waits_until_it_has_soaked_and_is_refused_if_it_is_past_its_wait() {
     let guard = guard_behind_staging(false);
     entry(&guard, json!({"soak_seconds": 100}));
     promoted_in_staging(&guard, 1, 10);
-    let (name, message) = refusal(&guard, 109);
-    assert_eq!(name, "NotSoaked");
-    assert!(message.contains(&at(110).to_string()), "{message}");
-    let answer = run(guard.handle(input(PLAN), at(110)));
-    assert!(answer.is_ok(), "{answer:?}");
+    let ask = |event: &str, second: i64| {
+        let answer = run(guard.handle(input(event), at(second)));
+        answer.map(|output| serde_json::to_value(output).unwrap())
+    };
+    assert_eq!(ask(PLAN, 90).unwrap()["timed"], true);
+    let waits = json!({"starts": false, "wait_seconds": 20});
+    assert_eq!(ask(SCHEDULE, 90).unwrap(), waits);
+    let early = ask(RECHECK, 109).unwrap_err();
+    assert_eq!(early.name(), "NotSoaked");
+    for part in ["in staging for 100 s", &at(110).to_string()] {
+        assert!(early.to_string().contains(part), "{early}");
+    }
+    let starts = json!({"starts": true, "wait_seconds": 0});
+    assert_eq!(ask(SCHEDULE, 110).unwrap(), starts);
+    assert!(ask(RECHECK, 110).is_ok());
+}
+
+#[test]
+fn a_newer_version_that_takes_its_place_too_soon_ends_the_wait() {
+    let guard = guard_behind_staging(false);
+    entry(&guard, json!({"soak_seconds": 100}));
+    promoted_in_staging(&guard, 1, 10);
+    assert!(send(&guard, PLAN).is_ok());
+    guard.ports.promoted("1.2.0", 50);
+    {
+        let mut state = guard.ports.0.borrow_mut();
+        let (mut newer, generation) = state.promotions.remove(&id("1.2.0")).unwrap();
+        newer.id.environment = "staging".to_owned();
+        let entry = (newer.id.clone(), (newer, generation));
+        state.promotions.extend([entry]);
+    }
+    assert_eq!(send(&guard, SCHEDULE), Err("NotSoaked"));
 }
