@@ -5,7 +5,7 @@
 //! again, a recurrence rule (RFC 5545). [`Calendar::read`] reads and checks them; the
 //! [`Calendar`] answers at any time whether a rollout may begin, and when the next may.
 //!
-//! What is worked out is bounded: rules by what [`rule`] takes, times by [`HORIZON`].
+//! What is worked out is bounded: rules by what `rule` takes, times by [`HORIZON`].
 
 mod calendar;
 mod rule;

@@ -21,7 +21,7 @@ use crate::ports::{Images, Object, Objects, Place};
 use crate::room::Room;
 
 /// How many files are looked at side by side. How much of them is in memory and on disk
-/// is bounded by [`Room`].
+/// is bounded by `Room`.
 pub const AT_ONCE: usize = 8;
 
 /// What looking at one thing found, or what is wrong with it.
