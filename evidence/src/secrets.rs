@@ -2,9 +2,10 @@
 //!
 //! A secret's value is never kept: a finding says which kind it is and where it lies.
 //! The shapes are those that their issuers document: AWS (IAM identifiers), GitHub
-//! (token formats), GitLab, Slack, Stripe, npm, Google; private keys as RFC 7468 writes
-//! them, with at least one line of the key. What says `EXAMPLE` in itself is none: AWS
-//! marks the keys of its documentation so, and SDKs carry that documentation.
+//! (token formats), GitLab, Slack, Stripe, npm, Google; JSON Web Tokens (RFC 7519) with a
+//! signature; private keys as RFC 7468 writes them, with at least one line of the key. What
+//! says in itself that it is a sample is none: SDKs carry the documentation of AWS, whose
+//! keys say `EXAMPLE`.
 
 use std::io::Read;
 
@@ -14,7 +15,7 @@ use sluice_domain::evidence::{Finding, Severity};
 use crate::text::brief;
 
 /// The kinds, by the id that a waiver names, and their patterns.
-const PATTERNS: [(&str, &str); 11] = [
+const PATTERNS: [(&str, &str); 12] = [
     (
         "aws-access-key-id",
         r"(?-u:\b)(?:AKIA|ASIA)[A-Z2-7]{16}(?-u:\b)",
@@ -53,14 +54,23 @@ const PATTERNS: [(&str, &str); 11] = [
         r"(?-u:\b)AIza[A-Za-z0-9_-]{35}(?:[^A-Za-z0-9_-]|$)",
     ),
     ("npm-token", r"(?-u:\b)npm_[A-Za-z0-9]{36}(?-u:\b)"),
+    // A header that begins with `alg`, `typ` or `kid`, claims, and a signature.
+    (
+        "jwt",
+        r"(?-u:\b)eyJ(?:hbGciOi|0eXAiOi|raWQiOi)[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{32,}",
+    ),
 ];
+
+/// What samples say of themselves: AWS's keys, the token on jwt.io (`"sub":"1234567890"`),
+/// and that of RFC 7519 (`"iss":"joe"`).
+const MARKS_OF_SAMPLES: [&[u8]; 3] = [b"EXAMPLE", b"eyJzdWIiOiIxMjM0NTY3ODkw", b"eyJpc3MiOiJqb2Ui"];
 
 /// How much is looked at in one go.
 const CHUNK: usize = 64 * 1024;
 
 /// How much of a chunk is looked at again with the next: longer than any secret's
 /// beginning that a pattern needs.
-const OVERLAP: usize = 1024;
+const OVERLAP: usize = 8 * 1024;
 
 /// Finds secrets in a stream, in bounded memory.
 #[derive(Debug, Clone)]
@@ -126,8 +136,8 @@ impl Scanner {
 }
 
 fn is_example(secret: &[u8]) -> bool {
-    const MARK: &[u8] = b"EXAMPLE";
-    secret.windows(MARK.len()).any(|part| part == MARK)
+    let holds = |mark: &&[u8]| secret.windows(mark.len()).any(|part| part == *mark);
+    MARKS_OF_SAMPLES.iter().any(holds)
 }
 
 /// Reads until the buffer is full or nothing is left.
@@ -204,6 +214,15 @@ mod tests {
             (token("sk_live_", 24), "stripe-key"),
             (format!("{} ", token("AIza", 35)), "google-api-key"),
             (token("npm_", 36), "npm-token"),
+            (
+                format!(
+                    "{}.{}.{}",
+                    token("eyJhbGciOi", 36),
+                    token("eyJ", 900),
+                    token("", 86)
+                ),
+                "jwt",
+            ),
         ] {
             assert_eq!(kinds(&text), [kind], "{text}");
         }
@@ -218,6 +237,8 @@ mod tests {
             "id = AKIAIOSFODNN7EXAMPLE",
             "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
             "eyJhbGciOiJIUzI1NiJ9",
+            "eyJhbGciOiJub25lIn0.eyJpc3MiOiJhY2NvdW50cyJ9.",
+            "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
             "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
             "npm_config_registry",
             "pk_live_is_public",
@@ -232,6 +253,12 @@ mod tests {
         for before in (CHUNK + OVERLAP - 60)..(CHUNK + OVERLAP + 10) {
             let text = format!("{} {secret} ", " ".repeat(before));
             assert_eq!(kinds(&text), ["github-token"], "at {before}");
+        }
+        let claims = token("eyJ", 4000);
+        let long = format!("{}.{claims}.{}", token("eyJhbGciOi", 36), token("", 86));
+        for before in (CHUNK + OVERLAP - 4200..CHUNK + OVERLAP + 10).step_by(50) {
+            let text = format!("{} {long} ", " ".repeat(before));
+            assert_eq!(kinds(&text), ["jwt"], "at {before}");
         }
     }
 
