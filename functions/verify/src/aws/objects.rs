@@ -6,8 +6,7 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
-use sluice_domain::digest::Digest;
+use sluice_domain::digest::{Digest, Hasher};
 use sluice_platform::fault::Fault;
 
 use crate::nameless::nameless;
@@ -61,13 +60,13 @@ impl Objects for S3 {
     }
 
     async fn hash(&self, place: &Place) -> Result<Digest, Fault> {
-        let mut hash = Sha256::new();
+        let mut hash = Hasher::default();
         self.stream(place, |chunk| {
             hash.update(chunk);
             Ok(())
         })
         .await?;
-        Ok(Digest::from_hash(&hash.finalize().into()))
+        Ok(hash.finish())
     }
 
     async fn read(&self, place: &Place) -> Result<Vec<u8>, Fault> {
@@ -83,7 +82,7 @@ impl Objects for S3 {
     async fn spool(&self, place: &Place, hash: bool) -> Result<Spooled, Fault> {
         let failed = |error| Fault::other(format!("keeping {place} on disk"), error);
         let mut file = nameless().map_err(failed)?;
-        let mut hashed = hash.then(Sha256::new);
+        let mut hashed = hash.then(Hasher::default);
         self.stream(place, |chunk| {
             if let Some(hash) = &mut hashed {
                 hash.update(chunk);
@@ -94,7 +93,7 @@ impl Objects for S3 {
         file.rewind().map_err(failed)?;
         Ok(Spooled {
             file,
-            digest: hashed.map(|hash| Digest::from_hash(&hash.finalize().into())),
+            digest: hashed.map(Hasher::finish),
         })
     }
 }
