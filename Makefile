@@ -91,7 +91,7 @@ lint: venvs ## Check templates, state machines and the action with AWS's and the
 	else echo "no Node: state machines and the action for GitHub were not checked with their validators"; fi
 
 .PHONY: bench
-bench: venvs ## Build the functions as AWS gets them and show their sizes
+bench: venvs ## Build the functions as AWS gets them, show their sizes, and time verification
 	@PATH="$(SLUICE_VENVS)/sam/bin:$$PATH" CARGO_LAMBDA_COMPILER=cargo \
 		cargo lambda build --release --quiet --lambda-dir $(TARGET_DIR)/bench
 	@for function in $(TARGET_DIR)/bench/*/bootstrap; do \
@@ -99,6 +99,9 @@ bench: venvs ## Build the functions as AWS gets them and show their sizes
 			"$$(stat -c %s "$$function" | awk '{ print $$1 / 1e6 }')" \
 			"$$(gzip -c "$$function" | wc -c | awk '{ print $$1 / 1e6 }')"; \
 	done
+	@cargo build --release --quiet -p sluice-cli
+	@cargo build --release --quiet -p verify --example streamed
+	@bench/verification $(TARGET_DIR)/$(HOST)/release/sluice $(TARGET_DIR)/$(HOST)/release/examples/streamed
 
 # The same seed gives the same calls, and so the same report.
 SEED ?= 42
