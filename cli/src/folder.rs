@@ -9,9 +9,12 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use tempfile::TempDir;
+
+use crate::error::{Error, Result};
 
 /// The most files that a folder is searched for: a bundle has a few.
-const MOST: usize = 10_000;
+pub(crate) const MOST: usize = 10_000;
 
 /// A folder with a bundle.
 #[derive(Debug, Clone)]
@@ -84,8 +87,13 @@ impl Folder {
     }
 }
 
+/// A folder that only this person may enter, and that is gone with the value.
+pub(crate) fn scratch() -> Result<TempDir> {
+    TempDir::with_prefix("sluice-").map_err(Error::file("make a folder in", std::env::temp_dir()))
+}
+
 /// The parts of a key that stays within its folder, on any system.
-fn parts(key: &str) -> Option<Vec<&str>> {
+pub(crate) fn parts(key: &str) -> Option<Vec<&str>> {
     let strange = |c: char| c == '\\' || c.is_control();
     let starts_drive = key.as_bytes().get(1) == Some(&b':');
     if key.is_empty() || key.ends_with('/') || starts_drive || key.contains(strange) {

@@ -15,6 +15,7 @@
 
 pub mod aliases;
 pub mod amend;
+mod assessed;
 pub mod backtested;
 pub mod callers;
 pub mod code;
@@ -55,6 +56,7 @@ pub mod replayed;
 pub mod resources;
 pub mod settings_check;
 pub mod settings_source;
+pub mod stored;
 pub mod target;
 pub mod timeline;
 pub mod traffic;

@@ -1,6 +1,8 @@
 //! What a release would do to an environment, for people and for scripts.
 
 use serde_json::{Value, json};
+use sluice_domain::entry::{EntryRules, Start};
+use sluice_domain::evidence::{Assessment, CheckOutcome};
 use sluice_domain::plan::{Change, FunctionPlan, Plan};
 use sluice_domain::settings::Settings;
 
@@ -9,7 +11,7 @@ use crate::forecast::Forecast;
 use crate::outlook::Outlook;
 use crate::pack::Bundle;
 use crate::paint::{Style, Table, Tone};
-use crate::words::step;
+use crate::words::{span, step};
 
 fn findings(settings: &Settings, forecast: &Forecast) -> Vec<Finding> {
     let frozen = settings.frozen.iter().map(|freeze| {
@@ -36,6 +38,7 @@ pub struct Planned {
     release: Option<Release>,
     forecast: Forecast,
     outlook: Outlook,
+    evidence: Option<Assessment>,
     findings: Vec<Finding>,
 }
 
@@ -55,6 +58,7 @@ impl Planned {
             release,
             forecast,
             outlook: Outlook::default(),
+            evidence: None,
         }
     }
 
@@ -76,6 +80,18 @@ impl Planned {
         self
     }
 
+    /// The same with what the environment says of the bundle's packages and evidence.
+    #[must_use]
+    pub fn with_evidence(mut self, evidence: Option<Assessment>) -> Self {
+        let refusals = evidence.iter().flat_map(Assessment::refusals);
+        self.findings.extend(refusals.map(|check| {
+            let mend = "mend the build, or change `evidence` in the settings";
+            Finding::problem("evidence", check.to_string(), mend)
+        }));
+        self.evidence = evidence;
+        self
+    }
+
     /// As one JSON document.
     #[must_use]
     pub fn document(&self) -> Value {
@@ -92,11 +108,14 @@ impl Planned {
         json!({
             "place": self.place,
             "release": release,
+            "entry": self.settings.entry,
+            "evidence": self.evidence,
             "approval": self.settings.approval,
             "suites": self.settings.suites,
             "forecast": self.forecast,
             "windows": self.outlook.windows,
             "guards": self.outlook.guards,
+            "stays": self.stays(),
             "findings": self.findings,
         })
     }
@@ -104,7 +123,8 @@ impl Planned {
     /// For people.
     #[must_use]
     pub fn lines(&self, style: Style) -> Vec<String> {
-        let mut lines = vec![self.title(style)];
+        let mut lines = vec![self.title(style), enters(&self.settings.entry)];
+        lines.extend(self.evidence.as_ref().map(counted));
         lines.extend(self.asks());
         lines.extend(self.settings.suites.iter().map(ToString::to_string));
         lines.extend(self.hands_over());
@@ -121,6 +141,15 @@ impl Planned {
         } else {
             lines.extend(self.forecast.lines(style));
         }
+        let stays = self.stays();
+        if !stays.is_empty() {
+            lines.push(String::new());
+        }
+        lines.extend(
+            stays
+                .iter()
+                .map(|what| format!("not undone by a rollback: {what}")),
+        );
         if !self.findings.is_empty() {
             lines.push(String::new());
         }
@@ -143,6 +172,34 @@ impl Planned {
         );
         let version = style.paint(Tone::Strong, &manifest.version.to_string());
         format!("{place}  {version}  {}", style.paint(Tone::Faint, &facts))
+    }
+
+    /// What a rollback does not take back.
+    fn stays(&self) -> Vec<String> {
+        let Some(Release { bundle, plan }) = &self.release else {
+            return Vec::new();
+        };
+        let mut stays = Vec::new();
+        let changed = plan.changes().count();
+        if changed > 0 {
+            let s = if changed == 1 { "" } else { "s" };
+            stays.push(format!("{changed} published version{s}, without traffic"));
+        }
+        let (tests, suites) = (
+            bundle.manifest.smoke_tests.len(),
+            self.settings.suites.len(),
+        );
+        if changed > 0 && tests + suites > 0 {
+            stays.push(format!(
+                "what {tests} smoke tests and {suites} suites do to data and other systems"
+            ));
+        }
+        if let Some(keep) = self.settings.keep_versions.filter(|_| changed > 0) {
+            stays.push(format!(
+                "once it is promoted, versions that Sluice published before the {keep} newest are deleted"
+            ));
+        }
+        stays
     }
 
     /// Who shifts, if that is not Sluice.
@@ -168,6 +225,46 @@ impl Planned {
             .collect();
         Some(format!("asks {} of {}", policy.quorum, people.join(", ")))
     }
+}
+
+/// What may enter, and who begins it.
+fn enters(rules: &EntryRules) -> String {
+    let mut said = match rules.start {
+        Start::Automatic => "begins by itself".to_owned(),
+        Start::Manual => "begun by a person, with `sluice promote`".to_owned(),
+    };
+    if rules.soak_seconds > 0 {
+        let soak = span(rules.soak_seconds);
+        said.push_str(&format!(
+            ", {soak} after the environment before promoted it"
+        ));
+    }
+    for (name, patterns) in [("branches", &rules.branches), ("tags", &rules.tags)] {
+        if !patterns.is_empty() {
+            said.push_str(&format!("; {name} {}", patterns.join(", ")));
+        }
+    }
+    said
+}
+
+/// How many checks came to what: `evidence: 4 pass, 5 not run`.
+fn counted(assessment: &Assessment) -> String {
+    let outcomes = [
+        CheckOutcome::Pass,
+        CheckOutcome::Waived,
+        CheckOutcome::NotRun,
+        CheckOutcome::Refuse,
+    ];
+    let checks = &assessment.checks;
+    let counts = outcomes.map(|outcome| {
+        let count = checks
+            .iter()
+            .filter(|check| check.outcome == outcome)
+            .count();
+        (count > 0).then(|| format!("{count} {}", outcome.name()))
+    });
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    format!("evidence: {}", counts.join(", "))
 }
 
 fn changes(plan: &Plan) -> Table {

@@ -4,6 +4,7 @@ use serde_json::json;
 use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
+use sluice_domain::evidence::Check;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::plan::{CurrentVersion, Observed};
 
@@ -105,6 +106,7 @@ fn a_plan_shows_what_changes_what_stays_and_what_is_there_for_the_first_time() {
     let expected = format!(
         "\
 shop/prod  1.4.0  bundle {digest}, commit 0123456 by Grace
+begins by itself
 asks 1 of ada
 
 function  version"
@@ -114,19 +116,47 @@ function  version"
     assert!(text.starts_with(&expected), "{text}");
     let row = |at: usize| lines[at].split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(
-        row(4),
+        row(5),
         format!("api 3 → new {old} → {api} memory: 128 MB -> 256 MB")
     );
     assert!(
-        row(5).starts_with("mail its first: alias in the last step"),
+        row(6).starts_with("mail its first: alias in the last step"),
         "{text}"
     );
-    assert!(row(5).contains(&mail), "{text}");
-    assert_eq!(row(6), "web 3 stays");
+    assert!(row(6).contains(&mail), "{text}");
+    assert_eq!(row(7), "web 3 stays");
     assert!(
         text.contains("problem  frozen: bob froze the environment: fair"),
         "{text}"
     );
+    let stays = "not undone by a rollback: 2 published versions, without traffic";
+    assert!(text.contains(stays), "{text}");
+}
+
+#[test]
+fn a_plan_counts_what_evidence_comes_to_and_names_what_refuses() {
+    let assessment = Assessment::of(vec![
+        Check::of("package", true, "2 files", "a zip file"),
+        Check::of("tests", false, "none", "a report"),
+    ]);
+    let planned = planned(true).with_evidence(Some(assessment));
+    let text = planned.lines(Style::PLAIN).join("\n");
+    assert!(text.contains("evidence: 1 pass, 1 refuse\n"), "{text}");
+    assert!(
+        text.contains("problem  evidence: tests: found none"),
+        "{text}"
+    );
+    assert_eq!(planned.document()["evidence"]["outcome"], "refuse");
+}
+
+#[test]
+fn a_plan_says_who_begins_and_what_may_enter() {
+    let rules =
+        json!({"start": "manual", "soak_seconds": 3600, "branches": ["main"], "tags": ["v*"]});
+    let rules = serde_json::from_value(rules).expect("rules");
+    let said = "begun by a person, with `sluice promote`, 1 h after the environment before promoted it; \
+                branches main; tags v*";
+    assert_eq!(enters(&rules), said);
 }
 
 #[test]

@@ -8,8 +8,8 @@ use jiff::civil::Date;
 use sluice_domain::document::Document as _;
 use sluice_domain::evidence::{Assessment, Check, CheckOutcome, EvidencePolicy};
 use sluice_domain::manifest::{Artifact, Manifest};
-use sluice_evidence::bundle::{Bundle, Inspector, Report};
-use sluice_evidence::{Key, LONGEST, Scanner, digest};
+use sluice_evidence::bundle::{Bundle, Inspector, Report, Target};
+use sluice_evidence::{Key, LONGEST, Package, PackageError, Scanner, digest};
 
 use crate::error::{Error, Result};
 use crate::folder::Folder;
@@ -18,7 +18,7 @@ use crate::pack::RELEASE_JSON;
 use crate::paint::{Style, Table, Tone};
 
 /// The longest `release.json` that is read, in bytes.
-const LONGEST_MANIFEST: u64 = 1024 * 1024;
+pub(crate) const LONGEST_MANIFEST: u64 = 1024 * 1024;
 
 /// The manifest of a bundle, or the check that refuses it.
 ///
@@ -42,61 +42,101 @@ pub fn manifest(folder: &Folder) -> Result<std::result::Result<Manifest, Check>>
     Ok(parsed.map_err(|error| refused(error.to_string())))
 }
 
+/// What is in zip files, by key.
+type Packages = BTreeMap<String, std::result::Result<Package, PackageError>>;
+
+/// A bundle, and what is known of it beside its files.
+pub struct Given<'a> {
+    /// Where its files are.
+    pub folder: &'a Folder,
+    /// The keys of all that lies there, in order.
+    pub keys: Vec<String>,
+    /// What it says of itself.
+    pub manifest: &'a Manifest,
+    /// What looks into it.
+    pub inspector: &'a Inspector,
+    /// The functions that it goes to, by the names of the manifest, as far as they are
+    /// known.
+    pub targets: BTreeMap<String, Target>,
+    /// What was checked already.
+    pub checks: Vec<Check>,
+}
+
+/// What looks into bundles, and a check for each trusted key that is not at hand.
+///
+/// # Errors
+/// When a trusted key can't be read.
+pub fn inspector(policy: &EvidencePolicy) -> Result<(Inspector, Vec<Check>)> {
+    let scanner = Scanner::new().map_err(|error| Error::Usage(error.to_string()))?;
+    let (keys, checks) = trusted(policy)?;
+    Ok((Inspector { keys, scanner }, checks))
+}
+
 /// Checks a bundle against a policy.
 ///
 /// # Errors
-/// When a trusted key can't be read, or the folder can't be listed.
-pub fn verify(
-    folder: &Folder,
-    manifest: &Manifest,
-    policy: &EvidencePolicy,
-    today: Date,
-) -> Result<Assessment> {
-    let scanner = Scanner::new().map_err(|error| Error::Usage(error.to_string()))?;
-    let (keys, mut checks) = trusted(policy)?;
-    let inspector = Inspector { keys, scanner };
+/// When a file that was there can't be read any more.
+pub fn verify(given: Given<'_>, policy: &EvidencePolicy, today: Date) -> Result<Assessment> {
+    let Given {
+        folder,
+        keys,
+        manifest,
+        inspector,
+        targets,
+        mut checks,
+    } = given;
     let artifacts: Vec<Artifact> = manifest.artifacts().collect();
-    let mut whole = BTreeSet::new();
-    for artifact in &artifacts {
-        let check = intact(folder, artifact);
-        if check.outcome == CheckOutcome::Pass {
-            whole.insert(artifact.key.as_str());
-        }
-        checks.push(check);
-    }
-    checks.extend(others(folder, &artifacts)?);
-    checks.extend(not_asked(manifest, policy));
-    let is_whole = |key: &&str| whole.contains(key);
-    let zips = manifest
-        .functions
-        .values()
-        .filter_map(|one| one.zip.as_ref());
-    let zips = zips.map(|zip| zip.key.as_str()).filter(is_whole);
-    let packages = zips.map(|key| {
-        let opened = folder
-            .open(key)
-            .map_err(Error::file("read", folder.path().join(key)))?;
-        Ok((key.to_owned(), inspector.package(BufReader::new(opened))))
+    // Hashing and unpacking take about as long: side by side, all of it takes no longer
+    // than either.
+    let (digests, mut packages) = std::thread::scope(|scope| {
+        let digests = scope.spawn(|| artifacts.iter().map(|one| intact(folder, one)).collect());
+        let packages = packages(folder, inspector, manifest);
+        let digests: Vec<Check> = digests
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (digests, packages)
     });
+    let passed = |check: &&Check| check.outcome == CheckOutcome::Pass;
+    let whole = digests.iter().filter(passed);
+    let whole: BTreeSet<String> = whole.filter_map(|check| check.file.clone()).collect();
+    packages.retain(|key, _| whole.contains(key));
+    checks.extend(digests);
+    checks.extend(others(&keys, &artifacts));
+    checks.extend(not_asked(manifest, policy));
     let evidence = manifest
         .evidence
         .iter()
-        .filter(|item| is_whole(&item.key.as_str()));
+        .filter(|item| whole.contains(&item.key));
     let reports = evidence.map(|item| {
         let path = folder.path().join(&item.key);
-        report(folder, &inspector, item).map_err(Error::file("read", path))
+        report(folder, inspector, item).map_err(Error::file("read", path))
     });
     let bundle = Bundle {
         manifest,
         reports: reports.collect::<Result<_>>()?,
-        packages: packages.collect::<Result<_>>()?,
-        targets: BTreeMap::new(),
+        packages,
+        targets,
         scans: BTreeMap::new(),
         coverage_before: None,
         today,
     };
     checks.extend(inspector.assess(policy, &bundle).checks);
     Ok(Assessment::of(checks))
+}
+
+/// What is in each zip file that can be opened. Of one that can't be, its digest tells.
+fn packages(folder: &Folder, inspector: &Inspector, manifest: &Manifest) -> Packages {
+    let zips = manifest
+        .functions
+        .values()
+        .filter_map(|one| one.zip.as_ref());
+    let keys: BTreeSet<&str> = zips.map(|zip| zip.key.as_str()).collect();
+    let opened = keys
+        .into_iter()
+        .filter_map(|key| Some((key, folder.open(key).ok()?)));
+    opened
+        .map(|(key, file)| (key.to_owned(), inspector.package(BufReader::new(file))))
+        .collect()
 }
 
 /// The keys whose signatures are believed, and a check for each that is not at hand.
@@ -135,8 +175,7 @@ fn intact(folder: &Folder, artifact: &Artifact) -> Check {
 }
 
 /// What lies in the folder and belongs to no release.
-fn others(folder: &Folder, artifacts: &[Artifact]) -> Result<Vec<Check>> {
-    let keys = folder.keys().map_err(Error::file("list", folder.path()))?;
+fn others(keys: &[String], artifacts: &[Artifact]) -> Vec<Check> {
     let named: BTreeSet<&str> = artifacts.iter().map(|one| one.key.as_str()).collect();
     let others = keys
         .iter()
@@ -146,7 +185,7 @@ fn others(folder: &Folder, artifacts: &[Artifact]) -> Result<Vec<Check>> {
         let expected = "nothing: it is neither checked nor released";
         Check::new("additional", CheckOutcome::NotRun, found, expected).in_file(key)
     };
-    Ok(others.map(check).collect())
+    others.map(check).collect()
 }
 
 /// What only AWS knows.
@@ -191,7 +230,13 @@ pub fn lines(assessment: &Assessment, style: Style) -> Vec<String> {
     let refused = assessment.refusals().count();
     lines.push(match refused {
         0 => style.paint(Tone::Good, "nothing refuses this bundle"),
-        refused => style.paint(Tone::Bad, &format!("refused, by {refused} checks")),
+        refused => style.paint(
+            Tone::Bad,
+            &match refused {
+                1 => "refused, by one check".to_owned(),
+                several => format!("refused, by {several} checks"),
+            },
+        ),
     });
     lines
 }
@@ -248,7 +293,7 @@ mod tests {
         assert_eq!(lines.len(), 5, "{lines:?}");
         assert!(lines[0].starts_with("outcome  check"), "{lines:?}");
         assert!(lines[1].starts_with("pass     digest"), "{lines:?}");
-        assert_eq!(lines[4], "refused, by 1 checks");
+        assert_eq!(lines[4], "refused, by one check");
     }
 
     #[test]

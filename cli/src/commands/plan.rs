@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
+use sluice_domain::evidence::Assessment;
 use sluice_domain::plan::{Change, Plan, planned_bakes};
 use sluice_domain::settings::Settings;
 use sluice_platform::aws::PerAccount;
@@ -14,8 +15,10 @@ use sluice_platform::store::Store;
 
 use super::pack::FactArgs;
 use crate::aliases;
+use crate::assessed::{Environment, assess};
 use crate::context::Global;
 use crate::error::{Error, Exit, Result};
+use crate::folder::{Folder, scratch};
 use crate::forecast::{Calls, Forecast};
 use crate::observe;
 use crate::outlook::Outlook;
@@ -73,9 +76,16 @@ impl Args {
         let aliases = aliases::findings(&settings, &aliases);
         let place = format!("{}/{}", self.application, self.environment);
         let outlook = outlook(&config, &settings, release.as_ref(), &shifted).await?;
+        let assessment = match &release {
+            None => None,
+            Some(release) => {
+                Some(assessed(&config, &self.environment, &settings, &release.bundle).await?)
+            }
+        };
         let planned = Planned::of(place, settings, release, forecast)
             .with(aliases)
-            .with_outlook(outlook);
+            .with_outlook(outlook)
+            .with_evidence(assessment);
         output.answer(&planned.document(), |style| planned.lines(style))?;
         Ok(Exit::Ok)
     }
@@ -102,6 +112,24 @@ async fn plan(config: &SdkConfig, settings: &Settings, bundle: &Bundle) -> Resul
     let observed = observe::functions(config, settings, &bundle.manifest).await?;
     Plan::make(bundle.digest(), &bundle.manifest, settings, &observed)
         .map_err(|error| Error::Absent(error.to_string()))
+}
+
+/// What the environment says of the bundle's packages and evidence.
+async fn assessed(
+    config: &SdkConfig,
+    environment: &str,
+    settings: &Settings,
+    bundle: &Bundle,
+) -> Result<Assessment> {
+    let copy = scratch()?;
+    bundle.write(copy.path())?;
+    let folder = Folder::new(copy.path());
+    let keys = folder.keys().map_err(Error::file("list", copy.path()))?;
+    let environment = Environment {
+        config,
+        name: environment,
+    };
+    assess(&folder, keys, &bundle.manifest, settings, Some(environment)).await
 }
 
 /// What windows and guards say now of this release, or of any.

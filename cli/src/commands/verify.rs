@@ -1,27 +1,31 @@
-//! `sluice verify`: checks a bundle before it is uploaded.
+//! `sluice verify`: checks a bundle before it is uploaded, or one that was.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use aws_config::SdkConfig;
 use sluice_domain::evidence::{Assessment, CheckOutcome};
 use sluice_domain::manifest::Manifest;
 use sluice_domain::settings::Settings;
 
-use crate::error::{Exit, Result};
+use crate::assessed::{Environment, assess};
+use crate::error::{Error, Exit, Result};
 use crate::folder::Folder;
 use crate::paint::Output;
 use crate::settings_source::{defaults, of_environment, of_file};
+use crate::stored::{Location, Stored};
 use crate::{github, verified};
 
 /// Digests, packages, secrets and evidence are checked as Sluice checks them after the
-/// upload, against the settings of an environment, of a file, or the defaults. Ends with
-/// 0 where nothing refuses the bundle, else with 6.
+/// upload, against the settings of an environment, of a file, or the defaults. Of an
+/// environment, its functions are looked at, too. Ends with 0 where nothing refuses the
+/// bundle, else with 6.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The bundle's folder, as `sluice pack --out` writes it
-    #[arg(value_name = "BUNDLE_DIR")]
-    bundle: PathBuf,
+    /// The bundle's folder, as `sluice pack --out` writes it, or where it was uploaded:
+    /// s3://BUCKET/APPLICATION/VERSION
+    #[arg(value_name = "BUNDLE")]
+    bundle: Place,
     /// The environment whose settings it must meet, as Parameter Store has them
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
@@ -37,19 +41,45 @@ pub(crate) struct Args {
     github: bool,
 }
 
+/// Where a bundle is.
+#[derive(Debug, Clone)]
+enum Place {
+    Folder(PathBuf),
+    S3(Location),
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        if text.starts_with("s3://") {
+            return text.parse().map(Self::S3);
+        }
+        Ok(Self::Folder(text.into()))
+    }
+}
+
 impl Args {
     pub(super) async fn run(self, output: &Output) -> Result<Exit> {
-        let folder = Folder::new(&self.bundle);
+        let config = sluice_platform::aws::config().await;
+        let (folder, stored) = match &self.bundle {
+            Place::Folder(path) => (Folder::new(path), None),
+            Place::S3(location) => {
+                let stored = Stored::open(&config, location.clone()).await?;
+                (stored.folder(), Some(stored))
+            }
+        };
         let assessment = match verified::manifest(&folder)? {
             Err(refused) => Assessment::of(vec![refused]),
             Ok(manifest) => {
-                let settings = self.settings(&manifest).await?;
-                let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-                verified::verify(&folder, &manifest, &settings.evidence, today)?
+                let keys = keys(&folder, stored.as_ref(), &manifest).await?;
+                self.assess(&config, &folder, keys, &manifest).await?
             }
         };
         if self.github || github::is_job() {
-            output.lines(&verified::annotations(&assessment, &folder))?;
+            // The copy of what is in S3 is gone soon: then keys are named as they are.
+            let shown = stored.map_or(folder, |_| Folder::new(""));
+            output.lines(&verified::annotations(&assessment, &shown))?;
         }
         output.answer(&assessment, |style| verified::lines(&assessment, style))?;
         Ok(match assessment.outcome {
@@ -58,15 +88,43 @@ impl Args {
         })
     }
 
-    async fn settings(&self, manifest: &Manifest) -> Result<Settings> {
+    async fn assess(
+        &self,
+        config: &SdkConfig,
+        folder: &Folder,
+        keys: Vec<String>,
+        manifest: &Manifest,
+    ) -> Result<Assessment> {
+        let settings = self.settings(config, manifest).await?;
+        let environment = self.environment.as_deref();
+        let environment = environment.map(|name| Environment { config, name });
+        assess(folder, keys, manifest, &settings, environment).await
+    }
+
+    async fn settings(&self, config: &SdkConfig, manifest: &Manifest) -> Result<Settings> {
         match (&self.environment, &self.settings) {
             (Some(environment), _) => {
-                let config = sluice_platform::aws::config().await;
                 let application = self.application.as_ref().unwrap_or(&manifest.application);
-                of_environment(&config, application, environment).await
+                of_environment(config, application, environment).await
             }
             (None, Some(file)) => of_file(file),
             (None, None) => defaults(),
+        }
+    }
+}
+
+/// The keys of all that lies where the bundle is. Of one in S3, what its manifest names
+/// is copied first.
+async fn keys(
+    folder: &Folder,
+    stored: Option<&Stored>,
+    manifest: &Manifest,
+) -> Result<Vec<String>> {
+    match stored {
+        None => folder.keys().map_err(Error::file("list", folder.path())),
+        Some(stored) => {
+            stored.complete(manifest).await?;
+            Ok(stored.keys().to_vec())
         }
     }
 }

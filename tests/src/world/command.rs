@@ -101,6 +101,29 @@ impl World {
             .await
     }
 
+    /// Somebody who may read, with no more than what AWS's own policy `ReadOnlyAccess`
+    /// allows.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn onlooker(&self) -> Person {
+        let reading = json!({ "Effect": "Allow", "Resource": "*", "Action": [
+            "cloudformation:Describe*",
+            "cloudwatch:Describe*",
+            "cloudwatch:Get*",
+            "codedeploy:Get*",
+            "dynamodb:GetItem",
+            "dynamodb:Query",
+            "lambda:Get*",
+            "lambda:List*",
+            "ssm:Get*",
+        ]});
+        let document = json!({ "Version": "2012-10-17", "Statement": [reading] });
+        let policies = json!([{ "PolicyName": "reading", "PolicyDocument": document }]);
+        self.with_role("onlooker", json!({ "Policies": policies }))
+            .await
+    }
+
     /// A build server, with the policy that Sluice's stack has for it and no other.
     ///
     /// # Panics

@@ -117,6 +117,48 @@ async fn a_plan_tells_what_changes_and_what_the_steps_can_find_out() {
 
 #[tokio::test]
 #[ignore = "needs the engine: make test"]
+async fn a_plan_tells_all_that_would_happen_to_somebody_who_may_only_read() {
+    let world = World::new().await;
+    let application = world.application.as_str();
+    let first = world.healthy("1.0.0", &["api"]);
+    let settings = json!({
+        "entry": { "branches": ["main"], "soak_seconds": 3600 },
+        "evidence": { "require": ["tests"] },
+        "approval": { "approvers": [world.approver("ada", "314159").await] },
+        "guards": { "incident_parameter": world.incident_parameter() },
+        "windows": [{
+            "kind": "maintenance", "starts": "2026-01-01T00:00:00", "lasts": "PT1H",
+            "rrule": "FREQ=DAILY", "time_zone": "Europe/Berlin", "reason": "nights are quiet",
+        }],
+    });
+    world.environment("prod", &first, settings).await;
+    let onlooker = world.onlooker().await;
+    let next = world.folder(&world.healthy("1.1.0", &["api"]));
+    let arguments = ["plan", application, "prod", next.path()];
+    let planned = world.sluice(&arguments).by(&onlooker).run().await;
+    let planned = planned.is(0);
+    for part in [
+        "begins by itself, 1 h after the environment before promoted it; branches main",
+        "evidence: ",
+        "tests: found none",
+        "asks 1 of ada",
+        "1 → new",
+        "guard: ",
+        "not undone by a rollback: 1 published version",
+    ] {
+        planned.says(part);
+    }
+    let arguments = [&arguments[..], &["--json"]].concat();
+    let planned = world.sluice(&arguments).by(&onlooker).run().await;
+    let planned = planned.is(0).json();
+    assert_eq!(planned["evidence"]["outcome"], "refuse", "{planned:#}");
+    assert_eq!(planned["entry"]["soak_seconds"], 3600, "{planned:#}");
+    assert!(planned["windows"].is_object(), "{planned:#}");
+    assert_eq!(world.versions("prod", "api").await, ["1"]);
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
 async fn the_judge_is_tried_on_the_past_of_a_file() {
     let world = World::new().await;
     let application = world.application.as_str();

@@ -33,6 +33,7 @@ mod stranded;
 mod suites;
 mod traffic;
 mod unbegun;
+mod verify;
 mod versions;
 mod windows;
 mod zombies;
