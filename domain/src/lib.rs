@@ -3,7 +3,7 @@
 //! What lives here: the documents people write ([`manifest`], [`settings`]),
 //! the records Sluice keeps ([`promotion`], [`plan`], [`journal`],
 //! [`approval`], [`controls`], [`ledger`]) and every decision that can be made from data
-//! alone ([`judge`], [`steps`], [`entry`], [`path`], [`alias`], [`owner`], [`codedeploy`],
+//! alone ([`judge`], [`steps`], [`entry`], [`may`], [`caller`], [`path`], [`alias`], [`owner`], [`codedeploy`],
 //! [`configuration`], [`versions`], [`suites`], [`windows`], [`guards`], [`start`],
 //! [`naming`]), with the statistics under them ([`stats`], [`sequential`]).
 //!
@@ -14,6 +14,7 @@
 pub mod alias;
 pub mod approval;
 mod approvers;
+pub mod caller;
 pub mod cause;
 pub mod codedeploy;
 pub mod configuration;
@@ -29,6 +30,7 @@ pub mod journal;
 pub mod judge;
 pub mod ledger;
 pub mod manifest;
+pub mod may;
 pub mod naming;
 pub mod owner;
 pub mod path;

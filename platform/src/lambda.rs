@@ -55,13 +55,13 @@ where
 
 /// What a handler answers to an event. An error is logged here, once.
 pub(crate) async fn answer<I, O, E, F, Fut>(
-    handler: &F,
+    handler: F,
     event: LambdaEvent<Value>,
 ) -> Result<O, Diagnostic>
 where
     I: DeserializeOwned,
     E: Named,
-    F: Fn(I) -> Fut,
+    F: FnOnce(I) -> Fut,
     Fut: Future<Output = Result<O, E>>,
 {
     let request_id = event.context.request_id;

@@ -1,7 +1,7 @@
 //! What every Sluice function shares: AWS clients, the Lambda loop with its
 //! log format and error names, tasks that wait for a token, and typed access to
 //! the state table, the ledger, settings, bundles, what Lambda says of functions, whose
-//! aliases are and the way to people.
+//! aliases are, who calls, and the way to people.
 //!
 //! Environment variables: `SLUICE_STATE_TABLE` (feature `store`),
 //! `SLUICE_RECORD_FUNCTION` (feature `ledger`), `SLUICE_TOPIC` (feature `people`),
@@ -16,6 +16,8 @@ pub mod aws;
 pub mod bundle;
 #[cfg(feature = "call")]
 pub mod call;
+#[cfg(feature = "caller")]
+pub mod caller;
 #[cfg(feature = "cloudwatch")]
 pub mod cloudwatch;
 #[cfg(feature = "deployment-group")]
