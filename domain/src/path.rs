@@ -4,9 +4,11 @@
 use jiff::{SignedDuration, Timestamp};
 use semver::Version;
 
+use crate::caller::Principal;
 use crate::digest::Digest;
 use crate::entry::{EntryRules, NotAdmitted, Start};
 use crate::manifest::Manifest;
+use crate::may::{Deed, May, NotAllowed};
 use crate::promotion::{Outcome, Promotion, PromotionId};
 
 /// One environment of an application. A path is all of them, in ascending order.
@@ -16,6 +18,8 @@ pub struct Place {
     pub environment: String,
     /// Its rules for what enters.
     pub entry: EntryRules,
+    /// Who may start and operate promotions into it.
+    pub may: May,
 }
 
 /// The environments that one attempt goes through.
@@ -37,34 +41,62 @@ pub enum Ends {
     },
     /// The next environment does not take the release.
     NotAdmitted(NotAdmitted),
+    /// Who began it may not start it in the next environment.
+    NotAllowed(NotAllowed),
+}
+
+/// Why a release may not begin in an environment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Barred {
+    /// The environment's rules don't take it.
+    #[error(transparent)]
+    NotAdmitted(#[from] NotAdmitted),
+    /// Who asks may not start it there.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
+}
+
+/// Who begins a release.
+#[derive(Debug, Clone, Copy)]
+pub struct Beginner<'a> {
+    /// Who or what asks. None: nobody knows.
+    pub principal: Option<&'a Principal>,
+    /// Whether a person asks, who has thereby begun the first environment.
+    pub by_hand: bool,
 }
 
 /// How far a release goes from a place on the path on: as far as environments begin by
-/// themselves and take it. Who begins it `by_hand` has begun the first.
+/// themselves, take it, and are let start by who begins it.
 ///
 /// # Errors
-/// When the first environment does not take it.
+/// When the first environment does not take it, or not from them.
 pub fn route(
     path: &[Place],
     from: usize,
-    by_hand: bool,
+    beginner: Beginner<'_>,
     manifest: &Manifest,
-) -> Result<Route, NotAdmitted> {
+) -> Result<Route, Barred> {
     let mut environments = Vec::new();
     for (index, place) in path.iter().enumerate().skip(from) {
         let environment = &place.environment;
-        let is_begun = by_hand && environments.is_empty();
+        let is_first = environments.is_empty();
+        let is_begun = beginner.by_hand && is_first;
         let admitted = (place.entry).admit(environment, index + 1 == path.len(), manifest);
+        let may_start = || (place.may).allow(Deed::Start, environment, beginner.principal);
         let ends = match admitted {
-            Err(refusal) if environments.is_empty() => return Err(refusal),
+            Err(refusal) if is_first => return Err(refusal.into()),
             Err(refusal) => Ends::NotAdmitted(refusal),
             Ok(()) if place.entry.start == Start::Manual && !is_begun => Ends::ByHand {
                 environment: environment.clone(),
             },
-            Ok(()) => {
-                environments.push(environment.clone());
-                continue;
-            }
+            Ok(()) => match may_start() {
+                Err(refusal) if is_first => return Err(refusal.into()),
+                Err(refusal) => Ends::NotAllowed(refusal),
+                Ok(()) => {
+                    environments.push(environment.clone());
+                    continue;
+                }
+            },
         };
         return Ok(Route {
             environments,

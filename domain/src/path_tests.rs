@@ -7,6 +7,7 @@ fn path(places: &[(&str, Value)]) -> Vec<Place> {
     let place = |(environment, entry): &(&str, Value)| Place {
         environment: (*environment).to_owned(),
         entry: serde_json::from_value(entry.clone()).expect("rules"),
+        may: May::default(),
     };
     places.iter().map(place).collect()
 }
@@ -19,6 +20,13 @@ fn manifest(version: &str, branch: &str) -> Manifest {
         "functions": {"api": {"zip": {"key": "api.zip", "digest": Digest::of(b"api")}}},
     });
     Manifest::parse("release.json", manifest.to_string().as_bytes()).expect("a manifest")
+}
+
+fn begins(by_hand: bool) -> Beginner<'static> {
+    Beginner {
+        principal: None,
+        by_hand,
+    }
 }
 
 fn at(second: i64) -> Timestamp {
@@ -70,21 +78,21 @@ fn a_release_goes_by_itself_up_to_the_first_environment_that_a_person_begins() {
             environment: environment.to_owned(),
         })
     };
-    let found = route(&path, 0, false, &build).expect("a route");
+    let found = route(&path, 0, begins(false), &build).expect("a route");
     assert_eq!(found.environments, ["dev", "staging"]);
     assert_eq!(found.ends, ends("eu"));
 
-    let found = route(&path, 2, true, &build).expect("a route");
+    let found = route(&path, 2, begins(true), &build).expect("a route");
     assert_eq!(found.environments, ["eu", "us"]);
     assert_eq!(found.ends, ends("prod"));
 
-    let found = route(&path, 4, true, &build).expect("a route");
+    let found = route(&path, 4, begins(true), &build).expect("a route");
     assert_eq!(
         (found.environments, found.ends),
         (vec!["prod".to_owned()], None)
     );
 
-    let found = route(&path, 2, false, &build).expect("a route");
+    let found = route(&path, 2, begins(false), &build).expect("a route");
     assert!(found.environments.is_empty(), "{found:?}");
 }
 
@@ -95,7 +103,7 @@ fn a_release_ends_before_an_environment_that_does_not_take_it_and_is_refused_by_
         ("staging", json!({"branches": ["main"]})),
         ("prod", json!({})),
     ]);
-    let found = route(&path, 0, false, &manifest("1.0.0", "feature")).expect("a route");
+    let found = route(&path, 0, begins(false), &manifest("1.0.0", "feature")).expect("a route");
     assert_eq!(found.environments, ["dev"]);
     assert!(
         matches!(found.ends, Some(Ends::NotAdmitted(_))),
@@ -103,13 +111,52 @@ fn a_release_ends_before_an_environment_that_does_not_take_it_and_is_refused_by_
     );
 
     let candidate = manifest("1.0.0-rc.1", "main");
-    let found = route(&path, 0, false, &candidate).expect("a route");
+    let found = route(&path, 0, begins(false), &candidate).expect("a route");
     assert_eq!(found.environments, ["dev", "staging"]);
 
     for by_hand in [false, true] {
-        assert!(route(&path, 1, by_hand, &manifest("1.0.0", "feature")).is_err());
-        assert!(route(&path, 2, by_hand, &candidate).is_err());
+        assert!(route(&path, 1, begins(by_hand), &manifest("1.0.0", "feature")).is_err());
+        assert!(route(&path, 2, begins(by_hand), &candidate).is_err());
     }
+}
+
+#[test]
+fn a_release_ends_before_the_first_environment_that_who_began_it_may_not_start() {
+    let mut path = path(&[
+        ("dev", json!({})),
+        ("staging", json!({})),
+        ("prod", json!({})),
+    ]);
+    path[1].may.start = Some(vec!["s3:*".to_owned()]);
+    path[2].may.start = Some(vec!["arn:aws:sts::*:assumed-role/managers/*".to_owned()]);
+    let build = manifest("1.0.0", "main");
+    let upload = Principal::uploader(Some("123456789012"));
+    let ada = "arn:aws:sts::123456789012:assumed-role/managers/ada";
+    let ada = Principal::of_arn(ada).expect("a caller");
+    let by = |principal, by_hand| Beginner { principal, by_hand };
+
+    let found = route(&path, 0, by(Some(&upload), false), &build).expect("a route");
+    assert_eq!(found.environments, ["dev", "staging"]);
+    let Some(Ends::NotAllowed(refusal)) = found.ends else {
+        panic!("{found:?}");
+    };
+    let said = refusal.to_string();
+    assert!(
+        said.contains("s3:123456789012 may not start a promotion into prod"),
+        "{said}"
+    );
+
+    let found = route(&path, 2, by(Some(&ada), true), &build).expect("a route");
+    assert_eq!(found.environments, ["prod"]);
+    for nobody in [by(Some(&upload), true), by(None, true), by(None, false)] {
+        let refused = route(&path, 2, nobody, &build).expect_err("refused");
+        assert!(matches!(refused, Barred::NotAllowed(_)), "{refused}");
+    }
+    let found = route(&path, 0, by(None, true), &build).expect("a route");
+    assert_eq!(found.environments, ["dev"]);
+    path[2].entry.start = Start::Manual;
+    let held = route(&path, 2, by(Some(&upload), false), &build).expect("a person begins it");
+    assert!(matches!(held.ends, Some(Ends::ByHand { .. })), "{held:?}");
 }
 
 #[test]

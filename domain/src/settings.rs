@@ -15,6 +15,7 @@ use crate::evidence::EvidencePolicy;
 use crate::guards::Guards;
 pub use crate::judge::{JudgePolicy, OnInconclusive};
 use crate::judge::{MOST_LOOKS, looks_held, may_ask, probe};
+use crate::may::May;
 use crate::naming::function_name;
 use crate::steps;
 pub use crate::steps::{Step, Then};
@@ -38,6 +39,9 @@ pub struct Settings {
     /// Which releases may enter, and who begins it.
     #[serde(default)]
     pub entry: EntryRules,
+    /// Who may start and operate promotions. Left out: whoever IAM lets call Sluice.
+    #[serde(default, skip_serializing_if = "May::is_empty")]
+    pub may: May,
     /// The shift: a list of steps, a preset's name, or a shape.
     #[serde(default = "steps::default_steps", deserialize_with = "steps::read")]
     #[schemars(with = "steps::Written")]
@@ -210,6 +214,7 @@ impl Document for Settings {
             target.check(&format!("functions.{name}"), problems);
         }
         self.entry.check(problems);
+        self.may.check(problems);
         self.check_targets_are_used_once(problems);
         self.check_versions(problems);
         match &self.codedeploy {

@@ -118,6 +118,7 @@ impl SettingsReader {
         let place = |(environment, settings): (String, Settings)| Place {
             environment,
             entry: settings.entry,
+            may: settings.may,
         };
         Ok(path.map(place).collect())
     }

@@ -168,6 +168,7 @@ pub(crate) fn release_view(environments: &[&str]) -> ReleaseView {
         rollback: false,
         execution_arn: "arn:aws:states:eu-west-1:123456789012:execution:release:shop".into(),
         requested_by: "ada".into(),
+        principal: None,
         requested_at: at(0),
     };
     ReleaseView {

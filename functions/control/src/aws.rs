@@ -1,16 +1,26 @@
-//! The promotion's record in the state table, and the way to the ledger.
+//! Settings in Parameter Store, the promotion's record in the state table, and the way to
+//! the ledger.
 
 use serde_json::Value;
 use sluice_domain::controls::Controls;
 use sluice_domain::journal::Journal;
 use sluice_domain::ledger::Kind;
+use sluice_domain::may::May;
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, Promotion, PromotionId};
 use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
+use sluice_platform::settings::{SettingsError, SettingsReader};
 use sluice_platform::store::{Part, Store, StoreError};
 
-use crate::{Book, Records};
+use crate::{Book, Environments, Records};
+
+impl Environments for SettingsReader {
+    async fn may(&self, application: &str, environment: &str) -> Result<May, SettingsError> {
+        let settings = self.read(application, environment).await?;
+        Ok(settings.may)
+    }
+}
 
 /// The promotion's record in the state table.
 pub struct Table(pub Store);

@@ -1,6 +1,7 @@
 //! Takes what operators ask of a promotion that runs: to pause, resume, hurry.
 //!
-//! Decides: whether it can be asked (`sluice_domain::controls`). It notes the wish
+//! Decides: whether who asks may (`sluice_domain::may`), and whether it can be asked
+//! (`sluice_domain::controls`). It notes the wish
 //! in the promotion's record and in the ledger, with who asked and why. What
 //! follows is decided by `judge`, at its next look.
 //!
@@ -15,14 +16,18 @@ use std::future::Future;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sluice_domain::caller::Principal;
 use sluice_domain::controls::{Asked, Controls, Refusal, Request, Standing, Wish};
 use sluice_domain::journal::Journal;
 use sluice_domain::judge::JudgePolicy;
+use sluice_domain::may::{Deed, May, NotAllowed};
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, Promotion, PromotionId};
 use sluice_domain::text::one_line;
+use sluice_platform::caller::{Caller, CallerError};
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
+use sluice_platform::settings::SettingsError;
 use sluice_platform::store::StoreError;
 
 /// What an operator asks.
@@ -37,8 +42,7 @@ pub struct Input {
     /// for that step alone and need it.
     #[serde(default)]
     pub step: Option<usize>,
-    /// Who asks, as the caller says: nothing here checks it. Who may ask is who may
-    /// invoke this function, and CloudTrail has who did.
+    /// Who asks, as the caller says. It counts where nobody proved anything.
     pub by: String,
     /// Why.
     pub reason: String,
@@ -65,6 +69,20 @@ pub enum Error {
         field: &'static str,
         /// How long it is, in bytes.
         found: usize,
+    },
+    /// Who asks may not.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
+    /// Nobody knows who asks.
+    #[error(transparent)]
+    Caller(#[from] CallerError),
+    /// The settings can't be read, which say who may.
+    #[error("nobody knows who may operate {place}: {why}")]
+    Settings {
+        /// Application and environment.
+        place: String,
+        /// Why.
+        why: SettingsError,
     },
     /// The promotion is over.
     #[error("{promotion} has ended: {outcome}; expected one that runs")]
@@ -107,6 +125,12 @@ impl Named for Error {
             | Self::Ended { .. }
             | Self::GoingBack(_)
             | Self::Refused { .. } => "ControlRefused",
+            Self::NotAllowed(refusal) => refusal.name(),
+            Self::Caller(error) => error.name(),
+            Self::Settings { why, .. } => match why {
+                SettingsError::Fault(fault) => fault_name(fault),
+                SettingsError::Missing(_) | SettingsError::Invalid(_) => "InvalidSettings",
+            },
             Self::Crowded(_) => "Throttled",
             Self::Store(error) => error.name(),
             Self::Fault(fault) => fault_name(fault),
@@ -122,6 +146,16 @@ const ROLLOUT: Generation = Generation(0);
 
 /// How often a wish is noted that meets another.
 const TRIES: u32 = 5;
+
+/// What the settings of environments say now.
+pub trait Environments {
+    /// Who may do what in one. Reads only.
+    fn may(
+        &self,
+        application: &str,
+        environment: &str,
+    ) -> impl Future<Output = Result<May, SettingsError>>;
+}
 
 /// The promotion's record.
 pub trait Records {
@@ -168,25 +202,34 @@ pub trait Book {
 }
 
 /// The function.
-pub struct Control<R, B> {
+pub struct Control<E, R, B> {
+    /// Where environments are set up.
+    pub environments: E,
     /// Where promotions are.
     pub records: R,
     /// The way to the ledger.
     pub ledger: B,
 }
 
-impl<R: Records, B: Book> Control<R, B> {
-    /// Notes a wish, unless it stands already.
+impl<E: Environments, R: Records, B: Book> Control<E, R, B> {
+    /// Notes a wish of this caller's, unless it stands already.
     ///
     /// # Errors
-    /// When it can't be asked, or a call to AWS fails. Asking the same again is safe.
-    pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
+    /// When they may not, when it can't be asked, or a call to AWS fails. Asking the same
+    /// again is safe.
+    pub async fn handle(
+        &self,
+        input: Input,
+        caller: Caller,
+        now: Timestamp,
+    ) -> Result<Output, Error> {
         let unsaid = |field| move |found| Error::Unsaid { field, found };
         let input = Input {
             by: said(&input.by).map_err(unsaid("by"))?,
             reason: said(&input.reason).map_err(unsaid("reason"))?,
             ..input
         };
+        let input = self.allowed(input, caller?.as_ref()).await?;
         for _ in 0..TRIES {
             if let Some((place, asked, is_new)) = self.note(&input, now).await? {
                 // Also when it stands: an earlier try may have failed to record it.
@@ -199,6 +242,27 @@ impl<R: Records, B: Book> Control<R, B> {
             }
         }
         Err(Error::Crowded(input.promotion))
+    }
+
+    /// The input of somebody who may operate the environment, under the name that they
+    /// proved, if they did.
+    async fn allowed(&self, input: Input, principal: Option<&Principal>) -> Result<Input, Error> {
+        let PromotionId {
+            application,
+            environment,
+            ..
+        } = &input.promotion;
+        let may = self.environments.may(application, environment).await;
+        let may = may.map_err(|why| Error::Settings {
+            place: format!("{application}/{environment}"),
+            why,
+        })?;
+        may.allow(Deed::Operate, environment, principal)?;
+        let by = principal.map(Principal::to_string);
+        Ok(Input {
+            by: by.unwrap_or(input.by),
+            ..input
+        })
     }
 
     /// Notes it: its place among all wishes, and whether it is new. None: somebody

@@ -1,5 +1,6 @@
 use std::cell::{Cell, RefCell};
 
+use sluice_domain::caller::Refused;
 use sluice_domain::promotion::Outcome;
 use sluice_domain::settings::{Step, Then};
 
@@ -15,6 +16,23 @@ const EVENTS: [&str; 7] = [
     include_str!("../../../events/control/go.json"),
     include_str!("../../../events/control/override-windows.json"),
 ];
+
+/// What prod's settings say of who may do what. None: there are none.
+struct Settings(Option<May>);
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self(Some(May::default()))
+    }
+}
+
+impl Environments for Settings {
+    async fn may(&self, application: &str, environment: &str) -> Result<May, SettingsError> {
+        assert_eq!((application, environment), ("storefront", "prod"));
+        let missing = || SettingsError::Missing("/sluice/storefront/prod".to_owned());
+        self.0.clone().ok_or_else(missing)
+    }
+}
 
 /// A promotion at the first of two steps.
 struct Promoted {
@@ -85,7 +103,7 @@ impl Book for Ledger {
     }
 }
 
-fn control() -> Control<Promoted, Ledger> {
+fn control() -> Control<Settings, Promoted, Ledger> {
     let promotion = json!({
         "id": "storefront/prod/1.1.0/1",
         "bundle": {
@@ -99,6 +117,7 @@ fn control() -> Control<Promoted, Ledger> {
         "step": 0, "shifted_at": "2030-01-01T00:10:00Z",
     });
     Control {
+        environments: Settings::default(),
         records: Promoted {
             promotion: serde_json::from_value(promotion).expect("a promotion"),
             generation: ROLLOUT,
@@ -114,9 +133,17 @@ fn now() -> Timestamp {
     "2030-01-01T00:12:00Z".parse().expect("a time")
 }
 
-async fn ask(control: &Control<Promoted, Ledger>, event: &str) -> Result<Output, Error> {
+async fn ask(control: &Control<Settings, Promoted, Ledger>, event: &str) -> Result<Output, Error> {
+    ask_as(control, event, Ok(None)).await
+}
+
+async fn ask_as(
+    control: &Control<Settings, Promoted, Ledger>,
+    event: &str,
+    caller: Caller,
+) -> Result<Output, Error> {
     let input = serde_json::from_str(event).expect("an event that is understood");
-    control.handle(input, now()).await
+    control.handle(input, caller, now()).await
 }
 
 #[tokio::test]
@@ -286,4 +313,57 @@ fn unknown_fields_are_refused() {
     let event = PAUSE.replace("\"by\"", "\"force\": true, \"by\"");
     let refused = serde_json::from_str::<Input>(&event).expect_err("refused");
     assert!(refused.to_string().contains("force"), "{refused}");
+}
+
+fn by(arn: &str) -> Caller {
+    Ok(Some(Principal::of_arn(arn)?))
+}
+
+const MANAGER: &str = "arn:aws:sts::123456789012:assumed-role/managers/grace";
+
+#[tokio::test]
+async fn who_may_operate_is_noted_as_sts_names_them_and_others_are_refused_every_wish() {
+    let mut control = control();
+    let managers = json!({"operate": ["arn:aws:sts::123456789012:assumed-role/managers/*"]});
+    control.environments.0 = Some(serde_json::from_value(managers).expect("settings"));
+    for event in EVENTS {
+        for (caller, said) in [
+            (by("arn:aws:iam::123456789012:user/bob"), "user/bob may not"),
+            (Ok(None), "newer `sluice`"),
+        ] {
+            let refused = ask_as(&control, event, caller).await;
+            let refused = refused.expect_err("refused");
+            assert_eq!(refused.name(), "NotAllowed");
+            assert!(refused.to_string().contains(said), "{refused}");
+        }
+    }
+    assert!(control.records.controls.borrow().asked.is_empty());
+    assert!(control.ledger.0.borrow().is_empty());
+    let noted = ask_as(&control, PAUSE, by(MANAGER)).await.expect("noted");
+    assert_eq!(noted.asked.by, MANAGER);
+    assert_eq!(control.ledger.0.borrow()[0].0, MANAGER);
+}
+
+#[tokio::test]
+async fn a_proof_that_proves_nothing_is_refused_also_where_anybody_may() {
+    let control = control();
+    let code = "SignatureDoesNotMatch".to_owned();
+    let refused = Refused::BySts { code };
+    let refused = ask_as(&control, PAUSE, Err(refused.into())).await;
+    assert_eq!(refused.expect_err("refused").name(), "ProofRefused");
+    let noted = ask_as(&control, PAUSE, by(MANAGER)).await.expect("noted");
+    assert_eq!(noted.asked.by, MANAGER);
+}
+
+#[tokio::test]
+async fn without_settings_nobody_knows_who_may() {
+    let mut control = control();
+    control.environments.0 = None;
+    let refused = ask_as(&control, PAUSE, by(MANAGER)).await;
+    let refused = refused.expect_err("refused");
+    assert_eq!(refused.name(), "InvalidSettings");
+    assert!(
+        refused.to_string().contains("/sluice/storefront/prod"),
+        "{refused}"
+    );
 }

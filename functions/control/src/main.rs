@@ -3,17 +3,24 @@
 use control::Control;
 use control::aws::Table;
 use jiff::Timestamp;
+use sluice_platform::caller::Callers;
 use sluice_platform::ledger::Ledger;
+use sluice_platform::settings::SettingsReader;
 use sluice_platform::store::Store;
-use sluice_platform::{aws, lambda};
+use sluice_platform::{aws, caller};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let config = aws::config().await;
     let control = Control {
+        environments: SettingsReader::new(&config),
         records: Table(Store::from_env(&config)?),
         ledger: Ledger::from_env(&config, "control")?,
     };
-    // Boxed: futures of SDK calls nest deeper than the compiler follows.
-    lambda::serve(|input| Box::pin(control.handle(input, Timestamp::now()))).await
+    let callers = Callers::new(&config);
+    caller::serve(&callers, |input, caller| {
+        // Boxed: futures of SDK calls nest deeper than the compiler follows.
+        Box::pin(control.handle(input, caller, Timestamp::now()))
+    })
+    .await
 }

@@ -3,6 +3,7 @@
 use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::entry::NotAdmitted;
 use sluice_domain::guards::{Checked, Guard, State};
+use sluice_domain::may::NotAllowed;
 use sluice_domain::owner::NotOurs;
 use sluice_domain::path;
 use sluice_domain::plan::NoPlan;
@@ -115,6 +116,9 @@ pub enum Error {
     /// The environment's rules don't take the release.
     #[error(transparent)]
     NotAdmitted(#[from] NotAdmitted),
+    /// Who began the release may not start a promotion here (any more).
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
     /// The environment before has not had it, or not for long enough.
     #[error(transparent)]
     NotYet(#[from] path::NotYet),
@@ -198,6 +202,7 @@ impl Named for Error {
             Self::OutOfTurn { .. } => "OutOfTurn",
             Self::NotSoaked(_) => "NotSoaked",
             Self::NotAdmitted(refusal) => refusal.name(),
+            Self::NotAllowed(refusal) => refusal.name(),
             Self::NotYet(refusal) => refusal.name(),
             Self::TargetsBusy { .. } | Self::NewTargetBusy { .. } => "TargetsBusy",
             Self::Bundle(_) => "BundleInvalid",

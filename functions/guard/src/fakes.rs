@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_domain::approval::{Choice, Request, State as Standing, Vote};
+use sluice_domain::caller::Principal;
 use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::controls::Controls;
@@ -60,6 +61,8 @@ pub(crate) struct State {
     /// The environments before production, of the application and of each attempt.
     pub(crate) before: Vec<String>,
     pub(crate) attempts_begin_earlier: bool,
+    /// Who began the attempts, as far as that is known.
+    pub(crate) principal: Option<Principal>,
     pub(crate) rollbacks: BTreeSet<PromotionId>,
     /// `release.json` by its S3 version.
     pub(crate) bundles: BTreeMap<String, Vec<u8>>,

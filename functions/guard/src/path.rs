@@ -1,8 +1,9 @@
-//! May the release enter this environment? Does the environment take it, is nothing newer
-//! there, and has the environment before had this very bundle for long enough?
+//! May the release enter this environment? Does the environment take it, may who began it
+//! start it there, is nothing newer there, and has the environment before had this very bundle for long enough?
 
 use jiff::Timestamp;
 use sluice_domain::manifest::Manifest;
+use sluice_domain::may::Deed;
 use sluice_domain::path::{Place, Soak, stays};
 use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
 use sluice_domain::start::NotYet;
@@ -33,6 +34,7 @@ impl<P: Ports> Guard<P> {
         if is_rollback && was_here() {
             return Ok(None);
         }
+        let principal = (attempt.as_ref()).and_then(|attempt| attempt.principal.clone());
         if let Some(before) = attempt.and_then(|attempt| before(&attempt, id)) {
             let before = self.refuse_if_out_of_turn(&before).await?;
             // The list may not show yet how it ended.
@@ -40,7 +42,10 @@ impl<P: Ports> Guard<P> {
             promotions.push(before);
         }
         let path = self.ports.path(&id.application).await?;
-        refuse_unless_path_lets_in(&path, promotion, manifest, &promotions, now)
+        let place = place_of(&path, id)?;
+        // Who began it was allowed to when they did, and a path can take days.
+        (path[place].may).allow(Deed::Start, &id.environment, principal.as_ref())?;
+        refuse_unless_path_lets_in(&path, place, promotion, manifest, &promotions, now)
     }
 
     /// Whether it takes an environment back to an earlier version.
@@ -115,22 +120,26 @@ fn refuse_if_newer_is_there(
     }
 }
 
+/// An environment's place on the path.
+fn place_of(path: &[Place], id: &PromotionId) -> Result<usize, Error> {
+    let place = path
+        .iter()
+        .position(|place| place.environment == id.environment);
+    place.ok_or_else(|| {
+        let parameter = parameter(&id.application, &id.environment);
+        Error::Settings(SettingsError::Missing(parameter))
+    })
+}
+
 fn refuse_unless_path_lets_in(
     path: &[Place],
+    place: usize,
     promotion: &Promotion,
     manifest: &Manifest,
     promotions: &[Promotion],
     now: Timestamp,
 ) -> Result<Option<NotYet>, Error> {
     let id = &promotion.id;
-    let place = path
-        .iter()
-        .position(|place| place.environment == id.environment);
-    let missing = || {
-        let parameter = parameter(&id.application, &id.environment);
-        Error::Settings(SettingsError::Missing(parameter))
-    };
-    let place = place.ok_or_else(missing)?;
     let entry = &path[place].entry;
     entry.admit(&id.environment, place + 1 == path.len(), manifest)?;
     let Some(before) = place.checked_sub(1).and_then(|before| path.get(before)) else {

@@ -4,7 +4,8 @@
 use serde_json::json;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
-use sluice_domain::path::{self, Ends, Place, Route, Soak, stays};
+use sluice_domain::may::Deed;
+use sluice_domain::path::{self, Beginner, Ends, Place, Route, Soak, stays};
 use sluice_domain::promotion::BundleRef;
 
 use crate::attempt::Repeat;
@@ -15,7 +16,7 @@ use crate::{
 
 /// The environments that an attempt goes through.
 pub(crate) fn route(path: &[Place], wanted: &Wanted, manifest: &Manifest) -> Result<Route, Error> {
-    let by_hand = wanted.repeat != Repeat::Delivered;
+    let principal = wanted.principal.as_ref();
     let from = match &wanted.to {
         To::Path => 0,
         To::From(environment) => (path.iter())
@@ -27,13 +28,23 @@ pub(crate) fn route(path: &[Place], wanted: &Wanted, manifest: &Manifest) -> Res
             if wanted.repeat != Repeat::Ended {
                 admit(path, &environments, manifest)?;
             }
+            for place in path
+                .iter()
+                .filter(|place| environments.contains(&place.environment))
+            {
+                (place.may).allow(Deed::Start, &place.environment, principal)?;
+            }
             return Ok(Route {
                 environments,
                 ends: None,
             });
         }
     };
-    Ok(path::route(path, from, by_hand, manifest)?)
+    let beginner = Beginner {
+        principal,
+        by_hand: wanted.repeat != Repeat::Delivered,
+    };
+    Ok(path::route(path, from, beginner, manifest)?)
 }
 
 /// Keeps the environments that were asked for, in the order of the path.
@@ -78,6 +89,10 @@ pub(crate) fn ends(ends: &Ends, subject: &Subject) -> String {
             "A person begins {environment}: `sluice promote {application} {version} {environment}`"
         ),
         Ends::NotAdmitted(refusal) => format!("It ends there: {refusal}"),
+        Ends::NotAllowed(refusal) => format!(
+            "It ends there: {refusal}. Who may takes it on with `sluice promote {application} {version} {}`",
+            refusal.environment()
+        ),
     }
 }
 

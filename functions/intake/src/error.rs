@@ -3,9 +3,11 @@
 use semver::Version;
 use sluice_domain::digest::Digest;
 use sluice_domain::entry::NotAdmitted;
-use sluice_domain::path::NotYet;
+use sluice_domain::may::NotAllowed;
+use sluice_domain::path::{Barred, NotYet};
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::bundle::BundleError;
+use sluice_platform::caller::CallerError;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::settings::SettingsError;
@@ -96,6 +98,12 @@ pub enum Error {
     /// The environment's rules don't take the release.
     #[error(transparent)]
     NotAdmitted(#[from] NotAdmitted),
+    /// Who asks may not start it there.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
+    /// Nobody knows who asks.
+    #[error(transparent)]
+    Caller(#[from] CallerError),
     /// The environment before has not had it, or too briefly.
     #[error(transparent)]
     NotYet(#[from] NotYet),
@@ -141,6 +149,15 @@ pub enum Error {
     Fault(#[from] Fault),
 }
 
+impl From<Barred> for Error {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::NotAdmitted(refusal) => refusal.into(),
+            Barred::NotAllowed(refusal) => refusal.into(),
+        }
+    }
+}
+
 /// A release's promotions by their names.
 fn promotions(release: &Release) -> String {
     let environments = release.environments.iter();
@@ -157,6 +174,7 @@ impl Error {
     fn fault(&self) -> Option<&Fault> {
         match self {
             Self::Fault(fault)
+            | Self::Caller(CallerError::Fault(fault))
             | Self::Bundle(BundleError::Fault(fault))
             | Self::Settings(SettingsError::Fault(fault))
             | Self::Store(StoreError::Fault(fault)) => Some(fault),
@@ -183,6 +201,8 @@ impl Named for Error {
             Self::Bundle(_) | Self::ImageNotNamed { .. } => "InvalidManifest",
             Self::AlreadyReleased { .. } | Self::AlreadyThere(_) => "AlreadyReleased",
             Self::NotAdmitted(refusal) => refusal.name(),
+            Self::NotAllowed(refusal) => refusal.name(),
+            Self::Caller(error) => error.name(),
             Self::NotYet(refusal) => refusal.name(),
             Self::StillRunning(_) => "StillRunning",
             Self::VersionTaken { .. } => "VersionTaken",

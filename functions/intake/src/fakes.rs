@@ -288,6 +288,7 @@ impl Catalogue for &World {
                 let place = Place {
                     environment: environment.clone(),
                     entry: settings.entry,
+                    may: settings.may,
                 };
                 path.push((settings.order, place));
             }

@@ -1,7 +1,7 @@
 //! Turns events and requests into releases.
 //!
-//! Decides: what an event asks for, whether its bundle is what its place says,
-//! and whether that starts an attempt, is a repetition, or is refused. What
+//! Decides: what an event asks for, whether its bundle is what its place says, how far
+//! who asks may take it, and whether that starts an attempt, is a repetition, or is refused. What
 //! starts does so once, however often its event arrives. A further attempt at a
 //! version takes the bundle that was pinned before.
 //!
@@ -29,6 +29,7 @@ use sluice_domain::manifest::Manifest;
 use sluice_domain::naming::release_execution;
 use sluice_domain::promotion::{BundleRef, Outcome as PromotionOutcome};
 use sluice_platform::bundle::BundleError;
+use sluice_platform::caller::Caller;
 use sluice_platform::lambda::Named as _;
 use sluice_platform::store::Release;
 
@@ -68,13 +69,18 @@ impl From<Wanted> for Understood {
 }
 
 impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, A, M, L> {
-    /// Handles one event or request that arrived at this time.
+    /// Handles one event, or the request of this caller, that arrived at this time.
     ///
     /// # Errors
     /// With why it was refused, once that is in the ledger; or with the AWS call
     /// that failed, in which case the same event may simply come again.
-    pub async fn handle(&self, event: Value, now: Timestamp) -> Result<Output, Error> {
-        let wanted = match self.understand(&event).await {
+    pub async fn handle(
+        &self,
+        event: Value,
+        caller: Caller,
+        now: Timestamp,
+    ) -> Result<Output, Error> {
+        let wanted = match self.understand(&event, caller).await {
             Ok(Understood::Release(wanted)) => wanted,
             Ok(Understood::Nothing(why)) => {
                 tracing::info!(why, "ignored");
@@ -92,11 +98,11 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         }
     }
 
-    async fn understand(&self, event: &Value) -> Result<Understood, Error> {
+    async fn understand(&self, event: &Value, caller: Caller) -> Result<Understood, Error> {
         match Input::read(event)? {
             Input::Upload(upload) => self.understand_upload(upload),
             Input::Push(push) => self.understand_push(push).await,
-            Input::Manual(manual) => Wanted::by_hand(manual).map(Understood::from),
+            Input::Manual(manual) => Wanted::by_hand(manual, caller?).map(Understood::from),
             Input::Scheduled(promote) => self.understand_schedule(promote).await,
         }
     }
@@ -239,6 +245,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
                 rollback: wanted.repeat == Repeat::Ended,
                 execution_arn: self.machine.arn_of(&name),
                 requested_by: wanted.by.clone(),
+                principal: wanted.principal.clone(),
                 requested_at: now,
             };
             if self.attempts.begin(&release).await? {

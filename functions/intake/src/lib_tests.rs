@@ -6,6 +6,8 @@ use super::*;
 mod earlier;
 #[path = "fakes.rs"]
 mod fakes;
+#[path = "may_tests.rs"]
+mod may;
 #[path = "path_tests.rs"]
 mod path;
 #[path = "refusal_tests.rs"]
@@ -24,8 +26,13 @@ const MANUAL_AGAIN: &str = include_str!("../../../events/intake/manual-again.jso
 const MANUAL_ROLLBACK: &str = include_str!("../../../events/intake/manual-rollback.json");
 const ALREADY_RELEASED: &str = include_str!("../../../events/intake/manual-already-released.json");
 
-/// Hands an event to the function.
+/// Hands an event, or the request of nobody known, to the function.
 async fn hand(world: &World, event: &str) -> Result<Output, Error> {
+    hand_as(world, event, Ok(None)).await
+}
+
+/// Hands the request of this caller to the function.
+async fn hand_as(world: &World, event: &str, caller: Caller) -> Result<Output, Error> {
     let intake = Intake {
         bucket: BUCKET.into(),
         bundles: world,
@@ -36,7 +43,11 @@ async fn hand(world: &World, event: &str) -> Result<Output, Error> {
     };
     let event = serde_json::from_str(event).expect("event files are JSON");
     intake
-        .handle(event, "2026-11-02T09:00:01Z".parse().expect("a time"))
+        .handle(
+            event,
+            caller,
+            "2026-11-02T09:00:01Z".parse().expect("a time"),
+        )
         .await
 }
 

@@ -4,10 +4,11 @@ use intake::Intake;
 use intake::aws::{Parameters, ReleaseMachine, Table};
 use jiff::Timestamp;
 use sluice_platform::bundle::BundleReader;
+use sluice_platform::caller::Callers;
 use sluice_platform::lambda::variable;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::Store;
-use sluice_platform::{aws, lambda};
+use sluice_platform::{aws, caller};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -20,5 +21,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         machine: ReleaseMachine::new(&config, variable("SLUICE_RELEASE_MACHINE")?),
         ledger: Ledger::from_env(&config, "intake")?,
     };
-    lambda::serve(|event| intake.handle(event, Timestamp::now())).await
+    let callers = Callers::new(&config);
+    caller::serve(&callers, |event, caller| {
+        intake.handle(event, caller, Timestamp::now())
+    })
+    .await
 }

@@ -23,7 +23,7 @@ fn with_prod_by_hand() -> World {
 }
 
 /// The bundle of 1.1.0 was promoted there by this attempt.
-fn promoted(
+pub(super) fn promoted(
     world: &World,
     environment: &str,
     version: &str,

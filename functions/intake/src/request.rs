@@ -8,6 +8,7 @@ use semver::Version;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sluice_domain::caller::Principal;
 use sluice_domain::digest::Digest;
 use sluice_domain::manifest::Image;
 
@@ -68,7 +69,7 @@ pub struct Manual {
     /// in the one before. Not beside `environments`, `again` and `rollback`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Who asks.
+    /// Who asks, as they say. It counts where nobody proved anything.
     pub requested_by: String,
     /// The key of `release.json`. Left out: `<application>/<version>/release.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -299,10 +300,13 @@ pub struct Wanted {
     pub repeat: Repeat,
     /// Who or what asks.
     pub by: String,
+    /// The same as settings name it. None: nobody proved who they are.
+    pub principal: Option<Principal>,
 }
 
 impl Wanted {
     pub(crate) fn uploaded(upload: Upload) -> Result<Self, Error> {
+        let principal = Principal::uploader(upload.requester.as_deref());
         Ok(Self {
             subject: Subject::of_key(&upload.key)?,
             key: upload.key,
@@ -310,7 +314,8 @@ impl Wanted {
             image: None,
             to: To::Path,
             repeat: Repeat::Delivered,
-            by: format!("s3:{}", upload.requester.as_deref().unwrap_or("unknown")),
+            by: principal.to_string(),
+            principal: Some(principal),
         })
     }
 
@@ -325,15 +330,16 @@ impl Wanted {
             application: application.to_owned(),
             version,
         };
-        let by = format!("ecr:{}@{}", push.repository, push.digest);
+        let principal = Principal::repository(&push.repository);
         Ok(Self {
+            by: format!("{principal}@{}", push.digest),
+            principal: Some(principal),
             key: subject.key(),
             subject,
             version_id: None,
             image: Some(push),
             to: To::Path,
             repeat: Repeat::Delivered,
-            by,
         })
     }
 
@@ -353,11 +359,13 @@ impl Wanted {
             image: None,
             to: To::From(environment),
             repeat: Repeat::Onward,
-            by: "schedule".to_owned(),
+            by: Principal::schedule().to_string(),
+            principal: Some(Principal::schedule()),
         }
     }
 
-    pub(crate) fn by_hand(manual: Manual) -> Result<Self, Error> {
+    /// Who asks is who proved it. Without a proof it is who they say they are.
+    pub(crate) fn by_hand(manual: Manual, principal: Option<Principal>) -> Result<Self, Error> {
         let Manual {
             application,
             version,
@@ -414,7 +422,8 @@ impl Wanted {
             image: None,
             to,
             repeat,
-            by: requested_by,
+            by: (principal.as_ref()).map_or(requested_by, Principal::to_string),
+            principal,
         })
     }
 }

@@ -168,6 +168,7 @@ impl World {
             rollback: false,
             execution_arn: "arn".into(),
             requested_by: "ada".into(),
+            principal: None,
             requested_at: Timestamp::UNIX_EPOCH,
         });
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
+use sluice_domain::caller::Principal;
 use sluice_domain::promotion::{BundleRef, PromotionId};
 
 use super::{CONDITION_FAILED, Store, StoreError, document, item, text, write};
@@ -27,6 +28,9 @@ pub struct Release {
     pub execution_arn: String,
     /// Who or what asked for it.
     pub requested_by: String,
+    /// Who or what that was as settings name it. None: nobody proved who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Principal>,
     /// When.
     pub requested_at: Timestamp,
 }

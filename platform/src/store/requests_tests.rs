@@ -106,6 +106,7 @@ async fn write_all(store: &Store) -> Result<(), StoreError> {
         rollback: false,
         execution_arn: "execution".to_owned(),
         requested_by: "ada".to_owned(),
+        principal: None,
         requested_at: now,
     };
     let vote = Vote {

@@ -266,6 +266,7 @@ impl World {
             rollback: false,
             execution_arn,
             requested_by: "ada".to_owned(),
+            principal: None,
             requested_at: Timestamp::now(),
         };
         let begun = self.reader.store.begin_release(&release).await;

@@ -147,6 +147,7 @@ fn started_with() -> Value {
         rollback: false,
         execution_arn: "arn:aws:states:eu-west-1:111122223333:execution:release:a".to_owned(),
         requested_by: "ada".to_owned(),
+        principal: None,
         requested_at: Timestamp::UNIX_EPOCH,
     };
     let input = intake::attempt::ExecutionInput::of(&release);

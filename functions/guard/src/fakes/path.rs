@@ -12,15 +12,17 @@ impl Paths for World {
     async fn path(&self, _: &str) -> Result<Vec<Place>, Error> {
         self.turn_for("path", Touch::Nothing).await?;
         let state = self.0.borrow();
-        let place = |environment: &str, entry| Place {
+        let place = |environment: &str, entry, may| Place {
             environment: environment.to_owned(),
             entry,
+            may,
         };
         let before = state.before.iter();
         let mut path: Vec<_> = before
-            .map(|before| place(before, Default::default()))
+            .map(|before| place(before, Default::default(), Default::default()))
             .collect();
-        path.push(place("prod", read_settings(&state.settings)?.entry));
+        let settings = read_settings(&state.settings)?;
+        path.push(place("prod", settings.entry, settings.may));
         Ok(path)
     }
 
@@ -44,6 +46,7 @@ impl Paths for World {
             rollback: state.rollbacks.contains(id),
             execution_arn: "release".to_owned(),
             requested_by: "ada".to_owned(),
+            principal: state.principal.clone(),
             requested_at: at(0),
         }))
     }

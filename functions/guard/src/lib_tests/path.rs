@@ -1,5 +1,7 @@
 //! What may enter an environment.
 
+use sluice_domain::caller::Principal;
+
 use super::*;
 use crate::fakes::guard;
 
@@ -238,4 +240,26 @@ fn a_newer_version_that_takes_its_place_too_soon_ends_the_wait() {
         state.promotions.extend([entry]);
     }
     assert_eq!(send(&guard, SCHEDULE), Err("NotSoaked"));
+}
+
+#[test]
+fn who_may_start_is_asked_again_where_settings_changed_after_the_start() {
+    let guard = guard();
+    let managers = "arn:aws:sts::123456789012:assumed-role/managers/*";
+    guard.ports.0.borrow_mut().settings["may"] = json!({"start": [managers]});
+    let (name, said) = refusal(&guard, 20);
+    assert_eq!(name, "NotAllowed");
+    assert!(said.contains("without a proof"), "{said}");
+    for (arn, may) in [
+        ("arn:aws:sts::123456789012:assumed-role/interns/bob", false),
+        ("arn:aws:sts::123456789012:assumed-role/managers/ada", true),
+    ] {
+        let principal = Principal::of_arn(arn).expect("a caller");
+        guard.ports.0.borrow_mut().principal = Some(principal);
+        let planned = run(guard.handle(input(PLAN), at(20))).map_err(|error| error.name());
+        match planned {
+            Ok(_) => assert!(may, "{arn}"),
+            Err(name) => assert_eq!((name, may), ("NotAllowed", false)),
+        }
+    }
 }

@@ -14,6 +14,7 @@ fn released(status: Status, stages: &[(&str, Option<Option<Outcome>>)]) -> World
         rollback: false,
         execution_arn: "release".into(),
         requested_by: "ada".into(),
+        principal: None,
         requested_at: now() - SignedDuration::from_mins(10),
     };
     let mut world = world(&[]);
