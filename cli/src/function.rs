@@ -2,11 +2,13 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sluice_platform::fault::Fault;
 
 use crate::error::{Error, Result};
+use crate::proof;
 
 #[derive(Deserialize)]
 struct Diagnostic {
@@ -16,7 +18,7 @@ struct Diagnostic {
     message: String,
 }
 
-/// Asks and waits for the answer.
+/// Asks, with a proof of who does, and waits for the answer.
 ///
 /// # Errors
 /// `Refused` when the function says no; else when it can't be reached.
@@ -26,7 +28,10 @@ pub async fn ask<Q: Serialize, A: DeserializeOwned>(
     request: &Q,
 ) -> Result<A> {
     let operation = || format!("lambda:Invoke of {function}");
-    let payload = serde_json::to_vec(request).map_err(|error| Fault::other(operation(), error))?;
+    let mut request =
+        serde_json::to_value(request).map_err(|error| Fault::other(operation(), error))?;
+    proof::prove(config, function, &mut request, Timestamp::now()).await?;
+    let payload = request.to_string();
     let client = aws_sdk_lambda::Client::new(config);
     let answer = client
         .invoke()

@@ -50,6 +50,7 @@ pub mod pack;
 pub mod paint;
 pub mod parameters;
 pub mod planned;
+pub mod proof;
 pub mod reader;
 pub mod render;
 pub mod replayed;

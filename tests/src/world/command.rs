@@ -40,7 +40,7 @@ pub struct Run {
 }
 
 /// Credentials, as the environment carries them.
-pub struct Person(Vec<(&'static str, String)>);
+pub struct Person(pub(super) Vec<(&'static str, String)>);
 
 /// A folder that is gone with this value.
 pub struct Folder(PathBuf);
@@ -135,7 +135,7 @@ impl World {
     }
 
     /// Somebody whose role has these properties.
-    async fn with_role(&self, name: &str, properties: Value) -> Person {
+    pub(super) async fn with_role(&self, name: &str, properties: Value) -> Person {
         let trust = policy(json!({
             "Principal": { "AWS": "arn:aws:iam::000000000000:root" },
             "Action": "sts:AssumeRole",

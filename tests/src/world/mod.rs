@@ -12,6 +12,7 @@
 mod account;
 mod application;
 mod build;
+mod colleague;
 mod command;
 mod configuration;
 mod deployments;
@@ -38,6 +39,7 @@ use sluice_local::session::output_variable;
 
 pub use application::{ALIAS, alone};
 pub use build::{Build, failing, for_another_machine, healthy, in_bash};
+pub use colleague::Colleague;
 pub use command::{Folder, Person, Run, Running, Sluice};
 pub use durable::Durable;
 pub use faults::Machines;

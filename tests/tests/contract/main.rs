@@ -3,6 +3,7 @@
 
 mod action;
 mod alarms;
+mod callers;
 mod damaged;
 mod documents;
 mod encryption;

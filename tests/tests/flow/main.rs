@@ -17,6 +17,7 @@ mod groups;
 mod guards;
 mod init;
 mod line;
+mod may;
 mod operators;
 mod owners;
 mod path;
