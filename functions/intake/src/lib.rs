@@ -354,8 +354,8 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         }
     }
 
-    /// Records why something was refused. The same event again is the same
-    /// refusal. A failed AWS call is none: the event comes again.
+    /// Records why something was refused. The same event again, or the same request of
+    /// the same caller, is the same refusal. A failed AWS call is none: the event comes again.
     async fn refuse(&self, wanted: Option<&Wanted>, event: &Value, error: Error) -> Error {
         if !error.is_refusal() {
             return error;
@@ -372,11 +372,9 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
             "key": wanted.map(|wanted| &wanted.key),
             "requested_by": wanted.map(|wanted| &wanted.by),
         });
-        let key = format!(
-            "{}/{}",
-            error.name(),
-            Digest::of(event.to_string().as_bytes()).short()
-        );
+        let by = wanted.map_or("", |wanted| &wanted.by);
+        let same = Digest::of(format!("{event}{by}").as_bytes());
+        let key = format!("{}/{}", error.name(), same.short());
         if let Err(fault) = self
             .ledger
             .record(&chain, Kind::ReleaseRefused, &key, facts)

@@ -119,6 +119,11 @@ async fn a_named_environment_is_refused_to_who_may_not_start_it_also_on_the_way_
             "{said}"
         );
     }
+    let known = world.entries();
+    for (who, entries) in [("bob", known), ("eve", known + 1), ("eve", known + 1)] {
+        refused(&world, FROM_PROD, by("interns", who)).await;
+        assert_eq!(world.entries(), entries, "each of them once");
+    }
     let dev = with(MANUAL, json!({"environments": ["dev"]}));
     let output = hand_as(&world, &dev, by("interns", "bob")).await;
     assert_eq!(output.expect("started").outcome, Outcome::Started);
