@@ -125,6 +125,10 @@ impl Scanner {
 
     /// Marks the kinds that are in these bytes.
     fn mark(&self, bytes: &[u8], found: &mut [bool]) {
+        // Whether there is any is told by vector instructions; which ones, byte by byte.
+        if !self.any.is_match(bytes) {
+            return;
+        }
         for kind in &self.any.matches(bytes) {
             let is_real = || {
                 let mut all = self.each[kind].find_iter(bytes);
