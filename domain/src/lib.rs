@@ -37,6 +37,7 @@ pub mod path;
 pub mod plan;
 mod presets;
 pub mod promotion;
+pub mod role;
 pub mod sequential;
 pub mod settings;
 pub mod start;

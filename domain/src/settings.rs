@@ -17,6 +17,7 @@ pub use crate::judge::{JudgePolicy, OnInconclusive};
 use crate::judge::{MOST_LOOKS, looks_held, may_ask, probe};
 use crate::may::May;
 use crate::naming::function_name;
+pub use crate::role::Role;
 use crate::steps;
 pub use crate::steps::{Step, Then};
 use crate::suites::{self, Suite};
@@ -33,7 +34,7 @@ pub struct Settings {
     pub order: u32,
     /// The functions of the release group, by the name that manifests use.
     pub functions: BTreeMap<String, Target>,
-    /// A role to assume, for an environment in another account.
+    /// A role to assume, for an environment in another account or region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
     /// Which releases may enter, and who begins it.
@@ -127,19 +128,6 @@ pub struct WarmUp {
     pub payload: Value,
 }
 
-/// A role in another account, and the external id that it asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Role {
-    /// The role's ARN.
-    pub arn: String,
-    /// The external id in its trust policy.
-    pub external_id: String,
-    /// The region of the functions. Left out: Sluice's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-}
-
 /// Who is told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -215,6 +203,9 @@ impl Document for Settings {
         }
         self.entry.check(problems);
         self.may.check(problems);
+        if let Some(role) = &self.role {
+            role.check(problems);
+        }
         self.check_targets_are_used_once(problems);
         self.check_versions(problems);
         match &self.codedeploy {

@@ -1,13 +1,14 @@
 //! AWS clients: one HTTP client for all of them, built once.
 
-use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
 use sluice_domain::settings::Role;
+
+use crate::entry::Entry;
+use crate::session::Session;
 
 /// The configuration that all clients of this process are built from.
 ///
@@ -22,16 +23,11 @@ pub async fn config() -> SdkConfig {
         .await
 }
 
-/// The configuration that assumes an environment's role in another account.
-async fn config_for(base: &SdkConfig, role: &Role, session: &str) -> SdkConfig {
-    let assume = AssumeRoleProvider::builder(&role.arn)
-        .configure(base)
-        .external_id(&role.external_id)
-        .session_name(session_name(session))
-        .build()
-        .await;
+/// The configuration that assumes an environment's role in another account or region.
+async fn config_for(base: &SdkConfig, role: &Role, session: &Session) -> SdkConfig {
+    let entry = Entry::new(base, role, session).await;
     let mut config = base.to_builder();
-    config.set_credentials_provider(Some(SharedCredentialsProvider::new(assume)));
+    config.set_credentials_provider(Some(SharedCredentialsProvider::new(entry)));
     if let Some(region) = &role.region {
         config.set_region(Some(Region::new(region.clone())));
     }
@@ -46,7 +42,7 @@ pub struct PerAccount<C> {
     build: fn(&SdkConfig) -> C,
     /// Those that were opened last: a group asks for the same ones a hundred times,
     /// and each new session would ask STS.
-    last: Mutex<Option<(Role, String, C)>>,
+    last: Mutex<Option<(Role, Session, C)>>,
 }
 
 impl<C: Clone> PerAccount<C> {
@@ -61,13 +57,13 @@ impl<C: Clone> PerAccount<C> {
         }
     }
 
-    /// Those for an environment. The session's name tells the other account's
-    /// CloudTrail who it was: a promotion, or a command.
-    pub async fn of(&self, role: Option<&Role>, session: &(impl Display + ?Sized)) -> C {
+    /// Those for an environment. The session tells the other account who it is: a
+    /// promotion, or a command.
+    pub async fn of(&self, role: Option<&Role>, session: impl Into<Session>) -> C {
         let Some(role) = role else {
             return self.own.clone();
         };
-        let session = session.to_string();
+        let session = session.into();
         if let Some((there, of, clients)) = self.last().as_ref()
             && (there, of) == (role, &session)
         {
@@ -78,21 +74,9 @@ impl<C: Clone> PerAccount<C> {
         clients
     }
 
-    fn last(&self) -> MutexGuard<'_, Option<(Role, String, C)>> {
+    fn last(&self) -> MutexGuard<'_, Option<(Role, Session, C)>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// STS takes 2 to 64 of letters, digits and `_=,.@-`.
-fn session_name(text: &str) -> String {
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || "_=,.@-".contains(c) {
-            c
-        } else {
-            '-'
-        }
-    };
-    text.chars().map(plain).take(64).collect()
 }
 
 #[cfg(test)]
@@ -113,6 +97,7 @@ mod tests {
             arn: format!("arn:aws:iam::123456789012:role/{name}"),
             external_id: "sluice".to_owned(),
             region: None,
+            bucket: None,
         };
         let (one, two) = (role("one"), role("two"));
         let mut opened = Vec::new();
@@ -126,14 +111,5 @@ mod tests {
             opened.push(accounts.of(role, session).await);
         }
         assert_eq!(opened, [0, 1, 1, 2, 3]);
-    }
-
-    #[test]
-    fn a_promotions_name_becomes_a_session_name_that_sts_takes() {
-        assert_eq!(
-            session_name("storefront/prod/1.1.0/1"),
-            "storefront-prod-1.1.0-1"
-        );
-        assert_eq!(session_name(&"x".repeat(100)).len(), 64);
     }
 }

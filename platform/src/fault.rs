@@ -128,7 +128,7 @@ impl Fault {
 }
 
 /// An error with its causes, each said once. The innermost one tells most.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

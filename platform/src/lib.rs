@@ -22,6 +22,7 @@ pub mod caller;
 pub mod cloudwatch;
 #[cfg(feature = "deployment-group")]
 pub mod deployment_group;
+mod entry;
 pub mod fault;
 #[cfg(feature = "function")]
 pub mod function;
@@ -36,6 +37,7 @@ pub mod pace;
 pub mod patience;
 #[cfg(feature = "people")]
 pub mod people;
+pub mod session;
 #[cfg(feature = "settings")]
 pub mod settings;
 #[cfg(feature = "store")]
