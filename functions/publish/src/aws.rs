@@ -202,7 +202,7 @@ impl Change for Account {
             } => request
                 .s3_bucket(bucket)
                 .s3_key(key)
-                .s3_object_version(version_id),
+                .set_s3_object_version(version_id.clone()),
             Code::Image { repository, digest } => {
                 request.image_uri(format!("{repository}@{digest}"))
             }
@@ -256,6 +256,10 @@ fn change_error(fault: Fault) -> ChangeError {
     match fault.code.as_deref() {
         Some("ResourceConflictException" | "PreconditionFailedException") => ChangeError::Conflict,
         Some(code) if SIGNATURES.contains(&code) => ChangeError::Unsigned(fault.message),
+        // So Lambda says in whatever it could not read from S3.
+        Some("InvalidParameterValueException") if fault.message.contains("S3 Error Code") => {
+            ChangeError::Unreadable(fault.message)
+        }
         Some(code) if REFUSALS.contains(&code) => ChangeError::Refused(fault.message),
         _ => ChangeError::Fault(fault),
     }
@@ -288,6 +292,7 @@ impl Records for Table {
         Ok(Work {
             plan: self.store.required_part(id, Part::Plan).await?,
             pins: self.store.required_part(id, Part::Pins).await?,
+            copies: (self.store.part(id, Part::Copies).await?).unwrap_or_default(),
             published: self.store.part(id, Part::Versions).await?,
             manifest: self.bundles.manifest(&promotion.bundle).await?,
             bundle: promotion.bundle,

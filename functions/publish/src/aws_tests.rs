@@ -63,6 +63,14 @@ fn only_what_waiting_helps_is_a_conflict() {
         let error = change_error(fault(code));
         assert!(matches!(error, ChangeError::Unsigned(_)), "{code}");
     }
+    let unreadable = Fault {
+        message: "Error occurred while GetObject. S3 Error Code: NoSuchKey.".into(),
+        ..fault("InvalidParameterValueException")
+    };
+    assert!(matches!(
+        change_error(unreadable),
+        ChangeError::Unreadable(_)
+    ));
     assert!(matches!(
         change_error(fault("TooManyRequestsException")),
         ChangeError::Fault(_)

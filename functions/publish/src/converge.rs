@@ -155,6 +155,9 @@ impl<A: Inspect + Change, R: Records> Publisher<'_, A, R> {
                 }
                 Err(ChangeError::Refused(reason)) => return Err(refused(function, change, reason)),
                 Err(ChangeError::Unsigned(reason)) => return Err(unsigned(function, reason)),
+                Err(ChangeError::Unreadable(reason)) => {
+                    return Err(unreadable(function, code, reason));
+                }
                 Err(ChangeError::Fault(fault)) => return Err(fault.into()),
             }
         }
@@ -214,7 +217,7 @@ impl<A: Inspect + Change, R: Records> Publisher<'_, A, R> {
         let given = self.account.configure(function, &own, &latest.revision);
         given.await.map_err(|error| match error {
             ChangeError::Conflict => self.not_ready(function, "changes by somebody else", "none"),
-            ChangeError::Refused(reason) => {
+            ChangeError::Refused(reason) | ChangeError::Unreadable(reason) => {
                 let reason = format!("its own can't be given back: {reason}");
                 refused(function, Changed::Configuration, reason)
             }
@@ -399,4 +402,12 @@ fn refused(function: &str, change: Changed, reason: String) -> Error {
 fn unsigned(function: &str, reason: String) -> Error {
     let function = function.to_owned();
     Error::SignatureRefused { function, reason }
+}
+
+fn unreadable(function: &str, code: &Code, reason: String) -> Error {
+    Error::CodeUnreadable {
+        function: function.to_owned(),
+        place: code.to_string(),
+        reason,
+    }
 }

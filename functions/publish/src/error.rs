@@ -86,6 +86,19 @@ pub enum Error {
         /// What Lambda said.
         reason: String,
     },
+    /// Lambda can't read the code from S3.
+    #[error(
+        "Lambda can't read the code of {function} from {place}: {reason}. It reads with the permissions of whoever asks, from a \
+         bucket in the function's own region: is the file still there, and may the role read it? Then release again"
+    )]
+    CodeUnreadable {
+        /// The Lambda function.
+        function: String,
+        /// Where the code lies.
+        place: String,
+        /// What Lambda said.
+        reason: String,
+    },
     /// Lambda does not take the code's signature.
     #[error(
         "the signature of the code of {function} was refused, by the code-signing configuration of the \
@@ -150,6 +163,7 @@ impl Named for Error {
             Self::ConfigurationRefused { .. } => "ConfigurationRefused",
             Self::EnvironmentUnreadable(_) => "EnvironmentUnreadable",
             Self::PackageRefused { .. } => "PackageRefused",
+            Self::CodeUnreadable { .. } => "CodeUnreadable",
             Self::SignatureRefused { .. } => "SignatureRefused",
             Self::NotReady { .. } => "NotReady",
             Self::Bundle(BundleError::Fault(fault)) | Self::Fault(fault) => fault_name(fault),

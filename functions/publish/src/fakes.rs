@@ -26,6 +26,8 @@ pub(crate) struct Lambda {
     pub(crate) functions: RefCell<BTreeMap<String, Function>>,
     /// Every change, as `<action> <function>`.
     pub(crate) changes: RefCell<Vec<String>>,
+    /// Where code was taken from.
+    pub(crate) taken: RefCell<Vec<String>>,
     /// The next changes fail, in order.
     pub(crate) failures: RefCell<Vec<ChangeError>>,
     /// But only once this many changes were made.
@@ -139,6 +141,7 @@ impl Change for Rc<Lambda> {
     }
 
     async fn update_code(&self, arn: &str, code: &Code, revision: &str) -> Result<(), ChangeError> {
+        self.taken.borrow_mut().push(code.to_string());
         self.change("update", arn, revision, |function| {
             let digest = self.other_code.as_ref().unwrap_or(code.digest());
             let before = function.latest.clone();
@@ -367,6 +370,7 @@ pub(crate) fn work(lambda: &Lambda, catalog: &[u8]) -> Work {
         manifest,
         bundle,
         pins: BTreeMap::from([("checkout.zip".to_owned(), "z1".to_owned())]),
+        copies: BTreeMap::new(),
         published: None,
     }
 }

@@ -90,6 +90,9 @@ pub enum ChangeError {
     /// Lambda will never take this.
     #[error("{0}")]
     Refused(String),
+    /// Lambda can't read the code from S3.
+    #[error("{0}")]
+    Unreadable(String),
     /// The function has a code-signing configuration, and Lambda does not take the code's
     /// signature.
     #[error("{0}")]
@@ -303,6 +306,8 @@ async fn check_requirements<A: Inspect>(account: &A, work: &Work) -> Result<(), 
 
 #[cfg(test)]
 mod configuration_tests;
+#[cfg(test)]
+mod copies_tests;
 #[cfg(test)]
 mod fakes;
 #[cfg(test)]

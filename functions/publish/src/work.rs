@@ -1,12 +1,14 @@
 //! What there is to do, put together from what earlier steps wrote down.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use sluice_domain::digest::Digest;
 use sluice_domain::journal::Versions;
-use sluice_domain::manifest::Manifest;
+use sluice_domain::manifest::{Artifact, Manifest};
 use sluice_domain::plan::{Change, FunctionPlan, Plan};
 use sluice_domain::promotion::{BundleRef, PromotionId};
+use sluice_domain::role::CodeCopies;
 use sluice_domain::versions::description;
 use sluice_platform::store::StoreError;
 
@@ -23,6 +25,8 @@ pub struct Work {
     pub bundle: BundleRef,
     /// The S3 VersionIds that were verified, by the keys of the manifest.
     pub pins: BTreeMap<String, String>,
+    /// Where the code was copied to, near the functions.
+    pub copies: CodeCopies,
     /// What an earlier try published, if it came to its end.
     pub published: Option<Versions>,
 }
@@ -36,8 +40,8 @@ pub enum Code {
         bucket: String,
         /// The key.
         key: String,
-        /// The VersionId that was verified.
-        version_id: String,
+        /// The VersionId that was verified. None: it is a copy in a bucket without versions.
+        version_id: Option<String>,
         /// Its SHA-256.
         digest: Digest,
     },
@@ -56,6 +60,27 @@ impl Code {
     pub fn digest(&self) -> &Digest {
         match self {
             Self::Zip { digest, .. } | Self::Image { digest, .. } => digest,
+        }
+    }
+}
+
+/// As people are told.
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zip {
+                bucket,
+                key,
+                version_id,
+                ..
+            } => {
+                write!(f, "s3://{bucket}/{key}")?;
+                match version_id {
+                    Some(version) => write!(f, " version {version}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Image { repository, digest } => write!(f, "{repository}@{digest}"),
         }
     }
 }
@@ -99,13 +124,7 @@ impl Work {
     fn code(&self, id: &PromotionId, name: &str) -> Result<Code, Error> {
         let function = self.manifest.functions.get(name);
         if let Some(zip) = function.and_then(|function| function.zip.as_ref()) {
-            let missing = || StoreError::Missing(format!("pin of {} in {id}", zip.key));
-            return Ok(Code::Zip {
-                bucket: self.bundle.bucket.clone(),
-                key: self.bundle.key_of(&zip.key),
-                version_id: self.pins.get(&zip.key).ok_or_else(missing)?.clone(),
-                digest: zip.digest.clone(),
-            });
+            return self.zip(id, zip);
         }
         let image = function.and_then(|function| function.image.as_ref());
         let missing = || StoreError::Missing(format!("code of function {name} in {id}"));
@@ -113,6 +132,27 @@ impl Work {
         Ok(Code::Image {
             repository: image.repository.clone(),
             digest: image.digest.clone(),
+        })
+    }
+
+    /// A zip file near the functions, or else in the bundle.
+    fn zip(&self, id: &PromotionId, zip: &Artifact) -> Result<Code, Error> {
+        let digest = zip.digest.clone();
+        if let Some(copy) = self.copies.get(&zip.key).cloned() {
+            return Ok(Code::Zip {
+                bucket: copy.bucket,
+                key: copy.key,
+                version_id: copy.version_id,
+                digest,
+            });
+        }
+        let missing = || StoreError::Missing(format!("pin of {} in {id}", zip.key));
+        let pin = self.pins.get(&zip.key).ok_or_else(missing)?;
+        Ok(Code::Zip {
+            bucket: self.bundle.bucket.clone(),
+            key: self.bundle.key_of(&zip.key),
+            version_id: Some(pin.clone()),
+            digest,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Records through the state table, files through S3, images through ECR, settings,
 //! functions and keys of environments, facts through `record`.
 
+mod copies;
 mod environments;
 mod images;
 mod objects;
@@ -9,11 +10,13 @@ use serde_json::Value;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::promotion::{BundleRef, Outcome, Promotion, PromotionId};
+use sluice_domain::role::CodeCopies;
 use sluice_platform::bundle::{BundleError, BundleReader};
 use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Release, Store, StoreError};
 
+pub use copies::Buckets;
 pub use environments::Accounts;
 pub use images::Registries;
 pub use objects::S3;
@@ -30,6 +33,10 @@ impl Promotions for Table {
 
     async fn pin(&self, id: &PromotionId, pins: &Pins) -> Result<(), StoreError> {
         self.0.put_part(id, Part::Pins, pins).await
+    }
+
+    async fn keep_copies(&self, id: &PromotionId, copies: &CodeCopies) -> Result<(), StoreError> {
+        self.0.put_part(id, Part::Copies, copies).await
     }
 
     async fn attempts(&self, id: &PromotionId) -> Result<Vec<Release>, StoreError> {

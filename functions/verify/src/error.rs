@@ -54,6 +54,50 @@ pub enum Error {
         /// What was checked.
         assessment: Assessment,
     },
+    /// Lambda could not be given the code.
+    #[error(
+        "the functions of {environment} are in {region}, where Lambda takes code from a bucket in that region only; name \
+         one in the settings (`role.bucket`), then release again. Nothing was changed"
+    )]
+    NoBucket {
+        /// The environment.
+        environment: String,
+        /// The region of its functions.
+        region: String,
+    },
+    /// A file can't be copied to where the functions are.
+    #[error(
+        "the code can't be copied to {place}: {reason}. Nothing was changed; release again then"
+    )]
+    CopyRefused {
+        /// Where to.
+        place: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// What arrived at the bucket was not what was sent.
+    #[error(
+        "S3 took nothing for {place}, since what arrived had another digest than it has in release.json, each time. \
+         Nothing was changed; release again"
+    )]
+    CopyDamaged {
+        /// Where to.
+        place: String,
+    },
+    /// A copy is not what was copied.
+    #[error(
+        "{place} has {} after it was copied; expected digest {expected}. Who else writes there? Give that bucket's \
+         prefix to Sluice's role alone, then release again. Nothing was changed",
+        .found.as_ref().map_or("no digest".to_owned(), |found| format!("digest {found}"))
+    )]
+    CopyChanged {
+        /// The copy.
+        place: String,
+        /// Its digest, as S3 says.
+        found: Option<Digest>,
+        /// The digest in the manifest.
+        expected: Digest,
+    },
     /// A key that the settings name is none.
     #[error("{0}; mend `evidence.provenance.keys` in the settings")]
     Key(#[from] KeyError),
@@ -255,7 +299,9 @@ impl Named for Error {
             }
             Self::Artifacts(problems) => gravest(problems),
             Self::EvidenceRefused { .. } => "EvidenceRefused",
-            Self::Key(_) | Self::Settings(_) => "InvalidSettings",
+            Self::CopyRefused { .. } => "CopyRefused",
+            Self::CopyDamaged { .. } | Self::CopyChanged { .. } => "DigestMismatch",
+            Self::Key(_) | Self::Settings(_) | Self::NoBucket { .. } => "InvalidSettings",
             Self::Bundle(BundleError::DigestMismatch { .. }) => "DigestMismatch",
             Self::Bundle(BundleError::Missing { .. }) => "ArtifactMissing",
             Self::Store(error) => error.name(),

@@ -14,6 +14,8 @@ use super::*;
 
 #[path = "fakes/answers.rs"]
 mod answers;
+#[path = "fakes/near.rs"]
+pub(super) mod near;
 
 /// What a good bundle has under this key.
 pub(super) fn content(key: &str) -> Vec<u8> {
@@ -83,6 +85,8 @@ pub(super) struct World {
     pub(super) live: RefCell<Option<(Fitting, BTreeMap<String, String>)>>,
     at_once: Cell<usize>,
     most_at_once: Cell<usize>,
+    /// The bucket near the functions.
+    pub(super) near: near::Bucket,
     failing: Cell<&'static str>,
 }
 
@@ -232,6 +236,11 @@ impl World {
         for item in evidence.iter_mut().filter(|item| item["key"] == key) {
             item["digest"] = json!(digest);
         }
+    }
+
+    /// The environment's functions are behind this role.
+    pub(super) fn enter_by(&self, role: Value) {
+        self.settings.borrow_mut()["role"] = role;
     }
 
     /// The environment asks this of evidence.

@@ -5,7 +5,7 @@
 //! names, and which S3 version of it the promotion will use: the one that an
 //! earlier promotion of the bundle used, or else the current one. Whether packages,
 //! evidence and functions are as the environment's settings ask. Opens the
-//! promotion's record.
+//! promotion's record, and copies the code to where the functions are.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
@@ -14,6 +14,7 @@
 
 mod artifacts;
 pub mod aws;
+mod copies;
 mod error;
 mod evidence;
 mod image;
@@ -36,13 +37,14 @@ use sluice_platform::store::{Release, StoreError};
 
 pub use artifacts::AT_ONCE;
 use artifacts::{Artifacts, Files};
+use copies::Copier;
 pub use error::{Error, Problem};
 use evidence::Known;
 pub use image::Repository;
 pub use pins::Pins;
 pub use ports::{
-    Bundles, Environments, Images, Live, Object, Objects, Place, Promotions, Record, Remembered,
-    Scan, Spooled,
+    Bundles, Copies, CopyError, Environments, Images, Live, Near, Object, Objects, Place,
+    Promotions, Record, Remembered, Scan, Spooled,
 };
 use room::Room;
 
@@ -68,13 +70,15 @@ pub struct Output {
 }
 
 /// The function.
-pub struct Verify<P, B, O, I, E, L> {
+pub struct Verify<P, B, O, C, I, E, L> {
     /// Where promotions' records are.
     pub promotions: P,
     /// Where manifests are.
     pub bundles: B,
     /// Where artifacts are.
     pub objects: O,
+    /// Where code is copied to.
+    pub copies: C,
     /// Where images are.
     pub images: I,
     /// Where settings and functions are.
@@ -87,11 +91,12 @@ pub struct Verify<P, B, O, I, E, L> {
     pub patience: Patience,
 }
 
-impl<P, B, O, I, E, L> Verify<P, B, O, I, E, L>
+impl<P, B, O, C, I, E, L> Verify<P, B, O, C, I, E, L>
 where
     P: Promotions,
     B: Bundles,
     O: Objects,
+    C: Copies,
     I: Images,
     E: Environments,
     L: Record,
@@ -127,7 +132,8 @@ where
             artifacts: files.pins.len(),
             images: files.images,
         };
-        let verified = verified(&bundle, &manifest, &files);
+        let mut verified = verified(&bundle, &manifest, &files);
+        let pins = files.pins.clone();
         let of = |attempt: &&Release| attempt.attempt == id.attempt;
         let is_rollback = attempts.iter().find(of).is_some_and(|one| one.rollback);
         self.assess(
@@ -139,6 +145,17 @@ where
             now,
         )
         .await?;
+        let copier = Copier {
+            copies: &self.copies,
+            bundle: &bundle,
+            pins: &pins,
+            patience: self.patience,
+        };
+        let copies = copier.copy(&id, settings.role.as_ref(), &manifest).await?;
+        if !copies.is_empty() {
+            self.promotions.keep_copies(&id, &copies).await?;
+            verified["copies"] = json!(copies);
+        }
         self.ledger
             .record(&id, Kind::BundleVerified, "bundle", verified)
             .await?;

@@ -5,6 +5,8 @@ use sluice_platform::lambda::Named as _;
 
 use super::*;
 
+#[path = "copies_tests.rs"]
+mod copies;
 #[path = "earlier_tests.rs"]
 mod earlier;
 #[path = "evidence_tests.rs"]
@@ -30,6 +32,7 @@ async fn hand(world: &World, event: &str) -> Result<Output, Error> {
         promotions: world,
         bundles: world,
         objects: world,
+        copies: world,
         images: world,
         environments: world,
         ledger: world,

@@ -8,7 +8,7 @@ use sluice_platform::patience::Patience;
 use sluice_platform::store::Store;
 use sluice_platform::{aws, lambda};
 use verify::Verify;
-use verify::aws::{Accounts, Registries, S3, Table};
+use verify::aws::{Accounts, Buckets, Registries, S3, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -17,6 +17,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         promotions: Table(Store::from_env(&config)?),
         bundles: BundleReader::new(&config),
         objects: S3::new(&config),
+        copies: Buckets::new(&config),
         images: Registries::new(&config),
         environments: Accounts::new(&config),
         ledger: Ledger::from_env(&config, "verify")?,

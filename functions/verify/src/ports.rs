@@ -12,7 +12,8 @@ use sluice_domain::evidence::Findings;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
-use sluice_domain::settings::{Role, Settings};
+use sluice_domain::role::{CodeCopies, Role};
+use sluice_domain::settings::Settings;
 use sluice_evidence::Fitting;
 use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
@@ -53,6 +54,41 @@ impl fmt::Display for Place {
             version_id,
         } = self;
         write!(f, "s3://{bucket}/{key} version {version_id}")
+    }
+}
+
+/// The bucket near an environment's functions, and the way there.
+#[derive(Debug, Clone, Copy)]
+pub struct Near<'a> {
+    /// Whose code is copied.
+    pub id: &'a PromotionId,
+    /// The role that may write there.
+    pub role: &'a Role,
+    /// The bucket.
+    pub bucket: &'a str,
+}
+
+impl Near<'_> {
+    /// A key of the bucket, as people are told.
+    pub(crate) fn place_of(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.bucket)
+    }
+}
+
+/// Why a file was not copied.
+#[derive(Debug)]
+pub enum CopyError {
+    /// It will never be like this: why, and what to do.
+    Refused(String),
+    /// S3 got other bytes than the digest stands for, and took none.
+    Different,
+    /// An AWS call failed.
+    Fault(Fault),
+}
+
+impl From<Fault> for CopyError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
     }
 }
 
@@ -104,6 +140,13 @@ pub trait Promotions {
     /// The attempts at releasing what this promotion promotes, in order. Reads only.
     fn attempts(&self, id: &PromotionId) -> impl Future<Output = Result<Vec<Release>, StoreError>>;
 
+    /// Writes where the code was copied to. Safe to repeat.
+    fn keep_copies(
+        &self,
+        id: &PromotionId,
+        copies: &CodeCopies,
+    ) -> impl Future<Output = Result<(), StoreError>>;
+
     /// What a promotion pinned, if it got that far. Reads only.
     fn pins(&self, id: &PromotionId) -> impl Future<Output = Result<Option<Pins>, StoreError>>;
 
@@ -148,6 +191,31 @@ pub trait Objects {
     /// Copies the content to a file, and hashes it on its way if that is asked for.
     /// Reads only.
     fn spool(&self, place: &Place, hash: bool) -> impl Future<Output = Result<Spooled, Fault>>;
+}
+
+/// Copies of files in the buckets of environments' roles.
+pub trait Copies {
+    /// Sluice's own region.
+    fn region(&self) -> &str;
+
+    /// This version of what lies under a key there, or what lies there now; None if
+    /// there is nothing. Reads only.
+    fn find(
+        &self,
+        near: &Near<'_>,
+        key: &str,
+        version_id: Option<&str>,
+    ) -> impl Future<Output = Result<Option<Object>, CopyError>>;
+
+    /// Copies a file there as a stream, and answers the copy's version if the bucket
+    /// keeps any. S3 takes these bytes or none. Safe to repeat.
+    fn copy(
+        &self,
+        from: &Place,
+        digest: &Digest,
+        near: &Near<'_>,
+        key: &str,
+    ) -> impl Future<Output = Result<Option<String>, CopyError>>;
 }
 
 /// Images in ECR.

@@ -17,6 +17,8 @@ use crate::fault::Fault;
 pub enum Part<'a> {
     /// The S3 VersionIds of its artifacts.
     Pins,
+    /// Where its artifacts were copied to, near the functions.
+    Copies,
     /// What is remembered of its evidence.
     Evidence,
     /// What it would change.
@@ -51,6 +53,7 @@ impl Part<'_> {
             // Keys are in the order of steps.
             Self::StepApproval(step) => return format!("part#approval#{step:05}"),
             Self::Pins => "pins",
+            Self::Copies => "copies",
             Self::Evidence => "evidence",
             Self::Plan => "plan",
             Self::Approval => "approval",

@@ -1,6 +1,7 @@
 //! Drift is a test failure: state machines, template, functions and events must
 //! say the same. Nothing of Sluice runs here; these tests only read.
 
+mod accounts;
 mod action;
 mod alarms;
 mod callers;

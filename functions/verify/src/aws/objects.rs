@@ -3,6 +3,7 @@
 use std::io::{Seek as _, Write as _};
 
 use aws_config::SdkConfig;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,14 +39,7 @@ impl Objects for S3 {
             .set_version_id(version_id.map(str::to_owned))
             .checksum_mode(ChecksumMode::Enabled);
         match request.send().await {
-            Ok(head) => Ok(Some(Object {
-                version_id: head.version_id().map(str::to_owned),
-                digest: whole_object_digest(head.checksum_type(), head.checksum_sha256()),
-                size: head
-                    .content_length()
-                    .and_then(|length| u64::try_from(length).ok())
-                    .unwrap_or_default(),
-            })),
+            Ok(head) => Ok(Some(object(&head))),
             Err(error) => {
                 let version = version_id.map_or_else(String::new, |id| format!(" version {id}"));
                 let operation = format!("s3:HeadObject of s3://{bucket}/{key}{version}");
@@ -122,6 +116,18 @@ impl S3 {
             take(&chunk).map_err(|error| Fault::other(operation(), error))?;
         }
         Ok(())
+    }
+}
+
+/// What S3 tells of an object.
+pub(super) fn object(head: &HeadObjectOutput) -> Object {
+    let size = head.content_length();
+    Object {
+        version_id: head.version_id().map(str::to_owned),
+        digest: whole_object_digest(head.checksum_type(), head.checksum_sha256()),
+        size: size
+            .and_then(|length| u64::try_from(length).ok())
+            .unwrap_or_default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{Seek as _, Write as _};
 
-use sluice_domain::settings::Role;
+use sluice_domain::role::{CodeCopies, Role};
 use sluice_platform::bundle::BundleError;
 use sluice_platform::settings::SettingsError;
 
@@ -25,6 +25,13 @@ impl Promotions for &World {
     async fn pin(&self, id: &PromotionId, pins: &Pins) -> Result<(), StoreError> {
         self.call("pin")?;
         self.pins.borrow_mut().push((id.to_string(), pins.clone()));
+        Ok(())
+    }
+
+    async fn keep_copies(&self, id: &PromotionId, copies: &CodeCopies) -> Result<(), StoreError> {
+        self.call("keep_copies")?;
+        let mut all = self.near.copies.borrow_mut();
+        all.insert(id.to_string(), copies.clone());
         Ok(())
     }
 
@@ -132,7 +139,7 @@ impl Objects for &World {
 }
 
 impl World {
-    fn stored(&self, place: &Place) -> Vec<u8> {
+    pub(super) fn stored(&self, place: &Place) -> Vec<u8> {
         let objects = self.objects.borrow();
         let stored = objects[&place.key].find(Some(&place.version_id));
         stored.expect("a version").content.clone()
