@@ -97,6 +97,18 @@ pub enum Error {
     /// A guard of the settings says no.
     #[error("{}; release again when that is over (`guards` in the environment's settings)", .0.found)]
     Stopped(Checked),
+    /// A guard of the environment before says no, while the release stands there.
+    #[error(
+        "in {before}, where the release stands first: {}; look at {before}, go back there with `sluice rollback` if need \
+         be, and release again when that is over (`guards` in the settings of {before})",
+        .checked.found
+    )]
+    StoppedBefore {
+        /// The environment before.
+        before: String,
+        /// What its guard found.
+        checked: Checked,
+    },
     /// A newer version is already there.
     #[error(
         "{newer} was promoted already, which is newer; to go back to an older version use `sluice rollback`"
@@ -197,7 +209,7 @@ impl Named for Error {
             Self::NotApproved(_) => "NotApproved",
             Self::Frozen { .. } => "Frozen",
             Self::OutsideWindow { .. } => "OutsideWindow",
-            Self::Stopped(checked) => stopped(checked),
+            Self::Stopped(checked) | Self::StoppedBefore { checked, .. } => stopped(checked),
             Self::OutOfOrder { .. } => "OutOfOrder",
             Self::OutOfTurn { .. } => "OutOfTurn",
             Self::NotSoaked(_) => "NotSoaked",

@@ -67,6 +67,8 @@ pub(crate) struct State {
     /// `release.json` by its S3 version.
     pub(crate) bundles: BTreeMap<String, Vec<u8>>,
     pub(crate) settings: Value,
+    /// Those of environments before production, where they differ.
+    pub(crate) settings_before: BTreeMap<String, Value>,
     /// By name of the Lambda function.
     pub(crate) functions: BTreeMap<String, Observed>,
     /// By ARN of the Lambda function.
@@ -435,9 +437,11 @@ impl Bundles for World {
 }
 
 impl Environments for World {
-    async fn settings(&self, _: &PromotionId) -> Result<Settings, Error> {
+    async fn settings(&self, id: &PromotionId) -> Result<Settings, Error> {
         self.turn_for("settings", Touch::Nothing).await?;
-        Ok(read_settings(&self.0.borrow().settings)?)
+        let state = self.0.borrow();
+        let earlier = state.settings_before.get(&id.environment);
+        Ok(read_settings(earlier.unwrap_or(&state.settings))?)
     }
 }
 

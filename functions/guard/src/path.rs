@@ -35,7 +35,7 @@ impl<P: Ports> Guard<P> {
             return Ok(None);
         }
         let principal = (attempt.as_ref()).and_then(|attempt| attempt.principal.clone());
-        if let Some(before) = attempt.and_then(|attempt| before(&attempt, id)) {
+        if let Some(before) = attempt.and_then(|attempt| promoted_before(&attempt, id)) {
             let before = self.refuse_if_out_of_turn(&before).await?;
             // The list may not show yet how it ended.
             promotions.retain(|other| other.id != before.id);
@@ -95,8 +95,15 @@ impl<P: Ports> Guard<P> {
     }
 }
 
+/// The environment before, if this is not the first.
+pub(crate) fn before<'a>(path: &'a [Place], environment: &str) -> Option<&'a Place> {
+    let mut places = path.iter();
+    let place = places.position(|place| place.environment == environment)?;
+    path.get(place.checked_sub(1)?)
+}
+
 /// The promotion that comes first in the same attempt.
-fn before(attempt: &Release, id: &PromotionId) -> Option<PromotionId> {
+fn promoted_before(attempt: &Release, id: &PromotionId) -> Option<PromotionId> {
     let mut environments = attempt.environments.iter();
     let place = environments.position(|environment| *environment == id.environment)?;
     let before = attempt.environments.get(place.checked_sub(1)?)?;
@@ -142,7 +149,7 @@ fn refuse_unless_path_lets_in(
     let id = &promotion.id;
     let entry = &path[place].entry;
     entry.admit(&id.environment, place + 1 == path.len(), manifest)?;
-    let Some(before) = place.checked_sub(1).and_then(|before| path.get(before)) else {
+    let Some(before) = before(path, &id.environment) else {
         return Ok(None);
     };
     let soak = Soak {

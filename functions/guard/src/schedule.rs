@@ -113,6 +113,8 @@ impl<P: Ports> Guard<P> {
             return Ok(None);
         }
         let (promotion, _) = self.ports.promotion(id).await?;
+        let digest = &promotion.bundle.digest;
+        self.refuse_if_stopped_before(id, digest, now).await?;
         let manifest = self.ports.manifest(&promotion.bundle).await?;
         self.refuse_unless_it_may_enter(&promotion, &manifest, now)
             .await

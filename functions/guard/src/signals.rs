@@ -3,13 +3,15 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sluice_domain::digest::Digest;
 use sluice_domain::guards::{Checked, Guards, stopping};
+use sluice_domain::path::stays;
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::{Role, Settings};
 use sluice_platform::guards::Function;
 
-use crate::{Error, Guard, Ports};
+use crate::{Error, Guard, Ports, path};
 
 /// Adds what guards said to the facts of an entry, where there are any.
 pub(crate) fn note(facts: &mut Value, guards: &[Checked]) {
@@ -47,6 +49,39 @@ impl<P: Ports> Guard<P> {
         let guards = settings.guards.of_steps();
         let role = settings.role.as_ref();
         self.ask(id, role, &guards, &[], now).await.map(drop)
+    }
+
+    /// While a release stands in the environment before, that is watched: what stops a
+    /// promotion there stops the next one here, for as long as it is this release that
+    /// serves there.
+    pub(crate) async fn refuse_if_stopped_before(
+        &self,
+        id: &PromotionId,
+        digest: &Digest,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let path = self.ports.path(&id.application).await?;
+        let Some(before) = path::before(&path, &id.environment) else {
+            return Ok(());
+        };
+        let promotions = self.ports.promotions_of(&id.application).await?;
+        let serves = stays(&promotions, &before.environment);
+        if serves.last().is_none_or(|stay| stay.digest != digest) {
+            return Ok(());
+        }
+        let there = PromotionId {
+            environment: before.environment.clone(),
+            ..id.clone()
+        };
+        let settings = self.ports.settings(&there).await?;
+        let asked = self.refuse_step_if_stopped(&there, &settings, now).await;
+        asked.map_err(|error| match error {
+            Error::Stopped(checked) => Error::StoppedBefore {
+                before: there.environment,
+                checked,
+            },
+            other => other,
+        })
     }
 
     async fn ask(

@@ -1,6 +1,7 @@
 //! What may enter an environment.
 
 use sluice_domain::caller::Principal;
+use sluice_domain::judge::AlarmState;
 
 use super::*;
 use crate::fakes::guard;
@@ -225,20 +226,44 @@ fn a_release_waits_until_it_has_soaked_and_is_refused_if_it_is_past_its_wait() {
     assert!(ask(RECHECK, 110).is_ok());
 }
 
+/// A newer version takes 1.1.0's place in staging.
+fn replaced_in_staging(guard: &Guard<World>, second: i64) {
+    guard.ports.promoted("1.2.0", second);
+    let mut state = guard.ports.0.borrow_mut();
+    let (mut newer, generation) = state.promotions.remove(&id("1.2.0")).unwrap();
+    newer.id.environment = "staging".to_owned();
+    let entry = (newer.id.clone(), (newer, generation));
+    state.promotions.extend([entry]);
+}
+
+/// 1.1.0 stands in staging, which is watched by an alarm, and has to soak there.
+fn soaking_under_an_alarm() -> Guard<World> {
+    let guard = guard_behind_staging(false);
+    entry(&guard, json!({"soak_seconds": 100}));
+    promoted_in_staging(&guard, 1, 10);
+    {
+        let mut state = guard.ports.0.borrow_mut();
+        let mut staging = state.settings.clone();
+        staging["guards"] = json!({"alarms": ["staging-is-ill"]});
+        state.settings_before.insert("staging".to_owned(), staging);
+    }
+    sounds(&guard, AlarmState::Ok);
+    assert!(send(&guard, PLAN).is_ok());
+    guard
+}
+
+fn sounds(guard: &Guard<World>, state: AlarmState) {
+    let alarms = &mut guard.ports.0.borrow_mut().alarms;
+    alarms.insert("staging-is-ill".to_owned(), state);
+}
+
 #[test]
 fn a_newer_version_that_takes_its_place_too_soon_ends_the_wait() {
     let guard = guard_behind_staging(false);
     entry(&guard, json!({"soak_seconds": 100}));
     promoted_in_staging(&guard, 1, 10);
     assert!(send(&guard, PLAN).is_ok());
-    guard.ports.promoted("1.2.0", 50);
-    {
-        let mut state = guard.ports.0.borrow_mut();
-        let (mut newer, generation) = state.promotions.remove(&id("1.2.0")).unwrap();
-        newer.id.environment = "staging".to_owned();
-        let entry = (newer.id.clone(), (newer, generation));
-        state.promotions.extend([entry]);
-    }
+    replaced_in_staging(&guard, 50);
     assert_eq!(send(&guard, SCHEDULE), Err("NotSoaked"));
 }
 
@@ -262,4 +287,27 @@ fn who_may_start_is_asked_again_where_settings_changed_after_the_start() {
             Err(name) => assert_eq!((name, may), ("NotAllowed", false)),
         }
     }
+}
+
+#[test]
+fn an_alarm_where_a_release_soaks_ends_its_way_and_names_that_environment() {
+    let guard = soaking_under_an_alarm();
+    assert!(send(&guard, SCHEDULE).is_ok());
+    sounds(&guard, AlarmState::Alarm);
+    for second in [20, 110] {
+        let error = run(guard.handle(input(SCHEDULE), at(second))).unwrap_err();
+        assert_eq!(error.name(), "AlarmRaised");
+        assert!(error.to_string().starts_with("in staging,"), "{error}");
+    }
+    assert!(send(&guard, CHECK).is_ok(), "production has no such guard");
+}
+
+#[test]
+fn an_alarm_where_another_release_stands_by_now_says_nothing_of_this_one() {
+    let guard = soaking_under_an_alarm();
+    replaced_in_staging(&guard, 111);
+    sounds(&guard, AlarmState::Alarm);
+    let starts = json!({"starts": true, "wait_seconds": 0});
+    let answer = run(guard.handle(input(SCHEDULE), at(112))).unwrap();
+    assert_eq!(serde_json::to_value(answer).unwrap(), starts);
 }
