@@ -26,6 +26,7 @@ pub mod deployment_groups;
 pub mod desk;
 mod direct;
 pub mod doctor;
+pub mod elsewhere;
 pub mod entries;
 pub mod error;
 pub mod execution;

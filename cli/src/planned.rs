@@ -6,6 +6,7 @@ use sluice_domain::evidence::{Assessment, CheckOutcome};
 use sluice_domain::plan::{Change, FunctionPlan, Plan};
 use sluice_domain::settings::Settings;
 
+use crate::elsewhere;
 use crate::finding::{Finding, Level};
 use crate::forecast::Forecast;
 use crate::outlook::Outlook;
@@ -125,6 +126,7 @@ impl Planned {
     pub fn lines(&self, style: Style) -> Vec<String> {
         let mut lines = vec![self.title(style), enters(&self.settings.entry)];
         lines.extend(self.evidence.as_ref().map(counted));
+        lines.extend(self.settings.role.as_ref().map(elsewhere::told));
         lines.extend(self.asks());
         lines.extend(self.settings.suites.iter().map(ToString::to_string));
         lines.extend(self.hands_over());
@@ -228,7 +230,7 @@ impl Planned {
 }
 
 /// What may enter, and who begins it.
-fn enters(rules: &EntryRules) -> String {
+pub(crate) fn enters(rules: &EntryRules) -> String {
     let mut said = match rules.start {
         Start::Automatic => "begins by itself".to_owned(),
         Start::Manual => "begun by a person, with `sluice promote`".to_owned(),

@@ -173,3 +173,18 @@ fn the_document_has_the_plan_and_without_a_bundle_none() {
         "{lines:#?}"
     );
 }
+
+#[test]
+fn an_environment_elsewhere_says_where_its_functions_are_and_where_code_goes() {
+    let mut planned = planned(true);
+    let told = |planned: &Planned| planned.lines(Style::PLAIN).join("\n");
+    assert!(
+        !told(&planned).contains("functions in"),
+        "{}",
+        told(&planned)
+    );
+    let role = json!({"arn": "arn:aws:iam::444455556666:role/sluice", "external_id": "e", "region": "us-east-1", "bucket": "code"});
+    planned.settings.role = Some(serde_json::from_value(role).expect("a role"));
+    let expected = "functions in 444455556666, us-east-1; code is copied to the bucket code first";
+    assert!(told(&planned).contains(expected), "{}", told(&planned));
+}

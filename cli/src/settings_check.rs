@@ -11,6 +11,7 @@ use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 
 use crate::deployment_groups::{self, Group};
+use crate::elsewhere::{self, Elsewhere};
 use crate::finding::Finding;
 
 /// Whether something is there.
@@ -31,6 +32,8 @@ pub struct Facts {
     pub functions: BTreeMap<String, (Option<There>, Option<There>)>,
     /// CodeDeploy's deployment groups, by function.
     pub groups: BTreeMap<String, Group>,
+    /// Where its functions are, if that is elsewhere.
+    pub elsewhere: Elsewhere,
     /// The topic, if one is named.
     pub topic: Option<There>,
     /// Approval codes, by parameter name; whether they are SecureStrings.
@@ -45,6 +48,7 @@ pub fn check(settings: &Settings, facts: &Facts) -> Vec<Finding> {
         .iter()
         .map(|(name, target)| check_function(name, target, facts.functions.get(name)))
         .collect();
+    findings.extend(elsewhere::finding(settings, &facts.elsewhere));
     findings.extend(deployment_groups::findings(settings, &facts.groups));
     if let (Some(arn), Some(topic)) = (&settings.channels.topic_arn, &facts.topic) {
         findings.push(match topic {
@@ -177,6 +181,7 @@ pub async fn gather(config: &SdkConfig, settings: &Settings) -> Facts {
         .await;
     let mut facts = Facts {
         groups: deployment_groups::gather(config, settings).await,
+        elsewhere: elsewhere::gather(config, settings).await,
         ..Facts::default()
     };
     for (name, target) in &settings.functions {
@@ -277,6 +282,7 @@ mod tests {
         Facts {
             functions: BTreeMap::from([("api".to_owned(), (Some(function), alias))]),
             groups: BTreeMap::new(),
+            elsewhere: Elsewhere::default(),
             topic: Some(topic),
             codes: BTreeMap::from([("/codes/ada".to_owned(), Ok(code))]),
         }

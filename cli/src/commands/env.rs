@@ -12,12 +12,14 @@ use sluice_platform::settings::parameter;
 use crate::amend::amend;
 use crate::context::Global;
 use crate::doctor::judge;
+use crate::elsewhere;
 use crate::error::{Error, Exit, Result};
 use crate::finding::{Finding, has_problem};
 use crate::frozen;
 use crate::managed::Managed;
 use crate::paint::{Output, Style, Table, Tone};
 use crate::parameters::{self, History, Stored};
+use crate::planned::enters;
 use crate::resources::Resources;
 use crate::settings_check::gather;
 use crate::settings_source::{read, tidy};
@@ -280,6 +282,8 @@ fn listed(found: &[(Option<Settings>, Stored)], style: Style) -> Vec<String> {
         "environment",
         "order",
         "functions",
+        "where",
+        "enters",
         "approval",
         "state",
     ];
@@ -314,9 +318,12 @@ fn cells(settings: &Settings) -> Vec<(Tone, String)> {
         None => (Tone::Plain, String::new()),
     };
     let functions: Vec<&str> = settings.functions.keys().map(String::as_str).collect();
+    let place = settings.role.as_ref().map(elsewhere::place);
     vec![
         (Tone::Plain, settings.order.to_string()),
         (Tone::Plain, functions.join(", ")),
+        (Tone::Plain, place.unwrap_or_else(|| "here".to_owned())),
+        (Tone::Plain, enters(&settings.entry)),
         (Tone::Plain, approval),
         (tone, state),
     ]
@@ -345,6 +352,28 @@ mod tests {
         let document = json!({"schema": 1, "order": 3, "functions": {"api": {"name": "x"}}, "frozen": {"by": "ada", "reason": "fair"}});
         let settings = Settings::parse("/x", document.to_string().as_bytes()).expect("valid");
         let cells: Vec<String> = cells(&settings).into_iter().map(|(_, cell)| cell).collect();
-        assert_eq!(cells, ["3", "api", "nobody", "frozen by ada: fair"]);
+        let expected = [
+            "3",
+            "api",
+            "here",
+            "begins by itself",
+            "nobody",
+            "frozen by ada: fair",
+        ];
+        assert_eq!(cells, expected);
+    }
+
+    #[test]
+    fn a_wave_says_where_it_is_and_after_how_long_it_enters() {
+        let role = json!({"arn": "arn:aws:iam::444455556666:role/sluice", "external_id": "e", "region": "us-east-1"});
+        let document = json!({"schema": 1, "order": 3, "functions": {"api": {"name": "x"}}, "role": role,
+            "entry": {"soak_seconds": 3600}});
+        let settings = Settings::parse("/x", document.to_string().as_bytes()).expect("valid");
+        let cells: Vec<String> = cells(&settings).into_iter().map(|(_, cell)| cell).collect();
+        assert_eq!(cells[2], "444455556666, us-east-1");
+        assert!(
+            cells[3].contains("1 h after the environment before"),
+            "{cells:?}"
+        );
     }
 }
