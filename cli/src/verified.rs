@@ -117,6 +117,7 @@ pub fn verify(given: Given<'_>, policy: &EvidencePolicy, today: Date) -> Result<
         packages,
         targets,
         scans: BTreeMap::new(),
+        tags: BTreeMap::new(),
         coverage_before: None,
         today,
     };
@@ -189,13 +190,19 @@ fn others(keys: &[String], artifacts: &[Artifact]) -> Vec<Check> {
 }
 
 /// What only AWS knows.
-fn not_asked(manifest: &Manifest, policy: &EvidencePolicy) -> Option<Check> {
+fn not_asked(manifest: &Manifest, policy: &EvidencePolicy) -> Vec<Check> {
     let has_image = manifest.functions.values().any(|one| one.image.is_some());
-    (has_image && policy.image_scan.is_some()).then(|| {
+    let asked = [
+        ("findings", "its scan counts", policy.image_scan.is_some()),
+        ("image tags", "they count", policy.image_tags.is_some()),
+    ];
+    let asked = asked.into_iter().filter(|(.., is_asked)| *is_asked);
+    let checks = asked.filter(|_| has_image).map(|(name, counts, _)| {
         let found = "Amazon ECR, which is not asked here";
-        let expected = "nothing: its scan counts once the bundle is uploaded";
-        Check::new("findings", CheckOutcome::NotRun, found, expected)
-    })
+        let expected = format!("nothing: {counts} once the bundle is uploaded");
+        Check::new(name, CheckOutcome::NotRun, found, expected)
+    });
+    checks.collect()
 }
 
 fn report(

@@ -11,8 +11,8 @@ use std::io::{Read, Seek};
 use jiff::civil::Date;
 use sluice_domain::digest::Digest;
 use sluice_domain::evidence::{
-    Assessment, Check, Context, EvidencePolicy, File, Finding, Findings, Said, assess, assess_scan,
-    assess_secrets,
+    Assessment, Check, Context, EvidencePolicy, File, Finding, Findings, ReleaseTags, Said, Tagged,
+    assess, assess_scan, assess_secrets, assess_tags,
 };
 use sluice_domain::manifest::{Evidence, Manifest};
 
@@ -62,6 +62,8 @@ pub struct Bundle<'a> {
     pub targets: BTreeMap<String, Target>,
     /// What AWS found in its images, by image; or why that can't be told.
     pub scans: BTreeMap<String, Result<Findings, String>>,
+    /// The tags of its images, by image, where they were looked at.
+    pub tags: BTreeMap<String, Tagged>,
     /// The coverage of lines of the release that was promoted there last, in percent.
     pub coverage_before: Option<f64>,
     /// The day, in UTC.
@@ -146,6 +148,7 @@ impl Inspector {
                 }
             });
         }
+        checks.extend(tags(policy, bundle));
         let secrets = self.all_secrets(bundle);
         checks.extend(assess_secrets(policy, &secrets, bundle.today));
         Assessment::of(checks)
@@ -186,6 +189,18 @@ fn artifacts(manifest: &Manifest) -> BTreeMap<String, Digest> {
         _ => None,
     });
     all.collect()
+}
+
+/// A check of each image's tags.
+fn tags(policy: &EvidencePolicy, bundle: &Bundle<'_>) -> Vec<Check> {
+    let Some(policy) = &policy.image_tags else {
+        return Vec::new();
+    };
+    let release = ReleaseTags::of(bundle.manifest);
+    let checks = bundle.tags.iter();
+    checks
+        .map(|(image, tagged)| assess_tags(policy, &release, image, tagged))
+        .collect()
 }
 
 /// A check of each function's package.

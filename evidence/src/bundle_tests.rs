@@ -56,6 +56,7 @@ fn bundle<'a>(manifest: &'a Manifest, package: &[(&str, &str)]) -> Bundle<'a> {
         packages: BTreeMap::from([("checkout.zip".to_owned(), package)]),
         targets: BTreeMap::new(),
         scans: BTreeMap::new(),
+        tags: BTreeMap::new(),
         coverage_before: None,
         today: date(2026, 5, 4),
     }

@@ -6,6 +6,7 @@
 
 mod assess;
 mod check;
+mod image_tags;
 mod licences;
 mod origin;
 mod policy;
@@ -14,9 +15,10 @@ mod standing;
 
 pub use assess::{Context, File, Said, assess, covered};
 pub use check::{Assessment, Check, CheckOutcome, listed};
+pub use image_tags::{ReleaseTags, Tagged, assess_tags};
 pub use policy::{
-    CoveragePolicy, EvidencePolicy, FindingPolicy, ImageScan, ProvenancePolicy, ReviewPolicy,
-    SbomPolicy, TestPolicy, TrustedKey, Waiver,
+    CoveragePolicy, EvidencePolicy, FindingPolicy, ImageScan, ImageTags, ProvenancePolicy,
+    ReviewPolicy, SbomPolicy, TestPolicy, TrustedKey, Waiver,
 };
 pub use reading::{
     Called, Content, Counter, Coverage, Finding, Findings, Format, Kind, Reading, Reviews, Sbom,

@@ -11,7 +11,7 @@ use crate::document::{Problem, check_range};
 
 /// What an environment asks of a build's evidence. What is there is judged in any case;
 /// what is not there refuses only if it is required.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvidencePolicy {
     /// What must be there: kinds (`tests`, `coverage`, `findings`, `sbom`, `provenance`,
@@ -27,6 +27,8 @@ pub struct EvidencePolicy {
     /// What AWS finds in images. Null: it is not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_scan: Option<ImageScan>,
+    /// Of the tags of images. Null: they are not looked at.
+    pub image_tags: Option<ImageTags>,
     /// Findings that may stay for a while.
     pub waivers: Vec<Waiver>,
     /// Of components.
@@ -35,6 +37,23 @@ pub struct EvidencePolicy {
     pub provenance: ProvenancePolicy,
     /// Of reviews.
     pub reviews: ReviewPolicy,
+}
+
+impl Default for EvidencePolicy {
+    fn default() -> Self {
+        Self {
+            require: Vec::new(),
+            tests: TestPolicy::default(),
+            coverage: CoveragePolicy::default(),
+            findings: FindingPolicy::default(),
+            image_scan: None,
+            image_tags: Some(ImageTags::default()),
+            waivers: Vec::new(),
+            sbom: SbomPolicy::default(),
+            provenance: ProvenancePolicy::default(),
+            reviews: ReviewPolicy::default(),
+        }
+    }
 }
 
 /// What is asked of test results, over all reports of a bundle.
@@ -142,6 +161,27 @@ impl Default for ImageScan {
     }
 }
 
+/// That an image's tags, of the version (`v1.2.3`) and of the commit (`sha-0123456`), name
+/// that image. One that names another refuses in any case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ImageTags {
+    /// Whether both must be there.
+    pub require: bool,
+    /// How long tags that are not as they should be are waited for, in seconds: a build
+    /// pushes one after the other, and the first may start the release.
+    pub wait_seconds: u64,
+}
+
+impl Default for ImageTags {
+    fn default() -> Self {
+        Self {
+            require: true,
+            wait_seconds: 60,
+        }
+    }
+}
+
 /// A finding that may stay until a day, for a reason that somebody answers for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -211,9 +251,9 @@ impl Default for ReviewPolicy {
     }
 }
 
-/// The longest that a running scan may be waited for, in seconds: `verify` has five
+/// The longest that scans or tags may be waited for, in seconds: `verify` has five
 /// minutes for all that it does.
-const LONGEST_SCAN: u64 = 180;
+const LONGEST_WAIT: u64 = 180;
 
 impl EvidencePolicy {
     /// Adds what is wrong with it.
@@ -232,7 +272,11 @@ impl EvidencePolicy {
         }
         if let Some(scan) = &self.image_scan {
             let path = format!("{path}.image_scan.wait_seconds");
-            check_range(&path, scan.wait_seconds, 0, LONGEST_SCAN, problems);
+            check_range(&path, scan.wait_seconds, 0, LONGEST_WAIT, problems);
+        }
+        if let Some(tags) = &self.image_tags {
+            let path = format!("{path}.image_tags.wait_seconds");
+            check_range(&path, tags.wait_seconds, 0, LONGEST_WAIT, problems);
         }
         for (index, waiver) in self.waivers.iter().enumerate() {
             waiver.check(&format!("{path}.waivers[{index}]"), problems);

@@ -10,7 +10,7 @@ fn problems(policy: &Value) -> Vec<String> {
 }
 
 #[test]
-fn nothing_is_required_unless_settings_say_so_and_what_is_there_is_judged() {
+fn no_report_is_required_unless_settings_say_so_and_what_is_there_is_judged() {
     let policy = EvidencePolicy::default();
     assert_eq!(
         serde_json::from_value::<EvidencePolicy>(json!({})).expect("none"),
@@ -41,6 +41,10 @@ fn what_can_not_hold_or_means_nothing_is_refused_with_its_path() {
             "evidence.image_scan.wait_seconds",
         ),
         (
+            json!({"image_tags": {"wait_seconds": 181}}),
+            "evidence.image_tags.wait_seconds",
+        ),
+        (
             json!({"waivers": [{"id": "CVE-1", "reason": " ", "owner": "ada", "expires": "2030-01-01"}]}),
             "evidence.waivers[0].reason",
         ),
@@ -61,6 +65,18 @@ fn what_can_not_hold_or_means_nothing_is_refused_with_its_path() {
         assert_eq!(found.len(), 1, "{policy}: {found:?}");
         assert!(found[0].starts_with(&format!("{path}: ")), "{}", found[0]);
     }
+}
+
+#[test]
+fn tags_that_are_not_looked_at_stay_so_when_settings_are_written_again() {
+    let policy: EvidencePolicy =
+        serde_json::from_value(json!({"image_tags": null})).expect("a policy");
+    assert_eq!(policy.image_tags, None);
+    let again = serde_json::to_value(&policy).expect("JSON");
+    assert_eq!(
+        serde_json::from_value::<EvidencePolicy>(again).expect("a policy"),
+        policy
+    );
 }
 
 #[test]

@@ -248,7 +248,10 @@ async fn pushes_that_are_no_releases_are_ignored_with_the_reason() {
     let world = World::with_image("storefront", "1.1.0");
     for (event, reason) in [
         (PUSHED, "the release starts when it is uploaded"),
-        (PUSHED_LATEST, "storefront/checkout:latest is no version"),
+        (
+            PUSHED_LATEST,
+            "storefront/checkout:latest names another image after each push, so no release starts",
+        ),
         (PUSHED_UNTAGGED, "without a tag"),
         (
             PUSHED_ELSEWHERE,

@@ -205,7 +205,11 @@ impl Push {
         let tag =
             tag.ok_or_else(|| format!("an image was pushed to {repository} without a tag"))?;
         tag.strip_prefix('v').unwrap_or(tag).parse().map_err(|_| {
-            format!("{repository}:{tag} is no version; a release starts with a tag such as v1.2.3")
+            let why = match tag {
+                "latest" => "names another image after each push, so no release starts from it",
+                _ => "is no version, so no release starts from it",
+            };
+            format!("{repository}:{tag} {why}; push the image as v1.2.3 and sha-<commit>, too")
         })
     }
 

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use sluice_domain::digest::Digest;
 use sluice_domain::evidence::{
-    Assessment, CheckOutcome, EvidencePolicy, File, Findings, ImageScan, covered,
+    Assessment, CheckOutcome, EvidencePolicy, File, Findings, ImageScan, Tagged, covered,
 };
 use sluice_domain::manifest::{Image, Manifest};
 use sluice_domain::promotion::PromotionId;
@@ -124,6 +124,7 @@ async fn scan<I: Images>(
 pub(crate) struct Known {
     pub(crate) targets: BTreeMap<String, Target>,
     pub(crate) scans: BTreeMap<String, Result<Findings, String>>,
+    pub(crate) tags: BTreeMap<String, Tagged>,
     pub(crate) before: Option<Remembered>,
 }
 
@@ -144,6 +145,7 @@ pub(crate) fn assess(
         packages: files.packages,
         targets: known.targets,
         scans: known.scans,
+        tags: known.tags,
         coverage_before: known.before.and_then(|before| before.coverage),
         today: now.to_zoned(TimeZone::UTC).date(),
     };

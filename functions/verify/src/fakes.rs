@@ -81,6 +81,10 @@ pub(super) struct World {
     hashed: RefCell<Vec<String>>,
     remembered: RefCell<Vec<(String, Remembered)>>,
     scans: RefCell<Vec<Scan>>,
+    /// The digest that each tag of the repository names.
+    tags: RefCell<BTreeMap<String, Digest>>,
+    /// Tags that are pushed after the next look at the image.
+    late: RefCell<Vec<String>>,
     settings: RefCell<Value>,
     pub(super) live: RefCell<Option<(Fitting, BTreeMap<String, String>)>>,
     at_once: Cell<usize>,
@@ -124,6 +128,8 @@ impl World {
             .borrow_mut()
             .values_mut()
             .for_each(|manifest| manifest["functions"]["checkout"] = image.clone());
+        world.tag(&format!("v{version}"), b"image");
+        world.tag("sha-0123456", b"image");
         world
     }
 
@@ -256,6 +262,23 @@ impl World {
     /// What ECR answers of a scan, one after the other; the last one stays.
     pub(super) fn scan_as(&self, scans: &[Scan]) {
         *self.scans.borrow_mut() = scans.iter().rev().cloned().collect();
+    }
+
+    /// A tag of the repository names the image of this content, from now on.
+    pub(super) fn tag(&self, tag: &str, content: &[u8]) {
+        let digest = Digest::of(content);
+        self.tags.borrow_mut().insert(tag.to_owned(), digest);
+    }
+
+    /// The tag is gone, and is pushed again after the next look at the image.
+    pub(super) fn tag_late(&self, tag: &str) {
+        self.tags.borrow_mut().remove(tag).expect("it was there");
+        self.late.borrow_mut().push(tag.to_owned());
+    }
+
+    /// There is no such tag any more.
+    pub(super) fn untag(&self, tag: &str) {
+        self.tags.borrow_mut().remove(tag).expect("it was there");
     }
 
     /// A release was promoted here whose tests reached this share of lines.

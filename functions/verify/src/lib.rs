@@ -22,6 +22,7 @@ mod nameless;
 mod pins;
 mod ports;
 mod room;
+mod tags;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -216,13 +217,27 @@ where
         now: Timestamp,
     ) -> Result<(), Error> {
         let policy = &settings.evidence;
+        let (images, patience) = (&self.images, self.patience);
+        // Both wait: side by side.
+        let (scans, tags) = tokio::try_join!(
+            async {
+                match &policy.image_scan {
+                    Some(scan) => evidence::scans(images, scan, manifest, patience).await,
+                    None => Ok(Default::default()),
+                }
+            },
+            async {
+                match &policy.image_tags {
+                    Some(tags) => tags::tags(images, tags, manifest, is_rollback, patience).await,
+                    None => Ok(Default::default()),
+                }
+            },
+        )?;
         let known = Known {
             targets: evidence::targets(&self.environments, id, settings, manifest, inspector)
                 .await?,
-            scans: match &policy.image_scan {
-                Some(scan) => evidence::scans(&self.images, scan, manifest, self.patience).await?,
-                None => Default::default(),
-            },
+            scans,
+            tags,
             // It takes a look at all promotions, so it is only asked where it counts.
             before: match policy.coverage.max_drop {
                 Some(_) => self.promotions.remembered(id).await?,

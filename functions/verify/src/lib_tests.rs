@@ -13,6 +13,8 @@ mod earlier;
 mod evidence;
 #[path = "fakes.rs"]
 mod fakes;
+#[path = "tags_tests.rs"]
+mod tags_tests;
 
 use fakes::{World, content, patience};
 

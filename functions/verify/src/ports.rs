@@ -1,6 +1,6 @@
 //! What the function needs of the world.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::future::Future;
@@ -226,6 +226,20 @@ pub trait Images {
         repository: &Repository,
         digest: &Digest,
     ) -> impl Future<Output = Result<bool, Fault>>;
+
+    /// The tags that name the image. Reads only.
+    fn tags(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> impl Future<Output = Result<BTreeSet<String>, Fault>>;
+
+    /// The image that a tag names; None if there is no such tag. Reads only.
+    fn tagged(
+        &self,
+        repository: &Repository,
+        tag: &str,
+    ) -> impl Future<Output = Result<Option<Digest>, Fault>>;
 
     /// How far ECR's scan of the image is. Reads only.
     fn scan(

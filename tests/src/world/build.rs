@@ -111,6 +111,12 @@ impl Build {
     }
 }
 
+/// The commit that a version is built from.
+#[must_use]
+pub fn commit(version: &str) -> String {
+    Digest::of(version.as_bytes()).hex()[..40].to_owned()
+}
+
 impl World {
     /// A build of these functions' sources. `more` is what else the manifest says.
     ///
@@ -136,7 +142,7 @@ impl World {
         merge_deep(&mut manifest, more);
         fs::write(folder.join("release.json"), manifest.to_string()).expect("the manifest");
         let given = Given {
-            commit: Some(Digest::of(version.as_bytes()).hex()[..40].to_owned()),
+            commit: Some(commit(version)),
             author: Some(Person {
                 name: "Grace".to_owned(),
                 email: "grace@example.com".to_owned(),

@@ -3,6 +3,7 @@
 use aws_sdk_lambda::types::{FunctionCode, PackageType};
 use aws_sdk_ssm::types::ParameterType;
 use serde_json::{Value, json};
+use sluice_domain::digest::Digest;
 
 use super::World;
 use crate::text;
@@ -18,46 +19,56 @@ pub struct Image {
 }
 
 impl World {
-    /// Pushes an image under a tag into a repository that is this application's.
+    /// Pushes an image under tags into a repository that is this application's, and that
+    /// it creates.
     ///
     /// # Panics
     /// When the engine refuses.
-    pub async fn push_image(&self, tag: &str) -> Image {
+    pub async fn push_image(&self, tags: &[&str]) -> Image {
         let client = aws_sdk_ecr::Client::new(&self.config);
         let repository = format!("sluice-managed-{}", self.unique);
         let created = client.create_repository().repository_name(&repository);
         let created = created.send().await.expect("a repository");
         let created = created.repository().expect("the repository");
         self.owned(&repository).await;
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": {
-                "mediaType": "application/vnd.oci.image.config.v1+json",
-                "size": 2,
-                "digest": sluice_domain::digest::Digest::of(b"{}"),
-            },
-            "layers": [],
-        });
-        let pushed = client
-            .put_image()
-            .repository_name(&repository)
-            .image_manifest(manifest.to_string())
-            .image_tag(tag)
-            .send()
-            .await
-            .expect("the image is pushed");
-        let id = pushed.image().and_then(|image| image.image_id());
-        let digest = id.and_then(|id| id.image_digest()).expect("its digest");
+        let digest = self.push_into(&repository, b"{}", tags).await;
         let uri = created.repository_uri().expect("its URI");
         // An engine may add its own port.
         let uri = uri.rsplit_once('/').map_or(uri, |(host, _)| host);
         let host = uri.split(':').next().unwrap_or(uri);
         Image {
             uri: format!("{host}/{repository}"),
-            digest: digest.to_owned(),
+            digest,
             repository,
         }
+    }
+
+    /// Pushes an image with this configuration under tags; says its digest.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn push_into(&self, repository: &str, configuration: &[u8], tags: &[&str]) -> String {
+        let client = aws_sdk_ecr::Client::new(&self.config);
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": {
+                "mediaType": "application/vnd.oci.image.config.v1+json",
+                "size": configuration.len(),
+                "digest": Digest::of(configuration),
+            },
+            "layers": [],
+        });
+        for tag in tags {
+            let image = client.put_image().repository_name(repository);
+            image
+                .image_manifest(manifest.to_string())
+                .image_tag(*tag)
+                .send()
+                .await
+                .expect("the image is pushed");
+        }
+        Digest::of(manifest.to_string().as_bytes()).to_string()
     }
 
     /// Says whose images a repository holds.

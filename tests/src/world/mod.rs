@@ -38,7 +38,7 @@ use sluice_cli::resources::{OUTPUTS, Resources};
 use sluice_local::session::output_variable;
 
 pub use application::{ALIAS, alone};
-pub use build::{Build, failing, for_another_machine, healthy, in_bash};
+pub use build::{Build, commit, failing, for_another_machine, healthy, in_bash};
 pub use colleague::Colleague;
 pub use command::{Folder, Person, Run, Running, Sluice};
 pub use durable::Durable;

@@ -15,6 +15,7 @@ mod faults;
 mod foresight;
 mod groups;
 mod guards;
+mod images;
 mod init;
 mod line;
 mod may;

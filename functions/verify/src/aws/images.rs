@@ -1,8 +1,10 @@
 //! Images in ECR, and what its scans found.
 
+use std::collections::BTreeSet;
+
 use aws_config::{Region, SdkConfig};
 use aws_sdk_ecr::types::{
-    EnhancedImageScanFinding, FindingSeverity, ImageIdentifier, ImageScanFinding,
+    EnhancedImageScanFinding, FindingSeverity, ImageDetail, ImageIdentifier, ImageScanFinding,
     ImageScanFindings, ScanStatus,
 };
 use sluice_domain::digest::Digest;
@@ -39,32 +41,69 @@ impl Registries {
             aws_sdk_ecr::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
         aws_sdk_ecr::Client::from_conf(there.build())
     }
-}
 
-impl Images for Registries {
-    async fn exists(&self, repository: &Repository, digest: &Digest) -> Result<bool, Fault> {
+    /// What the repository holds under this digest or tag; None if nothing.
+    async fn describe(
+        &self,
+        repository: &Repository,
+        image: ImageIdentifier,
+    ) -> Result<Option<ImageDetail>, Fault> {
+        let name = image.image_digest().or(image.image_tag());
+        let operation = format!(
+            "ecr:DescribeImages of {} in {}",
+            name.unwrap_or_default(),
+            repository.name
+        );
         let request = self
             .client(&repository.region)
             .describe_images()
             .registry_id(&repository.account)
             .repository_name(&repository.name)
-            .image_ids(
-                ImageIdentifier::builder()
-                    .image_digest(digest.to_string())
-                    .build(),
-            );
+            .image_ids(image);
         match request.send().await {
-            Ok(answer) => Ok(!answer.image_details().is_empty()),
+            Ok(answer) => Ok(answer.image_details.unwrap_or_default().pop()),
             Err(error) => {
-                let fault = Fault::new(
-                    format!("ecr:DescribeImages of {}@{digest}", repository.name),
-                    error,
-                );
+                let fault = Fault::new(operation, error);
                 let is_missing =
                     fault.is("ImageNotFoundException") || fault.is("RepositoryNotFoundException");
-                if is_missing { Ok(false) } else { Err(fault) }
+                if is_missing { Ok(None) } else { Err(fault) }
             }
         }
+    }
+}
+
+fn by_digest(digest: &Digest) -> ImageIdentifier {
+    let image = ImageIdentifier::builder().image_digest(digest.to_string());
+    image.build()
+}
+
+impl Images for Registries {
+    async fn exists(&self, repository: &Repository, digest: &Digest) -> Result<bool, Fault> {
+        let image = self.describe(repository, by_digest(digest)).await?;
+        Ok(image.is_some())
+    }
+
+    async fn tags(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<BTreeSet<String>, Fault> {
+        let image = self.describe(repository, by_digest(digest)).await?;
+        let tags = image.and_then(|image| image.image_tags).unwrap_or_default();
+        Ok(tags.into_iter().collect())
+    }
+
+    async fn tagged(&self, repository: &Repository, tag: &str) -> Result<Option<Digest>, Fault> {
+        let image = ImageIdentifier::builder().image_tag(tag).build();
+        let Some(image) = self.describe(repository, image).await? else {
+            return Ok(None);
+        };
+        let digest = image.image_digest().unwrap_or_default();
+        let operation = || format!("reading the digest of {tag} in {}", repository.name);
+        let digest = digest.parse();
+        digest
+            .map(Some)
+            .map_err(|error| Fault::other(operation(), error))
     }
 
     async fn scan(&self, repository: &Repository, digest: &Digest) -> Result<Scan, Fault> {
@@ -72,13 +111,12 @@ impl Images for Registries {
             "ecr:DescribeImageScanFindings of {}@{digest}",
             repository.name
         );
-        let image = ImageIdentifier::builder().image_digest(digest.to_string());
         let mut pages = self
             .client(&repository.region)
             .describe_image_scan_findings()
             .registry_id(&repository.account)
             .repository_name(&repository.name)
-            .image_id(image.build())
+            .image_id(by_digest(digest))
             .max_results(MOST_ON_A_PAGE)
             .into_paginator()
             .send();

@@ -1,5 +1,6 @@
 //! What the world answers.
 
+use std::collections::BTreeSet;
 use std::io::{Seek as _, Write as _};
 
 use sluice_domain::role::{CodeCopies, Role};
@@ -149,6 +150,21 @@ impl World {
 impl Images for &World {
     async fn exists(&self, repository: &Repository, digest: &Digest) -> Result<bool, Fault> {
         Ok(repository.name == "storefront/checkout" && *digest == Digest::of(b"image"))
+    }
+
+    async fn tags(&self, _: &Repository, digest: &Digest) -> Result<BTreeSet<String>, Fault> {
+        self.call("tags")?;
+        let tags = self.tags.borrow().clone();
+        for tag in self.late.borrow_mut().drain(..) {
+            self.tags.borrow_mut().insert(tag, Digest::of(b"image"));
+        }
+        let here = tags.into_iter().filter(|(_, named)| named == digest);
+        Ok(here.map(|(tag, _)| tag).collect())
+    }
+
+    async fn tagged(&self, _: &Repository, tag: &str) -> Result<Option<Digest>, Fault> {
+        self.call("tagged")?;
+        Ok(self.tags.borrow().get(tag).cloned())
     }
 
     async fn scan(&self, _: &Repository, _: &Digest) -> Result<Scan, Fault> {
