@@ -1,40 +1,28 @@
-//! Manifests through S3, the catalogue through Parameter Store, attempts
+//! Manifests through S3 and ECR, the catalogue through Parameter Store, attempts
 //! through the state table, executions through Step Functions, facts through
 //! `record`.
+
+mod download;
+mod shelf;
 
 use aws_config::SdkConfig;
 use aws_sdk_sfn::types::{ExecutionStatus, IncludedData};
 use semver::Version;
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
-use sluice_domain::manifest::Manifest;
 use sluice_domain::naming::execution_arn;
 use sluice_domain::path::Place;
-use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
-use sluice_platform::bundle::{BundleError, BundleReader};
+use sluice_domain::promotion::{Promotion, PromotionId};
 use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::settings::{SettingsError, SettingsReader};
 use sluice_platform::store::{Release, Store, StoreError};
 
+pub use shelf::Shelf;
+
 use crate::attempt::ExecutionInput;
 use crate::request::repository_parameter;
-use crate::{Attempts, Bundles, Catalogue, Machine, Record, Status};
-
-impl Bundles for BundleReader {
-    async fn pin(
-        &self,
-        bucket: &str,
-        key: &str,
-        version_id: Option<&str>,
-    ) -> Result<(Manifest, BundleRef), BundleError> {
-        self.pin(bucket, key, version_id).await
-    }
-
-    async fn manifest(&self, bundle: &BundleRef) -> Result<Manifest, BundleError> {
-        self.manifest(bundle).await
-    }
-}
+use crate::{Attempts, Catalogue, Machine, Record, Status};
 
 /// Settings and repositories in Parameter Store.
 pub struct Parameters {

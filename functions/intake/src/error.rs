@@ -13,6 +13,7 @@ use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::settings::SettingsError;
 use sluice_platform::store::{Release, StoreError};
 
+use crate::label::Unfit;
 use crate::request::Subject;
 
 /// Why an event or a request starts nothing.
@@ -76,6 +77,16 @@ pub enum Error {
         repository: String,
         /// The digest that was pushed.
         digest: Digest,
+    },
+    /// What was pushed can't be released by what it says of itself.
+    #[error("image {repository}@{digest} can't be released: {why}")]
+    ImageUnfit {
+        /// The repository.
+        repository: String,
+        /// The digest that was pushed.
+        digest: Digest,
+        /// Why.
+        why: Unfit,
     },
     /// The version is everywhere already.
     #[error(
@@ -199,6 +210,7 @@ impl Named for Error {
             | Self::Unversioned { .. }
             | Self::BundleLost { .. } => "BundleMissing",
             Self::Bundle(_) | Self::ImageNotNamed { .. } => "InvalidManifest",
+            Self::ImageUnfit { .. } => "ImageUnfit",
             Self::AlreadyReleased { .. } | Self::AlreadyThere(_) => "AlreadyReleased",
             Self::NotAdmitted(refusal) => refusal.name(),
             Self::NotAllowed(refusal) => refusal.name(),

@@ -37,6 +37,8 @@ pub(super) struct World {
     started: Cell<usize>,
     entries: RefCell<Vec<(String, Kind, String, Value)>>,
     failing: Cell<&'static str>,
+    /// Manifests of images and what they name, by digest.
+    blobs: RefCell<BTreeMap<String, Vec<u8>>>,
 }
 
 /// A promotion of the first attempt at storefront 1.1.0.
@@ -96,6 +98,17 @@ impl World {
                 json!({"image": {"repository": repository, "digest": IMAGE}});
         });
         world
+    }
+
+    /// What the registry has under a digest.
+    pub(super) fn store_blob(&self, digest: &Digest, bytes: &[u8]) {
+        let mut blobs = self.blobs.borrow_mut();
+        blobs.insert(digest.to_string(), bytes.to_vec());
+    }
+
+    /// The manifest that lies in the bucket.
+    pub(super) fn manifest_at(&self, key: &str) -> Option<Value> {
+        self.manifests.borrow().get(key).cloned()
     }
 
     pub(super) fn put_changed(
@@ -274,6 +287,29 @@ impl Bundles for &World {
             })?;
         assert_eq!(Digest::of(bytes), bundle.digest, "the fake is consistent");
         Ok(Manifest::parse(&bundle.key, bytes)?)
+    }
+
+    async fn image(&self, repository: &str, digest: &Digest) -> Result<Option<PushedImage>, Fault> {
+        self.fail_if_told("image")?;
+        let blobs = self.blobs.borrow();
+        let manifest = blobs.get(&digest.to_string()).cloned();
+        Ok(manifest.map(|manifest| PushedImage {
+            uri: format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/{repository}"),
+            manifest: String::from_utf8(manifest).expect("text"),
+        }))
+    }
+
+    async fn blob(&self, _: &str, digest: &Digest) -> Result<Vec<u8>, Fault> {
+        self.fail_if_told("blob")?;
+        Ok(self.blobs.borrow()[&digest.to_string()].clone())
+    }
+
+    async fn add(&self, _: &str, key: &str, bytes: Vec<u8>) -> Result<(), Fault> {
+        self.fail_if_told("add")?;
+        let manifest = serde_json::from_slice(&bytes).expect("JSON");
+        let mut manifests = self.manifests.borrow_mut();
+        manifests.entry(key.to_owned()).or_insert(manifest);
+        Ok(())
     }
 }
 

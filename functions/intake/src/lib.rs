@@ -8,7 +8,8 @@
 //! Environment: `SLUICE_RELEASE_MACHINE`, `SLUICE_ARTIFACTS_BUCKET`,
 //! `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
-//! Never: looks into artifacts (`verify` does), or starts anything for a bundle
+//! Never: looks into artifacts (`verify` does) but for the label of an image that was
+//! pushed, changes a manifest that is there, or starts anything for a bundle
 //! that it has not pinned.
 
 pub mod attempt;
@@ -16,10 +17,12 @@ pub mod aws;
 mod bundle;
 mod enter;
 mod error;
+pub mod label;
 mod output;
 mod ports;
 pub mod request;
 mod schedule;
+mod unpack;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -37,7 +40,7 @@ use attempt::{ExecutionInput, Next, Repeat, Standing, next};
 use bundle::Chosen;
 pub use error::Error;
 pub use output::{Outcome, Output};
-pub use ports::{Attempts, Bundles, Catalogue, Machine, Record, Status};
+pub use ports::{Attempts, Bundles, Catalogue, Machine, PushedImage, Record, Status};
 use request::{Input, Push, Subject, Upload, Wanted};
 
 /// The function.
@@ -144,14 +147,19 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
     }
 
     async fn release(&self, wanted: &Wanted, now: Timestamp) -> Result<Output, Error> {
-        let chosen = match self.choose(wanted).await {
-            // An image is pushed before the manifest that names its digest.
-            Err(Error::Bundle(BundleError::Missing { key, .. })) if wanted.image.is_some() => {
-                return Ok(Output::ignored(format!(
-                    "there is no {key} yet; the release starts when it is uploaded"
-                )));
+        let chosen = match (self.choose(wanted).await, &wanted.image) {
+            // An image is pushed before the manifest that names its digest, or holds it.
+            (Err(Error::Bundle(BundleError::Missing { key, .. })), Some(push)) => {
+                if !self.unpack(wanted, push).await? {
+                    return Ok(Output::ignored(format!(
+                        "there is no {key} yet, and the image has no label `{}`; \
+                         the release starts when it is uploaded",
+                        label::LABEL
+                    )));
+                }
+                self.choose(wanted).await?
             }
-            chosen => chosen?,
+            (chosen, _) => chosen?,
         };
         bundle::check(wanted, &chosen)?;
         let Chosen {

@@ -14,6 +14,8 @@ mod path;
 mod refusals;
 #[path = "storm_tests.rs"]
 mod storm;
+#[path = "unpack_tests.rs"]
+mod unpack;
 
 use fakes::{BUCKET, World, promotion};
 

@@ -1,9 +1,8 @@
 //! Wiring of the `intake` function.
 
 use intake::Intake;
-use intake::aws::{Parameters, ReleaseMachine, Table};
+use intake::aws::{Parameters, ReleaseMachine, Shelf, Table};
 use jiff::Timestamp;
-use sluice_platform::bundle::BundleReader;
 use sluice_platform::caller::Callers;
 use sluice_platform::lambda::variable;
 use sluice_platform::ledger::Ledger;
@@ -15,7 +14,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let config = aws::config().await;
     let intake = Intake {
         bucket: variable("SLUICE_ARTIFACTS_BUCKET")?,
-        bundles: BundleReader::new(&config),
+        bundles: Shelf::new(&config),
         catalogue: Parameters::new(&config),
         attempts: Table(Store::from_env(&config)?),
         machine: ReleaseMachine::new(&config, variable("SLUICE_RELEASE_MACHINE")?),

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use semver::Version;
 use serde_json::Value;
+use sluice_domain::digest::Digest;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::path::Place;
@@ -15,7 +16,16 @@ use sluice_platform::store::{Release, StoreError};
 
 use crate::attempt::ExecutionInput;
 
-/// Manifests in S3.
+/// An image in ECR.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushedImage {
+    /// Its repository, as manifests of releases name it.
+    pub uri: String,
+    /// Its own manifest, as it was pushed.
+    pub manifest: String,
+}
+
+/// Manifests in S3, and in labels of images.
 pub trait Bundles {
     /// The manifest at this key, with the reference that pins it. None takes
     /// the current version. Reads only.
@@ -28,6 +38,29 @@ pub trait Bundles {
 
     /// The manifest that was pinned before, with its digest. Reads only.
     fn manifest(&self, bundle: &BundleRef) -> impl Future<Output = Result<Manifest, BundleError>>;
+
+    /// An image of this account; None if it is gone. Reads only.
+    fn image(
+        &self,
+        repository: &str,
+        digest: &Digest,
+    ) -> impl Future<Output = Result<Option<PushedImage>, Fault>>;
+
+    /// A file of an image, which must be no longer than its configuration may be. Reads
+    /// only.
+    fn blob(
+        &self,
+        repository: &str,
+        digest: &Digest,
+    ) -> impl Future<Output = Result<Vec<u8>, Fault>>;
+
+    /// Puts a manifest where none is, and leaves one that is there. Safe to repeat.
+    fn add(
+        &self,
+        bucket: &str,
+        key: &str,
+        bytes: Vec<u8>,
+    ) -> impl Future<Output = Result<(), Fault>>;
 }
 
 /// What Sluice was told about applications.
