@@ -42,6 +42,8 @@ pub enum Kind {
     SmokeTested,
     /// A test suite of the environment ran.
     SuiteRan,
+    /// A run of an environment's suites on a schedule ended.
+    SuitesEnded,
     /// What is needed to roll back was written down.
     TrafficJournaled,
     /// Deployments were created, with which CodeDeploy shifts the aliases.

@@ -44,6 +44,7 @@ pub mod start;
 pub mod stats;
 pub mod steps;
 pub mod suites;
+pub mod test_run;
 pub mod text;
 pub mod versions;
 pub mod windows;

@@ -4,7 +4,8 @@ use semver::Version;
 
 use crate::digest::Digest;
 use crate::promotion::PromotionId;
-use crate::suites::Stage;
+use crate::suites::{Stage, Subject};
+use crate::test_run::TestRun;
 
 /// Step Functions takes names of at most this many characters.
 const LONGEST: usize = 80;
@@ -42,11 +43,24 @@ pub fn promotion_execution(id: &PromotionId, digest: &Digest) -> String {
 }
 
 /// The name of the execution in which a state machine runs a suite for a promotion:
-/// the suite, its stage, and a piece of the digest of what is promoted.
+/// the suite, its stage, and a piece of the digest of what is tested.
 #[must_use]
-pub fn suite_execution(id: &PromotionId, bundle: &Digest, stage: Stage, suite: &str) -> String {
-    let promoted = Digest::of(format!("{id} {bundle}").as_bytes());
-    format!("{suite}-{stage}-{}", &promoted.hex()[..16])
+pub fn suite_execution(subject: Subject<'_>, stage: Stage, suite: &str) -> String {
+    let Subject {
+        promotion, bundle, ..
+    } = subject;
+    let tested = match subject.run {
+        None => format!("{promotion} {bundle}"),
+        Some(run) => format!("{promotion} {bundle} {run}"),
+    };
+    let tested = Digest::of(tested.as_bytes());
+    format!("{suite}-{stage}-{}", &tested.hex()[..16])
+}
+
+/// The name of a `suites` execution: application, environment, minute.
+#[must_use]
+pub fn test_execution(run: &TestRun) -> String {
+    name(&run.application, &run.environment, &run.name())
 }
 
 /// The ARN that the execution of this name has or will have:
@@ -79,6 +93,8 @@ fn name(subject: &str, version: &str, tail: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::journal::Versions;
+
     use super::*;
 
     #[test]
@@ -92,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suite_runs_once_for_each_attempt_and_stage() {
+    fn a_suite_runs_once_for_each_attempt_and_stage_and_once_in_each_run_on_a_schedule() {
         let id = |attempt| PromotionId {
             application: "shop".to_owned(),
             environment: "prod".to_owned(),
@@ -100,12 +116,23 @@ mod tests {
             attempt,
         };
         let longest = "e".repeat(32);
-        let name =
-            |attempt, stage| suite_execution(&id(attempt), &Digest::of(b"bundle"), stage, &longest);
-        let first = name(1, Stage::New);
-        assert_eq!(first, name(1, Stage::New));
-        assert_ne!(first, name(2, Stage::New));
-        assert_ne!(first, name(1, Stage::Live));
+        let name = |attempt, stage, run| {
+            let subject = Subject {
+                promotion: &id(attempt),
+                bundle: &Digest::of(b"bundle"),
+                versions: &Versions::new(),
+                run,
+            };
+            suite_execution(subject, stage, &longest)
+        };
+        let first = name(1, Stage::New, None);
+        assert_eq!(first, name(1, Stage::New, None));
+        assert_ne!(first, name(2, Stage::New, None));
+        assert_ne!(first, name(1, Stage::Live, None));
+        let nightly = |run| name(1, Stage::Scheduled, Some(run));
+        assert_eq!(nightly("20261102T0200Z"), nightly("20261102T0200Z"));
+        assert_ne!(nightly("20261102T0200Z"), nightly("20261103T0200Z"));
+        assert!(nightly("20261102T0200Z").len() <= LONGEST);
         assert!(first.starts_with(&format!("{longest}-new-")) && first.len() <= LONGEST);
     }
 

@@ -10,7 +10,7 @@ use crate::configuration::FunctionConfiguration;
 use crate::digest::Digest;
 use crate::manifest::{Configuration, Function, Manifest};
 use crate::settings::{JudgePolicy, Role, Settings, Step, Target, WarmUp};
-use crate::suites::Suite;
+use crate::suites::{Suite, in_releases};
 
 /// What a promotion would change. Approval binds to its [`Plan::hash`]; it is
 /// computed again after the wait, and a different hash voids the approval.
@@ -207,7 +207,7 @@ impl Plan {
                 .codedeploy
                 .as_ref()
                 .map(|codedeploy| codedeploy.of(manifest.functions.keys())),
-            suites: settings.suites.clone(),
+            suites: in_releases(&settings.suites),
             judge: settings.judge.for_calls_of(longest_call),
         })
     }

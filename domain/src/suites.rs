@@ -2,7 +2,8 @@
 //! callers reach it and once they do.
 //!
 //! A Lambda function, a state machine or a CodeBuild project runs them, and says
-//! what it found in a report. `rollout` starts them one after the other.
+//! what it found in a report. `rollout` starts them one after the other, and `suites`
+//! those that run on a schedule.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,14 +18,14 @@ use crate::journal::{Published, Versions};
 use crate::naming::suite_execution;
 use crate::promotion::PromotionId;
 
-/// So many suites fit well into the history of a rollout's execution.
+/// So many suites fit well into the history of one execution.
 const MOST: usize = 20;
 
 /// What a report's place has to hold: the run's name stands there, so that what a run
 /// before left is never read for this one's.
 const RUN: &str = "{run}";
 
-/// A test suite that runs in an environment when a release enters it.
+/// A test suite that runs in an environment when a release enters it, or on a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Suite {
@@ -58,6 +59,8 @@ pub enum Stage {
     New,
     /// Once all callers do, before the final bake.
     Live,
+    /// On a schedule, or when somebody asks: against what serves, and in no release.
+    Scheduled,
 }
 
 impl fmt::Display for Stage {
@@ -65,11 +68,12 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::New => "new",
             Self::Live => "live",
+            Self::Scheduled => "scheduled",
         })
     }
 }
 
-/// What a rollout does next.
+/// What a rollout, or a run on a schedule, does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Next {
@@ -83,6 +87,10 @@ pub enum Next {
     Shift,
     /// Bakes at 100 %: the suites after it are done.
     Bake,
+    /// Ends a run on a schedule.
+    Done,
+    /// Ends a run on a schedule in which a suite did not pass.
+    Failed,
 }
 
 /// What follows in a rollout once smoke tests, or a suite, have passed.
@@ -114,7 +122,8 @@ pub struct Start {
 /// What a suite learns of what it tests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Input {
-    /// The run's own name: `shop/prod/1.4.0/1/new/orders`.
+    /// The run's own name: `shop/prod/1.4.0/1/new/orders`; with the run's behind it where
+    /// it is on a schedule.
     pub run: String,
     /// The suite's name.
     pub suite: String,
@@ -124,10 +133,10 @@ pub struct Input {
     pub application: String,
     /// The environment.
     pub environment: String,
-    /// The version that is released.
+    /// The version that is released, or that serves.
     pub version: String,
     /// What to call, by the name that manifests use: the exact new version before
-    /// traffic, the alias after it. ARNs with a qualifier.
+    /// traffic, the alias after it and on a schedule. ARNs with a qualifier.
     pub functions: BTreeMap<String, String>,
     /// Where to put the report. Null: in the answer.
     pub report: Option<String>,
@@ -182,6 +191,8 @@ pub struct Subject<'a> {
     pub bundle: &'a Digest,
     /// What was published.
     pub versions: &'a Versions,
+    /// The name of a run on a schedule. None: a rollout tests what it releases.
+    pub run: Option<&'a str>,
 }
 
 /// What follows at a stage after this suite, or after the smoke tests.
@@ -206,6 +217,7 @@ pub fn follows(
             next: match stage {
                 Stage::New => Next::Shift,
                 Stage::Live => Next::Bake,
+                Stage::Scheduled => Next::Done,
             },
             suite: None,
         },
@@ -218,6 +230,7 @@ impl fmt::Display for Suite {
         let when = match self.stage {
             Stage::New => "before traffic",
             Stage::Live => "with all traffic",
+            Stage::Scheduled => "on a schedule",
         };
         write!(f, "suite {}, run by {} {when}", self.name, self.target())
     }
@@ -243,26 +256,28 @@ impl Suite {
         }
     }
 
-    fn run(&self, promotion: &PromotionId) -> String {
-        format!("{promotion}/{}/{}", self.stage, self.name)
+    fn run(&self, promotion: &PromotionId, run: Option<&str>) -> String {
+        let of_promotion = format!("{promotion}/{}/{}", self.stage, self.name);
+        run.map_or(of_promotion.clone(), |run| format!("{of_promotion}/{run}"))
     }
 
-    /// Where the report of its run for this promotion is. None: in its answer.
+    /// Where the report of its run for this promotion is, in this run on a schedule if it
+    /// is one. None: in its answer.
     #[must_use]
-    pub fn place(&self, promotion: &PromotionId) -> Option<Place> {
+    pub fn place(&self, promotion: &PromotionId, run: Option<&str>) -> Option<Place> {
         let report = self.report.as_ref()?;
-        Place::of(&report.replace(RUN, &self.run(promotion)))
+        Place::of(&report.replace(RUN, &self.run(promotion, run)))
     }
 
     fn start(&self, subject: Subject<'_>) -> Start {
         let promotion = subject.promotion;
         let called = |published: &Published| match self.stage {
             Stage::New => format!("{}:{}", published.arn, published.version),
-            Stage::Live => format!("{}:{}", published.arn, published.alias),
+            Stage::Live | Stage::Scheduled => format!("{}:{}", published.arn, published.alias),
         };
         let functions = subject.versions.iter();
         let input = Input {
-            run: self.run(promotion),
+            run: self.run(promotion, subject.run),
             suite: self.name.clone(),
             stage: self.stage,
             application: promotion.application.clone(),
@@ -271,14 +286,16 @@ impl Suite {
             functions: functions
                 .map(|(name, published)| (name.clone(), called(published)))
                 .collect(),
-            report: self.place(promotion).map(|place| place.to_string()),
+            report: self
+                .place(promotion, subject.run)
+                .map(|place| place.to_string()),
             payload: self.payload.clone(),
         };
         Start {
             name: self.name.clone(),
             stage: self.stage,
             target: self.target().to_owned(),
-            execution: suite_execution(promotion, subject.bundle, self.stage, &self.name),
+            execution: suite_execution(subject, self.stage, &self.name),
             variables: variables(&input),
             input,
         }
@@ -325,6 +342,15 @@ impl Suite {
         let expected = "expected `s3://bucket/key` with `{run}` in the key, so that each run has a report of its own";
         problems.push(Problem::new(path, format!("{wrong}; {expected}")));
     }
+}
+
+/// Those that run when a release enters.
+#[must_use]
+pub fn in_releases(suites: &[Suite]) -> Vec<Suite> {
+    let in_releases = suites
+        .iter()
+        .filter(|suite| suite.stage != Stage::Scheduled);
+    in_releases.cloned().collect()
 }
 
 fn variables(input: &Input) -> Vec<Variable> {

@@ -28,6 +28,7 @@ fn following(suites: &[Suite], stage: Stage, after: Option<&str>) -> Follows {
         promotion: &id(),
         bundle: &Digest::of(b"bundle"),
         versions: &versions(),
+        run: None,
     };
     follows(suites, stage, after, subject)
 }
@@ -187,4 +188,35 @@ fn a_suites_name_stands_once_and_there_are_not_too_many() {
         problems(json!(many)),
         ["suites: found 21; expected 0 to 20"]
     );
+}
+
+#[test]
+fn suites_on_a_schedule_are_no_part_of_a_release_and_call_aliases() {
+    let suites = suites(json!([
+        {"name": "orders", "stage": "new", "function": "tests"},
+        {"name": "nightly", "stage": "scheduled", "function": "tests", "report": "s3://reports/{run}.xml"},
+    ]));
+    let of_release: Vec<String> = (in_releases(&suites).into_iter())
+        .map(|suite| suite.name)
+        .collect();
+    assert_eq!(of_release, ["orders"]);
+    let subject = Subject {
+        promotion: &id(),
+        bundle: &Digest::of(b"bundle"),
+        versions: &versions(),
+        run: Some("20261102T0200Z"),
+    };
+    let start = follows(&suites, Stage::Scheduled, None, subject).suite;
+    let input = start.expect("it follows").input;
+    assert_eq!(
+        input.run,
+        "shop/prod/1.4.0/2/scheduled/nightly/20261102T0200Z"
+    );
+    assert_eq!(
+        input.report,
+        Some(format!("s3://reports/{}.xml", input.run))
+    );
+    assert!(input.functions["checkout"].ends_with(":live"));
+    let over = follows(&suites, Stage::Scheduled, Some("nightly"), subject);
+    assert_eq!((over.next, over.suite), (Next::Done, None));
 }

@@ -20,6 +20,7 @@ mod release;
 mod rollback;
 mod schema;
 mod status;
+mod test;
 mod verify;
 mod vote;
 mod watch;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Release(release::Args),
     /// Take a version on into an environment, after the one before has promoted it
     Promote(promote::Args),
+    /// Run an environment's scheduled test suites now, against what serves there
+    Test(test::Args),
     /// Watch a release or a promotion until it is over
     Watch(watch::Args),
     /// Show what is open, what waits, and how it last ended
@@ -98,6 +101,7 @@ impl Command {
             Self::Pack(args) => args.run(output),
             Self::Release(args) => args.run(global, output).await,
             Self::Promote(args) => args.run(global, output).await,
+            Self::Test(args) => args.run(global, output).await,
             Self::Watch(args) => args.run(global, output).await,
             Self::Status(args) => args.run(global, output).await,
             Self::Approve(args) => args.run(global, output).await,

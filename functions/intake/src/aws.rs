@@ -8,11 +8,13 @@ mod shelf;
 use aws_config::SdkConfig;
 use aws_sdk_sfn::types::{ExecutionStatus, IncludedData};
 use semver::Version;
+use serde::Serialize;
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
 use sluice_domain::naming::execution_arn;
 use sluice_domain::path::Place;
 use sluice_domain::promotion::{Promotion, PromotionId};
+use sluice_domain::test_run::TestRun;
 use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::settings::{SettingsError, SettingsReader};
@@ -97,26 +99,62 @@ impl Attempts for Table {
     }
 }
 
-/// The `release` state machine in Step Functions.
-pub struct ReleaseMachine {
+/// The state machines `release` and `suites` in Step Functions.
+pub struct Machines {
     client: aws_sdk_sfn::Client,
-    arn: String,
+    release: String,
+    suites: String,
 }
 
-impl ReleaseMachine {
-    /// For the machine with this ARN.
+/// The input of a `suites` execution. The same run always has the same.
+#[derive(Serialize)]
+struct TestInput<'a> {
+    run: &'a TestRun,
+}
+
+impl Machines {
+    /// For the machines with these ARNs.
     #[must_use]
-    pub fn new(config: &SdkConfig, arn: String) -> Self {
+    pub fn new(config: &SdkConfig, release: String, suites: String) -> Self {
         Self {
             client: aws_sdk_sfn::Client::new(config),
-            arn,
+            release,
+            suites,
+        }
+    }
+
+    async fn begin<T: Serialize>(
+        &self,
+        machine: &str,
+        name: &str,
+        input: &T,
+    ) -> Result<bool, Fault> {
+        let operation = || format!("states:StartExecution of {name}");
+        let input =
+            serde_json::to_string(input).map_err(|error| Fault::other(operation(), error))?;
+        let request = self
+            .client
+            .start_execution()
+            .state_machine_arn(machine)
+            .name(name)
+            .input(input);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let fault = Fault::new(operation(), error);
+                if fault.is("ExecutionAlreadyExists") {
+                    Ok(false)
+                } else {
+                    Err(fault)
+                }
+            }
         }
     }
 }
 
-impl Machine for ReleaseMachine {
+impl Machine for Machines {
     fn arn_of(&self, name: &str) -> String {
-        execution_arn(&self.arn, name)
+        execution_arn(&self.release, name)
     }
 
     async fn status(&self, execution_arn: &str) -> Result<Option<Status>, Fault> {
@@ -152,26 +190,15 @@ impl Machine for ReleaseMachine {
     }
 
     async fn start(&self, name: &str, input: &ExecutionInput) -> Result<bool, Fault> {
-        let operation = || format!("states:StartExecution of {name}");
-        let input =
-            serde_json::to_string(input).map_err(|error| Fault::other(operation(), error))?;
-        let request = self
-            .client
-            .start_execution()
-            .state_machine_arn(&self.arn)
-            .name(name)
-            .input(input);
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) => {
-                let fault = Fault::new(operation(), error);
-                if fault.is("ExecutionAlreadyExists") {
-                    Ok(false)
-                } else {
-                    Err(fault)
-                }
-            }
-        }
+        self.begin(&self.release, name, input).await
+    }
+
+    fn arn_of_test(&self, name: &str) -> String {
+        execution_arn(&self.suites, name)
+    }
+
+    async fn test(&self, name: &str, run: &TestRun) -> Result<bool, Fault> {
+        self.begin(&self.suites, name, &TestInput { run }).await
     }
 }
 

@@ -67,7 +67,7 @@ fn admit(path: &[Place], environments: &[String], manifest: &Manifest) -> Result
     Ok(())
 }
 
-fn unknown(field: &str, found: &[String], path: &[Place]) -> Error {
+pub(crate) fn unknown(field: &str, found: &[String], path: &[Place]) -> Error {
     let known: Vec<&str> = (path.iter())
         .map(|place| place.environment.as_str())
         .collect();

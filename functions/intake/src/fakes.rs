@@ -10,6 +10,7 @@ use sluice_domain::document::Document as _;
 use sluice_domain::path::Place;
 use sluice_domain::promotion::{Promotion, PromotionId};
 use sluice_domain::settings::Settings;
+use sluice_domain::test_run::TestRun;
 use sluice_platform::fault::Fault;
 use sluice_platform::settings::SettingsError;
 use sluice_platform::store::StoreError;
@@ -39,6 +40,8 @@ pub(super) struct World {
     failing: Cell<&'static str>,
     /// Manifests of images and what they name, by digest.
     blobs: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// Runs of suites that were started, by their executions' names.
+    pub(super) runs: RefCell<BTreeMap<String, TestRun>>,
 }
 
 /// A promotion of the first attempt at storefront 1.1.0.
@@ -418,6 +421,16 @@ impl Machine for &World {
         executions.entry(self.arn_of(name)).or_insert(execution);
         self.started.set(self.started.get() + usize::from(is_new));
         Ok(is_new)
+    }
+
+    fn arn_of_test(&self, name: &str) -> String {
+        format!("arn:aws:states:eu-west-1:123456789012:execution:suites:{name}")
+    }
+
+    async fn test(&self, name: &str, run: &TestRun) -> Result<bool, Fault> {
+        self.call("test").await?;
+        let mut runs = self.runs.borrow_mut();
+        Ok(runs.insert(name.to_owned(), run.clone()).is_none())
     }
 }
 

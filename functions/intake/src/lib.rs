@@ -3,10 +3,10 @@
 //! Decides: what an event asks for, whether its bundle is what its place says, how far
 //! who asks may take it, and whether that starts an attempt, is a repetition, or is refused. What
 //! starts does so once, however often its event arrives. A further attempt at a
-//! version takes the bundle that was pinned before.
+//! version takes the bundle that was pinned before. Starts runs of test suites, too.
 //!
-//! Environment: `SLUICE_RELEASE_MACHINE`, `SLUICE_ARTIFACTS_BUCKET`,
-//! `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
+//! Environment: `SLUICE_RELEASE_MACHINE`, `SLUICE_SUITES_MACHINE`,
+//! `SLUICE_ARTIFACTS_BUCKET`, `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
 //! Never: looks into artifacts (`verify` does) but for the label of an image that was
 //! pushed, changes a manifest that is there, or starts anything for a bundle
@@ -22,6 +22,7 @@ mod output;
 mod ports;
 pub mod request;
 mod schedule;
+mod suites;
 mod unpack;
 
 use jiff::Timestamp;
@@ -41,7 +42,7 @@ use bundle::Chosen;
 pub use error::Error;
 pub use output::{Outcome, Output};
 pub use ports::{Attempts, Bundles, Catalogue, Machine, PushedImage, Record, Status};
-use request::{Input, Push, Subject, Upload, Wanted};
+use request::{Input, Push, Subject, Test, Upload, Wanted};
 
 /// The function.
 pub struct Intake<B, C, A, M, L> {
@@ -62,6 +63,7 @@ pub struct Intake<B, C, A, M, L> {
 /// What an event asks for.
 enum Understood {
     Release(Box<Wanted>),
+    Test(Test),
     Nothing(String),
 }
 
@@ -89,6 +91,15 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
                 tracing::info!(why, "ignored");
                 return Ok(Output::ignored(why));
             }
+            Ok(Understood::Test(test)) => {
+                return match self.test(test, now).await {
+                    Ok(output) => {
+                        tracing::info!(outcome = ?output.outcome, "{}", output.message);
+                        Ok(output)
+                    }
+                    Err(error) => Err(self.refuse(None, &event, error).await),
+                };
+            }
             Err(error) => return Err(self.refuse(None, &event, error).await),
         };
         match self.release(&wanted, now).await {
@@ -107,6 +118,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
             Input::Push(push) => self.understand_push(push).await,
             Input::Manual(manual) => Wanted::by_hand(manual, caller?).map(Understood::from),
             Input::Scheduled(promote) => self.understand_schedule(promote).await,
+            Input::Test(test) => Ok(Understood::Test(test)),
         }
     }
 

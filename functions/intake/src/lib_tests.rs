@@ -14,6 +14,8 @@ mod path;
 mod refusals;
 #[path = "storm_tests.rs"]
 mod storm;
+#[path = "suites_tests.rs"]
+mod suites;
 #[path = "unpack_tests.rs"]
 mod unpack;
 

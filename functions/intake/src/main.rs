@@ -1,7 +1,7 @@
 //! Wiring of the `intake` function.
 
 use intake::Intake;
-use intake::aws::{Parameters, ReleaseMachine, Shelf, Table};
+use intake::aws::{Machines, Parameters, Shelf, Table};
 use jiff::Timestamp;
 use sluice_platform::caller::Callers;
 use sluice_platform::lambda::variable;
@@ -17,7 +17,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         bundles: Shelf::new(&config),
         catalogue: Parameters::new(&config),
         attempts: Table(Store::from_env(&config)?),
-        machine: ReleaseMachine::new(&config, variable("SLUICE_RELEASE_MACHINE")?),
+        machine: Machines::new(
+            &config,
+            variable("SLUICE_RELEASE_MACHINE")?,
+            variable("SLUICE_SUITES_MACHINE")?,
+        ),
         ledger: Ledger::from_env(&config, "intake")?,
     };
     let callers = Callers::new(&config);

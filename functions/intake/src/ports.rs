@@ -9,6 +9,7 @@ use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::path::Place;
 use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
+use sluice_domain::test_run::TestRun;
 use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
 use sluice_platform::settings::SettingsError;
@@ -105,7 +106,7 @@ pub trait Attempts {
     fn running(&self, application: &str) -> impl Future<Output = Result<Vec<Release>, StoreError>>;
 }
 
-/// The `release` state machine.
+/// The state machines `release` and `suites`.
 pub trait Machine {
     /// The ARN that an execution of this name has or will have.
     fn arn_of(&self, name: &str) -> String;
@@ -120,6 +121,12 @@ pub trait Machine {
         name: &str,
         input: &ExecutionInput,
     ) -> impl Future<Output = Result<bool, Fault>>;
+
+    /// The ARN that an execution of `suites` of this name has or will have.
+    fn arn_of_test(&self, name: &str) -> String;
+
+    /// Starts an execution of `suites`; false if it was there already. Safe to repeat.
+    fn test(&self, name: &str, run: &TestRun) -> impl Future<Output = Result<bool, Fault>>;
 }
 
 /// How a `release` execution stands.

@@ -26,6 +26,21 @@ pub enum Input {
     Manual(Manual),
     /// A schedule's time has come.
     Scheduled(Promote),
+    /// Suites are to run, because a schedule's time has come or somebody asks.
+    Test(Test),
+}
+
+/// To run the test suites of an environment that run on a schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Test {
+    /// The application.
+    pub application: String,
+    /// The environment.
+    pub environment: String,
+    /// Who asks. Left out: a schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<String>,
 }
 
 /// What a schedule sends: to take what stands in the environment before into this one.
@@ -43,6 +58,13 @@ pub struct Promote {
 #[serde(deny_unknown_fields)]
 struct Schedule {
     promote: Promote,
+}
+
+/// The input of a rule that has suites run, and of who asks for that.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Testing {
+    test: Test,
 }
 
 /// A request for a release, as the command line sends it.
@@ -155,6 +177,10 @@ impl Input {
             (None, None) if event.get("promote").is_some() => {
                 let Schedule { promote } = read(event)?;
                 Ok(Self::Scheduled(promote))
+            }
+            (None, None) if event.get("test").is_some() => {
+                let Testing { test } = read(event)?;
+                Ok(Self::Test(test))
             }
             (None, None) => Ok(Self::Manual(read(event)?)),
             (source, kind) => {

@@ -1,6 +1,5 @@
 //! The ports on AWS, through the platform.
 
-use sluice_domain::promotion::PromotionId;
 use sluice_platform::fault::Fault;
 use sluice_platform::people::Message;
 use sluice_platform::settings::{SettingsError, SettingsReader};
@@ -11,12 +10,12 @@ use crate::{People, Topics};
 pub struct SettingsTopics(pub SettingsReader);
 
 impl Topics for SettingsTopics {
-    async fn topic(&self, id: &PromotionId) -> Result<Option<String>, Fault> {
-        match self.0.read(&id.application, &id.environment).await {
+    async fn topic(&self, application: &str, environment: &str) -> Result<Option<String>, Fault> {
+        match self.0.read(application, environment).await {
             Ok(settings) => Ok(settings.channels.topic_arn),
             Err(SettingsError::Fault(fault)) => Err(fault),
             Err(error @ (SettingsError::Missing(_) | SettingsError::Invalid(_))) => {
-                tracing::warn!(promotion = %id, %error, "no usable settings; telling the default topic");
+                tracing::warn!(application, environment, %error, "no usable settings; telling the default topic");
                 Ok(None)
             }
         }

@@ -17,10 +17,11 @@ use std::future::Future;
 use aws_lambda_events::event::dynamodb::{Event as StreamEvent, EventRecord};
 use serde::Serialize;
 use sluice_domain::ledger::Entry;
-use sluice_domain::promotion::PromotionId;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::people::Message;
+
+use message::Chain;
 
 /// What could not be told. Lambda delivers again from the first of them on.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -71,7 +72,11 @@ impl Named for Error {
 pub trait Topics {
     /// The environment's own topic. None: it has none, or its settings can't be
     /// used (people are told all the same). Reads only.
-    fn topic(&self, id: &PromotionId) -> impl Future<Output = Result<Option<String>, Fault>>;
+    fn topic(
+        &self,
+        application: &str,
+        environment: &str,
+    ) -> impl Future<Output = Result<Option<String>, Fault>>;
 }
 
 /// The way to people.
@@ -125,10 +130,13 @@ impl<T: Topics, P: People> Notify<T, P> {
         let Some(message) = message::about(&entry) else {
             return Ok(());
         };
-        let topic = match entry.event.chain.parse() {
-            Ok(promotion) => self.topics.topic(&promotion).await?,
+        let chain = Chain::of(&entry.event.chain);
+        let topic = match (&chain.application, &chain.environment) {
+            (Some(application), Some(environment)) => {
+                self.topics.topic(application, environment).await?
+            }
             // A release belongs to no environment yet.
-            Err(_) => None,
+            _ => None,
         };
         self.people.tell(topic.as_deref(), &message).await?;
         tracing::info!(chain = %entry.event.chain, kind = entry.event.kind.name(), "told");

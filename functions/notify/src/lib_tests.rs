@@ -34,7 +34,7 @@ impl People for Phone {
 struct OwnTopic(Option<&'static str>);
 
 impl Topics for OwnTopic {
-    async fn topic(&self, _: &PromotionId) -> Result<Option<String>, Fault> {
+    async fn topic(&self, _: &str, _: &str) -> Result<Option<String>, Fault> {
         Ok(self.0.map(str::to_owned))
     }
 }
@@ -228,4 +228,27 @@ fn subjects_are_one_line_of_ascii_and_facts_stay_on_their_line() {
     );
     assert!(message.body.contains("\nlist: a, b\n"));
     assert!(message.body.len() < 3000);
+}
+
+#[test]
+fn of_runs_on_a_schedule_those_that_failed_are_told_to_the_environments_topic() {
+    let ended = |outcome: &str| {
+        let failed = json!(["suite `orders`: 1 of 2 tests failed"]);
+        let facts = json!({"outcome": outcome, "failed": failed, "run": "20261102T0200Z"});
+        ("suites/shop/prod", Kind::SuitesEnded, facts)
+    };
+    let notify = notify();
+    let ends = ["passed", "failed", "set_aside"].map(ended);
+    run(&notify, stream(&ends)).expect("told");
+    let told = notify.people.told.borrow();
+    let [(topic, message)] = told.as_slice() else {
+        panic!("one is told: {told:?}");
+    };
+    assert_eq!(topic.as_deref(), Some("arn:prod-topic"));
+    assert_eq!(message.subject, "[prod] shop: test suites FAILED");
+    assert!(
+        message.body.contains("failed: suite `orders`: 1 of 2"),
+        "{}",
+        message.body
+    );
 }

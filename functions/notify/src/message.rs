@@ -6,6 +6,7 @@ use serde_json::Value;
 use sluice_domain::controls::Wish;
 use sluice_domain::ledger::{Entry, Kind};
 use sluice_domain::promotion::{Outcome, PromotionId};
+use sluice_domain::test_run::TestOutcome;
 use sluice_platform::people::Message;
 
 /// SNS takes 256 KiB; nobody reads that much. Of each fact, this many characters.
@@ -86,6 +87,7 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
             "A step's time is over, and the settings ask for a person's go: `sluice resume`. \
              Harm is still rolled back; without a go it goes back after a day.",
         ),
+        Kind::SuitesEnded => tested(&entry.event.facts),
         Kind::PromotionClosed => Some(closed(&entry.event.facts["outcome"])),
         Kind::BundleVerified
         | Kind::EvidenceAssessed
@@ -106,6 +108,17 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         | Kind::VerdictReached
         | Kind::Committed => None,
     }
+}
+
+/// People hear of runs on a schedule that failed, and of no others.
+fn tested(facts: &Value) -> Option<(String, &'static str)> {
+    let outcome: TestOutcome = serde_json::from_value(facts["outcome"].clone()).ok()?;
+    (outcome == TestOutcome::Failed).then(|| {
+        (
+            "test suites FAILED".to_owned(),
+            "They ran against what serves. Nothing was changed: look at what failed, and roll back if need be.",
+        )
+    })
 }
 
 fn asked(wish: &Value) -> Option<(String, &'static str)> {
@@ -155,15 +168,16 @@ fn closed(outcome: &Value) -> (String, &'static str) {
 }
 
 /// What a chain's name tells about its subject.
-struct Chain {
+pub(crate) struct Chain {
     title: String,
-    application: Option<String>,
-    environment: Option<String>,
+    pub(crate) application: Option<String>,
+    pub(crate) environment: Option<String>,
 }
 
 impl Chain {
-    /// A promotion's name, `release/<application>/<version>` or `release/unknown`.
-    fn of(name: &str) -> Self {
+    /// A promotion's name, `release/<application>/<version>` or `release/unknown`,
+    /// `suites/<application>/<environment>`.
+    pub(crate) fn of(name: &str) -> Self {
         if let Ok(id) = name.parse::<PromotionId>() {
             let title = format!("[{}] {} {}", id.environment, id.application, id.version);
             return Self {
@@ -178,6 +192,11 @@ impl Chain {
                 title: line(&format!("{application} {version}")),
                 application: Some(line(application)),
                 environment: None,
+            },
+            ["suites", application, environment] => Self {
+                title: line(&format!("[{environment}] {application}")),
+                application: Some(line(application)),
+                environment: Some(line(environment)),
             },
             _ => Self {
                 title: "Sluice".to_owned(),

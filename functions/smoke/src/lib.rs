@@ -336,6 +336,7 @@ fn first_suite(work: &Work, promotion: &PromotionId, stage: Stage) -> Option<Fol
         promotion,
         bundle: &work.bundle,
         versions: &work.versions,
+        run: None,
     };
     Some(follows(&work.suites, stage, None, subject))
 }

@@ -2,6 +2,7 @@
 
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
+use sluice_platform::settings::SettingsError;
 use sluice_platform::store::StoreError;
 
 /// What stopped it.
@@ -17,6 +18,9 @@ pub enum Error {
         /// What it found, or what kept it from finding anything.
         problem: String,
     },
+    /// Settings are missing or wrong.
+    #[error(transparent)]
+    Settings(SettingsError),
     /// The state table failed, or lacks what an earlier step must have written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -25,11 +29,21 @@ pub enum Error {
     Fault(#[from] Fault),
 }
 
+impl From<SettingsError> for Error {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::Fault(fault) => fault.into(),
+            other => Self::Settings(other),
+        }
+    }
+}
+
 impl Named for Error {
     fn name(&self) -> &'static str {
         match self {
             Self::SuiteFailed { .. } => "SuiteFailed",
             Self::Fault(fault) => fault_name(fault),
+            Self::Settings(_) => "InvalidSettings",
             Self::Store(error) => error.name(),
         }
     }

@@ -1,5 +1,6 @@
 //! Reads what a test suite of an environment reported, and says what `rollout` does
-//! next: the next suite, or on with traffic.
+//! next: the next suite, or on with traffic. Says the same to `suites`, which runs suites
+//! on a schedule ([`scheduled`]).
 //!
 //! Decides: whether a suite showed that all is well ([`verdict`]). It did if its run
 //! succeeded and its report has tests that ran, of which none failed.
@@ -11,11 +12,12 @@
 
 pub mod aws;
 mod error;
+pub mod scheduled;
 pub mod verdict;
 
 use std::future::Future;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::evidence::Tests;
 use sluice_domain::journal::Versions;
@@ -26,12 +28,37 @@ use sluice_platform::fault::Fault;
 use sluice_platform::store::StoreError;
 
 pub use error::Error;
+use scheduled::{Asked, BrokenOff, Chain, Done, Environments, Scheduled, Tested};
 use verdict::{Ended, Verdict};
 
 /// The largest report that is read, in bytes.
 pub const LARGEST_REPORT: i64 = 10 * 1024 * 1024;
 
-/// What the state machine asks for.
+/// What a state machine asks for.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Request {
+    /// What a suite of a promotion reported, and what `rollout` does next.
+    Report(Input),
+    /// What a run on a schedule begins with.
+    Begin(Asked),
+    /// What a suite of a run on a schedule reported, and what follows.
+    FollowUp(Done),
+    /// To write down that a run on a schedule broke off.
+    GiveUp(BrokenOff),
+}
+
+/// What it answers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To `rollout`.
+    Rollout(Follows),
+    /// To `suites`.
+    Scheduled(Tested),
+}
+
+/// What a suite of a promotion ended with.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
@@ -115,7 +142,8 @@ impl<R: Records, O: Reports, L: Record> Suites<R, O, L> {
             error: input.error.clone(),
             cause: input.cause.clone(),
         };
-        let report = self.report(suite, &input).await?;
+        let place = suite.place(id, None);
+        let report = reported(&self.reports, place, &input.answer).await?;
         let verdict = Verdict::of(&ended, report);
         self.ledger.ran(id, suite, &verdict).await?;
         if let Some(problem) = verdict.problem {
@@ -129,21 +157,49 @@ impl<R: Records, O: Reports, L: Record> Suites<R, O, L> {
             promotion: id,
             bundle: &work.plan.bundle,
             versions: &work.versions,
+            run: None,
         };
         let after = Some(suite.name.as_str());
         Ok(follows(&work.plan.suites, suite.stage, after, subject))
     }
+}
 
-    /// What the report says, or why there is none.
-    async fn report(&self, suite: &Suite, input: &Input) -> Result<Result<Tests, String>, Error> {
-        let Some(place) = suite.place(&input.promotion) else {
-            return Ok(verdict::answered(&input.answer));
-        };
-        match self.reports.read(&place).await {
-            Ok(bytes) => Ok(verdict::read(&bytes)),
-            Err(ReadError::Unusable(why)) => Ok(Err(why)),
-            Err(ReadError::Fault(fault)) => Err(fault.into()),
-        }
+/// Answers what a state machine asks for.
+///
+/// # Errors
+/// As [`Suites::handle`] and [`Scheduled`] say.
+pub async fn answer<R, E, O, L>(
+    suites: &Suites<R, O, L>,
+    scheduled: &Scheduled<E, O, L>,
+    request: Request,
+) -> Result<Answer, Error>
+where
+    R: Records,
+    E: Environments,
+    O: Reports,
+    L: Record + Chain,
+{
+    Ok(match request {
+        Request::Report(input) => Answer::Rollout(suites.handle(input).await?),
+        Request::Begin(asked) => Answer::Scheduled(scheduled.begin(&asked).await?),
+        Request::FollowUp(done) => Answer::Scheduled(scheduled.follow_up(done).await?),
+        Request::GiveUp(broken) => Answer::Scheduled(scheduled.give_up(&broken).await?),
+    })
+}
+
+/// What a report says, in its place or else in the answer; or why there is none.
+async fn reported<O: Reports>(
+    reports: &O,
+    place: Option<Place>,
+    answer: &Value,
+) -> Result<Result<Tests, String>, Error> {
+    let Some(place) = place else {
+        return Ok(verdict::answered(answer));
+    };
+    match reports.read(&place).await {
+        Ok(bytes) => Ok(verdict::read(&bytes)),
+        Err(ReadError::Unusable(why)) => Ok(Err(why)),
+        Err(ReadError::Fault(fault)) => Err(fault.into()),
     }
 }
 

@@ -87,13 +87,19 @@ fn suites(reports: Bucket) -> Fixture {
     }
 }
 
+fn input(event: &str) -> Input {
+    match serde_json::from_str(event) {
+        Ok(Request::Report(input)) => input,
+        other => panic!("not what a suite of a promotion ended with: {other:?}"),
+    }
+}
+
 fn function() -> Input {
-    serde_json::from_str(include_str!("../../../events/suite/function.json")).expect("an input")
+    input(include_str!("../../../events/suite/function.json"))
 }
 
 fn build() -> Input {
-    let text = include_str!("../../../events/suite/failed-build.json");
-    serde_json::from_str(text).expect("an input")
+    input(include_str!("../../../events/suite/failed-build.json"))
 }
 
 #[tokio::test]

@@ -22,13 +22,15 @@ const TRANSIENT: [&str; 4] = [
 
 /// How the machines beside `promote` may end. Its own ends are the outcomes of a
 /// promotion.
-const ENDS: [&str; 6] = [
+const ENDS: [&str; 8] = [
     "Promoted",
     "NotPromoted",
     "Released",
     "NotReleased",
     "Committed",
     "Unhealthy",
+    "Tested",
+    "SuitesFailed",
 ];
 
 /// JSON in which no object has a key twice.

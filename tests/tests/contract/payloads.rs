@@ -35,6 +35,10 @@ fn sample(key: &str) -> Value {
         "task_token" => json!("AAAA"),
         "stage" => json!("new"),
         "suite" => json!("orders"),
+        "run" => {
+            json!({"application": "shop", "environment": "prod", "minute": "2026-11-02T02:00:00Z", "requested_by": "schedule"})
+        }
+        "failed" => json!([]),
         "answer" => json!({"report": "1..0"}),
         "desk_url" => json!("https://desk.example/"),
         other => panic!("name a sample of `{other}` here: a state machine sends one"),
@@ -50,7 +54,7 @@ fn accepts(function: &str, payload: Value) -> Result<(), String> {
         "publish" => read::<publish::Input>(payload),
         "shift" => read::<shift::Input>(payload),
         "smoke" => read::<smoke::Input>(payload),
-        "suite" => read::<suite::Input>(payload),
+        "suite" => read::<suite::Request>(payload),
         "verify" => read::<verify::Input>(payload),
         "warm" => read::<warm::Input>(payload),
         other => Err(format!("add `{other}` here: a state machine calls it")),
@@ -124,7 +128,13 @@ fn answer(function: &str, payload: &Value) -> Value {
             follows: Some(no_suite()),
             ..smoke::Output::default()
         }),
-        ("suite", ..) => value(no_suite()),
+        ("suite", "report", _) => value(no_suite()),
+        ("suite", "begin" | "follow_up" | "give_up", _) => value(suite::scheduled::Tested {
+            next: Next::Done,
+            suite: None,
+            promotion: None,
+            failed: Vec::new(),
+        }),
         ("verify", ..) => value(verify::Output {
             artifacts: 2,
             images: 0,
@@ -290,12 +300,20 @@ fn choices_know_exactly_the_words_that_functions_say() {
         Next::Shift,
         Next::Bake,
     ];
+    let scheduled = [
+        Next::Function,
+        Next::StateMachine,
+        Next::Build,
+        Next::Done,
+        Next::Failed,
+    ];
     let cases = [
         ("promote", "OnOutcome", words(&outcomes), 1),
         // It promoted, or it did not, whatever else.
         ("release", "OnRecord", words(&outcomes), outcomes.len() - 1),
         ("promote", "OnDecision", words(&decisions), 3),
         ("rollout", "OnSuite", words(&following), 1),
+        ("suites", "OnSuite", words(&scheduled), 1),
         ("rollout", "OnShift", words(&shifted), 1),
         ("rollout", "OnVerdict", words(&judged), 1),
         ("rollout", "OnFinalVerdict", words(&judged), 1),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sluice_tests::World;
-use sluice_tests::faults::Case;
+use sluice_tests::faults::{Case, cases};
 use sluice_tests::machine::{Scope, State, items, scopes, states};
 use sluice_tests::state_machines;
 
@@ -117,11 +117,9 @@ impl Stage {
 /// Once for all: a policy for each row would make the watchdog slow.
 async fn watch_all_copies(world: &World, machines: &[Deployed]) {
     let known: Vec<&str> = machines.iter().map(|machine| machine.name).collect();
-    for name in state_machines().keys() {
-        assert!(
-            known.contains(&name.as_str()),
-            "{name} is run by no scenario"
-        );
+    for case in cases(&state_machines()) {
+        let name = case.machine.as_str();
+        assert!(known.contains(&name), "{name} is run by no scenario");
     }
     let copies = |name: &str| format!("arn:aws:states:*:*:stateMachine:flow-*-{name}");
     let [release, promote, rollout] = ["release", "promote", "rollout"].map(copies);
