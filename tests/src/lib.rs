@@ -10,6 +10,7 @@ pub mod action;
 pub mod codedeploy;
 pub mod faults;
 pub mod machine;
+pub mod registry;
 pub mod template;
 pub mod translated;
 pub mod world;

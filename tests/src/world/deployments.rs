@@ -75,7 +75,7 @@ impl World {
 
     /// Publishes a further version of a deployed function, with more in its
     /// environment, and answers how to call it.
-    async fn published_with(&self, function: &str, more: &[(&str, &str)]) -> String {
+    pub(super) async fn published_with(&self, function: &str, more: &[(&str, &str)]) -> String {
         let name = unqualified(function);
         let mut variables = self.variables(function).await;
         let more = more.iter();
@@ -97,12 +97,9 @@ impl World {
     }
 }
 
-/// A name or ARN without the version at its end.
+/// A name or ARN without the version or alias at its end.
 fn unqualified(function: &str) -> String {
-    match function.rsplit_once(':') {
-        Some((name, version)) if version.bytes().all(|digit| digit.is_ascii_digit()) => {
-            name.to_owned()
-        }
-        _ => function.to_owned(),
-    }
+    let most = if function.starts_with("arn:") { 7 } else { 1 };
+    let parts: Vec<&str> = function.split(':').take(most).collect();
+    parts.join(":")
 }

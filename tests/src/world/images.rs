@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sluice_domain::digest::Digest;
 
 use super::World;
+use crate::registry::{Registry, Stored};
 use crate::text;
 
 /// An image in a repository.
@@ -18,20 +19,35 @@ pub struct Image {
     pub digest: String,
 }
 
+/// The manifest of an image with this configuration and no layers.
+fn manifest_of(configuration: &[u8]) -> String {
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "size": configuration.len(),
+            "digest": Digest::of(configuration),
+        },
+        "layers": [],
+    });
+    manifest.to_string()
+}
+
 impl World {
-    /// Pushes an image under tags into a repository that is this application's, and that
-    /// it creates.
+    /// Pushes an image with this configuration under tags into a repository that is this
+    /// application's, and that it creates.
     ///
     /// # Panics
     /// When the engine refuses.
-    pub async fn push_image(&self, tags: &[&str]) -> Image {
+    pub async fn push_image(&self, configuration: &[u8], tags: &[&str]) -> Image {
         let client = aws_sdk_ecr::Client::new(&self.config);
         let repository = format!("sluice-managed-{}", self.unique);
         let created = client.create_repository().repository_name(&repository);
         let created = created.send().await.expect("a repository");
         let created = created.repository().expect("the repository");
         self.owned(&repository).await;
-        let digest = self.push_into(&repository, b"{}", tags).await;
+        let digest = self.push_into(&repository, configuration, tags).await;
         let uri = created.repository_uri().expect("its URI");
         // An engine may add its own port.
         let uri = uri.rsplit_once('/').map_or(uri, |(host, _)| host);
@@ -49,26 +65,48 @@ impl World {
     /// When the engine refuses.
     pub async fn push_into(&self, repository: &str, configuration: &[u8], tags: &[&str]) -> String {
         let client = aws_sdk_ecr::Client::new(&self.config);
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": {
-                "mediaType": "application/vnd.oci.image.config.v1+json",
-                "size": configuration.len(),
-                "digest": Digest::of(configuration),
-            },
-            "layers": [],
-        });
+        let manifest = manifest_of(configuration);
         for tag in tags {
             let image = client.put_image().repository_name(repository);
             image
-                .image_manifest(manifest.to_string())
+                .image_manifest(&manifest)
                 .image_tag(*tag)
                 .send()
                 .await
                 .expect("the image is pushed");
         }
-        Digest::of(manifest.to_string().as_bytes()).to_string()
+        Digest::of(manifest.as_bytes()).to_string()
+    }
+
+    /// Pushes an index of no images under a tag; says its digest.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn push_index(&self, repository: &str, tag: &str) -> String {
+        let index = r#"{"schemaVersion": 2, "manifests": []}"#;
+        aws_sdk_ecr::Client::new(&self.config)
+            .put_image()
+            .repository_name(repository)
+            .image_manifest(index)
+            .image_tag(tag)
+            .send()
+            .await
+            .expect("the index is pushed");
+        Digest::of(index.as_bytes()).to_string()
+    }
+
+    /// A version of `intake` that finds the repository's image in a stand-in for ECR, with
+    /// this configuration; says how to call it.
+    pub async fn intake_with_registry(&self, image: &Image, configuration: &[u8]) -> String {
+        let registry = Registry::open(Stored {
+            uri: image.uri.clone(),
+            manifest: manifest_of(configuration),
+            configuration: configuration.to_vec(),
+        });
+        let endpoint = registry.await.endpoint;
+        let intake = self.resources.intake_function().expect("intake");
+        self.published_with(intake, &[("AWS_ENDPOINT_URL_ECR", &endpoint)])
+            .await
     }
 
     /// Says whose images a repository holds.

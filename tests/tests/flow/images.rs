@@ -38,7 +38,9 @@ async fn pushed(world: &World, image: &Image, tag: &str) -> Value {
 async fn an_image_that_is_pushed_is_released_by_its_digest() {
     let world = World::new().await;
     let by_commit = format!("sha-{}", &commit("1.1.0")[..7]);
-    let image = world.push_image(&["v1.1.0", &by_commit, "latest"]).await;
+    let image = world
+        .push_image(b"{}", &["v1.1.0", &by_commit, "latest"])
+        .await;
     let build = of_image(&world, "1.1.0", &image);
     uploaded_too_early(&world, &build).await;
     world.create_of_image("prod", "api", &image).await;
@@ -66,7 +68,7 @@ async fn an_image_that_is_pushed_is_released_by_its_digest() {
 async fn an_image_whose_version_names_another_image_by_now_is_refused() {
     let world = World::new().await;
     let by_commit = format!("sha-{}", commit("1.1.0"));
-    let image = world.push_image(&["v1.1.0", &by_commit]).await;
+    let image = world.push_image(b"{}", &["v1.1.0", &by_commit]).await;
     let build = of_image(&world, "1.1.0", &image);
     uploaded_too_early(&world, &build).await;
     world.create_of_image("prod", "api", &image).await;
@@ -89,4 +91,63 @@ async fn an_image_whose_version_names_another_image_by_now_is_refused() {
         assert!(reason.contains(part), "{part}: {reason}");
     }
     assert!(world.versions("prod", "api").await.is_empty());
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn an_image_that_carries_its_manifest_in_a_label_is_all_that_a_release_needs() {
+    let world = World::new().await;
+    let template = json!({
+        "schema": 1,
+        "application": world.application,
+        "version": "1.1.0",
+        "commit": commit("1.1.0"),
+        "author": { "name": "Grace", "email": "grace@example.com" },
+        "functions": { "api": {} },
+    });
+    let labels = json!({ "dev.sluice.release": template.to_string() });
+    let configuration = json!({ "config": { "Labels": labels } }).to_string();
+    let configuration = configuration.as_bytes();
+    let by_commit = format!("sha-{}", commit("1.1.0"));
+    let image = world
+        .push_image(configuration, &["v1.1.0", &by_commit])
+        .await;
+    let build = of_image(&world, "1.1.0", &image);
+    world.create_of_image("prod", "api", &image).await;
+    world.settings("prod", &build, json!({})).await;
+
+    let intake = world.intake_with_registry(&image, configuration).await;
+    let event = world.ecr_event(&image, "v1.1.0");
+    let answer = world.invoke_function(&intake, &event).await;
+    let answer = answer.expect("it starts");
+    assert!(
+        ["started", "duplicate"]
+            .iter()
+            .any(|word| answer["outcome"] == *word),
+        "the upload may be quicker: {answer}"
+    );
+    let ended = world.ended(&world.promotion("prod", "1.1.0")).await;
+    ended.is(Outcome::Promoted);
+    assert_eq!(world.alias("prod", "api").await, alone("1"));
+    let again = world.invoke_function(&intake, &event).await;
+    assert_eq!(again.expect("it says so")["outcome"], "duplicate");
+    assert_eq!(world.attempts("1.1.0").await.len(), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn an_index_of_images_is_refused_before_anything_is_written_down() {
+    let world = World::new().await;
+    let image = world.push_image(b"{}", &["v1.0.0"]).await;
+    let digest = world.push_index(&image.repository, "v1.1.0").await;
+    let index = Image { digest, ..image };
+    let event = world.ecr_event(&index, "v1.1.0");
+    let refusal = world.invoke("IntakeFunction", &event).await;
+    let refusal = refusal.expect_err("it is refused");
+    assert_eq!(refusal.name, "ImageUnfit", "{}", refusal.message);
+    assert!(
+        refusal.message.contains("--provenance=false"),
+        "{}",
+        refusal.message
+    );
 }
