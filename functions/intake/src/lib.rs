@@ -41,7 +41,7 @@ use attempt::{ExecutionInput, Next, Repeat, Standing, next};
 use bundle::Chosen;
 pub use error::Error;
 pub use output::{Outcome, Output};
-pub use ports::{Attempts, Bundles, Catalogue, Machine, PushedImage, Record, Status};
+pub use ports::{Attempts, Bundles, Catalogue, Machine, Record, Status};
 use request::{Input, Push, Subject, Test, Upload, Wanted};
 
 /// The function.

@@ -17,15 +17,6 @@ use sluice_platform::store::{Release, StoreError};
 
 use crate::attempt::ExecutionInput;
 
-/// An image in ECR.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PushedImage {
-    /// Its repository, as manifests of releases name it.
-    pub uri: String,
-    /// Its own manifest, as it was pushed.
-    pub manifest: String,
-}
-
 /// Manifests in S3, and in labels of images.
 pub trait Bundles {
     /// The manifest at this key, with the reference that pins it. None takes
@@ -40,12 +31,15 @@ pub trait Bundles {
     /// The manifest that was pinned before, with its digest. Reads only.
     fn manifest(&self, bundle: &BundleRef) -> impl Future<Output = Result<Manifest, BundleError>>;
 
-    /// An image of this account; None if it is gone. Reads only.
+    /// The own manifest of an image, as it was pushed; None if it is gone. Reads only.
     fn image(
         &self,
         repository: &str,
         digest: &Digest,
-    ) -> impl Future<Output = Result<Option<PushedImage>, Fault>>;
+    ) -> impl Future<Output = Result<Option<String>, Fault>>;
+
+    /// A repository, as manifests of releases name it. Reads only.
+    fn uri(&self, repository: &str) -> impl Future<Output = Result<String, Fault>>;
 
     /// A file of an image, which must be no longer than its configuration may be. Reads
     /// only.

@@ -18,16 +18,16 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
             digest: digest.clone(),
             why,
         };
-        let Some(pushed) = self.bundles.image(repository, digest).await? else {
+        let Some(manifest) = self.bundles.image(repository, digest).await? else {
             return Ok(false);
         };
-        let blob = configuration_of(&pushed.manifest, digest).map_err(unfit)?;
+        let blob = configuration_of(&manifest, digest).map_err(unfit)?;
         let configuration = self.bundles.blob(repository, &blob.digest).await?;
         let Some(template) = label_of(&configuration, &blob).map_err(unfit)? else {
             return Ok(false);
         };
         let image = Image {
-            repository: pushed.uri,
+            repository: self.bundles.uri(repository).await?,
             digest: digest.clone(),
         };
         let bytes = release_json(&template, &image, &wanted.subject).map_err(unfit)?;

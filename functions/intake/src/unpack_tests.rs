@@ -152,7 +152,7 @@ async fn what_no_release_can_be_made_of_is_refused_and_nothing_is_written_down()
 
 #[tokio::test]
 async fn a_call_that_fails_on_the_way_leaves_the_push_to_come_again() {
-    for operation in ["image", "blob", "add"] {
+    for operation in ["image", "blob", "uri", "add"] {
         let world = world();
         let event = labelled(&world, &template());
         world.fail_next(operation);

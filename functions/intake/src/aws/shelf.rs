@@ -12,8 +12,8 @@ use sluice_platform::bundle::{BundleError, BundleReader};
 use sluice_platform::fault::Fault;
 
 use super::download::Downloads;
+use crate::Bundles;
 use crate::label::LARGEST_CONFIGURATION;
-use crate::{Bundles, PushedImage};
 
 /// What an image's manifest may be. Without it ECR converts some to an older kind, which
 /// has another digest.
@@ -46,18 +46,6 @@ impl Shelf {
             downloads: Downloads::new(WITHIN),
         }
     }
-
-    /// The repository, as manifests name it: with its registry.
-    async fn uri(&self, repository: &str) -> Result<String, Fault> {
-        let operation = || format!("ecr:DescribeRepositories of {repository}");
-        let request = self.images.describe_repositories();
-        let answer = request.repository_names(repository).send().await;
-        let answer = answer.map_err(|error| Fault::new(operation(), error))?;
-        let found = answer.repositories().first();
-        let uri = found.and_then(|found| found.repository_uri());
-        uri.map(str::to_owned)
-            .ok_or_else(|| Fault::other(operation(), "found no URI of the repository"))
-    }
 }
 
 impl Bundles for Shelf {
@@ -74,7 +62,7 @@ impl Bundles for Shelf {
         self.reader.manifest(bundle).await
     }
 
-    async fn image(&self, repository: &str, digest: &Digest) -> Result<Option<PushedImage>, Fault> {
+    async fn image(&self, repository: &str, digest: &Digest) -> Result<Option<String>, Fault> {
         let image = ImageIdentifier::builder().image_digest(digest.to_string());
         let request = self
             .images
@@ -86,13 +74,19 @@ impl Bundles for Shelf {
             Fault::new(format!("ecr:BatchGetImage of {repository}@{digest}"), error)
         })?;
         let found = answer.images().first();
-        let Some(manifest) = found.and_then(|image| image.image_manifest()) else {
-            return Ok(None);
-        };
-        Ok(Some(PushedImage {
-            uri: self.uri(repository).await?,
-            manifest: manifest.to_owned(),
-        }))
+        let manifest = found.and_then(|image| image.image_manifest());
+        Ok(manifest.map(str::to_owned))
+    }
+
+    async fn uri(&self, repository: &str) -> Result<String, Fault> {
+        let operation = || format!("ecr:DescribeRepositories of {repository}");
+        let request = self.images.describe_repositories();
+        let answer = request.repository_names(repository).send().await;
+        let answer = answer.map_err(|error| Fault::new(operation(), error))?;
+        let found = answer.repositories().first();
+        let uri = found.and_then(|found| found.repository_uri());
+        uri.map(str::to_owned)
+            .ok_or_else(|| Fault::other(operation(), "found no URI of the repository"))
     }
 
     async fn blob(&self, repository: &str, digest: &Digest) -> Result<Vec<u8>, Fault> {
