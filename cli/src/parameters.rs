@@ -2,17 +2,12 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_ssm::Client;
-use aws_sdk_ssm::types::{ParameterTier, ParameterType};
 use sluice_platform::fault::Fault;
-use sluice_platform::settings::parameter;
+use sluice_platform::settings::{SettingsError, parameter};
+use sluice_platform::settings_writer::SettingsWriter;
 
 use crate::amend::Versions;
 use crate::error::{Error, Result};
-
-/// A standard parameter holds this many bytes.
-const STANDARD: usize = 4096;
-/// An advanced one this many.
-const LARGEST: usize = 8192;
 
 /// Settings as they are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,21 +98,12 @@ pub async fn put(
     environment: &str,
     text: &str,
 ) -> Result<i64> {
-    let name = parameter(application, environment);
-    let tier = tier(&name, text.len())?;
-    let request = Client::new(config)
-        .put_parameter()
-        .name(&name)
-        .value(text)
-        .r#type(ParameterType::String)
-        .tier(tier)
-        .overwrite(true)
-        .description(format!("How releases of {application} enter {environment}"));
-    let answer = request
-        .send()
-        .await
-        .map_err(|error| Fault::new(format!("ssm:PutParameter of {name}"), error))?;
-    Ok(answer.version())
+    let writer = SettingsWriter::new(config);
+    let written = writer.put(application, environment, text).await;
+    written.map_err(|error| match error {
+        too_large @ SettingsError::TooLarge { .. } => Error::Usage(too_large.to_string()),
+        error => error.into(),
+    })
 }
 
 /// One environment's settings, version by version.
@@ -149,34 +135,5 @@ impl Versions for History<'_> {
         })?;
         let found = answer.parameter().and_then(|found| found.value());
         Ok(found.unwrap_or_default().to_owned())
-    }
-}
-
-fn tier(name: &str, size: usize) -> Result<ParameterTier> {
-    if size > LARGEST {
-        return Err(Error::Usage(format!(
-            "{name} would have {size} bytes; Parameter Store holds {LARGEST} at most"
-        )));
-    }
-    Ok(if size > STANDARD {
-        ParameterTier::Advanced
-    } else {
-        ParameterTier::Standard
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_that_do_not_fit_a_standard_parameter_become_an_advanced_one() {
-        assert_eq!(tier("/x", 4096).expect("fits"), ParameterTier::Standard);
-        assert_eq!(tier("/x", 4097).expect("fits"), ParameterTier::Advanced);
-        let error = tier("/x", 8193).expect_err("too large").to_string();
-        assert!(
-            error.contains("8193 bytes; Parameter Store holds 8192"),
-            "{error}"
-        );
     }
 }

@@ -132,24 +132,8 @@ impl EntryRules {
 
     /// Finds what no release could meet, or nothing can wait for.
     pub(crate) fn check(&self, problems: &mut Vec<Problem>) {
-        for (field, patterns) in [("branches", &self.branches), ("tags", &self.tags)] {
-            let path = format!("entry.{field}");
-            check_range(&path, patterns.len(), 0, MOST_PATTERNS, problems);
-            for (index, pattern) in patterns.iter().enumerate() {
-                let length = pattern.chars().count();
-                let path = format!("{path}[{index}]");
-                if length == 0 || length > LONGEST_PATTERN {
-                    let message = format!(
-                        "found {length} characters; expected a pattern of 1 to {LONGEST_PATTERN}"
-                    );
-                    problems.push(Problem::new(path, message));
-                } else if pattern.starts_with("refs/") {
-                    let message =
-                        format!("found `{pattern}`; expected a short name, such as `main` or `v*`");
-                    problems.push(Problem::new(path, message));
-                }
-            }
-        }
+        check_patterns("entry.branches", &self.branches, problems);
+        check_patterns("entry.tags", &self.tags, problems);
         check_range(
             "entry.soak_seconds",
             self.soak_seconds,
@@ -160,7 +144,25 @@ impl EntryRules {
     }
 }
 
-fn said(what: &str, name: Option<&str>) -> String {
+/// Finds patterns that no short name of a branch or a tag could fit.
+pub(crate) fn check_patterns(path: &str, patterns: &[String], problems: &mut Vec<Problem>) {
+    check_range(path, patterns.len(), 0, MOST_PATTERNS, problems);
+    for (index, pattern) in patterns.iter().enumerate() {
+        let length = pattern.chars().count();
+        let path = format!("{path}[{index}]");
+        if length == 0 || length > LONGEST_PATTERN {
+            let message =
+                format!("found {length} characters; expected a pattern of 1 to {LONGEST_PATTERN}");
+            problems.push(Problem::new(path, message));
+        } else if pattern.starts_with("refs/") {
+            let message =
+                format!("found `{pattern}`; expected a short name, such as `main` or `v*`");
+            problems.push(Problem::new(path, message));
+        }
+    }
+}
+
+pub(crate) fn said(what: &str, name: Option<&str>) -> String {
     name.map_or(format!("no {what}"), |name| format!("{what} `{name}`"))
 }
 

@@ -70,6 +70,8 @@ pub enum Kind {
     TakenOver,
     /// Rolling back failed. A person must look.
     Stranded,
+    /// The aliases of a preview were deleted, and its settings go.
+    PreviewRemoved,
 }
 
 impl Kind {

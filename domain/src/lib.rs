@@ -3,9 +3,9 @@
 //! What lives here: the documents people write ([`manifest`], [`settings`]),
 //! the records Sluice keeps ([`promotion`], [`plan`], [`journal`],
 //! [`approval`], [`controls`], [`ledger`]) and every decision that can be made from data
-//! alone ([`judge`], [`steps`], [`entry`], [`may`], [`caller`], [`path`], [`alias`], [`owner`], [`codedeploy`],
-//! [`configuration`], [`versions`], [`suites`], [`windows`], [`guards`], [`start`],
-//! [`naming`]), with the statistics under them ([`stats`], [`sequential`]).
+//! alone ([`judge`], [`steps`], [`entry`], [`may`], [`caller`], [`path`], [`alias`], [`owner`],
+//! [`codedeploy`], [`configuration`], [`versions`], [`suites`], [`windows`], [`guards`],
+//! [`preview`], [`start`], [`naming`]), with the statistics under them ([`stats`], [`sequential`]).
 //!
 //! What never does: I/O, async, clocks, environment variables, AWS types.
 //! Time comes in as data ([`jiff::Timestamp`]), so that every decision can be
@@ -36,6 +36,7 @@ pub mod owner;
 pub mod path;
 pub mod plan;
 mod presets;
+pub mod preview;
 pub mod promotion;
 pub mod role;
 pub mod sequential;

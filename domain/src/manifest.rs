@@ -11,6 +11,7 @@ use serde_json_path::JsonPath;
 
 use crate::digest::Digest;
 use crate::document::{Document, Problem, check_link, check_name, check_range, check_url};
+use crate::preview;
 
 /// The longest version, in characters: with it a promotion's name fits into the
 /// description of an alias.
@@ -37,6 +38,10 @@ pub struct Manifest {
     /// The tag that it was made from, by its short name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
+    /// The preview that it is built for, such as `pr-123`. Left out: it is released
+    /// along the path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<String>,
     /// Who wrote the change.
     pub author: Person,
     /// Who wrote it with them.
@@ -222,6 +227,7 @@ impl Document for Manifest {
         for (field, name) in [("branch", &self.branch), ("tag", &self.tag)] {
             check_ref(field, name.as_deref(), problems);
         }
+        preview::check_manifest(self.preview.as_deref(), &self.version, problems);
         check_link("source", self.source.as_deref(), problems);
         if self.functions.is_empty() {
             problems.push(Problem::new(

@@ -17,6 +17,7 @@ pub use crate::judge::{JudgePolicy, OnInconclusive};
 use crate::judge::{MOST_LOOKS, looks_held, may_ask, probe};
 use crate::may::May;
 use crate::naming::function_name;
+use crate::preview::{self, PreviewOf, PreviewRules};
 pub use crate::role::Role;
 use crate::steps;
 pub use crate::steps::{Step, Then};
@@ -92,6 +93,12 @@ pub struct Settings {
     /// Set to stop the line: no promotion starts and none takes a further step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<Freeze>,
+    /// Set to let branches be tried out on these functions, each on aliases of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<PreviewRules>,
+    /// What makes this a preview, which is no part of the path. Sluice alone writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview_of: Option<PreviewOf>,
 }
 
 /// The Lambda function and alias that a name stands for in an environment.
@@ -234,6 +241,7 @@ impl Document for Settings {
             problems,
         );
         self.guards.check(problems);
+        preview::check(self, problems);
         if let Some(freeze) = &self.frozen {
             freeze.check(problems);
         }

@@ -54,6 +54,15 @@ pub async fn observe(lambda: &Client, target: &Target) -> Result<Option<Observed
     }))
 }
 
+/// A function's ARN. None: there is no such function.
+///
+/// # Errors
+/// When Lambda fails.
+pub async fn arn(lambda: &Client, function: &str) -> Result<Option<String>, Fault> {
+    let found = find(lambda, function, None).await?;
+    Ok(found.map(|found| unqualified(found.function_arn().unwrap_or_default())))
+}
+
 /// The function itself, or this version or alias of it. None: there is none.
 ///
 /// # Errors

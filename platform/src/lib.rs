@@ -11,6 +11,8 @@
 //! What never lives here: a decision (that is `sluice_domain`), or anything
 //! that one function alone needs.
 
+#[cfg(feature = "function")]
+pub mod aliases;
 pub mod aws;
 #[cfg(feature = "bundle")]
 pub mod bundle;
@@ -40,6 +42,8 @@ pub mod people;
 pub mod session;
 #[cfg(feature = "settings")]
 pub mod settings;
+#[cfg(feature = "settings")]
+pub mod settings_writer;
 #[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "task")]

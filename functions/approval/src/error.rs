@@ -52,13 +52,10 @@ pub enum Error {
 impl Named for Error {
     fn name(&self) -> &'static str {
         match self {
-            Self::NobodyToAsk(_) | Self::OutOfReach { .. } => "InvalidSettings",
-            Self::Settings(SettingsError::Missing(_) | SettingsError::Invalid(_)) => {
-                "InvalidSettings"
-            }
             Self::Settings(SettingsError::Fault(fault))
             | Self::Bundle(BundleError::Fault(fault))
             | Self::Fault(fault) => fault_name(fault),
+            Self::NobodyToAsk(_) | Self::OutOfReach { .. } | Self::Settings(_) => "InvalidSettings",
             Self::Bundle(_) => "BundleInvalid",
             Self::Plan(..) | Self::NoRandomness(_) => "AwsCallFailed",
             Self::Store(error) => error.name(),

@@ -14,7 +14,7 @@ impl Topics for SettingsTopics {
         match self.0.read(application, environment).await {
             Ok(settings) => Ok(settings.channels.topic_arn),
             Err(SettingsError::Fault(fault)) => Err(fault),
-            Err(error @ (SettingsError::Missing(_) | SettingsError::Invalid(_))) => {
+            Err(error) => {
                 tracing::warn!(application, environment, %error, "no usable settings; telling the default topic");
                 Ok(None)
             }

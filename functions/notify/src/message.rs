@@ -106,7 +106,8 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         | Kind::DeploymentsCreated
         | Kind::TrafficShifted
         | Kind::VerdictReached
-        | Kind::Committed => None,
+        | Kind::Committed
+        | Kind::PreviewRemoved => None,
     }
 }
 

@@ -11,6 +11,7 @@ use sluice_domain::journal::{Entry, Journal, Versions};
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
+use sluice_platform::aliases;
 use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 use sluice_platform::function;
@@ -140,23 +141,7 @@ impl Aliases for LambdaAliases {
     }
 
     async fn delete(&self, entry: &Entry) -> Result<(), Fault> {
-        // Deleting an alias that isn't there succeeds, says Lambda's API reference.
-        let request = self
-            .0
-            .delete_alias()
-            .function_name(&entry.name)
-            .name(&entry.alias);
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let fault = Fault::new(operation("DeleteAlias", entry), error);
-                if fault.is("ResourceNotFoundException") {
-                    Ok(())
-                } else {
-                    Err(fault)
-                }
-            }
-        }
+        aliases::delete(&self.0, &entry.name, &entry.alias).await
     }
 }
 

@@ -4,15 +4,14 @@ use aws_config::SdkConfig;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_provisioned_concurrency_config::GetProvisionedConcurrencyConfigOutput;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{
-    AliasConfiguration, FunctionConfiguration, ProvisionedConcurrencyStatusEnum,
-};
+use aws_sdk_lambda::types::{FunctionConfiguration, ProvisionedConcurrencyStatusEnum};
 use serde_json::Value;
 use sluice_domain::alias::Routing;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
 use sluice_domain::versions::{CodeStorage, Listed, Provisions};
+use sluice_platform::aliases;
 use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 use sluice_platform::function;
@@ -120,19 +119,7 @@ impl Provisioning for Account {
     }
 
     async fn unprovision(&self, function: &str, version: &str) -> Result<(), Fault> {
-        let request = self
-            .control
-            .delete_provisioned_concurrency_config()
-            .function_name(function)
-            .qualifier(version);
-        let operation = || operation("DeleteProvisionedConcurrencyConfig", function, version);
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match Fault::new(operation(), error) {
-                gone if gone.is("ResourceNotFoundException") => Ok(()),
-                fault => Err(fault),
-            },
-        }
+        aliases::unprovision(&self.control, function, version).await
     }
 }
 
@@ -158,15 +145,8 @@ fn provisioned(found: &GetProvisionedConcurrencyConfigOutput) -> Provisioned {
 
 impl Catalogue for Account {
     async fn aliases(&self, function: &str) -> Result<Vec<Routing>, Fault> {
-        let request = self.control.list_aliases().function_name(function);
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(alias) = pages.next().await {
-            let alias = alias
-                .map_err(|error| Fault::new(format!("lambda:ListAliases of {function}"), error))?;
-            found.push(routing(&alias));
-        }
-        Ok(found)
+        let found = aliases::list(&self.control, function).await?;
+        Ok(found.into_iter().map(|(_, routing)| routing).collect())
     }
 
     async fn versions(&self, function: &str) -> Result<Vec<Listed>, Fault> {
@@ -220,22 +200,6 @@ impl Catalogue for Account {
                 fault => Err(fault),
             },
         }
-    }
-}
-
-fn routing(alias: &AliasConfiguration) -> Routing {
-    let weights = alias
-        .routing_config()
-        .and_then(|routing| routing.additional_version_weights());
-    Routing {
-        version: alias.function_version().unwrap_or_default().to_owned(),
-        weights: weights
-            .map(|all| {
-                all.iter()
-                    .map(|(version, weight)| (version.clone(), *weight))
-                    .collect()
-            })
-            .unwrap_or_default(),
     }
 }
 
