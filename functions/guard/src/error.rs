@@ -7,6 +7,7 @@ use sluice_domain::may::NotAllowed;
 use sluice_domain::owner::NotOurs;
 use sluice_domain::path;
 use sluice_domain::plan::NoPlan;
+use sluice_domain::preview::NotPreviewed;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::start::{self, NotYet};
 use sluice_platform::bundle::BundleError;
@@ -131,6 +132,9 @@ pub enum Error {
     /// Who began the release may not start a promotion here (any more).
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
+    /// It is a preview, and this is not its place.
+    #[error(transparent)]
+    NotPreviewed(#[from] NotPreviewed),
     /// The environment before has not had it, or not for long enough.
     #[error(transparent)]
     NotYet(#[from] path::NotYet),
@@ -215,6 +219,7 @@ impl Named for Error {
             Self::NotSoaked(_) => "NotSoaked",
             Self::NotAdmitted(refusal) => refusal.name(),
             Self::NotAllowed(refusal) => refusal.name(),
+            Self::NotPreviewed(refusal) => refusal.name(),
             Self::NotYet(refusal) => refusal.name(),
             Self::TargetsBusy { .. } | Self::NewTargetBusy { .. } => "TargetsBusy",
             Self::Bundle(_) => "BundleInvalid",

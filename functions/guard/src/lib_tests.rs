@@ -21,6 +21,8 @@ mod line;
 mod path;
 #[path = "lib_tests/plan.rs"]
 mod plan;
+#[path = "lib_tests/preview.rs"]
+mod preview;
 #[path = "lib_tests/schedule.rs"]
 mod schedule;
 #[path = "lib_tests/signals.rs"]

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::may::Deed;
 use sluice_domain::path::{Place, Soak, stays};
+use sluice_domain::preview;
 use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
 use sluice_domain::start::NotYet;
 use sluice_platform::settings::{SettingsError, parameter};
@@ -23,6 +24,7 @@ impl<P: Ports> Guard<P> {
         now: Timestamp,
     ) -> Result<Option<NotYet>, Error> {
         let id = &promotion.id;
+        let is_preview = preview::is_at_its_place(manifest, &id.environment)?;
         let mut promotions = self.promotions_as_they_stand(id).await?;
         let attempt = self.ports.attempt(id).await?;
         let is_rollback = attempt.as_ref().is_some_and(|attempt| attempt.rollback);
@@ -42,6 +44,10 @@ impl<P: Ports> Guard<P> {
             promotions.push(before);
         }
         let path = self.ports.path(&id.application).await?;
+        // A preview is no part of the path. What people made under its name is.
+        if is_preview && !path.iter().any(|place| place.environment == id.environment) {
+            return Ok(None);
+        }
         let place = place_of(&path, id)?;
         // Who began it was allowed to when they did, and a path can take days.
         (path[place].may).allow(Deed::Start, &id.environment, principal.as_ref())?;

@@ -14,21 +14,24 @@ use sluice_domain::ledger::Kind;
 use sluice_domain::naming::execution_arn;
 use sluice_domain::path::Place;
 use sluice_domain::promotion::{Promotion, PromotionId};
+use sluice_domain::settings::Settings;
 use sluice_domain::test_run::TestRun;
 use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::settings::{SettingsError, SettingsReader};
+use sluice_platform::settings_writer::SettingsWriter;
 use sluice_platform::store::{Release, Store, StoreError};
 
 pub use shelf::Shelf;
 
 use crate::attempt::ExecutionInput;
 use crate::request::repository_parameter;
-use crate::{Attempts, Catalogue, Machine, Record, Status};
+use crate::{Attempts, Catalogue, Machine, Previews, Record, Status};
 
 /// Settings and repositories in Parameter Store.
 pub struct Parameters {
     settings: SettingsReader,
+    writer: SettingsWriter,
     client: aws_sdk_ssm::Client,
 }
 
@@ -38,8 +41,36 @@ impl Parameters {
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             settings: SettingsReader::new(config),
+            writer: SettingsWriter::new(config),
             client: aws_sdk_ssm::Client::new(config),
         }
+    }
+}
+
+impl Previews for Parameters {
+    async fn environments(
+        &self,
+        application: &str,
+    ) -> Result<Vec<(String, Settings)>, SettingsError> {
+        self.settings.path(application).await
+    }
+
+    async fn settings_of(
+        &self,
+        application: &str,
+        preview: &str,
+    ) -> Result<Option<Settings>, SettingsError> {
+        self.settings.find(application, preview).await
+    }
+
+    async fn write(
+        &self,
+        application: &str,
+        preview: &str,
+        settings: &Settings,
+    ) -> Result<(), SettingsError> {
+        let written = self.writer.write(application, preview, settings);
+        written.await.map(|_| ())
     }
 }
 

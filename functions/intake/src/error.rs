@@ -5,6 +5,7 @@ use sluice_domain::digest::Digest;
 use sluice_domain::entry::NotAdmitted;
 use sluice_domain::may::NotAllowed;
 use sluice_domain::path::{Barred, NotYet};
+use sluice_domain::preview::NotPreviewed;
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::bundle::BundleError;
 use sluice_platform::caller::CallerError;
@@ -115,6 +116,9 @@ pub enum Error {
     /// Nobody knows who asks.
     #[error(transparent)]
     Caller(#[from] CallerError),
+    /// It can't become the preview that its manifest names.
+    #[error(transparent)]
+    NotPreviewed(#[from] NotPreviewed),
     /// The environment before has not had it, or too briefly.
     #[error(transparent)]
     NotYet(#[from] NotYet),
@@ -215,6 +219,7 @@ impl Named for Error {
             Self::NotAdmitted(refusal) => refusal.name(),
             Self::NotAllowed(refusal) => refusal.name(),
             Self::Caller(error) => error.name(),
+            Self::NotPreviewed(refusal) => refusal.name(),
             Self::NotYet(refusal) => refusal.name(),
             Self::StillRunning(_) => "StillRunning",
             Self::VersionTaken { .. } => "VersionTaken",

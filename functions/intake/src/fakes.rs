@@ -12,7 +12,7 @@ use sluice_domain::promotion::{Promotion, PromotionId};
 use sluice_domain::settings::Settings;
 use sluice_domain::test_run::TestRun;
 use sluice_platform::fault::Fault;
-use sluice_platform::settings::SettingsError;
+use sluice_platform::settings::{SettingsError, is_preview};
 use sluice_platform::store::StoreError;
 
 use super::*;
@@ -154,6 +154,14 @@ impl World {
         self.settings
             .borrow_mut()
             .insert((application.into(), environment.into()), settings.clone());
+    }
+
+    /// What stands under this name.
+    pub(super) fn document(&self, application: &str, environment: &str) -> Option<Value> {
+        let settings = self.settings.borrow();
+        settings
+            .get(&(application.into(), environment.into()))
+            .cloned()
     }
 
     /// The next call of this operation is throttled.
@@ -320,24 +328,63 @@ impl Bundles for &World {
     }
 }
 
-impl Catalogue for &World {
-    async fn path(&self, application: &str) -> Result<Vec<Place>, SettingsError> {
+impl Previews for &World {
+    async fn environments(
+        &self,
+        application: &str,
+    ) -> Result<Vec<(String, Settings)>, SettingsError> {
         self.fail_if_told("path")?;
         let mut path = Vec::new();
         for ((owner, environment), settings) in self.settings.borrow().iter() {
-            if owner == application {
+            let text = settings.to_string();
+            if owner == application && !is_preview(&text) {
                 let name = format!("/sluice/{owner}/{environment}");
-                let settings = Settings::parse(&name, settings.to_string().as_bytes())?;
-                let place = Place {
-                    environment: environment.clone(),
-                    entry: settings.entry,
-                    may: settings.may,
-                };
-                path.push((settings.order, place));
+                path.push((
+                    environment.clone(),
+                    Settings::parse(&name, text.as_bytes())?,
+                ));
             }
         }
-        path.sort_by_key(|(order, _)| *order);
-        Ok(path.into_iter().map(|(_, place)| place).collect())
+        path.sort_by_key(|(_, settings)| settings.order);
+        Ok(path)
+    }
+
+    async fn settings_of(
+        &self,
+        application: &str,
+        preview: &str,
+    ) -> Result<Option<Settings>, SettingsError> {
+        self.fail_if_told("settings_of")?;
+        let found = self.document(application, preview);
+        let parse = |found: Value| Settings::parse(preview, found.to_string().as_bytes());
+        Ok(found.map(parse).transpose()?)
+    }
+
+    async fn write(
+        &self,
+        application: &str,
+        preview: &str,
+        settings: &Settings,
+    ) -> Result<(), SettingsError> {
+        self.fail_if_told("write")?;
+        self.set(
+            application,
+            preview,
+            &serde_json::to_value(settings).expect("JSON"),
+        );
+        Ok(())
+    }
+}
+
+impl Catalogue for &World {
+    async fn path(&self, application: &str) -> Result<Vec<Place>, SettingsError> {
+        let path = self.environments(application).await?.into_iter();
+        let place = |(environment, settings): (String, Settings)| Place {
+            environment,
+            entry: settings.entry,
+            may: settings.may,
+        };
+        Ok(path.map(place).collect())
     }
 
     async fn application_of(&self, repository: &str) -> Result<Option<String>, Fault> {

@@ -20,6 +20,7 @@ mod error;
 pub mod label;
 mod output;
 mod ports;
+mod preview;
 pub mod request;
 mod schedule;
 mod suites;
@@ -42,6 +43,7 @@ use bundle::Chosen;
 pub use error::Error;
 pub use output::{Outcome, Output};
 pub use ports::{Attempts, Bundles, Catalogue, Machine, Record, Status};
+pub use preview::Previews;
 use request::{Input, Push, Subject, Test, Upload, Wanted};
 
 /// The function.
@@ -183,16 +185,25 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         if path.is_empty() {
             return Err(Error::UnknownApplication(manifest.application));
         }
-        let route = enter::route(&path, wanted, &manifest)?;
-        let ends = route.ends.map(|ends| enter::ends(&ends, &wanted.subject));
-        let [first, ..] = &route.environments[..] else {
+        let (environments, ends) = match &manifest.preview {
+            Some(preview) => {
+                let said = self.admit_to_preview(preview, wanted, &manifest, now);
+                (vec![preview.clone()], Some(said.await?))
+            }
+            None => {
+                let route = enter::route(&path, wanted, &manifest)?;
+                let ends = route.ends.map(|ends| enter::ends(&ends, &wanted.subject));
+                (route.environments, ends)
+            }
+        };
+        let [first, ..] = &environments[..] else {
             let why = ends.unwrap_or_default();
             return self.set_aside(Outcome::Held, wanted, &bundle, why).await;
         };
         self.refuse_unless_new_there(wanted, &bundle, &path, first)
             .await?;
         let mut output = self
-            .attempt(wanted, &manifest, bundle, route.environments, now)
+            .attempt(wanted, &manifest, bundle, environments, now)
             .await?;
         let started = output.outcome == Outcome::Started;
         for said in [ends.filter(|_| started), note].into_iter().flatten() {
@@ -245,7 +256,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
                 .await?
             {
                 Next::Begin(attempt) => attempt,
-                Next::Resume(release) => return self.start(release, manifest).await,
+                Next::Resume(release) => return self.start(release, manifest, now).await,
                 Next::Duplicate(release, why) => {
                     return Ok(Output::of(Outcome::Duplicate, release, why));
                 }
@@ -269,7 +280,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
                 requested_at: now,
             };
             if self.attempts.begin(&release).await? {
-                return self.start(&release, manifest).await;
+                return self.start(&release, manifest, now).await;
             }
         }
         Err(Error::Contended(wanted.subject.clone()))
@@ -328,7 +339,13 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         Ok(standing)
     }
 
-    async fn start(&self, release: &Release, manifest: &Manifest) -> Result<Output, Error> {
+    async fn start(
+        &self,
+        release: &Release,
+        manifest: &Manifest,
+        now: Timestamp,
+    ) -> Result<Output, Error> {
+        self.refresh_preview(manifest, now).await?;
         let Release {
             application,
             version,
@@ -349,6 +366,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
             "commit": manifest.commit,
             "author": manifest.author,
             "environments": release.environments,
+            "preview": manifest.preview,
             "rollback": release.rollback,
             "requested_by": release.requested_by,
             "execution_arn": release.execution_arn,

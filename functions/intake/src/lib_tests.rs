@@ -10,6 +10,8 @@ mod fakes;
 mod may;
 #[path = "path_tests.rs"]
 mod path;
+#[path = "preview_tests.rs"]
+mod preview;
 #[path = "refusal_tests.rs"]
 mod refusals;
 #[path = "storm_tests.rs"]

@@ -16,6 +16,7 @@ use sluice_platform::settings::SettingsError;
 use sluice_platform::store::{Release, StoreError};
 
 use crate::attempt::ExecutionInput;
+use crate::preview::Previews;
 
 /// Manifests in S3, and in labels of images.
 pub trait Bundles {
@@ -59,7 +60,7 @@ pub trait Bundles {
 }
 
 /// What Sluice was told about applications.
-pub trait Catalogue {
+pub trait Catalogue: Previews {
     /// The environments of an application, in the order of its path; none if
     /// nobody set it up. Reads only.
     fn path(&self, application: &str) -> impl Future<Output = Result<Vec<Place>, SettingsError>>;

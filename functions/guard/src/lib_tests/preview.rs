@@ -1,0 +1,65 @@
+//! What goes into a preview, and what of it counts elsewhere.
+
+use sluice_domain::digest::Digest;
+use sluice_domain::promotion::PromotionId;
+
+use super::*;
+use crate::fakes::guard;
+
+const VERSION: &str = "1.1.0-pr-7.1";
+
+/// A build of preview `pr-7` that somebody promotes into this environment.
+fn promoted_into(guard: &Guard<World>, environment: &str) -> PromotionId {
+    guard.ports.open(VERSION);
+    let mut state = guard.ports.0.borrow_mut();
+    let manifest = state.bundles.get_mut(VERSION).unwrap();
+    let mut changed: Value = serde_json::from_slice(manifest).unwrap();
+    changed["preview"] = json!("pr-7");
+    *manifest = changed.to_string().into_bytes();
+    let digest = Digest::of(manifest);
+    let (mut promotion, generation) = state.promotions.remove(&id(VERSION)).unwrap();
+    promotion.bundle.digest = digest;
+    promotion.id.environment = environment.to_owned();
+    let promoted = promotion.id.clone();
+    let entry = (promoted.clone(), (promotion, generation));
+    state.promotions.extend([entry]);
+    promoted
+}
+
+fn plan(guard: &Guard<World>, promotion: &PromotionId) -> Result<(), (&'static str, String)> {
+    let promotion = promotion.clone();
+    let answer = run(guard.handle(Input::Plan { promotion }, at(20)));
+    answer
+        .map(drop)
+        .map_err(|error| (error.name(), error.to_string()))
+}
+
+#[test]
+fn a_preview_enters_its_own_environment_whatever_the_path_says() {
+    let guard = guard();
+    guard.ports.0.borrow_mut().before = vec!["staging".to_owned()];
+    guard.ports.0.borrow_mut().settings["entry"] = json!({"branches": ["main"]});
+    let promotion = promoted_into(&guard, "pr-7");
+    assert_eq!(plan(&guard, &promotion), Ok(()));
+}
+
+#[test]
+fn a_preview_enters_no_environment_of_the_path_whoever_starts_it() {
+    let guard = guard();
+    guard.ports.0.borrow_mut().settings["entry"] = json!({"pre_releases": true});
+    let promotion = promoted_into(&guard, "prod");
+    let (name, message) = plan(&guard, &promotion).unwrap_err();
+    assert_eq!(name, "NotAdmitted");
+    assert!(
+        message.contains("found environment `prod`; expected `pr-7` alone"),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_environment_of_the_path_that_has_a_previews_name_keeps_its_rules() {
+    let guard = guard();
+    guard.ports.0.borrow_mut().before = vec!["dev".to_owned(), "pr-7".to_owned()];
+    let promotion = promoted_into(&guard, "pr-7");
+    assert_eq!(plan(&guard, &promotion).unwrap_err().0, "OutOfTurn");
+}
