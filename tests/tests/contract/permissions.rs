@@ -268,14 +268,41 @@ fn only_publish_changes_code_and_only_shift_moves_aliases() {
         who_may("lambda:", &code),
         BTreeSet::from(["publish".to_owned()])
     );
-    let aliases = ["UpdateAlias", "CreateAlias", "DeleteAlias"];
     assert_eq!(
-        who_may("lambda:", &aliases),
+        who_may("lambda:", &["UpdateAlias", "CreateAlias"]),
         BTreeSet::from(["shift".to_owned()])
+    );
+    assert_eq!(
+        who_may("lambda:", &["DeleteAlias"]),
+        BTreeSet::from(["preview".to_owned(), "shift".to_owned()]),
+        "a preview goes with its aliases"
     );
     for action in ["CreateFunction", "AddPermission"] {
         assert_eq!(who_may("lambda:", &[action]), BTreeSet::new(), "{action}");
     }
+}
+
+/// Of settings Sluice writes those of previews alone; all others are people's.
+#[test]
+fn settings_are_written_and_deleted_by_name_of_previews_alone() {
+    let template = template_on_aws();
+    for (name, function) in functions(&template) {
+        let held = permissions(&template, &function);
+        for action in ["ssm:PutParameter", "ssm:DeleteParameter"] {
+            for statement in granted(&held, action) {
+                let arns = statement.arns();
+                let of_previews = |arn: &&str| arn.ends_with(":parameter/sluice/*/pr-*");
+                assert!(
+                    !arns.is_empty() && arns.iter().all(of_previews),
+                    "{name}: {arns:?}"
+                );
+            }
+        }
+    }
+    let put = BTreeSet::from(["intake".to_owned(), "preview".to_owned()]);
+    assert_eq!(who_may("ssm:", &["PutParameter"]), put);
+    let delete = BTreeSet::from(["preview".to_owned()]);
+    assert_eq!(who_may("ssm:", &["DeleteParameter"]), delete);
 }
 
 /// `DeleteFunction` without a qualifier deletes the function with all versions.

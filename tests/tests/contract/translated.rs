@@ -100,7 +100,8 @@ fn sam_adds_two_policies_to_each_functions_role_and_none_elsewhere() {
     // Whoever sets up a build server attaches it; nothing here has it.
     let for_others = |policy: &Resource<'_>| {
         let attached = ["Roles", "Users", "Groups"].map(|to| policy.property(to));
-        policy.id == "ReleaserPolicy" && attached.iter().all(|to| to.is_null())
+        ["ReleaserPolicy", "PreviewerPolicy"].contains(&policy.id)
+            && attached.iter().all(|to| to.is_null())
     };
     expect_none(
         elsewhere

@@ -1,0 +1,181 @@
+//! The removal of one preview, in an order that can break off anywhere.
+
+use serde_json::json;
+use sluice_domain::ledger::Kind;
+use sluice_domain::naming::function_name;
+use sluice_domain::preview;
+use sluice_domain::preview::removal::{Fate, Removal, chain, fate, is_into};
+use sluice_domain::settings::{Settings, Target};
+
+use crate::{
+    Documents, Error, Functions, Locks, Open, Outcome, PreviewName, Record, Removed, Remover,
+};
+
+impl<D: Documents, S: Locks, A: Open, L: Record> Remover<D, S, A, L> {
+    /// Removes the preview of this name, for the reason that its settings have already
+    /// if they do.
+    pub(crate) async fn remove_by_name(
+        &self,
+        named: &PreviewName,
+        removal: Removal,
+    ) -> Result<Removed, Error> {
+        for (what, said) in [("`by`", &removal.by), ("`reason`", &removal.reason)] {
+            if said.trim().is_empty() {
+                return Err(Error::Unsaid(what, named.clone()));
+            }
+        }
+        if !preview::is_name(&named.preview) {
+            return Err(Error::NotAPreview(named.clone()));
+        }
+        let Some(settings) = self.documents.find(named).await? else {
+            return Ok(became(Outcome::Absent));
+        };
+        let Some(preview) = &settings.preview_of else {
+            return Err(Error::NotAPreview(named.clone()));
+        };
+        let removal = preview.removal.clone().unwrap_or(removal);
+        self.remove(named, settings, removal).await
+    }
+
+    pub(crate) async fn remove(
+        &self,
+        named: &PreviewName,
+        settings: Settings,
+        removal: Removal,
+    ) -> Result<Removed, Error> {
+        let account = self.accounts.open(settings.role.as_ref(), named).await;
+        self.refuse_while_held(&account, named, &settings).await?;
+        self.mark(named, &settings, &removal).await?;
+        let mut removed = became(Outcome::Removed);
+        for target in settings.functions.values() {
+            self.take_alias(&account, named, target, &mut removed)
+                .await?;
+        }
+        self.refuse_while_held(&account, named, &settings).await?;
+        if !self.is_marked(named, &removal).await? {
+            return Ok(Removed {
+                outcome: Outcome::Renewed,
+                ..removed
+            });
+        }
+        let facts = json!({
+            "application": named.application,
+            "preview": named.preview,
+            "preview_of": settings.preview_of.as_ref().map(|preview| &preview.environment),
+            "by": removal.by,
+            "reason": removal.reason,
+            "asked_at": removal.at,
+            "functions": settings.functions.values().map(shown).collect::<Vec<_>>(),
+            "left": removed.left,
+        });
+        let chain = chain(&named.application, &named.preview);
+        let key = removal.at.to_string();
+        self.ledger
+            .record(&chain, Kind::PreviewRemoved, &key, facts)
+            .await?;
+        self.documents.delete(named).await?;
+        tracing::info!(preview = %named, by = removal.by, "removed");
+        Ok(removed)
+    }
+
+    /// A promotion into the preview moves the aliases of what it holds.
+    async fn refuse_while_held(
+        &self,
+        account: &A::Account,
+        named: &PreviewName,
+        settings: &Settings,
+    ) -> Result<(), Error> {
+        for target in settings.functions.values() {
+            let Some(arn) = account.arn(&target.name).await? else {
+                continue;
+            };
+            let holder = self.locks.holder(&arn).await?;
+            let is_into_it = |holder: &String| {
+                holder
+                    .parse()
+                    .is_ok_and(|holder| is_into(&holder, &named.application, &named.preview))
+            };
+            if let Some(holder) = holder.filter(is_into_it) {
+                let function = target.name.clone();
+                return Err(Error::Busy { holder, function });
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes in its settings that the preview goes.
+    async fn mark(
+        &self,
+        named: &PreviewName,
+        settings: &Settings,
+        removal: &Removal,
+    ) -> Result<(), Error> {
+        let mut marked = settings.clone();
+        if let Some(preview) = &mut marked.preview_of {
+            preview.removal = Some(removal.clone());
+        }
+        if marked != *settings {
+            self.documents.write(named, &marked).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether it is to go still: a release that came meanwhile takes that back.
+    async fn is_marked(&self, named: &PreviewName, removal: &Removal) -> Result<bool, Error> {
+        let found = self.documents.find(named).await?;
+        let Some(found) = found else {
+            // Somebody else has finished this very removal.
+            return Ok(true);
+        };
+        let found = found.preview_of.and_then(|preview| preview.removal);
+        Ok(found.as_ref() == Some(removal))
+    }
+
+    /// Deletes an alias of the preview, with the provisioned concurrency that stands for
+    /// it alone. That goes first: nobody would find it without the alias.
+    async fn take_alias(
+        &self,
+        account: &A::Account,
+        named: &PreviewName,
+        target: &Target,
+        removed: &mut Removed,
+    ) -> Result<(), Error> {
+        let (function, alias) = (&target.name, &target.alias);
+        let found = account.alias(function, alias).await?;
+        match fate(found.as_ref(), &named.application, &named.preview) {
+            Fate::Gone => {}
+            Fate::Stays { found } => {
+                let said = format!("{} (described as `{found}`)", shown(target));
+                removed.left.push(said);
+            }
+            Fate::Deleted { version } => {
+                account.unprovision(function, alias).await?;
+                let others = account.aliases(function).await?;
+                let is_used = others.iter().any(|(other, routing)| {
+                    let serves =
+                        routing.version == version || routing.weights.contains_key(&version);
+                    other != alias && serves
+                });
+                if !is_used {
+                    account.unprovision(function, &version).await?;
+                }
+                account.delete(function, alias).await?;
+                removed.deleted.push(shown(target));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn became(outcome: Outcome) -> Removed {
+    Removed {
+        outcome,
+        deleted: Vec::new(),
+        left: Vec::new(),
+    }
+}
+
+/// An alias, for people.
+fn shown(target: &Target) -> String {
+    format!("{}:{}", function_name(&target.name), target.alias)
+}
