@@ -91,6 +91,18 @@ impl Job {
         ])
     }
 
+    /// Adds lines to the page under a heading.
+    ///
+    /// # Errors
+    /// When the page can't be written.
+    pub(crate) fn add(&self, heading: &str, lines: &[String]) -> Result<()> {
+        let mut text = format!("\n### {}\n\n", markdown(heading));
+        for line in lines {
+            let _ = writeln!(text, "- {}", markdown(line));
+        }
+        append(&self.summary, &text)
+    }
+
     /// Tells of a failure, on the page and as an annotation.
     ///
     /// # Errors

@@ -51,6 +51,7 @@ pub mod pack;
 pub mod paint;
 pub mod parameters;
 pub mod planned;
+pub mod previews;
 pub mod proof;
 pub mod reader;
 pub mod render;

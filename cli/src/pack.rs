@@ -42,7 +42,9 @@ pub struct Given {
     pub author: Option<Person>,
     /// The branch and the tag.
     pub origin: Origin,
-    /// What the build system says of them, where neither command line nor template do.
+    /// The preview that it is built for.
+    pub preview: Option<String>,
+    /// What the build system says of branch and tag, where neither command line nor template do.
     pub build: Origin,
 }
 
@@ -82,6 +84,7 @@ impl Given {
         for (what, given, found) in [
             ("branch", &self.origin.branch, &manifest.branch),
             ("tag", &self.origin.tag, &manifest.tag),
+            ("preview", &self.preview, &manifest.preview),
         ] {
             if let Some(given) = given.as_ref().filter(|_| given != found) {
                 let found = found.as_deref().unwrap_or("not there");
@@ -248,6 +251,9 @@ fn fill(
     template.entry("schema").or_insert(json!(1));
     if let Some(version) = &given.version {
         template.insert("version".into(), json!(version));
+    }
+    if let Some(preview) = &given.preview {
+        template.insert("preview".into(), json!(preview));
     }
     if !template.contains_key("version") {
         return Err(Error::Usage(format!(

@@ -48,6 +48,8 @@ outputs! {
     record_function = "RecordFunction";
     /// The function that takes what operators ask of a promotion.
     control_function = "ControlFunction";
+    /// The function that removes previews.
+    preview_function = "PreviewFunction";
     /// The state machine `release`.
     release_machine = "ReleaseMachine";
     /// The state machine `promote`.

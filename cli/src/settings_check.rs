@@ -99,7 +99,7 @@ pub fn check_order<'a>(
 ) -> Vec<Finding> {
     others
         .into_iter()
-        .filter(|(_, other)| other.order == settings.order)
+        .filter(|(_, other)| on_path(other) && on_path(settings) && other.order == settings.order)
         .map(|(name, _)| {
             Finding::problem(
                 "order",
@@ -108,6 +108,10 @@ pub fn check_order<'a>(
             )
         })
         .collect()
+}
+
+fn on_path(settings: &Settings) -> bool {
+    settings.preview_of.is_none()
 }
 
 fn check_function(

@@ -20,6 +20,7 @@ use crate::managed::Managed;
 use crate::paint::{Output, Style, Table, Tone};
 use crate::parameters::{self, History, Stored};
 use crate::planned::enters;
+use crate::previews;
 use crate::resources::Resources;
 use crate::settings_check::gather;
 use crate::settings_source::{read, tidy};
@@ -124,9 +125,10 @@ async fn put(
     let name = parameter(application, environment);
     let text = tidy(&read(file)?);
     check_names(application, environment)?;
+    previews::refuse(environment, &Settings::parse(&name, text.as_bytes())?)?;
     let findings = match stack {
         Some(stack) => findings(config, stack, place, &text).await?,
-        None => Settings::parse(&name, text.as_bytes()).map(|_| Vec::new())?,
+        None => Vec::new(),
     };
     if has_problem(&findings) {
         // The answer is the refusal; this is why.
@@ -193,6 +195,7 @@ async fn findings(
     let name = parameter(application, environment);
     let settings = Settings::parse(&name, text.as_bytes())?;
     let mut findings = vec![Finding::ok(name, "the document is valid")];
+    findings.extend(previews::check_name(environment, &settings));
     let managed = managed(config, stack).await;
     if let Err(error) = &managed {
         let message = format!("what it may touch is not compared: {error}");
@@ -207,6 +210,7 @@ async fn findings(
             Some((other.environment, settings))
         })
         .collect();
+    findings.extend(previews::check_others(&settings, &others));
     let others = others.iter().map(|(name, other)| (name.as_str(), other));
     let facts = gather(config, &settings).await;
     findings.extend(judge::settings(
@@ -255,7 +259,10 @@ async fn list(config: &SdkConfig, output: &Output, application: Option<&str>) ->
             )
         })
         .collect();
-    let place = |settings: &Option<Settings>| settings.as_ref().map_or(u32::MAX, |it| it.order);
+    let place = |settings: &Option<Settings>| match settings {
+        Some(settings) if settings.preview_of.is_none() => settings.order,
+        _ => u32::MAX,
+    };
     found.sort_by(|(one, first), (two, second)| {
         (&first.application, place(one)).cmp(&(&second.application, place(two)))
     });
@@ -266,6 +273,7 @@ async fn list(config: &SdkConfig, output: &Output, application: Option<&str>) ->
             json!({
                 "application": stored.application, "environment": stored.environment, "version": stored.version,
                 "valid": settings.is_some(), "order": settings.as_ref().map(|settings| settings.order), "functions": functions,
+                "preview_of": settings.as_ref().and_then(|settings| settings.preview_of.as_ref()),
             })
         })
         .collect();
@@ -310,17 +318,22 @@ fn cells(settings: &Settings) -> Vec<(Tone, String)> {
         || "nobody".to_owned(),
         |policy| format!("{} of {}", policy.quorum, policy.approvers.len()),
     );
-    let (tone, state) = match &settings.frozen {
-        Some(freeze) => (
+    let (tone, state) = match (&settings.frozen, &settings.preview_of) {
+        (Some(freeze), _) => (
             Tone::Doubt,
             format!("frozen by {}: {}", freeze.by, freeze.reason),
         ),
-        None => (Tone::Plain, String::new()),
+        (None, Some(preview)) => (Tone::Plain, format!("preview of {}", preview.environment)),
+        (None, None) => (Tone::Plain, String::new()),
+    };
+    let order = match settings.preview_of {
+        Some(_) => "–".to_owned(),
+        None => settings.order.to_string(),
     };
     let functions: Vec<&str> = settings.functions.keys().map(String::as_str).collect();
     let place = settings.role.as_ref().map(elsewhere::place);
     vec![
-        (Tone::Plain, settings.order.to_string()),
+        (Tone::Plain, order),
         (Tone::Plain, functions.join(", ")),
         (Tone::Plain, place.unwrap_or_else(|| "here".to_owned())),
         (Tone::Plain, enters(&settings.entry)),

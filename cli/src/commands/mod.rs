@@ -14,6 +14,7 @@ mod judge;
 mod observe;
 mod pack;
 mod plan;
+mod preview;
 mod promote;
 mod reject;
 mod release;
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Rollback(rollback::Args),
     /// List promotions, or what happened in one
     History(history::Args),
+    /// List what branches are tried out as, and take it away again
+    Preview(preview::Args),
     /// Draft the settings of an application from what the account holds
     Init(init::Args),
     /// Read, write and check environments' settings
@@ -117,6 +120,7 @@ impl Command {
             Self::Unfreeze(args) => args.run(global, output).await,
             Self::Rollback(args) => args.run(global, output).await,
             Self::History(args) => args.run(global, output).await,
+            Self::Preview(args) => args.run(global, output).await,
             Self::Init(args) => args.run(output).await,
             Self::Env(args) => args.run(global, output).await,
             Self::Inspect(args) => args.run(output),

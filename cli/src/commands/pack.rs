@@ -40,6 +40,9 @@ pub(crate) struct FactArgs {
     /// The tag of the build, instead of the build system's or git's
     #[arg(long, value_name = "NAME")]
     tag: Option<String>,
+    /// The preview that it is built for, such as `pr-123`, instead of the path
+    #[arg(long, value_name = "NAME")]
+    preview: Option<String>,
 }
 
 impl From<FactArgs> for Given {
@@ -52,6 +55,7 @@ impl From<FactArgs> for Given {
                 branch: args.branch,
                 tag: args.tag,
             },
+            preview: args.preview,
             build: Origin::of_build(|name| std::env::var(name).ok()),
         }
     }
@@ -72,6 +76,7 @@ impl Args {
             "commit": manifest.commit,
             "branch": manifest.branch,
             "tag": manifest.tag,
+            "preview": manifest.preview,
             "digest": bundle.digest(),
             "folder": self.out,
             "files": bundle.files.iter().map(|(key, bytes)| json!({"key": key, "bytes": bytes.len()})).collect::<Vec<_>>(),

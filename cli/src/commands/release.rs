@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
-use sluice_platform::store::Release;
+use sluice_platform::store::{Part, Release};
 
 use super::pack::FactArgs;
 use crate::context::{Context, Global};
@@ -15,6 +15,7 @@ use crate::intake::{self, Request};
 use crate::ledger::{SetAside, UNKNOWN_RELEASE, refusal, release_chain, set_aside};
 use crate::pack::Bundle;
 use crate::paint::Output;
+use crate::previews;
 use crate::reader::Reader;
 use crate::render;
 use crate::upload::Uploader;
@@ -87,7 +88,15 @@ impl Args {
         match release {
             Some(release) if !self.no_follow => {
                 let view = follow::release(&reader, output, &release).await?;
-                report(&reader, output, &view, job).await
+                let exit = report(&reader, output, &view, job).await?;
+                if let (Exit::Ok, Some(preview)) = (exit, &bundle.manifest.preview) {
+                    let calls = addresses(&reader, &release, preview).await?;
+                    output.lines(&calls)?;
+                    if let Some(job) = job {
+                        job.add(preview, &calls)?;
+                    }
+                }
+                Ok(exit)
             }
             release => {
                 let (application, version) =
@@ -103,6 +112,13 @@ impl Args {
             }
         }
     }
+}
+
+/// How the functions of a preview are called once it was promoted.
+async fn addresses(reader: &Reader, release: &Release, preview: &str) -> Result<Vec<String>> {
+    let id = release.promotion(preview);
+    let versions = reader.store.part(&id, Part::Versions).await?;
+    Ok(previews::addresses(&versions.unwrap_or_default()))
 }
 
 /// A version names one bundle for ever.
