@@ -51,9 +51,10 @@ fn the_release_script_reads_exactly_the_variables_that_the_step_sets() {
 /// A tag can be moved to other code; a commit can't.
 #[test]
 fn actions_of_others_are_named_by_commit() {
-    let workflow = text("examples/github/release.yml");
-    let used = workflow
-        .lines()
+    let workflows = ["release", "preview"].map(|name| text(format!("examples/github/{name}.yml")));
+    let used = workflows
+        .iter()
+        .flat_map(|workflow| workflow.lines())
         .filter_map(|line| line.split_once("uses: "));
     let mut used: Vec<String> = used.map(|(_, used)| used.to_owned()).collect();
     used.extend(
@@ -73,4 +74,21 @@ fn actions_of_others_are_named_by_commit() {
         .iter()
         .filter(|used| !used.contains("YOUR-ORGANISATION/sluice@"));
     expect_none(others.filter(|used| !is_commit(used)).cloned());
+}
+
+/// A pull request's title, branch or author is whatever its author likes: of what it says
+/// only its number and the run's may reach a workflow that has credentials.
+#[test]
+fn of_a_pull_request_only_numbers_reach_the_workflow_of_previews() {
+    let workflow = text("examples/github/preview.yml");
+    let lines = workflow.lines();
+    let lines = lines.filter(|line| !line.trim_start().starts_with('#'));
+    let workflow = lines.collect::<Vec<_>>().join("\n");
+    let expressions = workflow.split("${{").skip(1);
+    let used: BTreeSet<&str> = expressions
+        .filter_map(|rest| Some(rest.split_once("}}")?.0.trim()))
+        .collect();
+    let expected = ["github.event.number", "github.run_number"];
+    assert_eq!(used, BTreeSet::from(expected));
+    assert!(!workflow.contains("pull_request_target"));
 }
