@@ -177,13 +177,31 @@ impl World {
         found.value().map(str::to_owned)
     }
 
+    /// The settings that are stored for an environment. None: there are none.
+    ///
+    /// # Panics
+    /// When they are no JSON.
+    pub async fn stored(&self, environment: &str) -> Option<Value> {
+        let name = sluice_platform::settings::parameter(&self.application, environment);
+        let text = self.read_parameter(&name).await?;
+        Some(serde_json::from_str(&text).expect("settings are JSON"))
+    }
+
     /// Where the alias of a function stands. None: there is none.
     ///
     /// # Panics
     /// When Lambda can't say.
     pub async fn alias(&self, environment: &str, function: &str) -> Option<Routing> {
+        self.routing(environment, function, ALIAS).await
+    }
+
+    /// Where another alias of a function stands. None: there is none.
+    ///
+    /// # Panics
+    /// When Lambda can't say.
+    pub async fn routing(&self, environment: &str, function: &str, alias: &str) -> Option<Routing> {
         let name = self.function(environment, function);
-        let request = self.lambda().get_alias().function_name(&name).name(ALIAS);
+        let request = self.lambda().get_alias().function_name(&name).name(alias);
         match request.send().await {
             Ok(alias) => Some(Routing {
                 version: alias.function_version().unwrap_or_default().to_owned(),

@@ -129,8 +129,21 @@ impl World {
     /// # Panics
     /// When the engine refuses.
     pub async fn releaser(&self) -> Person {
-        let policy = self.output("ReleaserPolicy");
-        self.with_role("releaser", json!({ "ManagedPolicyArns": [policy] }))
+        self.with_policy("releaser", "ReleaserPolicy").await
+    }
+
+    /// What builds branches, with the policy that Sluice's stack has for it and no other.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn previewer(&self) -> Person {
+        self.with_policy("previewer", "PreviewerPolicy").await
+    }
+
+    /// Somebody with the policy of this output and no other.
+    async fn with_policy(&self, name: &str, output: &str) -> Person {
+        let policy = self.output(output);
+        self.with_role(name, json!({ "ManagedPolicyArns": [policy] }))
             .await
     }
 

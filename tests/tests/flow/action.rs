@@ -9,7 +9,7 @@ use serde_json::json;
 use sluice_domain::promotion::Outcome;
 use sluice_tests::World;
 use sluice_tests::action::Action;
-use sluice_tests::world::{Person, Run};
+use sluice_tests::world::{Person, Run, healthy};
 
 /// What a step leaves behind.
 struct Step {
@@ -110,4 +110,41 @@ async fn a_step_with_an_input_that_is_neither_true_nor_false_releases_nothing() 
     let refused = step(&world, &person, &wrong).await;
     refused.run.is(2).says("input `follow`: found `yes`");
     assert!(refused.outputs.is_empty(), "{:?}", refused.outputs);
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_build_of_a_branch_makes_and_removes_its_preview_and_releases_nothing_else() {
+    let world = World::new().await;
+    let first = world.healthy("1.0.0", &["api"]);
+    world
+        .environment("dev", &first, json!({ "preview": {} }))
+        .await;
+    let version = "1.1.0-pr-7.1";
+    let functions = [("api", healthy(version))];
+    let build = world.build(version, &functions, json!({ "preview": "pr-7" }));
+    let folder = world.folder(&build);
+    let person = world.previewer().await;
+    let preview = ("preview", "pr-7");
+    let done = step(&world, &person, &[("folder", folder.path()), preview]).await;
+    let address = format!("call api at {}:pr-7", world.arn("dev", "api"));
+    done.run.is(0).says(&address);
+    assert_eq!(done.outputs["version"], version);
+    assert!(done.summary.contains("### pr-7"), "{}", done.summary);
+    assert!(world.routing("dev", "api", "pr-7").await.is_some());
+
+    let folder = world.folder(&world.healthy("1.1.0", &["api"]));
+    let refused = step(&world, &person, &[("folder", folder.path())]).await;
+    assert_ne!(refused.run.status, Some(0), "{:?}", refused.run);
+    assert!(world.attempts("1.1.0").await.is_empty());
+
+    let remove = [
+        preview,
+        ("remove", "true"),
+        ("application", &world.application),
+    ];
+    let removed = step(&world, &person, &remove).await;
+    removed.run.is(0).says("preview pr-7 of");
+    assert_eq!(world.routing("dev", "api", "pr-7").await, None);
+    assert!(world.alias("dev", "api").await.is_some());
 }
