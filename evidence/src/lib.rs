@@ -14,12 +14,14 @@
 //! Never: touches a network, a file or a clock.
 
 pub mod bundle;
+mod directory;
 mod error;
 mod fitting;
 mod formats;
 mod hash;
 mod json;
 mod keys;
+mod links;
 mod package;
 mod recognise;
 mod secrets;

@@ -7,6 +7,8 @@ use sluice_domain::evidence::Finding;
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
+use crate::directory::{MOST_ENTRIES, entries};
+use crate::links::Links;
 use crate::secrets::Scanner;
 use crate::text::brief;
 
@@ -17,10 +19,6 @@ pub const LONGEST_UNPACKED: u64 = 250 * 1024 * 1024;
 /// The longest zip file that is looked into, in bytes: what it unpacks to may not be
 /// longer than [`LONGEST_UNPACKED`], and the rest is room for what a zip file adds.
 pub const LONGEST_ZIP: u64 = 300 * 1024 * 1024;
-
-/// How many entries a package may have. Lambda sets no limit; tens of thousands are
-/// known from `node_modules`. Each takes some three kilobytes of memory here.
-const MOST_ENTRIES: usize = 50_000;
 
 /// The longest target of a symbolic link, in bytes (Linux, `PATH_MAX`).
 const LONGEST_TARGET: u64 = 4096;
@@ -105,9 +103,21 @@ impl Package {
 /// Why a package can't be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
-    /// It is no zip file, or a broken one.
+    /// It has no end of a zip file.
+    #[error("no zip file: it does not end like one")]
+    NoZip,
+    /// What it says of its own table of contents does not hold, or is not read.
+    #[error("no zip file that can be relied on: its table of contents {0}")]
+    Table(&'static str),
+    /// Several entries have one name: which of them is unpacked is up to who unpacks.
+    #[error("{0} entries for {1} names; each file has to be there once")]
+    Twice(usize, usize),
+    /// It is a broken zip file.
     #[error("not readable as a zip file: {0}")]
     Zip(#[from] zip::result::ZipError),
+    /// It can't be read.
+    #[error("not readable: {0}")]
+    Read(#[from] std::io::Error),
     /// An entry can't be unpacked.
     #[error("`{name}` can't be unpacked: {error}")]
     Entry {
@@ -137,24 +147,56 @@ pub(crate) fn inspect(zip: impl Read + Seek, scanner: &Scanner) -> Result<Packag
 
 fn inspect_up_to(
     longest: u64,
-    zip: impl Read + Seek,
+    mut zip: impl Read + Seek,
     scanner: &Scanner,
 ) -> Result<Package, PackageError> {
+    let count = entries(&mut zip)?;
     let mut archive = ZipArchive::new(zip)?;
-    if archive.len() > MOST_ENTRIES {
-        return Err(PackageError::TooMany(archive.len()));
+    if archive.len() != count {
+        return Err(PackageError::Twice(count, archive.len()));
     }
     let mut package = Package::default();
-    for index in 0..archive.len() {
+    let mut links = Links::default();
+    for index in 0..count {
         let entry = archive.by_index(index)?;
         package.problems.extend(problem(&entry));
-        if entry.is_symlink() {
-            package.problems.extend(link(entry)?);
-        } else if !entry.is_dir() {
-            package.add(entry, longest, scanner)?;
+        match Type::of(&entry) {
+            Type::Link => links.add(entry.name().to_owned(), target(entry)?),
+            Type::Folder => {}
+            Type::File => package.add(entry, longest, scanner)?,
         }
     }
+    package.problems.extend(links.problems());
     Ok(package)
+}
+
+/// What an entry becomes when it is unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Type {
+    File,
+    Folder,
+    Link,
+}
+
+/// The bits of a Unix mode that say what a file is (`S_IFMT` and so on, POSIX `sys/stat.h`).
+const TYPE_BITS: u32 = 0o170_000;
+const LINK: u32 = 0o120_000;
+const FOLDER: u32 = 0o040_000;
+const FILE: u32 = 0o100_000;
+
+impl Type {
+    /// What is neither a link nor named like a folder is a file, whatever its mode says.
+    fn of<R: Read>(entry: &ZipFile<'_, R>) -> Self {
+        match type_bits(entry) {
+            LINK => Self::Link,
+            _ if entry.is_dir() => Self::Folder,
+            _ => Self::File,
+        }
+    }
+}
+
+fn type_bits<R: Read>(entry: &ZipFile<'_, R>) -> u32 {
+    entry.unix_mode().unwrap_or(0) & TYPE_BITS
 }
 
 impl Package {
@@ -238,6 +280,12 @@ fn problem<R: Read>(entry: &ZipFile<'_, R>) -> Option<String> {
     if name.chars().any(char::is_control) {
         return Some(format!("the name of `{shown}` has control characters"));
     }
+    // Where no type is set, the name tells.
+    if !matches!(type_bits(entry), 0 | LINK | FOLDER | FILE) {
+        return Some(format!(
+            "`{shown}` is neither a file nor a folder nor a link"
+        ));
+    }
     let mode = entry.unix_mode().unwrap_or(0);
     (name == "bootstrap" && mode & 0o002 != 0).then(|| {
         format!(
@@ -247,30 +295,13 @@ fn problem<R: Read>(entry: &ZipFile<'_, R>) -> Option<String> {
     })
 }
 
-/// What is wrong with a symbolic link: it may point at a place within the package alone.
-fn link<R: Read>(mut entry: ZipFile<'_, R>) -> Result<Option<String>, PackageError> {
-    let name = entry.name().to_owned();
+/// What a symbolic link points at.
+fn target<R: Read>(mut entry: ZipFile<'_, R>) -> Result<String, PackageError> {
+    let name = brief(entry.name());
     let mut target = String::new();
     let read = Read::take(&mut entry, LONGEST_TARGET).read_to_string(&mut target);
-    read.map_err(|error| PackageError::Entry {
-        name: brief(&name),
-        error,
-    })?;
-    Ok((!stays_inside(&name, &target)).then(|| {
-        let (name, target) = (brief(&name), brief(&target));
-        format!("the symbolic link `{name}` leads out of the package, to `{target}`")
-    }))
-}
-
-/// Whether a relative path from where an entry lies never climbs above the package.
-fn stays_inside(name: &str, target: &str) -> bool {
-    let depth = name.split('/').count().saturating_sub(1);
-    let steps = target.split('/').try_fold(depth, |depth, part| match part {
-        "" | "." => Some(depth),
-        ".." => depth.checked_sub(1),
-        _ => Some(depth + 1),
-    });
-    !target.starts_with('/') && steps.is_some()
+    read.map_err(|error| PackageError::Entry { name, error })?;
+    Ok(target)
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ fn what_is_no_zip_file_is_refused() {
     let scanner = Scanner::new().expect("patterns");
     assert!(matches!(
         inspect(Cursor::new(b"not a zip"), &scanner),
-        Err(PackageError::Zip(_))
+        Err(PackageError::NoZip)
     ));
 }
 
@@ -124,4 +124,53 @@ fn a_symbolic_link_may_point_at_a_place_within_the_package_alone() {
         let package = inspect(zip, &Scanner::new().expect("patterns")).expect("read");
         assert_eq!(package.problems.is_empty(), is_fine, "{name} to {target}");
     }
+}
+
+fn secret() -> Vec<u8> {
+    format!("{}{}\n", "ghp_", "a1B2".repeat(9)).into_bytes()
+}
+
+/// A zip file with other bytes in place of these, wherever they stand.
+fn changed(zip: Cursor<Vec<u8>>, from: &[u8], to: &[u8]) -> Cursor<Vec<u8>> {
+    let mut bytes = zip.into_inner();
+    let all = 0..bytes.len().saturating_sub(from.len());
+    for at in all.rev() {
+        if bytes[at..].starts_with(from) {
+            bytes[at..at + to.len()].copy_from_slice(to);
+        }
+    }
+    Cursor::new(bytes)
+}
+
+#[test]
+fn two_entries_of_one_name_are_refused() {
+    let files: [(&str, u32, &[u8]); 2] = [("a.js", 0o644, &secret()), ("b.js", 0o644, b"fine")];
+    let zip = changed(packed(&files), b"b.js", b"a.js");
+    let found = inspect(zip, &Scanner::new().expect("patterns"));
+    assert!(matches!(found, Err(PackageError::Twice(2, 1))), "{found:?}");
+}
+
+#[test]
+fn a_made_up_type_of_a_file_is_told_and_hides_no_secret() {
+    let zip = packed(&[("a.js", 0o644, &secret())]);
+    let mode = |mode: u32| (mode << 16).to_le_bytes();
+    let zip = changed(zip, &mode(0o100_644), &mode(0o160_644));
+    let package = inspect(zip, &Scanner::new().expect("patterns")).expect("read");
+    assert_eq!(package.secrets.len(), 1);
+    assert_eq!(
+        package.problems,
+        ["`a.js` is neither a file nor a folder nor a link"]
+    );
+}
+
+#[test]
+fn a_link_through_a_link_that_climbs_is_told() {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default();
+    zip.add_symlink("p", ".", options).expect("a link");
+    zip.add_symlink("q", "p/p/../../etc", options)
+        .expect("a link");
+    let zip = zip.finish().expect("a zip file");
+    let package = inspect(zip, &Scanner::new().expect("patterns")).expect("read");
+    assert_eq!(package.problems.len(), 1, "{package:?}");
 }
