@@ -46,8 +46,8 @@ struct Reader {
     tool: Option<String>,
     /// What suites that are open say of themselves, and what had been counted before.
     suites: Vec<Suite>,
-    /// The test that is open.
-    case: Option<(String, End)>,
+    /// The tests that are open: some tools write tests within tests.
+    cases: Vec<(String, End)>,
 }
 
 struct Suite {
@@ -118,12 +118,12 @@ impl Reader {
         };
         let said = [element.get("status")?, element.get("result")?];
         let end = said.into_iter().flatten().map(|word| of_word(&word)).max();
-        self.case = Some((name, end.unwrap_or(End::Passed)));
+        self.cases.push((name, end.unwrap_or(End::Passed)));
         Ok(())
     }
 
     fn close_case(&mut self) {
-        let Some((name, end)) = self.case.take() else {
+        let Some((name, end)) = self.cases.pop() else {
             return;
         };
         let tests = &mut self.tests;
@@ -143,7 +143,7 @@ impl Reader {
 
     /// Something failed, broke or was skipped: in the test that is open, or beside all.
     fn note(&mut self, end: End) {
-        match &mut self.case {
+        match self.cases.last_mut() {
             Some((_, worst)) => *worst = end.max(*worst),
             None if end >= End::Failed => {
                 self.tests.errored = self.tests.errored.saturating_add(1);
@@ -185,13 +185,18 @@ impl Visitor for Reader {
     }
 }
 
-/// What the attributes `status` and `result` of a test say, where a tool writes them.
+/// What the attributes `status` and `result` of a test say, where a tool writes them
+/// (`GoogleTest`, CTest, Ginkgo, NUnit, xUnit, Qt and others). A word that is not known is
+/// no pass: `timedout`, `aborted` and `panicked` are such words.
 fn of_word(word: &str) -> End {
-    match word.to_ascii_lowercase().as_str() {
+    match word.trim().to_ascii_lowercase().as_str() {
+        "" | "passed" | "pass" | "ok" | "success" | "successful" | "succeeded" | "run"
+        | "completed" | "true" | "bpass" | "xfail" => End::Passed,
+        "flaky" => End::Flaky,
+        "skipped" | "skip" | "notrun" | "suppressed" | "disabled" | "ignored" | "pending"
+        | "inconclusive" | "bskip" | "todo" => End::Skipped,
         "failed" | "failure" | "fail" => End::Failed,
-        "error" | "errored" | "broken" => End::Errored,
-        "skipped" | "notrun" | "suppressed" | "disabled" | "ignored" => End::Skipped,
-        _ => End::Passed,
+        _ => End::Errored,
     }
 }
 

@@ -101,3 +101,27 @@ fn nesting_is_bounded() {
     let text = "<testsuite>".repeat(100_000);
     assert_eq!(read(&text).err(), Some(Error::TooDeep));
 }
+
+#[test]
+fn a_test_within_a_test_hides_no_failure() {
+    let found = tests(
+        r#"<testsuite name="s"><testcase name="outer"><failure/><testcase name="inner"/></testcase></testsuite>"#,
+    );
+    assert_eq!((found.passed, found.failed), (1, 1), "{found:?}");
+    assert_eq!(found.broken, ["outer"]);
+}
+
+#[test]
+fn a_status_that_is_not_known_is_no_pass() {
+    for word in ["timedout", "aborted", "panicked", "interrupted"] {
+        for attribute in ["status", "result"] {
+            let found = tests(&format!(
+                r#"<testsuite><testcase name="a" {attribute}="{word}"/></testsuite>"#
+            ));
+            assert_eq!((found.passed, found.errored), (0, 1), "{word}");
+        }
+    }
+    let found =
+        tests(r#"<testsuite><testcase name="a" status="run" result="completed"/></testsuite>"#);
+    assert_eq!(found.passed, 1);
+}

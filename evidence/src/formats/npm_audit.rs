@@ -22,6 +22,20 @@ struct Report {
     #[serde(default, deserialize_with = "json::or_default")]
     advisories: Table<Advisory>,
     error: Option<Failure>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    metadata: Metadata,
+}
+
+#[derive(Default, Deserialize)]
+struct Metadata {
+    #[serde(default, deserialize_with = "json::or_default")]
+    vulnerabilities: Totals,
+}
+
+/// What the report says of its own length.
+#[derive(Default, Deserialize)]
+struct Totals {
+    total: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -115,8 +129,17 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
     // One advisory stands at each package that it reaches.
     let mut found = BTreeSet::new();
     let packages = report.vulnerabilities.0;
+    let total = report.metadata.vulnerabilities.total;
+    // npm 6 counts advisories otherwise than it lists them.
+    if let (Some(2), Some(total)) = (report.audit_report_version, total)
+        && total > packages.len()
+    {
+        let why = format!("it counts {total} packages and lists {}", packages.len());
+        return Err(Error::Incomplete(why));
+    }
+    let explained = explained(&packages);
     for (name, package) in &packages {
-        package.add(name, &packages, &mut found);
+        package.add(name, &explained, &mut found);
     }
     found.extend(report.advisories.0.into_values().map(Advisory::finding));
     let mut kept = Kept::default();
@@ -133,12 +156,34 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
     ))
 }
 
+/// The packages of which an advisory says what is wrong, their own or one that is reached
+/// through others. In a circle of packages nothing may be reached.
+fn explained(all: &BTreeMap<String, Package>) -> BTreeSet<&str> {
+    let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut next = Vec::new();
+    for (name, package) in all {
+        for via in package.via.iter() {
+            match via {
+                Via::Advisory(_) => next.push(name.as_str()),
+                Via::Package(other) => users.entry(other).or_default().push(name),
+            }
+        }
+    }
+    let mut explained = BTreeSet::new();
+    while let Some(name) = next.pop() {
+        if explained.insert(name) {
+            next.extend(users.get(name).into_iter().flatten());
+        }
+    }
+    explained
+}
+
 impl Package {
     /// What is wrong with it, unless that stands at another package of the report.
-    fn add(&self, name: &str, all: &BTreeMap<String, Self>, found: &mut BTreeSet<Finding>) {
+    fn add(&self, name: &str, explained: &BTreeSet<&str>, found: &mut BTreeSet<Finding>) {
         let is_elsewhere = |via: &Via| match via {
             Via::Advisory(_) => true,
-            Via::Package(other) => other != name && all.contains_key(other),
+            Via::Package(other) => other != name && explained.contains(other.as_str()),
         };
         if self.via.is_empty() || !self.via.iter().all(is_elsewhere) {
             found.insert(Finding {
@@ -210,6 +255,35 @@ mod tests {
         assert_eq!(
             found(&report),
             [("GHSA-xvch-5gv4-984h".to_owned(), Severity::Critical)]
+        );
+    }
+
+    #[test]
+    fn a_circle_that_reaches_no_advisory_is_not_clean() {
+        let package = |via: &[&str]| json!({"severity": "critical", "via": via, "range": "1"});
+        let circle = json!({"a": package(&["b"]), "b": package(&["a"])});
+        let report = json!({"auditReportVersion": 2, "vulnerabilities": circle});
+        let critical = |id: &str| (id.to_owned(), Severity::Critical);
+        assert_eq!(found(&report), [critical("a"), critical("b")]);
+    }
+
+    #[test]
+    fn a_circle_that_reaches_an_advisory_counts_it_once() {
+        let advisory = json!({"source": 7, "name": "b", "severity": "high", "range": "1"});
+        let report = json!({"auditReportVersion": 2, "vulnerabilities": {
+            "a": {"severity": "high", "via": ["b"]},
+            "b": {"severity": "high", "via": ["a", advisory]}}});
+        assert_eq!(found(&report), [("7".to_owned(), Severity::High)]);
+    }
+
+    #[test]
+    fn a_report_that_counts_more_than_it_lists_is_not_clean() {
+        let report = json!({"auditReportVersion": 2, "vulnerabilities": {},
+            "metadata": {"vulnerabilities": {"critical": 1, "total": 1}}});
+        let error = super::read(&report.to_string()).err().expect("refused");
+        assert!(
+            error.to_string().contains("counts 1 packages and lists 0"),
+            "{error}"
         );
     }
 

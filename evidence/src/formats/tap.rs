@@ -1,7 +1,7 @@
 //! Test Anything Protocol, versions 12 to 14.
 //!
 //! Subtests are indented and summed up by their parent's line, so only lines without
-//! indentation count. `# SKIP` did not run; what is marked `# TODO` may fail. The plan
+//! indentation count. `ok … # SKIP` did not run; what is marked `# TODO` may fail. The plan
 //! (`1..N`) tells whether the stream is whole, so there must be one, and tests beyond it
 //! are no more to be relied on than tests that are missing.
 
@@ -62,10 +62,10 @@ fn count(line: &str, tests: &mut Tests) {
     if !rest.is_empty() && !rest.starts_with(char::is_whitespace) {
         return;
     }
-    let directive = directive(rest);
-    match (is_ok, directive.as_deref()) {
-        (_, Some("SKIP")) => tests.skipped += 1,
-        (true, _) | (false, Some("TODO")) => tests.passed += 1,
+    match (is_ok, Directive::of(rest)) {
+        (true, Some(Directive::Skip)) => tests.skipped += 1,
+        (true, _) | (false, Some(Directive::Todo)) => tests.passed += 1,
+        // What says `not ok` did not pass, whatever else it says.
         (false, _) => {
             tests.failed += 1;
             let is_number = |c: char| c.is_whitespace() || c.is_ascii_digit() || c == '-';
@@ -74,15 +74,24 @@ fn count(line: &str, tests: &mut Tests) {
     }
 }
 
-/// `SKIP` or `TODO`, in capitals, where the line has one.
-fn directive(rest: &str) -> Option<String> {
-    let (_, after) = rest.split_once(" # ").or_else(|| rest.split_once("\t# "))?;
-    let word = after.split_whitespace().next()?.to_ascii_uppercase();
-    // "SKIPPED", "skip:" and the like are written, too.
-    ["SKIP", "TODO"]
-        .into_iter()
-        .find(|known| word.starts_with(known))
-        .map(str::to_owned)
+/// What a line says of its test beside how it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Directive {
+    Skip,
+    Todo,
+}
+
+impl Directive {
+    /// That of a line. "SKIPPED" and the like are written, too (TAP 13 allows it); of
+    /// `TODO`, which lets a test fail, the word alone counts.
+    fn of(rest: &str) -> Option<Self> {
+        let (_, after) = rest.split_once(" # ").or_else(|| rest.split_once("\t# "))?;
+        let word = after.split_whitespace().next()?.to_ascii_uppercase();
+        match word.strip_suffix(':').unwrap_or(&word) {
+            "TODO" => Some(Self::Todo),
+            word => word.starts_with("SKIP").then_some(Self::Skip),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +112,19 @@ mod tests {
         );
         assert_eq!((found.passed, found.failed, found.skipped), (3, 1, 1));
         assert_eq!(found.broken, ["pays"]);
+    }
+
+    #[test]
+    fn no_word_that_begins_like_a_directive_hides_a_failure() {
+        for line in [
+            "not ok 1 - x # skips nothing",
+            "not ok 1 - x # TODOs are left",
+        ] {
+            assert_eq!(tests(&format!("1..1\n{line}\n")).failed, 1, "{line}");
+        }
+        assert_eq!(tests("1..1\nnot ok 1 - x # SKIP\n").failed, 1);
+        assert_eq!(tests("1..1\nnot ok 1 - x # todo: later\n").passed, 1);
+        assert_eq!(tests("1..1\nok 1 - x # Skipped: no card\n").skipped, 1);
     }
 
     #[test]
