@@ -52,6 +52,9 @@ impl Inspected {
         };
         let (kind, format) = (reading.kind().name(), reading.format.name());
         let mut lines = vec![format!("{}: {kind}, as {format}{by}", self.file)];
+        if let Some(why) = &reading.idle {
+            lines.push(style.paint(Tone::Doubt, &format!("  proves nothing: {why}")));
+        }
         let mut table = Table::bare();
         for (name, count) in self.totals() {
             table.row(vec![
@@ -219,6 +222,7 @@ mod tests {
                     version: Some("0.74".to_owned()),
                 }],
                 signed_by: Vec::new(),
+                idle: None,
                 content: Content::Findings(Findings {
                     findings,
                     suppressed: 3,

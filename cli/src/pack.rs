@@ -216,7 +216,7 @@ fn object(text: &[u8]) -> Result<Map<String, Value>> {
 }
 
 /// Whether anything is left for packing to fill in.
-fn is_template(text: &[u8]) -> Result<bool> {
+pub(crate) fn is_template(text: &[u8]) -> Result<bool> {
     let template = object(text)?;
     let lacks = |name: &str| !template.contains_key(name);
     let items = |name: &str| {

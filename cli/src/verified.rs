@@ -14,7 +14,7 @@ use sluice_evidence::{Key, LONGEST, Package, PackageError, Scanner, digest};
 use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::github::annotation_of;
-use crate::pack::RELEASE_JSON;
+use crate::pack::{RELEASE_JSON, is_template};
 use crate::paint::{Style, Table, Tone};
 
 /// The longest `release.json` that is read, in bytes.
@@ -25,21 +25,41 @@ pub(crate) const LONGEST_MANIFEST: u64 = 1024 * 1024;
 /// # Errors
 /// When there is no such file, or it can't be read.
 pub fn manifest(folder: &Folder) -> Result<std::result::Result<Manifest, Check>> {
-    let path = folder.path().join(RELEASE_JSON);
-    let mut bytes = Vec::new();
-    folder
-        .open(RELEASE_JSON)
-        .and_then(|file| file.take(LONGEST_MANIFEST + 1).read_to_end(&mut bytes))
-        .map_err(Error::file("read", path))?;
+    let bytes = release_json(folder)?;
+    let refused = |found: String, expected: &str| {
+        Check::of("manifest", false, found, expected).in_file(RELEASE_JSON)
+    };
     let expected = "a manifest as docs/manifest.md describes it";
-    let refused =
-        |found: String| Check::of("manifest", false, found, expected).in_file(RELEASE_JSON);
     if bytes.len() as u64 > LONGEST_MANIFEST {
         let found = format!("more than {LONGEST_MANIFEST} bytes");
-        return Ok(Err(refused(found)));
+        return Ok(Err(refused(found, expected)));
     }
     let parsed = Manifest::parse(RELEASE_JSON, &bytes);
-    Ok(parsed.map_err(|error| refused(error.to_string())))
+    Ok(parsed.map_err(|error| {
+        if is_template(&bytes).unwrap_or(false) {
+            let found = "a template, which `sluice pack` makes a manifest of".to_owned();
+            let expected = "a packed bundle: run `sluice pack FOLDER --out BUNDLE_DIR` first";
+            return refused(found, expected);
+        }
+        refused(error.to_string(), expected)
+    }))
+}
+
+/// The manifest as it is written, or a little more than may be read of it.
+fn release_json(folder: &Folder) -> Result<Vec<u8>> {
+    let path = folder.path().join(RELEASE_JSON);
+    let file = folder.open(RELEASE_JSON).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::Absent(format!(
+            "there is no {}; expected the folder of a bundle, as `sluice pack FOLDER --out BUNDLE_DIR` writes it",
+            path.display()
+        )),
+        _ => Error::file("read", &path)(error),
+    })?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST_MANIFEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(Error::file("read", path))?;
+    Ok(bytes)
 }
 
 /// What is in zip files, by key.
@@ -68,8 +88,26 @@ pub struct Given<'a> {
 /// When a trusted key can't be read.
 pub fn inspector(policy: &EvidencePolicy) -> Result<(Inspector, Vec<Check>)> {
     let scanner = Scanner::new().map_err(|error| Error::Usage(error.to_string()))?;
-    let (keys, checks) = trusted(policy)?;
-    Ok((Inspector { keys, scanner }, checks))
+    let (mut keys, mut absent_keys) = (Vec::new(), Vec::new());
+    for key in &policy.provenance.keys {
+        match &key.pem {
+            Some(pem) => keys.push(Key::from_pem(&key.name, pem)?),
+            None => absent_keys.push(key.name.clone()),
+        }
+    }
+    let checks = absent_keys.iter().map(|name| not_at_hand(name)).collect();
+    let inspector = Inspector {
+        keys,
+        absent_keys,
+        scanner,
+    };
+    Ok((inspector, checks))
+}
+
+fn not_at_hand(key: &str) -> Check {
+    let found = format!("`{key}` is in KMS, which is not asked here");
+    let expected = "nothing: signatures with it count once the bundle is uploaded";
+    Check::new("key", CheckOutcome::NotRun, found, expected)
 }
 
 /// Checks a bundle against a policy.
@@ -85,7 +123,7 @@ pub fn verify(given: Given<'_>, policy: &EvidencePolicy, today: Date) -> Result<
         targets,
         mut checks,
     } = given;
-    let artifacts: Vec<Artifact> = manifest.artifacts().collect();
+    let artifacts = artifacts(manifest);
     // Hashing and unpacking take about as long: side by side, all of it takes no longer
     // than either.
     let (digests, mut packages) = std::thread::scope(|scope| {
@@ -125,6 +163,13 @@ pub fn verify(given: Given<'_>, policy: &EvidencePolicy, today: Date) -> Result<
     Ok(Assessment::of(checks))
 }
 
+/// The files that a manifest names, each once.
+fn artifacts(manifest: &Manifest) -> Vec<Artifact> {
+    let mut seen = BTreeSet::new();
+    let all = manifest.artifacts();
+    all.filter(|one| seen.insert(one.key.clone())).collect()
+}
+
 /// What is in each zip file that can be opened. Of one that can't be, its digest tells.
 fn packages(folder: &Folder, inspector: &Inspector, manifest: &Manifest) -> Packages {
     let zips = manifest
@@ -138,23 +183,6 @@ fn packages(folder: &Folder, inspector: &Inspector, manifest: &Manifest) -> Pack
     opened
         .map(|(key, file)| (key.to_owned(), inspector.package(BufReader::new(file))))
         .collect()
-}
-
-/// The keys whose signatures are believed, and a check for each that is not at hand.
-fn trusted(policy: &EvidencePolicy) -> Result<(Vec<Key>, Vec<Check>)> {
-    let (mut keys, mut checks) = (Vec::new(), Vec::new());
-    for key in &policy.provenance.keys {
-        match &key.pem {
-            Some(pem) => keys.push(Key::from_pem(&key.name, pem)?),
-            None => checks.push(Check::new(
-                "key",
-                CheckOutcome::NotRun,
-                format!("`{}` is in KMS, which is not asked here", key.name),
-                "nothing: signatures with it count once the bundle is uploaded",
-            )),
-        }
-    }
-    Ok((keys, checks))
 }
 
 /// Whether a file is there, and what the manifest says.
@@ -284,6 +312,8 @@ pub fn annotations(assessment: &Assessment, folder: &Folder) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn assessment() -> Assessment {
@@ -292,6 +322,39 @@ mod tests {
             Check::of("tests", false, "100 % failed,\nall", "none").in_file("a,b:c.xml"),
             Check::new("findings", CheckOutcome::Waived, "CVE-1", "none"),
         ])
+    }
+
+    fn refusal(release_json: Option<&str>) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        if let Some(text) = release_json {
+            std::fs::write(folder.path().join(RELEASE_JSON), text).expect("written");
+        }
+        match manifest(&Folder::new(folder.path())) {
+            Ok(Err(check)) => check.to_string(),
+            Err(error) => error.to_string(),
+            Ok(Ok(manifest)) => panic!("{manifest:?}"),
+        }
+    }
+
+    #[test]
+    fn who_has_not_packed_yet_is_told_to() {
+        let template = r#"{"application": "shop", "functions": {"api": {"zip": "api"}}}"#;
+        for release_json in [None, Some(template)] {
+            let told = refusal(release_json);
+            assert!(told.contains("`sluice pack FOLDER --out"), "{told}");
+        }
+        let told = refusal(Some(r#"{"schema": 1"#));
+        assert!(told.contains("docs/manifest.md"), "{told}");
+    }
+
+    #[test]
+    fn keys_in_kms_are_told_and_kept_apart() {
+        let policy = json!({"provenance": {"keys": [{"name": "ci", "kms": "arn:key"}]}});
+        let policy = serde_json::from_value(policy).expect("a policy");
+        let (inspector, checks) = inspector(&policy).expect("an inspector");
+        assert_eq!(inspector.absent_keys, ["ci"]);
+        assert_eq!(checks.len(), 1);
+        assert_eq!(checks[0].outcome, CheckOutcome::NotRun);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use sluice_domain::digest::Digest;
 use sluice_domain::evidence::{
     Assessment, Check, Context, EvidencePolicy, File, Finding, Findings, ReleaseTags, Said, Tagged,
-    assess, assess_scan, assess_secrets, assess_tags,
+    assess, assess_secrets, assess_tags,
 };
 use sluice_domain::manifest::{Evidence, Manifest};
 
@@ -26,6 +26,8 @@ use crate::{Key, LONGEST, read};
 pub struct Inspector {
     /// The keys whose signatures are believed.
     pub keys: Vec<Key>,
+    /// Those that are believed, too, and are not at hand, by name.
+    pub absent_keys: Vec<String>,
     /// What finds secrets.
     pub scanner: Scanner,
 }
@@ -84,6 +86,7 @@ impl Inspector {
         Report {
             file: File {
                 key: item.key.clone(),
+                digest: item.digest.clone(),
                 said,
             },
             secrets: self.secrets(&item.key, bytes),
@@ -97,6 +100,7 @@ impl Inspector {
         Report {
             file: File {
                 key: item.key.clone(),
+                digest: item.digest.clone(),
                 said: Said::Broken(why),
             },
             secrets: Vec::new(),
@@ -135,19 +139,12 @@ impl Inspector {
         let context = Context {
             today: bundle.today,
             artifacts: &artifacts,
+            scans: &bundle.scans,
+            absent_keys: &self.absent_keys,
             coverage_before: bundle.coverage_before,
         };
         let mut checks = assess(policy, &files, &context).checks;
         checks.extend(packages(bundle));
-        for (image, scan) in &bundle.scans {
-            checks.extend(match scan {
-                Ok(found) => assess_scan(policy, image, found, bundle.today),
-                Err(why) => {
-                    let expected = "a scan of the image by Amazon ECR that is complete";
-                    vec![Check::of("findings", false, why, expected).in_file(image)]
-                }
-            });
-        }
         checks.extend(tags(policy, bundle));
         let secrets = self.all_secrets(bundle);
         checks.extend(assess_secrets(policy, &secrets, bundle.today));

@@ -11,6 +11,7 @@ use super::*;
 fn inspector() -> Inspector {
     Inspector {
         keys: Vec::new(),
+        absent_keys: Vec::new(),
         scanner: Scanner::new().expect("patterns"),
     }
 }

@@ -61,7 +61,11 @@ pub fn read(bytes: &[u8], called: Option<Called>, keys: &[Key]) -> Result<Readin
     }
     let text = &*text::decoded(bytes)?;
     let format = recognise::format_of(text, called)?;
-    let Read { tools, content } = formats::read(format, text)?;
+    let Read {
+        tools,
+        idle,
+        content,
+    } = formats::read(format, text)?;
     let reading = Reading {
         format,
         tools,
@@ -69,6 +73,7 @@ pub fn read(bytes: &[u8], called: Option<Called>, keys: &[Key]) -> Result<Readin
             Format::Dsse => keys::signed_by(text, keys)?,
             _ => Vec::new(),
         },
+        idle,
         content,
     };
     match called {
@@ -84,13 +89,16 @@ pub fn read(bytes: &[u8], called: Option<Called>, keys: &[Key]) -> Result<Readin
 /// What a format's reader makes of a report.
 struct Read {
     tools: Vec<Tool>,
+    /// Why it neither proves nor refuses anything, where that is so.
+    idle: Option<String>,
     content: Content,
 }
 
 impl Read {
-    fn by(tool: Option<Tool>, content: Content) -> Self {
+    fn by(tools: impl IntoIterator<Item = Tool>, content: Content) -> Self {
         Self {
-            tools: tool.into_iter().collect(),
+            tools: tools.into_iter().collect(),
+            idle: None,
             content,
         }
     }

@@ -47,6 +47,12 @@ pub(crate) fn brief(text: &str) -> String {
     line.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
+/// A text of a report in one line, without what a terminal would obey, whole: what is
+/// judged must not be cut. Reports are bounded.
+pub(crate) fn whole(text: &str) -> String {
+    one_line(text.trim())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

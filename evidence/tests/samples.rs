@@ -113,7 +113,7 @@ const SAMPLES: [(&str, &[u8], Format, &str); 17] = [
         "provenance.dsse.json",
         include_bytes!("../samples/provenance.dsse.json"),
         Format::Dsse,
-        "1 subjects, built by https://github.com/actions/runner/github-hosted from https://github.com/acme/shop",
+        "1 subjects, built by https://github.com/actions/runner/github-hosted from https://github.com/acme/shop@refs/heads/main",
     ),
 ];
 

@@ -6,10 +6,10 @@ use jiff::civil::Date;
 
 use super::licences::components;
 use super::origin::{origin, proven, reviews};
-use super::standing::findings;
+use super::standing::{Found, findings};
 use super::{
-    Assessment, Called, Check, CheckOutcome, Content, Counter, Coverage, EvidencePolicy, Kind,
-    Reading, Tests, UnknownKind, listed,
+    Assessment, Called, Check, CheckOutcome, Content, Counter, Coverage, EvidencePolicy, Findings,
+    Kind, Reading, Tests, UnknownKind, listed,
 };
 use crate::digest::Digest;
 
@@ -18,6 +18,8 @@ use crate::digest::Digest;
 pub struct File {
     /// Its key within the bundle.
     pub key: String,
+    /// Its digest: what is there twice counts once.
+    pub digest: Digest,
     /// What it says.
     pub said: Said,
 }
@@ -34,9 +36,10 @@ pub enum Said {
 }
 
 impl Said {
-    const fn reading(&self) -> Option<&Reading> {
+    /// What it says, if that proves anything.
+    fn proof(&self) -> Option<&Reading> {
         match self {
-            Self::Reading(reading) => Some(reading),
+            Self::Reading(reading) => reading.idle.is_none().then_some(reading),
             _ => None,
         }
     }
@@ -50,6 +53,11 @@ pub struct Context<'a> {
     /// The digests of the bundle's code, which provenance must be about, by what people
     /// call it.
     pub artifacts: &'a BTreeMap<String, Digest>,
+    /// What AWS found in the bundle's images, by image; or why that can't be told.
+    pub scans: &'a BTreeMap<String, Result<Findings, String>>,
+    /// The trusted keys that are not at hand, by name: what they signed can't be told
+    /// from what nobody signed.
+    pub absent_keys: &'a [String],
     /// The coverage of lines of the release that was promoted here last, in percent.
     pub coverage_before: Option<f64>,
 }
@@ -64,16 +72,48 @@ pub fn assess(policy: &EvidencePolicy, files: &[File], context: &Context<'_>) ->
     checks.extend(coverage(policy, files, context));
     for (key, reading) in read(files) {
         let more = match &reading.content {
-            Content::Tests(_) | Content::Coverage(_) => Vec::new(),
-            Content::Findings(found) => findings(policy, tool(reading), found, context.today),
+            Content::Tests(_) | Content::Coverage(_) | Content::Findings(_) => Vec::new(),
             Content::Sbom(sbom) => vec![components(policy, sbom)],
-            Content::Provenance(statement) => origin(policy, reading, statement),
+            Content::Provenance(statement) => origin(policy, reading, statement, context),
             Content::Reviews(found) => vec![reviews(policy, reading, found, context)],
         };
         checks.extend(more.into_iter().map(|check| check.in_file(key)));
     }
     checks.extend(proven(policy, files, context));
+    checks.extend(findings(policy, &found(files, context), context.today));
+    checks.extend(not_scanned(context));
     Assessment::of(checks)
+}
+
+/// What scanners found, by the report or the image in which they did.
+fn found<'a>(files: &'a [File], context: &Context<'a>) -> Vec<Found<'a>> {
+    let reports = read(files).filter_map(|(file, reading)| match &reading.content {
+        Content::Findings(findings) => Some(Found {
+            file,
+            tool: tool(reading),
+            findings,
+        }),
+        _ => None,
+    });
+    let scans = context.scans.iter();
+    let scans = scans.filter_map(|(image, scan)| {
+        Some(Found {
+            file: image,
+            tool: "Amazon ECR",
+            findings: scan.as_ref().ok()?,
+        })
+    });
+    reports.chain(scans).collect()
+}
+
+/// An image whose scan was asked for and can't be had is not known to be clean.
+fn not_scanned(context: &Context<'_>) -> impl Iterator<Item = Check> {
+    let expected = "a scan of the image by Amazon ECR that is complete";
+    let check = move |(image, scan): (&String, &Result<Findings, String>)| {
+        let why = scan.as_ref().err()?;
+        Some(Check::of("findings", false, why, expected).in_file(image))
+    };
+    context.scans.iter().filter_map(check)
 }
 
 /// Who wrote a report, as people know it.
@@ -82,26 +122,54 @@ fn tool(reading: &Reading) -> &str {
     first.map_or(reading.format.name(), |tool| &tool.name)
 }
 
+/// What reports prove, each content once: a report that is named again counts no more.
 pub(super) fn read(files: &[File]) -> impl Iterator<Item = (&str, &Reading)> {
-    files
+    let mut seen = BTreeSet::new();
+    let proofs = files
         .iter()
-        .filter_map(|file| Some((file.key.as_str(), file.said.reading()?)))
+        .filter_map(|file| Some((file, file.said.proof()?)));
+    proofs
+        .filter(move |(file, _)| seen.insert(&file.digest))
+        .map(|(file, reading)| (file.key.as_str(), reading))
 }
 
-/// What can't be read proves nothing, whoever asked for it.
+/// What can't be read proves nothing, whoever asked for it; nor does what is there again.
 fn unread(files: &[File]) -> Vec<Check> {
-    let check = |file: &File| {
-        let check = match &file.said {
-            Said::Reading(_) => return None,
-            Said::Broken(why) => Check::of("evidence", false, why, "a report that can be read"),
-            Said::NotRead(unknown) => {
-                let found = format!("`{}`, which is not read", unknown.word);
-                Check::new("evidence", CheckOutcome::NotRun, found, "nothing")
-            }
-        };
-        Some(check.in_file(&file.key))
-    };
+    let mut first: BTreeMap<&Digest, &str> = BTreeMap::new();
+    let check = |file| Some(unread_one(file, &mut first)?.in_file(&file.key));
     files.iter().filter_map(check).collect()
+}
+
+fn unread_one<'f>(file: &'f File, first: &mut BTreeMap<&'f Digest, &'f str>) -> Option<Check> {
+    let not_run = |found: String, expected| {
+        Some(Check::new(
+            "evidence",
+            CheckOutcome::NotRun,
+            found,
+            expected,
+        ))
+    };
+    match &file.said {
+        Said::Broken(why) => {
+            let expected = "a report that can be read";
+            Some(Check::of("evidence", false, why, expected))
+        }
+        Said::NotRead(unknown) => {
+            not_run(format!("`{}`, which is not read", unknown.word), "nothing")
+        }
+        Said::Reading(Reading {
+            idle: Some(why), ..
+        }) => not_run(
+            why.clone(),
+            "nothing: it neither proves nor refuses anything",
+        ),
+        Said::Reading(_) => {
+            let other = first.get(&file.digest).copied();
+            first.entry(&file.digest).or_insert(&file.key);
+            let expected = "each report once: it is not counted again";
+            not_run(format!("the content of `{}` once more", other?), expected)
+        }
+    }
 }
 
 /// What is required and not there refuses; what is not there otherwise is told.
@@ -186,8 +254,10 @@ fn coverage(policy: &EvidencePolicy, files: &[File], context: &Context<'_>) -> V
     }
     if let (Some(drop), Some(before)) = (policy.max_drop, context.coverage_before) {
         let expected = format!("at most {drop} points below the {before:.2} % of the last release");
-        let holds = lines.is_some_and(|lines| lines >= before - drop);
-        checks.push(Check::of("coverage drop", holds, percent(lines), expected));
+        let least = before - drop;
+        let holds = lines.is_some_and(|lines| lines >= least);
+        let found = percent(lines, least);
+        checks.push(Check::of("coverage drop", holds, found, expected));
     }
     checks
 }
@@ -195,14 +265,18 @@ fn coverage(policy: &EvidencePolicy, files: &[File], context: &Context<'_>) -> V
 fn at_least(name: &str, of: &str, share: Option<f64>, least: f64) -> Check {
     let holds = share.is_some_and(|share| share >= least);
     let expected = format!("at least {least} % of {of}");
-    Check::of(name, holds, percent(share), expected)
+    Check::of(name, holds, percent(share, least), expected)
 }
 
-fn percent(share: Option<f64>) -> String {
-    share.map_or_else(
-        || "nothing to cover".to_owned(),
-        |share| format!("{share:.2} %"),
-    )
+/// A share as it is told: rounded, unless it would look like the least that is asked.
+fn percent(share: Option<f64>, least: f64) -> String {
+    match share {
+        None => "nothing to cover".to_owned(),
+        Some(share) if share < least && (share * 100.0).round() / 100.0 >= least => {
+            format!("{share} %")
+        }
+        Some(share) => format!("{share:.2} %"),
+    }
 }
 
 impl Tests {

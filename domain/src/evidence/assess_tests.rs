@@ -24,20 +24,29 @@ fn file(format: Format, content: Content) -> File {
     };
     File {
         key: format!("{}.report", format.name()),
+        digest: digest(&format!("{content:?}")),
         said: Said::Reading(Reading {
             format,
             tools: vec![tool],
             signed_by: Vec::new(),
+            idle: None,
             content,
         }),
     }
 }
 
 fn judged(policy: &EvidencePolicy, files: &[File]) -> Assessment {
-    let artifacts = artifacts();
+    judged_without(&[], policy, files)
+}
+
+/// Where these keys are not at hand.
+fn judged_without(absent_keys: &[String], policy: &EvidencePolicy, files: &[File]) -> Assessment {
+    let (artifacts, scans) = (artifacts(), BTreeMap::new());
     let context = Context {
         today: TODAY,
         artifacts: &artifacts,
+        scans: &scans,
+        absent_keys,
         coverage_before: Some(90.0),
     };
     assess(policy, files, &context)
@@ -96,6 +105,7 @@ fn what_is_not_there_refuses_only_where_it_is_required() {
 fn what_can_not_be_read_refuses() {
     let broken = File {
         key: "junit.xml".to_owned(),
+        digest: digest("cut off"),
         said: Said::Broken("it is cut off".to_owned()),
     };
     assert_eq!(
@@ -121,6 +131,74 @@ fn tests_of_all_reports_are_taken_together() {
     assert_eq!(refusals(&default, &[of(0, 0, 9)]).len(), 1, "no test ran");
     let strict = policy(&serde_json::json!({"tests": {"max_skipped": 0}}));
     assert_eq!(refusals(&strict, &[of(3, 0, 1)]).len(), 1);
+}
+
+#[test]
+fn a_report_that_is_named_again_counts_once() {
+    let tests = Tests {
+        passed: 1,
+        ..Tests::default()
+    };
+    let once = file(Format::Junit, Content::Tests(tests));
+    let again = File {
+        key: "again.xml".to_owned(),
+        ..once.clone()
+    };
+    let asks = policy(&serde_json::json!({"tests": {"min": 2}}));
+    let all = [once.clone(), once, again];
+    assert_eq!(refusals(&asks, &all).len(), 1);
+    let told = judged(&asks, &all).checks;
+    let repeated = told.iter().filter(|check| check.name == "evidence");
+    let repeated: Vec<&str> = repeated.map(|check| check.found.as_str()).collect();
+    assert_eq!(repeated, ["the content of `junit.report` once more"; 2]);
+}
+
+#[test]
+fn a_report_that_proves_nothing_is_shown_and_meets_no_requirement() {
+    let mut idle = scan(vec![]);
+    if let Said::Reading(reading) = &mut idle.said {
+        reading.idle = Some("a scan of nothing".to_owned());
+    }
+    let asks = policy(&serde_json::json!({"require": ["findings"]}));
+    let files = [idle];
+    assert_eq!(refusals(&asks, &files), ["findings: none"]);
+    let first = &judged(&asks, &files).checks[0];
+    assert_eq!(
+        (first.outcome, first.found.as_str()),
+        (CheckOutcome::NotRun, "a scan of nothing")
+    );
+}
+
+#[test]
+fn limits_are_of_all_reports_and_scans_together() {
+    let one = |id: &str| scan(vec![finding(id, Severity::High)]);
+    let asks = policy(&serde_json::json!({"findings": {"high": 2}}));
+    assert!(refusals(&asks, &[one("A"), one("B")]).is_empty());
+    let three = [one("A"), one("B"), one("C")];
+    assert_eq!(refusals(&asks, &three).len(), 3);
+    let checks = judged(&asks, &three).checks;
+    let expected = &checks.last().expect("a check").expected;
+    assert!(
+        expected.ends_with("in all 3 reports, which have 3 high"),
+        "{expected}"
+    );
+    let (artifacts, found) = (artifacts(), |file: &File| match &file.said {
+        Said::Reading(Reading {
+            content: Content::Findings(found),
+            ..
+        }) => Ok(found.clone()),
+        _ => Err("no scan".to_owned()),
+    });
+    let scans = BTreeMap::from([("shop@sha256:00".to_owned(), found(&three[2]))]);
+    let context = Context {
+        today: TODAY,
+        artifacts: &artifacts,
+        scans: &scans,
+        absent_keys: &[],
+        coverage_before: None,
+    };
+    let with_scan = assess(&asks, &three[..2], &context);
+    assert_eq!(with_scan.refusals().count(), 3);
 }
 
 #[test]
@@ -151,6 +229,15 @@ fn coverage_has_a_least_share_and_may_not_drop() {
     let default = EvidencePolicy::default();
     assert!(refusals(&default, &of(80)).is_empty());
     assert_eq!(refusals(&default, &of(79)), ["coverage: 79.00 %"]);
+    let nearly = Coverage {
+        lines: Counter {
+            covered: 79_999,
+            total: 100_000,
+        },
+        branches: None,
+    };
+    let nearly = file(Format::Lcov, Content::Coverage(nearly));
+    assert_eq!(refusals(&default, &[nearly]), ["coverage: 79.999 %"]);
     let steady = policy(&serde_json::json!({"coverage": {"max_drop": 1}}));
     assert!(refusals(&steady, &of(89)).is_empty());
     assert_eq!(refusals(&steady, &of(88)), ["coverage drop: 88.00 %"]);
@@ -245,6 +332,7 @@ fn what_is_called_by_an_unknown_word_is_kept_and_told() {
     let unknown = "pentest".parse::<Called>().expect_err("unknown");
     let file = File {
         key: "pentest.pdf".to_owned(),
+        digest: digest("pdf"),
         said: Said::NotRead(unknown),
     };
     let assessment = judged(&EvidencePolicy::default(), &[file]);
@@ -312,6 +400,69 @@ fn provenance_is_believed_from_trusted_keys_about_this_build_alone() {
 }
 
 #[test]
+fn a_reference_that_is_allowed_is_asked_for() {
+    let refused = |allowed: &str, source: &str| {
+        let mut policy = trusting();
+        policy.provenance.sources = vec![allowed.to_owned()];
+        let statement = Content::Provenance(statement("checkout", source));
+        !refusals(&policy, &[signed(statement, &["ci"])]).is_empty()
+    };
+    let shop = "https://github.com/acme/shop";
+    let main = "https://github.com/acme/shop@refs/heads/main";
+    for (allowed, source) in [
+        (main, OURS),
+        (main, main),
+        (OURS, main),
+        (shop, OURS),
+        ("git+https://github.com/acme/shop.git", OURS),
+        (
+            "ssh://git@github.com/acme/shop",
+            "git+ssh://git@github.com/acme/shop.git@main",
+        ),
+    ] {
+        assert!(!refused(allowed, source), "{allowed}: {source}");
+    }
+    for (allowed, source) in [
+        (main, shop),
+        (main, "git+https://github.com/acme/shop@refs/heads/main2"),
+        (main, "git+https://github.com/acme/fork@refs/heads/main"),
+        (shop, "https://github.com/acme@shop"),
+    ] {
+        assert!(refused(allowed, source), "{allowed}: {source}");
+    }
+}
+
+#[test]
+fn what_only_a_key_that_is_not_at_hand_can_prove_is_not_run() {
+    let absent = ["ci".to_owned()];
+    let outcomes = |subject: &str, source: &str| {
+        let file = signed(Content::Provenance(statement(subject, source)), &[]);
+        let checks = judged_without(&absent, &trusting(), &[file]).checks;
+        let proofs = checks.into_iter();
+        let proofs = proofs.filter(|check| check.name.starts_with("provenance"));
+        proofs.map(|check| check.outcome).collect::<Vec<_>>()
+    };
+    use CheckOutcome::{NotRun, Pass, Refuse};
+    assert_eq!(outcomes("checkout", OURS), [NotRun, Pass, Pass, NotRun]);
+    assert_eq!(outcomes("other", OURS), [NotRun, Pass, Pass, Refuse]);
+    let fork = "https://github.com/acme/fork";
+    assert_eq!(outcomes("checkout", fork), [NotRun, Pass, Refuse, Refuse]);
+    let reviews = |approved_by: &[&str]| {
+        let reviews = Reviews {
+            subjects: statement("checkout", OURS).subjects,
+            authors: Vec::new(),
+            approved_by: approved_by.iter().map(ToString::to_string).collect(),
+        };
+        let file = signed(Content::Reviews(reviews), &[]);
+        let checks = judged_without(&absent, &trusting(), &[file]).checks;
+        let found = checks.into_iter().find(|check| check.file.is_some());
+        found.expect("a check of the reviews").outcome
+    };
+    assert_eq!(reviews(&["bob"]), NotRun);
+    assert_eq!(reviews(&[]), Refuse);
+}
+
+#[test]
 fn without_keys_statements_are_shown_and_prove_nothing() {
     let other = Content::Provenance(statement("other", OURS));
     let shown = judged(&EvidencePolicy::default(), &[signed(other, &[])]);
@@ -326,9 +477,12 @@ fn without_keys_statements_are_shown_and_prove_nothing() {
 fn a_statement_for_each_artifact_proves_them_together() {
     let mut artifacts = artifacts();
     artifacts.insert("catalog.zip".to_owned(), digest("catalog"));
+    let scans = BTreeMap::new();
     let context = Context {
         today: TODAY,
         artifacts: &artifacts,
+        scans: &scans,
+        absent_keys: &[],
         coverage_before: None,
     };
     let of = |subject| signed(Content::Provenance(statement(subject, OURS)), &["ci"]);

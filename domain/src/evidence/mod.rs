@@ -24,4 +24,4 @@ pub use reading::{
     Called, Content, Counter, Coverage, Finding, Findings, Format, Kind, Reading, Reviews, Sbom,
     SbomComponent, Severity, Statement, Subject, Tests, Tool, UnknownKind,
 };
-pub use standing::{assess_scan, assess_secrets};
+pub use standing::assess_secrets;

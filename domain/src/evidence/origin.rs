@@ -14,13 +14,14 @@ pub(super) fn origin(
     policy: &EvidencePolicy,
     reading: &Reading,
     statement: &Statement,
+    context: &Context<'_>,
 ) -> Vec<Check> {
     let policy = &policy.provenance;
     if policy.keys.is_empty() {
         let found = format!("a statement of {}", statement.predicate_type);
         return vec![unchecked("provenance", found)];
     }
-    let mut checks = vec![signature("provenance", reading)];
+    let mut checks = vec![signature("provenance", reading, context)];
     let lists = [
         ("provenance builder", &statement.builder, &policy.builders),
         ("provenance source", &statement.source, &policy.sources),
@@ -38,28 +39,40 @@ pub(super) fn origin(
 }
 
 /// Whether all that is deployed is what statements of trusted origin are about. A build
-/// may write one for each artifact.
+/// may write one for each artifact. Where only the signature of a key that is not at hand
+/// is missing, that can't be told.
 pub(super) fn proven(
     policy: &EvidencePolicy,
     files: &[File],
     context: &Context<'_>,
 ) -> Option<Check> {
-    let all: Vec<(&Reading, &Statement)> = read(files)
+    let all: Vec<(CheckOutcome, &Statement)> = read(files)
         .filter_map(|(_, reading)| match &reading.content {
-            Content::Provenance(statement) => Some((reading, statement)),
+            Content::Provenance(statement) => {
+                let checks = origin(policy, reading, statement, context);
+                let worst = checks.iter().map(|check| check.outcome).max();
+                Some((worst.unwrap_or(CheckOutcome::Pass), statement))
+            }
             _ => None,
         })
         .collect();
     if all.is_empty() || policy.provenance.keys.is_empty() {
         return None;
     }
-    let is_trusted = |(reading, statement): &&(&Reading, &Statement)| {
-        let checks = origin(policy, reading, statement);
-        checks.iter().all(|one| one.outcome == CheckOutcome::Pass)
+    let about = |worst: CheckOutcome| {
+        let trusted = all.iter().filter(|(outcome, _)| *outcome <= worst);
+        let subjects = trusted.flat_map(|(_, statement)| &statement.subjects);
+        about_all("provenance subjects", subjects, context)
     };
-    let trusted = all.iter().filter(is_trusted);
-    let subjects = trusted.flat_map(|(_, statement)| &statement.subjects);
-    Some(about_all("provenance subjects", subjects, context))
+    let proven = about(CheckOutcome::Pass);
+    let perhaps = about(CheckOutcome::NotRun).outcome == CheckOutcome::Pass;
+    Some(match proven.outcome {
+        CheckOutcome::Refuse if perhaps => Check {
+            outcome: CheckOutcome::NotRun,
+            ..proven
+        },
+        _ => proven,
+    })
 }
 
 fn unchecked(name: &str, found: String) -> Check {
@@ -67,13 +80,21 @@ fn unchecked(name: &str, found: String) -> Check {
     Check::new(name, CheckOutcome::NotRun, found, expected)
 }
 
-fn signature(name: &str, reading: &Reading) -> Check {
-    let found = match reading.signed_by.as_slice() {
-        [] => "no signature of a trusted key".to_owned(),
-        keys => format!("signed by {}", keys.join(", ")),
-    };
+fn signature(name: &str, reading: &Reading, context: &Context<'_>) -> Check {
     let expected = "a signature of a trusted key";
-    Check::of(name, !reading.signed_by.is_empty(), found, expected)
+    match (reading.signed_by.as_slice(), context.absent_keys) {
+        ([], []) => Check::of(name, false, "no signature of a trusted key", expected),
+        ([], absent) => {
+            let found = format!("no signature of a key but, perhaps, {}", listed(absent));
+            Check::new(name, CheckOutcome::NotRun, found, expected)
+        }
+        (keys, _) => Check::of(
+            name,
+            true,
+            format!("signed by {}", keys.join(", ")),
+            expected,
+        ),
+    }
 }
 
 /// Every artifact must be among the subjects, with its digest.
@@ -94,19 +115,37 @@ fn about_all<'s>(
     Check::of(name, strange.is_empty(), found, expected)
 }
 
-/// Whether two URIs name the same repository or builder: without `git+`, what follows
-/// `@`, and `.git` at the end.
+/// Whether a URI names a repository or builder that is allowed: without `git+`, and
+/// without `.git` at the end. Where a reference is allowed (`@` and what follows), it must
+/// be that one; otherwise it may be any.
 fn same_place(allowed: &str, found: &str) -> bool {
-    fn bare(uri: &str) -> &str {
+    let (allowed, found) = (Place::of(allowed), Place::of(found));
+    allowed.repository == found.repository
+        && (allowed.reference.is_none() || allowed.reference == found.reference)
+}
+
+#[derive(PartialEq, Eq)]
+struct Place<'u> {
+    repository: &'u str,
+    reference: Option<&'u str>,
+}
+
+impl<'u> Place<'u> {
+    fn of(uri: &'u str) -> Self {
         let uri = uri.strip_prefix("git+").unwrap_or(uri);
-        let path = uri.find("://").map_or(0, |at| at + 3);
-        let end = uri[path..].rfind('@').map_or(uri.len(), |at| path + at);
-        let uri = uri[..end].trim_end_matches('/');
-        uri.strip_suffix(".git").unwrap_or(uri)
+        let host = uri.find("://").map_or(0, |at| at + 3);
+        // An `@` before the path belongs to a user: `ssh://git@github.com/acme/shop`.
+        let path = uri[host..].find('/').map_or(uri.len(), |at| host + at);
+        let (repository, reference) = match uri[path..].rfind('@') {
+            Some(at) => (&uri[..path + at], Some(&uri[path + at + 1..])),
+            None => (uri, None),
+        };
+        let repository = repository.trim_end_matches('/');
+        Self {
+            repository: repository.strip_suffix(".git").unwrap_or(repository),
+            reference,
+        }
     }
-    // A reference in the allow-list asks for that reference.
-    allowed == found
-        || (bare(allowed) == allowed.trim_end_matches('/') && bare(found) == bare(allowed))
 }
 
 /// Whether enough people approved the change that this is built from.
@@ -131,13 +170,14 @@ pub(super) fn reviews(
         return unchecked("reviews", told);
     }
     let about = about_all("reviews", found.subjects.iter(), context);
-    let signed = signature("reviews", reading);
+    let signed = signature("reviews", reading, context);
     let least = policy.reviews.min;
-    let holds = names.len() >= least
-        && signed.outcome == CheckOutcome::Pass
-        && about.outcome == CheckOutcome::Pass;
+    let outcome = match names.len() >= least {
+        true => signed.outcome.max(about.outcome),
+        false => CheckOutcome::Refuse,
+    };
     let told = format!("{told}; {}; {}", signed.found, about.found);
     let expected =
         format!("{least} other than the authors, signed by a trusted key, about this build");
-    Check::of("reviews", holds, told, expected)
+    Check::new("reviews", outcome, told, expected)
 }

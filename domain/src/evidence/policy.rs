@@ -101,7 +101,7 @@ impl Default for CoveragePolicy {
     }
 }
 
-/// How many findings may stand, in each report. Null: any number.
+/// How many findings may stand, in all reports and scans together. Null: any number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FindingPolicy {

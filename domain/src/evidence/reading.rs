@@ -212,6 +212,10 @@ pub struct Reading {
     /// The names of the keys whose signatures on it hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signed_by: Vec<String>,
+    /// Why it neither proves nor refuses anything, where that is so: a scan of nothing, a
+    /// statement of another kind than those that are judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<String>,
     /// What it says.
     #[serde(flatten)]
     pub content: Content,

@@ -18,41 +18,84 @@ pub fn assess_secrets(policy: &EvidencePolicy, found: &[Finding], today: Date) -
         .collect();
     let told = match named.as_slice() {
         [] => "none".to_owned(),
-        named => listed(named),
+        named => format!(
+            "{} (replace it: what was in a bundle is known to others)",
+            listed(named)
+        ),
     };
-    let expected =
-        "nothing that looks like a secret: replace it, for what was in a bundle is known to others";
+    let expected = "nothing that looks like a secret";
     let mut checks = vec![Check::of("secrets", named.is_empty(), told, expected)];
     checks.extend(sorted.waivers("secrets", today));
     checks
 }
 
-/// Checks what a scan by AWS found in an image.
-#[must_use]
-pub fn assess_scan(
-    policy: &EvidencePolicy,
-    image: &str,
-    found: &Findings,
-    today: Date,
-) -> Vec<Check> {
-    let checks = findings(policy, "Amazon ECR", found, today).into_iter();
-    checks.map(|check| check.in_file(image)).collect()
+/// What one scanner found.
+pub(super) struct Found<'a> {
+    /// The report, or the image.
+    pub(super) file: &'a str,
+    /// Who found it, as people know it.
+    pub(super) tool: &'a str,
+    /// All of it.
+    pub(super) findings: &'a Findings,
 }
 
-/// One check for what may not stand, and one for each waiver that was used or has run
-/// out.
-pub(super) fn findings(
-    policy: &EvidencePolicy,
-    tool: &str,
-    found: &Findings,
-    today: Date,
-) -> Vec<Check> {
+/// For each scanner one check of what may not stand, and one for each waiver that was used
+/// or has run out. Limits are of all of them together: who splits a report gains nothing.
+pub(super) fn findings(policy: &EvidencePolicy, all: &[Found<'_>], today: Date) -> Vec<Check> {
     let limits = policy.findings.limits();
     let is_limited = |finding: &Finding| limits.contains_key(&finding.severity);
-    let sorted = Sorted::of(policy, &found.findings, today, is_limited);
-    let mut checks = vec![sorted.within(&limits, tool, found.suppressed)];
-    checks.extend(sorted.waivers("findings", today));
-    checks
+    let sorted: Vec<_> = all
+        .iter()
+        .map(|found| {
+            let all = &found.findings.findings;
+            (found, Sorted::of(policy, all, today, is_limited))
+        })
+        .collect();
+    let over = over(&limits, sorted.iter().flat_map(|(_, one)| &one.standing));
+    let expected = expected(&limits, &over, all.len());
+    let checks = sorted.iter().flat_map(|(found, sorted)| {
+        let check = sorted.within(&over, found, &expected);
+        let checks = std::iter::once(check).chain(sorted.waivers("findings", today));
+        checks.map(|check| check.in_file(found.file))
+    });
+    checks.collect()
+}
+
+/// How many findings there are of each severity of which there are too many.
+fn over<'a>(
+    limits: &BTreeMap<Severity, u64>,
+    standing: impl Iterator<Item = &'a &'a Finding>,
+) -> BTreeMap<Severity, u64> {
+    let mut counts = counted(standing);
+    counts.retain(|severity, count| limits.get(severity).is_some_and(|limit| *count > *limit));
+    counts
+}
+
+fn counted<'a>(findings: impl Iterator<Item = &'a &'a Finding>) -> BTreeMap<Severity, u64> {
+    let mut counts = BTreeMap::new();
+    for finding in findings {
+        *counts.entry(finding.severity).or_default() += 1;
+    }
+    counts
+}
+
+fn expected(
+    limits: &BTreeMap<Severity, u64>,
+    over: &BTreeMap<Severity, u64>,
+    reports: usize,
+) -> String {
+    let limits = match limits.is_empty() {
+        true => return "any number".to_owned(),
+        false => in_words(limits),
+    };
+    match reports {
+        0 | 1 => format!("at most {limits}"),
+        _ if over.is_empty() => format!("at most {limits} in all {reports} reports"),
+        _ => {
+            let over = in_words(over);
+            format!("at most {limits} in all {reports} reports, which have {over}")
+        }
+    }
 }
 
 impl Waiver {
@@ -97,31 +140,27 @@ impl<'a> Sorted<'a> {
         Self { standing, waivers }
     }
 
-    fn within(&self, limits: &BTreeMap<Severity, u64>, tool: &str, suppressed: u64) -> Check {
-        let mut counts: BTreeMap<Severity, u64> = BTreeMap::new();
-        for finding in &self.standing {
-            *counts.entry(finding.severity).or_default() += 1;
-        }
-        let is_over = |severity: Severity| {
-            let count = counts.get(&severity).copied().unwrap_or_default();
-            limits.get(&severity).is_some_and(|limit| count > *limit)
-        };
+    fn within(
+        &self,
+        over: &BTreeMap<Severity, u64>,
+        Found { tool, findings, .. }: &Found<'_>,
+        expected: &str,
+    ) -> Check {
+        let counts = counted(self.standing.iter());
         let mut found = format!("{tool}: {}", in_words(&counts));
-        if suppressed > 0 {
+        if findings.suppressed > 0 {
+            let suppressed = findings.suppressed;
             found = format!("{found}; {suppressed} suppressed in the report");
         }
-        let over = self.standing.iter().filter(|one| is_over(one.severity));
-        let over: Vec<String> = over
+        let is_over = |one: &&&Finding| over.contains_key(&one.severity);
+        let too_many = self.standing.iter().filter(is_over);
+        let too_many: Vec<String> = too_many
             .map(|one| format!("{} ({})", one.id, one.place))
             .collect();
-        if !over.is_empty() {
-            found = format!("{found}: {}", listed(&over));
+        if !too_many.is_empty() {
+            found = format!("{found}: {}", listed(&too_many));
         }
-        let expected = match limits.is_empty() {
-            true => "any number".to_owned(),
-            false => format!("at most {}", in_words(limits)),
-        };
-        Check::of("findings", over.is_empty(), found, expected)
+        Check::of("findings", too_many.is_empty(), found, expected)
     }
 
     /// What each waiver did. One that has run out says so: its findings stand.

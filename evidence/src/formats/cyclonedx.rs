@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use sluice_domain::evidence::{Content, Format, Sbom, SbomComponent, Tool};
 
 use crate::json::List;
-use crate::text::brief;
+use crate::text::{brief, whole};
 use crate::{Error, MOST, Read, json};
 
 #[derive(Deserialize)]
@@ -100,10 +100,8 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
     add(bom.components, &mut sbom)?;
     let tools = bom.metadata.map(|metadata| metadata.tools.0);
     let tools = tools.unwrap_or_default().into_iter();
-    Ok(Read {
-        tools: tools.filter_map(Itself::tool).collect(),
-        content: Content::Sbom(sbom),
-    })
+    let tools = tools.filter_map(Itself::tool);
+    Ok(Read::by(tools, Content::Sbom(sbom)))
 }
 
 fn add(components: List<Component>, sbom: &mut Sbom) -> Result<(), Error> {
@@ -118,7 +116,7 @@ fn add(components: List<Component>, sbom: &mut Sbom) -> Result<(), Error> {
         sbom.components.push(SbomComponent {
             name: brief(&component.name),
             version: component.version.map(|version| brief(&version)),
-            licences: licences.map(|licence| brief(&licence)).collect(),
+            licences: licences.map(|licence| whole(&licence)).collect(),
         });
         // Components may hold components: their depth is bounded by that of JSON.
         add(component.components, sbom)?;

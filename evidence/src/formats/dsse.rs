@@ -22,6 +22,12 @@ const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// the shape of GitHub's answer to "list reviews for a pull request".
 pub const REVIEWS: &str = "urn:sluice:reviews:v1";
 
+/// The predicates that tell who built something, from what.
+const PROVENANCE: [&str; 2] = [
+    "https://slsa.dev/provenance/v0.2",
+    "https://slsa.dev/provenance/v1",
+];
+
 /// What is longer than this is no statement about a build, in bytes. Its predicate is
 /// kept as a whole, which takes many times its length.
 const LONGEST_STATEMENT: usize = 10 * 1024 * 1024;
@@ -153,16 +159,24 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
         return Err(Error::TooMany("subjects"));
     }
     let subjects = statement.subject.into_iter().map(subject).collect();
-    let content = if statement.predicate_type == REVIEWS {
-        Content::Reviews(reviews(subjects, &statement.predicate))
-    } else {
-        Content::Provenance(provenance(
-            subjects,
-            &statement.predicate_type,
-            &statement.predicate,
-        ))
-    };
-    Ok(Read::by(None, content))
+    let (kind, predicate) = (statement.predicate_type.as_str(), &statement.predicate);
+    if kind == REVIEWS {
+        return Ok(Read::by(
+            None,
+            Content::Reviews(reviews(subjects, predicate)),
+        ));
+    }
+    // A signature under a scan's result says nothing of where the build comes from.
+    let is_judged = PROVENANCE.contains(&kind);
+    let idle = (!is_judged).then(|| {
+        let kind = brief(kind);
+        format!("a statement of {kind}, which is neither SLSA provenance 0.2 or 1 nor reviews")
+    });
+    let content = Content::Provenance(provenance(subjects, kind, predicate));
+    Ok(Read {
+        idle,
+        ..Read::by(None, content)
+    })
 }
 
 fn subject(resource: Resource) -> Subject {
@@ -187,7 +201,6 @@ fn text_at(predicate: &Value, places: &[&str]) -> Option<String> {
 fn provenance(subjects: Vec<Subject>, predicate_type: &str, predicate: &Value) -> Statement {
     let builder = ["/runDetails/builder/id", "/builder/id"];
     let source = [
-        "/buildDefinition/externalParameters/workflow/repository",
         "/buildDefinition/externalParameters/source/uri",
         "/buildDefinition/externalParameters/source",
         "/buildDefinition/resolvedDependencies/0/uri",
@@ -198,8 +211,21 @@ fn provenance(subjects: Vec<Subject>, predicate_type: &str, predicate: &Value) -
         subjects,
         predicate_type: brief(predicate_type),
         builder: text_at(predicate, &builder),
-        source: text_at(predicate, &source),
+        source: workflow(predicate).or_else(|| text_at(predicate, &source)),
     }
+}
+
+/// Where GitHub's workflows build from: they name the repository and its reference apart.
+fn workflow(predicate: &Value) -> Option<String> {
+    let at = |name: &str| {
+        let place = format!("/buildDefinition/externalParameters/workflow/{name}");
+        text_at(predicate, &[&place])
+    };
+    let repository = at("repository")?;
+    Some(match at("ref") {
+        Some(reference) => format!("{repository}@{reference}"),
+        None => repository,
+    })
 }
 
 /// Of each person the last word counts; a comment is none.

@@ -45,6 +45,39 @@ fn slsa_provenance_of_both_versions_names_builder_and_source() {
 }
 
 #[test]
+fn the_reference_that_a_workflow_ran_for_is_part_of_its_source() {
+    let workflow = json!({"repository": "https://github.com/acme/shop", "ref": "refs/tags/v1"});
+    let predicate = json!({"buildDefinition": {"externalParameters": {"workflow": workflow}}});
+    let statement = statement("https://slsa.dev/provenance/v1", &predicate);
+    let read = super::read(&envelope(&statement)).expect("read");
+    let Content::Provenance(found) = read.content else {
+        panic!("provenance is expected");
+    };
+    let source = "https://github.com/acme/shop@refs/tags/v1";
+    assert_eq!(found.source.as_deref(), Some(source));
+}
+
+#[test]
+fn a_statement_of_another_kind_is_no_provenance() {
+    let idle = |kind: &str| {
+        let statement = statement(kind, &json!({}));
+        super::read(&envelope(&statement)).expect("read").idle
+    };
+    for kind in PROVENANCE.iter().chain([&REVIEWS]) {
+        assert_eq!(idle(kind), None);
+    }
+    for kind in [
+        "https://cosign.sigstore.dev/attestation/vuln/v1",
+        "https://in-toto.io/attestation/test-result/v0.1",
+        "https://cyclonedx.org/bom",
+        "https://slsa.dev/provenance/v1/../vuln",
+    ] {
+        let why = idle(kind).expect("idle");
+        assert!(why.contains(kind), "{why}");
+    }
+}
+
+#[test]
 fn of_each_reviewer_the_last_word_counts_and_authors_have_none() {
     let review = |login: &str, state: &str| json!({"user": {"login": login}, "state": state});
     let predicate = json!({"authors": ["Ada"], "reviews": [

@@ -50,6 +50,7 @@ struct RunTool {
 #[serde(rename_all = "camelCase")]
 struct Driver {
     name: String,
+    guid: Option<String>,
     semantic_version: Option<String>,
     version: Option<String>,
     #[serde(default, deserialize_with = "json::or_default")]
@@ -109,6 +110,8 @@ struct RuleReference {
 #[derive(Deserialize)]
 struct ComponentReference {
     index: Option<i64>,
+    guid: Option<String>,
+    name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -151,6 +154,30 @@ struct Suppression {
 struct Invocation {
     execution_successful: Option<bool>,
     exit_code_description: Option<String>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    tool_execution_notifications: List<Notification>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    tool_configuration_notifications: List<Notification>,
+}
+
+/// What befell the tool itself.
+#[derive(Deserialize)]
+struct Notification {
+    level: Option<String>,
+    message: Option<Message>,
+}
+
+impl Invocation {
+    /// What the tool could not do. The specification (3.58.6): with an error the analysis
+    /// was halted, or its results are incorrect or incomplete.
+    fn error(&self) -> Option<&Notification> {
+        let lists = [
+            &self.tool_execution_notifications,
+            &self.tool_configuration_notifications,
+        ];
+        let mut all = lists.into_iter().flat_map(|list| list.iter());
+        all.find(|one| one.level.as_deref() == Some("error"))
+    }
 }
 
 pub(crate) fn read(text: &str) -> Result<Read, Error> {
@@ -167,15 +194,12 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
     for run in log.runs {
         tools.push(run.tool.driver.name_and_version());
         run.complete()?;
-        let by_id = run.rules_by_id();
+        let rules = Rules::of(&run.tool);
         for result in run.results.iter().flat_map(|results| results.iter()) {
-            run.add(result, &by_id, &mut kept)?;
+            result.add(&rules, &mut kept)?;
         }
     }
-    Ok(Read {
-        tools,
-        content: Content::Findings(Findings::from(kept)),
-    })
+    Ok(Read::by(tools, Content::Findings(Findings::from(kept))))
 }
 
 impl Driver {
@@ -198,6 +222,11 @@ impl Run {
             let why = brief(&format!("the run of {name} failed {why}"));
             return Err(Error::Incomplete(why));
         }
+        if let Some(error) = self.invocations.iter().find_map(Invocation::error) {
+            let why = json::or_empty(error.message.as_ref().and_then(Message::text).cloned());
+            let why = brief(&format!("{name} met an error {why}"));
+            return Err(Error::Incomplete(why));
+        }
         let elsewhere = self.external_property_file_references.as_ref();
         if elsewhere.is_some_and(|files| !files.results.is_empty()) {
             let why = format!("results of {name} stand in other files");
@@ -209,64 +238,120 @@ impl Run {
             None => Err(Error::Incomplete(format!("{name} has no `results`"))),
         }
     }
+}
 
-    /// Its rules by their ids; of several with one id, the first.
-    fn rules_by_id(&self) -> BTreeMap<&str, &Rule> {
-        let components = self.tool.extensions.iter().rev();
-        let components = components.chain(std::iter::once(&self.tool.driver));
-        let rules = components.flat_map(|component| component.rules.iter().rev());
-        rules.map(|rule| (rule.id.as_str(), rule)).collect()
+impl Message {
+    fn text(&self) -> Option<&String> {
+        self.text.as_ref().or(self.markdown.as_ref())
+    }
+}
+
+/// The rules of a run: those of its driver, the first component, and of its extensions.
+struct Rules<'r> {
+    components: Vec<&'r Driver>,
+    /// The components by name and by guid; of several with one, the first.
+    named: BTreeMap<&'r str, usize>,
+    /// Each component's rules by their ids; of several with one id, the first.
+    by_id: BTreeMap<(usize, &'r str), &'r Rule>,
+    /// The first component that has a rule of this id.
+    first: BTreeMap<&'r str, usize>,
+}
+
+impl<'r> Rules<'r> {
+    fn of(tool: &'r RunTool) -> Self {
+        let components: Vec<&Driver> = std::iter::once(&tool.driver)
+            .chain(tool.extensions.iter())
+            .collect();
+        let (mut named, mut by_id, mut first) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for (at, component) in components.iter().enumerate() {
+            named.entry(component.name.as_str()).or_insert(at);
+            if let Some(guid) = &component.guid {
+                named.entry(guid).or_insert(at);
+            }
+            for rule in component.rules.iter() {
+                by_id.entry((at, rule.id.as_str())).or_insert(rule);
+                first.entry(rule.id.as_str()).or_insert(at);
+            }
+        }
+        Self {
+            components,
+            named,
+            by_id,
+            first,
+        }
     }
 
-    fn add<'r>(
-        &'r self,
-        result: &'r ResultEntry,
-        by_id: &BTreeMap<&str, &'r Rule>,
-        kept: &mut Kept,
-    ) -> Result<(), Error> {
-        let kind = result.kind.as_deref().unwrap_or("fail");
-        let is_gone = result.baseline_state.as_deref() == Some("absent");
+    /// The rule that a result names: by its place, if the rule there has the result's id,
+    /// or by id, in the component that is named or else in any.
+    fn of_result(&self, result: &ResultEntry) -> Option<&'r Rule> {
+        let reference = result.rule.as_ref();
+        let component = match reference.and_then(|rule| rule.tool_component.as_ref()) {
+            Some(named) => self.component(named),
+            None => Some(0),
+        };
+        let index = result.rule_index.or(reference.and_then(|rule| rule.index));
+        let by_place = index.zip(component).and_then(|(index, component)| {
+            let rules = &self.components.get(component)?.rules;
+            rules.get(usize::try_from(index).ok()?)
+        });
+        let Some(id) = result.id() else {
+            return by_place;
+        };
+        let fits = |rule: &&Rule| ids(id).any(|one| one == rule.id);
+        by_place.filter(fits).or_else(|| {
+            ids(id).find_map(|id| {
+                let of = |component| self.by_id.get(&(component, id)).copied();
+                let anywhere = || of(*self.first.get(id)?);
+                component.and_then(of).or_else(anywhere)
+            })
+        })
+    }
+
+    /// A component by its place among the extensions, its guid or its name.
+    fn component(&self, reference: &ComponentReference) -> Option<usize> {
+        let place = reference
+            .index
+            .and_then(|index| usize::try_from(index).ok());
+        let place = place.and_then(|index| index.checked_add(1));
+        let place = place.filter(|place| *place < self.components.len());
+        let named = [&reference.guid, &reference.name];
+        let mut named = named.into_iter().flatten();
+        place.or_else(|| named.find_map(|name| self.named.get(name.as_str()).copied()))
+    }
+}
+
+/// An id, and those that it is a part of: `CA1000/1` is of the rule `CA1000` (3.27.5).
+fn ids(id: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(id), |id| Some(id.rsplit_once('/')?.0))
+}
+
+impl ResultEntry {
+    fn id(&self) -> Option<&String> {
+        let named = self.rule.as_ref().and_then(|rule| rule.id.as_ref());
+        self.rule_id.as_ref().or(named)
+    }
+
+    fn add(&self, rules: &Rules<'_>, kept: &mut Kept) -> Result<(), Error> {
+        let kind = self.kind.as_deref().unwrap_or("fail");
+        let is_gone = self.baseline_state.as_deref() == Some("absent");
         if kind != "fail" || is_gone {
             return Ok(());
         }
-        if result.is_suppressed() {
+        if self.is_suppressed() {
             kept.suppressed += 1;
             return Ok(());
         }
-        let rule = self.rule_of(result, by_id);
-        let named = result.rule.as_ref().and_then(|rule| rule.id.as_ref());
-        let id = result.rule_id.as_ref().or(named);
-        let id = id.or(rule.map(|rule| &rule.id));
-        let message = result.message.as_ref();
-        let title = message.and_then(|message| message.text.as_ref().or(message.markdown.as_ref()));
+        let rule = rules.of_result(self);
+        let id = self.id().or(rule.map(|rule| &rule.id));
+        let title = self.message.as_ref().and_then(Message::text);
         kept.add(Finding {
             id: id.cloned().unwrap_or_default(),
-            severity: severity(result, rule),
-            place: result.place(),
+            severity: severity(self, rule),
+            place: self.place(),
             title: title.cloned().unwrap_or_default(),
         })
     }
 
-    /// The rule that a result names: by place, or by id.
-    fn rule_of<'r>(
-        &'r self,
-        result: &ResultEntry,
-        by_id: &BTreeMap<&str, &'r Rule>,
-    ) -> Option<&'r Rule> {
-        let reference = result.rule.as_ref();
-        let component = reference
-            .and_then(|rule| rule.tool_component.as_ref()?.index)
-            .and_then(|index| self.tool.extensions.get(usize::try_from(index).ok()?))
-            .unwrap_or(&self.tool.driver);
-        let index = result.rule_index.or(reference.and_then(|rule| rule.index));
-        let by_place = index.and_then(|index| component.rules.get(usize::try_from(index).ok()?));
-        let named = reference.and_then(|rule| rule.id.as_ref());
-        let id = result.rule_id.as_ref().or(named);
-        by_place.or_else(|| by_id.get(id?.as_str()).copied())
-    }
-}
-
-impl ResultEntry {
     fn is_suppressed(&self) -> bool {
         let suppressions = self.suppressions.as_deref().unwrap_or_default();
         let holds =

@@ -74,3 +74,56 @@ fn other_versions_are_refused() {
         .expect("refused");
     assert!(error.to_string().contains("expected 2.1.0"), "{error}");
 }
+
+fn severities(run: &Value) -> Vec<Severity> {
+    let findings = found(run).findings.into_iter();
+    findings.map(|one| one.severity).collect()
+}
+
+#[test]
+fn a_rule_is_looked_for_in_the_component_that_is_named() {
+    let scored =
+        |id: &str, score: &str| json!({"id": id, "properties": {"security-severity": score}});
+    let guid = "7b8f4a3c-0d5e-4b8e-9c55-1f1b3b1f2a10";
+    let of = |reference: Value| {
+        let tool = json!({
+            "driver": {"name": "d", "rules": [scored("fine", "1.0"), scored("bad", "2.0")]},
+            "extensions": [
+                {"name": "p", "rules": [scored("bad", "5.0")]},
+                {"name": "q", "guid": guid, "rules": [scored("bad", "9.8")]}]});
+        severities(&json!({"tool": tool, "results": [{"rule": reference}]}))
+    };
+    for reference in [
+        json!({"id": "bad", "index": 0, "toolComponent": {"name": "q"}}),
+        json!({"id": "bad", "index": 0, "toolComponent": {"guid": guid}}),
+        json!({"id": "bad", "index": 0, "toolComponent": {"index": 1}}),
+        json!({"id": "bad/3", "toolComponent": {"name": "q"}}),
+        json!({"index": 0, "toolComponent": {"name": "q"}}),
+    ] {
+        assert_eq!(of(reference.clone()), [Severity::Critical], "{reference}");
+    }
+}
+
+#[test]
+fn a_rule_by_place_counts_only_if_it_has_the_results_id() {
+    let results = json!([{"ruleId": "js/sql-injection", "ruleIndex": 1}]);
+    assert_eq!(severities(&run(&results)), [Severity::Critical]);
+}
+
+#[test]
+fn a_tool_that_met_an_error_has_not_looked_at_all_of_it() {
+    for kind in [
+        "toolExecutionNotifications",
+        "toolConfigurationNotifications",
+    ] {
+        let of = |level: &str| {
+            let mut run = run(&json!([]));
+            let notification = json!({"level": level, "message": {"text": "no such file"}});
+            run["invocations"] = json!([{"executionSuccessful": true, kind: [notification]}]);
+            super::read(&json!({"version": "2.1.0", "runs": [run]}).to_string())
+        };
+        assert!(of("warning").is_ok());
+        let error = of("error").err().expect("refused").to_string();
+        assert!(error.contains("no such file"), "{error}");
+    }
+}

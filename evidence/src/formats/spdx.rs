@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sluice_domain::evidence::{Content, Format, Sbom, SbomComponent, Tool};
 
 use crate::json::List;
-use crate::text::brief;
+use crate::text::{brief, whole};
 use crate::{Error, MOST, Read, json};
 
 #[derive(Deserialize)]
@@ -56,12 +56,10 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
         version: None,
     };
     let components = document.packages.into_iter().map(Package::component);
-    Ok(Read {
-        tools: tools.map(tool).collect(),
-        content: Content::Sbom(Sbom {
-            components: components.collect(),
-        }),
-    })
+    let sbom = Sbom {
+        components: components.collect(),
+    };
+    Ok(Read::by(tools.map(tool), Content::Sbom(sbom)))
 }
 
 impl Package {
@@ -72,7 +70,7 @@ impl Package {
         SbomComponent {
             name: brief(&self.name),
             version: self.version_info.map(|version| brief(&version)),
-            licences: licence.iter().map(|licence| brief(licence)).collect(),
+            licences: licence.iter().map(|licence| whole(licence)).collect(),
         }
     }
 }

@@ -82,6 +82,8 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
         let why = format!("SchemaVersion {}; expected 2", report.schema_version);
         return Err(Error::broken(Format::Trivy, why));
     }
+    // Trivy leaves out the list where it came upon nothing that it could look at.
+    let is_empty = report.results.as_ref().is_none_or(|all| all.is_empty());
     let mut kept = Kept::default();
     for target in report.results.into_iter().flatten() {
         target.add(&mut kept)?;
@@ -91,10 +93,11 @@ pub(crate) fn read(text: &str) -> Result<Read, Error> {
         name: "Trivy".to_owned(),
         version: version.map(|version| brief(&version)),
     };
-    Ok(Read::by(
-        Some(tool),
-        Content::Findings(Findings::from(kept)),
-    ))
+    let read = Read::by(Some(tool), Content::Findings(Findings::from(kept)));
+    Ok(Read {
+        idle: is_empty.then(|| "a scan by Trivy that came upon nothing to look at".to_owned()),
+        ..read
+    })
 }
 
 impl Target {
@@ -182,6 +185,15 @@ mod tests {
                 "AGPL-3.0 high c",
             ]
         );
+    }
+
+    #[test]
+    fn a_scan_that_came_upon_nothing_proves_nothing() {
+        let idle = |report: &str| super::read(report).expect("read").idle;
+        assert!(idle(r#"{"SchemaVersion": 2}"#).is_some());
+        assert!(idle(r#"{"SchemaVersion": 2, "Results": []}"#).is_some());
+        let clean = r#"{"SchemaVersion": 2, "Results": [{"Target": "Cargo.lock"}]}"#;
+        assert_eq!(idle(clean), None);
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub(crate) async fn inspector<E: Environments>(
     }
     Ok(Inspector {
         keys,
+        absent_keys: Vec::new(),
         scanner: scanner.clone(),
     })
 }
