@@ -80,9 +80,9 @@ impl Environment<'_> {
             let role = settings.role.as_ref();
             match accounts.function(&id, role, function).await {
                 Ok(Some(live)) => {
-                    let secrets = inspector.variables(function, &live.variables);
-                    let fitting = live.fitting;
-                    targets.insert(name.clone(), Target { fitting, secrets });
+                    let variables = live.variables.as_ref();
+                    let target = inspector.target(function, live.fitting, variables);
+                    targets.insert(name.clone(), target);
                 }
                 Ok(None) => {
                     let found = format!("no function {function} in {}", self.name);

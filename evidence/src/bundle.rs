@@ -11,8 +11,8 @@ use std::io::{Read, Seek};
 use jiff::civil::Date;
 use sluice_domain::digest::Digest;
 use sluice_domain::evidence::{
-    Assessment, Check, Context, EvidencePolicy, File, Finding, Findings, ReleaseTags, Said, Tagged,
-    assess, assess_secrets, assess_tags,
+    Assessment, Check, CheckOutcome, Context, EvidencePolicy, File, Finding, Findings, ReleaseTags,
+    Said, Tagged, assess, assess_secrets, assess_tags,
 };
 use sluice_domain::manifest::{Evidence, Manifest};
 
@@ -48,6 +48,8 @@ pub struct Target {
     pub fitting: Fitting,
     /// What looks like a secret in its environment variables.
     pub secrets: Vec<Finding>,
+    /// Its name, where its environment variables can't be read.
+    pub sealed: Option<String>,
 }
 
 /// A bundle, as far as it was looked at.
@@ -115,6 +117,23 @@ impl Inspector {
         inspect(zip, &self.scanner)
     }
 
+    /// A function as Lambda has it now, under this name. `variables` are None where they
+    /// can't be read.
+    #[must_use]
+    pub fn target(
+        &self,
+        function: &str,
+        fitting: Fitting,
+        variables: Option<&BTreeMap<String, String>>,
+    ) -> Target {
+        let secrets = variables.map(|variables| self.variables(function, variables));
+        Target {
+            fitting,
+            sealed: secrets.is_none().then(|| function.to_owned()),
+            secrets: secrets.unwrap_or_default(),
+        }
+    }
+
     /// What looks like a secret in environment variables. `of` says whose they are.
     #[must_use]
     pub fn variables(&self, of: &str, variables: &BTreeMap<String, String>) -> Vec<Finding> {
@@ -148,6 +167,7 @@ impl Inspector {
         checks.extend(tags(policy, bundle));
         let secrets = self.all_secrets(bundle);
         checks.extend(assess_secrets(policy, &secrets, bundle.today));
+        checks.extend(bundle.targets.values().filter_map(sealed));
         Assessment::of(checks)
     }
 
@@ -160,6 +180,7 @@ impl Inspector {
                 all.extend(self.variables(&format!("{name} in release.json"), variables));
             }
         }
+        all.extend(self.secrets("release.json", &without_variables(bundle.manifest)));
         for report in &bundle.reports {
             all.extend(report.secrets.iter().cloned());
         }
@@ -175,6 +196,26 @@ impl Inspector {
         }
         all
     }
+}
+
+/// A manifest but for environment variables, which are told by their names.
+fn without_variables(manifest: &Manifest) -> Vec<u8> {
+    let mut rest = manifest.clone();
+    for function in rest.functions.values_mut() {
+        if let Some(configuration) = &mut function.configuration {
+            configuration.environment = None;
+        }
+    }
+    // What was read as JSON can be written as JSON.
+    serde_json::to_vec(&rest).unwrap_or_default()
+}
+
+/// Of a function whose variables can't be read it is not known whether they hold secrets.
+fn sealed(target: &Target) -> Option<Check> {
+    let function = target.sealed.as_ref()?;
+    let found = format!("variables of {function} that can't be decrypted");
+    let expected = "nothing: allow kms:Decrypt with their key to have them looked at";
+    Some(Check::new("secrets", CheckOutcome::NotRun, found, expected))
 }
 
 /// What is deployed, by what people call it.

@@ -122,15 +122,16 @@ fn a_secret_anywhere_refuses_with_its_place_and_never_its_value() {
     let named = manifest(&json!([]), &json!({"TOKEN": secret()}));
     let hidden = format!("const token = '{}'", secret());
     let variables = BTreeMap::from([("TOKEN".to_owned(), secret())]);
-    let live = Target {
-        fitting: Fitting::default(),
-        secrets: inspector().variables("shop-checkout-prod", &variables),
-    };
+    let live = inspector().target("shop-checkout-prod", Fitting::default(), Some(&variables));
+    let mut tested = plain.clone();
+    let test = json!({"name": "pays", "function": "checkout", "payload": {"token": secret()}});
+    tested.smoke_tests = vec![serde_json::from_value(test).expect("a smoke test")];
     for (bundle, place) in [
         (
             bundle(&plain, &[("src/a.js", hidden.as_str())]),
             "github-token in src/a.js of checkout.zip",
         ),
+        (bundle(&tested, &[]), "github-token in release.json"),
         (
             bundle(&named, &[]),
             "github-token in environment variable TOKEN of checkout in release.json",
@@ -156,6 +157,22 @@ fn a_secret_anywhere_refuses_with_its_place_and_never_its_value() {
         let manifest = format!("{:?}", bundle.manifest);
         assert!(!all.replace(&manifest, "").contains(&secret()), "{place}");
     }
+}
+
+#[test]
+fn variables_that_can_not_be_read_are_told_and_refuse_nothing() {
+    let manifest = manifest(&json!([]), &json!({}));
+    let sealed = inspector().target("shop-checkout-prod", Fitting::default(), None);
+    let assessment = assessed(&Bundle {
+        targets: BTreeMap::from([("checkout".to_owned(), sealed)]),
+        ..bundle(&manifest, &[])
+    });
+    let last = assessment.checks.last().expect("a check");
+    assert_eq!(
+        (last.name.as_str(), last.outcome),
+        ("secrets", CheckOutcome::NotRun)
+    );
+    assert!(last.found.contains("shop-checkout-prod"), "{last}");
 }
 
 #[test]

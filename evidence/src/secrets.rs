@@ -14,11 +14,12 @@ use sluice_domain::evidence::{Finding, Severity};
 
 use crate::text::brief;
 
-/// The kinds, by the id that a waiver names, and their patterns.
+/// The kinds, by the id that a waiver names, and their patterns. Names are put before
+/// secrets with `_`, which is part of a word: `TOKEN_ghp_…`.
 const PATTERNS: [(&str, &str); 12] = [
     (
         "aws-access-key-id",
-        r"(?-u:\b)(?:AKIA|ASIA)[A-Z2-7]{16}(?-u:\b)",
+        r"(?:\b|_)(?:AKIA|ASIA)[A-Z2-7]{16}(?-u:\b)",
     ),
     (
         "aws-secret-access-key",
@@ -30,16 +31,16 @@ const PATTERNS: [(&str, &str); 12] = [
     ),
     (
         "github-token",
-        r"(?-u:\b)gh[pousr]_[A-Za-z0-9]{36,255}(?-u:\b)",
+        r"(?:\b|_)gh[pousr]_[A-Za-z0-9]{36,255}(?-u:\b)",
     ),
     (
         "github-pat",
-        r"(?-u:\b)github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}(?-u:\b)",
+        r"(?:\b|_)github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}(?-u:\b)",
     ),
-    ("gitlab-pat", r"(?-u:\b)glpat-[A-Za-z0-9_-]{20,64}(?-u:\b)"),
+    ("gitlab-pat", r"(?:\b|_)glpat-[A-Za-z0-9_-]{20,64}(?-u:\b)"),
     (
         "slack-token",
-        r"(?-u:\b)xox[abeoprs]-[0-9]{8,14}-[A-Za-z0-9-]{16,}",
+        r"(?:\b|_)xox[abeoprs]-[0-9]{8,14}-[A-Za-z0-9-]{16,}",
     ),
     (
         "slack-webhook",
@@ -47,17 +48,17 @@ const PATTERNS: [(&str, &str); 12] = [
     ),
     (
         "stripe-key",
-        r"(?-u:\b)[rs]k_live_[A-Za-z0-9]{24,120}(?-u:\b)",
+        r"(?:\b|_)[rs]k_live_[A-Za-z0-9]{24,120}(?-u:\b)",
     ),
     (
         "google-api-key",
-        r"(?-u:\b)AIza[A-Za-z0-9_-]{35}(?:[^A-Za-z0-9_-]|$)",
+        r"(?:\b|_)AIza[A-Za-z0-9_-]{35}(?:[^A-Za-z0-9_-]|$)",
     ),
-    ("npm-token", r"(?-u:\b)npm_[A-Za-z0-9]{36}(?-u:\b)"),
+    ("npm-token", r"(?:\b|_)npm_[A-Za-z0-9]{36}(?-u:\b)"),
     // A header that begins with `alg`, `typ` or `kid`, claims, and a signature.
     (
         "jwt",
-        r"(?-u:\b)eyJ(?:hbGciOi|0eXAiOi|raWQiOi)[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{32,}",
+        r"(?:\b|_)eyJ(?:hbGciOi|0eXAiOi|raWQiOi)[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{32,}",
     ),
 ];
 
@@ -102,11 +103,17 @@ impl Scanner {
     pub fn scan(&self, place: &str, from: &mut impl Read) -> std::io::Result<Vec<Finding>> {
         let mut found = [false; PATTERNS.len()];
         let mut buffer = vec![0; CHUNK + OVERLAP];
-        let mut kept = 0;
+        let (mut kept, mut is_utf16) = (0, None);
         loop {
             let read = fill(from, &mut buffer[kept..])?;
             let end = kept + read;
-            self.mark(&buffer[..end], &mut found);
+            if *is_utf16.get_or_insert_with(|| begins_as_utf16(&buffer[..end])) {
+                // All that secrets are made of takes one byte, and a zero beside it.
+                let text: Vec<u8> = buffer[..end].iter().copied().filter(|b| *b != 0).collect();
+                self.mark(&text, &mut found);
+            } else {
+                self.mark(&buffer[..end], &mut found);
+            }
             if read < buffer.len() - kept {
                 break;
             }
@@ -137,6 +144,11 @@ impl Scanner {
             found[kind] = found[kind] || is_real();
         }
     }
+}
+
+/// Whether a file has UTF-16's byte order mark, of either order.
+fn begins_as_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff")
 }
 
 fn is_example(secret: &[u8]) -> bool {
@@ -248,6 +260,31 @@ mod tests {
             "pk_live_is_public",
         ] {
             assert_eq!(kinds(text), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_before_a_secret_does_not_hide_it() {
+        assert_eq!(
+            kinds(&format!("TOKEN_{}", token("ghp_", 36))),
+            ["github-token"]
+        );
+        let id = format!("KEY_AKIA{}", "IQ7WODN2M5J3K4L6");
+        assert_eq!(kinds(&id), ["aws-access-key-id"]);
+    }
+
+    #[test]
+    fn utf_16_hides_no_secret() {
+        let scanner = Scanner::new().expect("patterns");
+        let text = format!("\u{feff}{}{}", " ".repeat(CHUNK / 2), token("ghp_", 36));
+        let units = || text.encode_utf16();
+        let bytes: [Vec<u8>; 2] = [
+            units().flat_map(u16::to_le_bytes).collect(),
+            units().flat_map(u16::to_be_bytes).collect(),
+        ];
+        for bytes in bytes {
+            let found = scanner.scan("a.txt", &mut bytes.as_slice()).expect("read");
+            assert_eq!(found.len(), 1);
         }
     }
 

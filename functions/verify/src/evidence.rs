@@ -22,7 +22,7 @@ use sluice_platform::patience::Patience;
 use crate::artifacts::{Files, images};
 use crate::error::Error;
 use crate::image::Repository;
-use crate::ports::{Environments, Images, Remembered, Scan};
+use crate::ports::{Environments, Images, Live, Remembered, Scan};
 
 /// The most of an assessment that the ledger keeps, in bytes: an entry is one item of
 /// DynamoDB, which holds 400 KB.
@@ -68,9 +68,9 @@ pub(crate) async fn targets<E: Environments>(
         async move {
             let role = settings.role.as_ref();
             let live = environments.function(id, role, &function).await?;
-            let target = live.map(|live| Target {
-                secrets: inspector.variables(&function, &live.variables),
-                fitting: live.fitting,
+            let target = live.map(|live| {
+                let Live { fitting, variables } = live;
+                inspector.target(&function, fitting, variables.as_ref())
             });
             Ok(target.map(|target| (name, target)))
         }

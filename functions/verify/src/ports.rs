@@ -105,8 +105,8 @@ pub struct Spooled {
 pub struct Live {
     /// What a package of it must fit.
     pub fitting: Fitting,
-    /// Its environment variables; none where Lambda can't decrypt them.
-    pub variables: BTreeMap<String, String>,
+    /// Its environment variables. None: Lambda can't decrypt them.
+    pub variables: Option<BTreeMap<String, String>>,
 }
 
 /// How far ECR is with a scan of an image.

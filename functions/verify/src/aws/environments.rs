@@ -73,13 +73,17 @@ fn live(found: &GetFunctionConfigurationOutput) -> Live {
             runtime: found.runtime().map(|runtime| owned(runtime.as_str())),
             has_layers: !configured.layers.is_empty(),
         },
-        variables: configured.environment.unwrap_or_default(),
+        variables: configured.environment,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_lambda::types::{Architecture, EnvironmentResponse, Layer, Runtime};
+    use std::collections::BTreeMap;
+
+    use aws_sdk_lambda::types::{
+        Architecture, EnvironmentError, EnvironmentResponse, Layer, Runtime,
+    };
 
     use super::*;
 
@@ -100,6 +104,17 @@ mod tests {
             has_layers: true,
         };
         assert_eq!(live.fitting, expected);
-        assert_eq!(live.variables["TABLE"], "orders");
+        let variables = BTreeMap::from([("TABLE".to_owned(), "orders".to_owned())]);
+        assert_eq!(live.variables, Some(variables));
+    }
+
+    #[test]
+    fn variables_that_lambda_can_not_decrypt_are_not_taken_for_none() {
+        let error = EnvironmentError::builder().error_code("AccessDeniedException");
+        let sealed = EnvironmentResponse::builder().error(error.build());
+        let found = GetFunctionConfigurationOutput::builder().environment(sealed.build());
+        assert_eq!(live(&found.build()).variables, None);
+        let none = GetFunctionConfigurationOutput::builder().build();
+        assert_eq!(live(&none).variables, Some(BTreeMap::new()));
     }
 }

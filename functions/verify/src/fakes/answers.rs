@@ -195,7 +195,7 @@ impl Environments for &World {
         let live = self.live.borrow();
         let live = live.as_ref().map(|(fitting, variables)| Live {
             fitting: fitting.clone(),
-            variables: variables.clone(),
+            variables: Some(variables.clone()),
         });
         Ok(live)
     }
