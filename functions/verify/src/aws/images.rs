@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_ecr::types::{
     EnhancedImageScanFinding, FindingSeverity, ImageDetail, ImageIdentifier, ImageScanFinding,
-    ImageScanFindings, ScanStatus,
+    ImageScanFindings, ScanStatus, VulnerablePackage,
 };
 use sluice_domain::digest::Digest;
 use sluice_domain::evidence::{Finding, Findings, Severity};
@@ -156,7 +156,7 @@ const MOST_ON_A_PAGE: i32 = 1000;
 fn findings(page: &ImageScanFindings) -> Vec<Finding> {
     let basic = page.findings().iter().map(basic);
     basic
-        .chain(page.enhanced_findings().iter().map(enhanced))
+        .chain(page.enhanced_findings().iter().flat_map(enhanced))
         .collect()
 }
 
@@ -174,22 +174,23 @@ fn basic(found: &ImageScanFinding) -> Finding {
     )
 }
 
-fn enhanced(found: &EnhancedImageScanFinding) -> Finding {
+/// A finding in several packages is one in each of them: they are waived one by one.
+fn enhanced(found: &EnhancedImageScanFinding) -> Vec<Finding> {
     let details = found.package_vulnerability_details();
-    let package = details.and_then(|details| details.vulnerable_packages().first());
-    let name = package
-        .and_then(|package| package.name())
-        .unwrap_or_default();
-    let version = package
-        .and_then(|package| package.version())
-        .unwrap_or_default();
     let id = details.and_then(|details| details.vulnerability_id());
-    finding(
-        id.or(found.title()),
-        found.severity().unwrap_or_default(),
-        (name, version),
-        found.title(),
-    )
+    let at = |package: (&str, &str)| {
+        let severity = found.severity().unwrap_or_default();
+        finding(id.or(found.title()), severity, package, found.title())
+    };
+    let packages = details.map_or(&[][..], |details| details.vulnerable_packages());
+    if packages.is_empty() {
+        return vec![at(("", ""))];
+    }
+    let named = |package: &VulnerablePackage| {
+        let name = package.name().unwrap_or_default();
+        at((name, package.version().unwrap_or_default()))
+    };
+    packages.iter().map(named).collect()
 }
 
 fn finding(
@@ -208,7 +209,7 @@ fn finding(
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ecr::types::{Attribute, PackageVulnerabilityDetails, VulnerablePackage};
+    use aws_sdk_ecr::types::{Attribute, PackageVulnerabilityDetails};
 
     use super::*;
 
@@ -246,8 +247,23 @@ mod tests {
         }
         let untriaged = EnhancedImageScanFinding::builder().severity("UNTRIAGED");
         assert_eq!(
-            super::enhanced(&untriaged.build()).severity,
+            super::enhanced(&untriaged.build())[0].severity,
             Severity::Unknown
         );
+    }
+
+    #[test]
+    fn a_finding_in_several_packages_is_one_in_each() {
+        let package = |name: &str| VulnerablePackage::builder().name(name).version("3.0.1");
+        let details = PackageVulnerabilityDetails::builder()
+            .vulnerability_id("CVE-2024-1")
+            .vulnerable_packages(package("openssl").build())
+            .vulnerable_packages(package("libssl").build());
+        let found = EnhancedImageScanFinding::builder()
+            .package_vulnerability_details(details.build())
+            .build();
+        let places = super::enhanced(&found).into_iter().map(|one| one.place);
+        let places: Vec<String> = places.collect();
+        assert_eq!(places, ["openssl 3.0.1", "libssl 3.0.1"]);
     }
 }
