@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
 use sluice_domain::settings::{Settings, Target};
+use sluice_evidence::Key;
 use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 
@@ -50,6 +51,7 @@ pub fn check(settings: &Settings, facts: &Facts) -> Vec<Finding> {
         .collect();
     findings.extend(elsewhere::finding(settings, &facts.elsewhere));
     findings.extend(deployment_groups::findings(settings, &facts.groups));
+    findings.extend(check_keys(settings));
     if let (Some(arn), Some(topic)) = (&settings.channels.topic_arn, &facts.topic) {
         findings.push(match topic {
             There::Yes => Finding::ok("channels.topic_arn", arn),
@@ -89,6 +91,19 @@ pub fn check(settings: &Settings, facts: &Facts) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// A trusted key that is none ends every release: only who reads keys can tell.
+fn check_keys(settings: &Settings) -> impl Iterator<Item = Finding> {
+    let keys = settings.evidence.provenance.keys.iter().enumerate();
+    keys.filter_map(|(index, key)| {
+        let error = Key::from_pem(&key.name, key.pem.as_ref()?).err()?;
+        Some(Finding::problem(
+            format!("evidence.provenance.keys[{index}].pem"),
+            error.to_string(),
+            "write the public key as `openssl pkey -pubout` or `cosign public-key` prints it",
+        ))
+    })
 }
 
 /// Judges the place of an environment among the others of its application.
@@ -269,6 +284,7 @@ fn there_or<T>(answer: Result<T, Fault>, absent: &[&str]) -> There {
 mod tests {
     use serde_json::json;
     use sluice_domain::document::Document as _;
+    use sluice_domain::evidence::TrustedKey;
 
     use super::*;
     use crate::finding::{Level, has_problem};
@@ -350,6 +366,26 @@ mod tests {
             (last.level, last.subject.as_str()),
             (Level::Note, "judge.period_seconds")
         );
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_a_problem() {
+        let of = |pem: &str| {
+            let mut settings = settings(60);
+            settings.evidence.provenance.keys = vec![TrustedKey {
+                name: "ci".to_owned(),
+                pem: Some(pem.to_owned()),
+                kms: None,
+            }];
+            check_keys(&settings).collect::<Vec<_>>()
+        };
+        let found = of("junk");
+        assert!(has_problem(&found));
+        assert_eq!(found[0].subject, "evidence.provenance.keys[0].pem");
+        assert!(found[0].message.contains("the key `ci`"), "{found:?}");
+        // The public key of RFC 8410, section 10.1.
+        let real = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+        assert_eq!(of(real), []);
     }
 
     #[test]
