@@ -10,19 +10,29 @@ pub struct Session {
     pub(crate) tags: Vec<(&'static str, String)>,
 }
 
+impl Session {
+    /// Work on an environment that is no promotion: the removal of a preview.
+    #[must_use]
+    pub fn in_environment(application: &str, environment: &str) -> Self {
+        Self {
+            name: name(&format!("{application}/{environment}")),
+            tags: vec![
+                ("sluice:application", value(application)),
+                ("sluice:environment", value(environment)),
+            ],
+        }
+    }
+}
+
 /// A promotion's own session says whose it is: its name to CloudTrail, its tags to
 /// conditions of policies.
 impl From<&PromotionId> for Session {
     fn from(id: &PromotionId) -> Self {
         let promotion = id.to_string();
-        Self {
-            name: name(&promotion),
-            tags: vec![
-                ("sluice:application", value(&id.application)),
-                ("sluice:environment", value(&id.environment)),
-                ("sluice:promotion", value(&promotion)),
-            ],
-        }
+        let mut session = Self::in_environment(&id.application, &id.environment);
+        session.name = name(&promotion);
+        session.tags.push(("sluice:promotion", value(&promotion)));
+        session
     }
 }
 
@@ -79,6 +89,17 @@ mod tests {
             ),
         ];
         assert_eq!(session("shop/prod/1.1.0-rc.1+build.7/2").tags, expected);
+    }
+
+    #[test]
+    fn the_removal_of_a_preview_is_tagged_with_the_preview() {
+        let session = Session::in_environment("shop", "pr-123");
+        assert_eq!(session.name, "shop-pr-123");
+        let expected = [
+            ("sluice:application", "shop".to_owned()),
+            ("sluice:environment", "pr-123".to_owned()),
+        ];
+        assert_eq!(session.tags, expected);
     }
 
     #[test]

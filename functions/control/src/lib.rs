@@ -129,7 +129,9 @@ impl Named for Error {
             Self::Caller(error) => error.name(),
             Self::Settings { why, .. } => match why {
                 SettingsError::Fault(fault) => fault_name(fault),
-                SettingsError::Missing(_) | SettingsError::Invalid(_) => "InvalidSettings",
+                SettingsError::Missing(_)
+                | SettingsError::Invalid(_)
+                | SettingsError::TooLarge { .. } => "InvalidSettings",
             },
             Self::Crowded(_) => "Throttled",
             Self::Store(error) => error.name(),

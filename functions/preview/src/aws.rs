@@ -13,6 +13,7 @@ use sluice_platform::fault::Fault;
 use sluice_platform::function;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::pace::paced;
+use sluice_platform::session::Session;
 use sluice_platform::settings::{SettingsError, SettingsReader};
 use sluice_platform::settings_writer::SettingsWriter;
 use sluice_platform::store::{Store, StoreError};
@@ -85,7 +86,8 @@ impl Locks for Table {
 impl Open for PerAccount<Account> {
     type Account = Account;
 
-    async fn open(&self, role: Option<&Role>, session: &PreviewName) -> Account {
+    async fn open(&self, role: Option<&Role>, named: &PreviewName) -> Account {
+        let session = Session::in_environment(&named.application, &named.preview);
         self.of(role, session).await
     }
 }
