@@ -109,19 +109,27 @@ impl Checked {
     }
 
     /// For a release that goes back to what was there before. An alarm that is up and a
-    /// budget that is spent are why people go back; an incident's flag is set by
-    /// somebody, who can take it down for that.
+    /// budget that is spent are why people go back, and what an alarm that somebody deleted
+    /// guarded is no reason to stay; an incident's flag is set by somebody, who can take it
+    /// down for that.
     #[must_use]
     pub fn for_rollback(self) -> Self {
         let is_mended = matches!(self.guard, Guard::Alarm | Guard::ErrorBudget);
         match self.state {
-            State::Stops if is_mended => Self {
+            State::Stops | State::Missing if is_mended => Self {
                 state: State::PassedOver,
                 ..self
             },
             _ => self,
         }
     }
+}
+
+/// For a release that goes back while what it would pass over can't even be asked.
+#[must_use]
+pub fn not_asked(why: &str) -> Checked {
+    let found = format!("alarms and error budgets can't be asked: {why}");
+    Checked::new(Guard::Alarm, State::PassedOver, found)
 }
 
 impl fmt::Display for Checked {
@@ -231,6 +239,15 @@ impl Guards {
         Self {
             error_budget: None,
             ..self.clone()
+        }
+    }
+
+    /// Those that hold for what goes back, too.
+    #[must_use]
+    pub fn of_rollbacks(&self) -> Self {
+        Self {
+            incident_parameter: self.incident_parameter.clone(),
+            ..Self::default()
         }
     }
 
@@ -348,6 +365,8 @@ mod tests {
         let up = alarm("shop", Some(AlarmState::Alarm));
         let passed = up.clone().for_rollback();
         assert_eq!(passed.state, State::PassedOver);
+        assert_eq!(alarm("shop", None).for_rollback().state, State::PassedOver);
+        assert_eq!(stopping(&[not_asked("CloudWatch is down")]), None);
         let open = incident("/x", Some("open"));
         assert_eq!(open.clone().for_rollback(), open);
         let ok = alarm("shop", Some(AlarmState::Ok));

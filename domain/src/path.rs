@@ -151,6 +151,14 @@ pub fn stays<'a>(promotions: &'a [Promotion], environment: &str) -> Vec<Stay<'a>
     stays
 }
 
+/// Whether an environment has promoted this bundle before. Only into such a one a rollback
+/// goes back, and is let off what a release would be refused for.
+#[must_use]
+pub fn was_promoted(promotions: &[Promotion], environment: &str, digest: &Digest) -> bool {
+    let stays = stays(promotions, environment);
+    stays.iter().any(|stay| stay.digest == digest)
+}
+
 /// Why a release may not enter an environment yet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotYet {
@@ -245,17 +253,21 @@ impl Soak<'_> {
             }),
         };
         // The last stay first.
-        for stay in stays.iter().rev().filter(|stay| stay.digest == self.digest) {
+        for (place, stay) in stays.iter().enumerate().rev() {
+            if stay.digest != self.digest {
+                continue;
+            }
+            let mut later = stays[place + 1..].iter().map(|stay| stay.promotion);
+            if let Some(by) = later.find(|later| later.version < *self.version) {
+                let by = Box::new(by.clone());
+                return Err(NotYet::TakenBack {
+                    before,
+                    version,
+                    by,
+                });
+            }
             let done = stay.since.saturating_add(soak).unwrap_or(Timestamp::MAX);
             match stay.ended {
-                Some((by, _)) if by.version < *self.version => {
-                    let by = Box::new(by.clone());
-                    return Err(NotYet::TakenBack {
-                        before,
-                        version,
-                        by,
-                    });
-                }
                 Some((by, ended)) if ended < done => {
                     refusal = NotYet::TooShort {
                         before: before.clone(),

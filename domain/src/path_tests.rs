@@ -250,3 +250,33 @@ fn the_same_bundle_promoted_once_more_goes_on_soaking() {
     let facts = [("staging", "1.0.0", 10), ("staging", "1.0.0", 90)];
     assert_eq!(done_at(&facts, "1.0.0"), Ok(at(110)));
 }
+
+#[test]
+fn a_rollback_past_a_newer_version_voids_what_that_one_replaced_too() {
+    let facts = [
+        ("staging", "1.2.0", 10),
+        ("staging", "1.3.0", 500),
+        ("staging", "1.1.0", 600),
+    ];
+    assert!(matches!(
+        done_at(&facts, "1.2.0"),
+        Err(NotYet::TakenBack { by, .. }) if by.version.to_string() == "1.1.0"
+    ));
+    assert_eq!(done_at(&facts[..2], "1.2.0"), Ok(at(110)));
+}
+
+#[test]
+fn a_bundle_was_promoted_only_where_a_promotion_of_it_ended_so() {
+    let mut promotions = promoted(&[("prod", "1.0.0", 10), ("prod", "1.1.0", 20)]);
+    let was = |promotions: &[Promotion], environment, version| {
+        was_promoted(promotions, environment, &digest(version))
+    };
+    assert!(was(&promotions, "prod", "1.0.0"));
+    assert!(was(&promotions, "prod", "1.1.0"));
+    assert!(!was(&promotions, "staging", "1.0.0"));
+    assert!(!was(&promotions, "prod", "1.2.0"));
+    for outcome in [None, Some(Outcome::RolledBack), Some(Outcome::Refused)] {
+        promotions[0].outcome = outcome;
+        assert!(!was(&promotions, "prod", "1.0.0"), "{outcome:?}");
+    }
+}

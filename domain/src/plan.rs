@@ -20,6 +20,9 @@ pub struct Plan {
     pub bundle: Digest,
     /// Per function of the manifest, what is there and what would be.
     pub functions: BTreeMap<String, FunctionPlan>,
+    /// Whether it takes the environment back to a bundle that was promoted there before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub goes_back: bool,
     /// The role to assume for these functions, if they are in another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
@@ -42,6 +45,10 @@ pub struct Plan {
     /// where the settings give none.
     pub judge: JudgePolicy,
 }
+
+/// What people are told of a plan that goes back.
+pub const GOES_BACK: &str = "This is a rollback, to a bundle that was promoted here before: rules of entry, evidence, \
+     alarms and error budgets do not hold it up.";
 
 /// What is there and what would be, for one function.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -199,6 +206,7 @@ impl Plan {
         Ok(Self {
             bundle,
             functions,
+            goes_back: false,
             role: settings.role.clone(),
             steps: settings.own_steps(),
             approval_seconds: settings.step_approval_seconds(),

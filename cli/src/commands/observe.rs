@@ -291,6 +291,7 @@ impl Seat {
                 functions: BTreeMap::new(),
                 approval_seconds: None,
                 keep_versions: None,
+                goes_back: false,
                 suites: Vec::new(),
                 role: settings.role.clone(),
                 steps: settings.own_steps(),

@@ -132,6 +132,7 @@ pub(crate) fn record(environment: &str, outcome: Option<Outcome>, entries: Vec<E
             role: None,
             approval_seconds: None,
             keep_versions: None,
+            goes_back: false,
             suites: Vec::new(),
             steps,
             codedeploy: None,

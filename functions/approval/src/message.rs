@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use sluice_domain::approval::Request;
 use sluice_domain::manifest::Manifest;
-use sluice_domain::plan::{Change, Plan};
+use sluice_domain::plan::{Change, GOES_BACK, Plan};
 use sluice_domain::start::NotYet;
 use sluice_domain::text;
 use sluice_domain::windows::{Calendar, Standing, Window};
@@ -27,6 +27,10 @@ pub(crate) fn ask(draft: &Draft, desk_url: Option<&str>) -> Message {
     let request = &draft.request;
     let id = &request.promotion;
     let subject = match &request.step {
+        None if draft.plan.goes_back => format!(
+            "Approval needed: {} back to {} in {}",
+            id.application, id.version, id.environment
+        ),
         None => format!(
             "Approval needed: {} {} into {}",
             id.application, id.version, id.environment
@@ -86,6 +90,9 @@ fn body(draft: &Draft, desk_url: Option<&str>) -> String {
         request.bundle.short(),
         request.plan.short(),
     );
+    if plan.goes_back {
+        text.insert_str(0, &format!("{GOES_BACK}\n\n"));
+    }
     for (name, function) in &plan.functions {
         let now = function
             .current

@@ -177,12 +177,13 @@ impl<P: Ports> Guard<P> {
         settings: &Settings,
     ) -> Result<(Plan, Digest), Error> {
         let observed = self.observe(promotion, manifest, settings).await?;
-        let plan = Plan::make(
+        let mut plan = Plan::make(
             promotion.bundle.digest.clone(),
             manifest,
             settings,
             &observed,
         )?;
+        plan.goes_back = self.goes_back(&promotion.id).await?;
         self.refuse_foreign_aliases(promotion, settings, &plan)
             .await?;
         self.refuse_if_aliases_are_provisioned(&promotion.id, &plan)

@@ -218,6 +218,18 @@ impl World {
         *generation = Generation(1);
     }
 
+    /// A later attempt at 1.1.0 goes back to what another one promoted here.
+    pub(crate) fn goes_back(&self, version: &str) {
+        let mut state = self.0.borrow_mut();
+        state.rollbacks.insert(id(version));
+        let (mut earlier, _) = state.promotions[&id(version)].clone();
+        earlier.id.attempt += 100;
+        earlier.outcome = Some(Outcome::Promoted);
+        earlier.closed_at = Some(at(0));
+        let entry = (earlier.id.clone(), (earlier, Generation(1)));
+        state.promotions.extend([entry]);
+    }
+
     /// Lets a person vote on the request of 1.1.0 for its plan as it is kept now.
     pub(crate) fn asked(&self, votes: &[(&str, Choice)], state: Standing) {
         let settings = {

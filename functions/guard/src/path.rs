@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::may::Deed;
-use sluice_domain::path::{Place, Soak, stays};
+use sluice_domain::path::{Place, Soak, stays, was_promoted};
 use sluice_domain::preview;
 use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
 use sluice_domain::start::NotYet;
@@ -27,15 +27,13 @@ impl<P: Ports> Guard<P> {
         let is_preview = preview::is_at_its_place(manifest, &id.environment)?;
         let mut promotions = self.promotions_as_they_stand(id).await?;
         let attempt = self.ports.attempt(id).await?;
-        let is_rollback = attempt.as_ref().is_some_and(|attempt| attempt.rollback);
-        refuse_if_newer_is_there(id, is_rollback, &promotions)?;
-        let was_here = || {
-            let stays = stays(&promotions, &id.environment);
-            (stays.iter()).any(|stay| *stay.digest == promotion.bundle.digest)
-        };
-        if is_rollback && was_here() {
+        let digest = &promotion.bundle.digest;
+        if (attempt.as_ref()).is_some_and(|attempt| attempt.rollback)
+            && was_promoted(&promotions, &id.environment, digest)
+        {
             return Ok(None);
         }
+        refuse_if_newer_is_there(id, &promotions)?;
         let principal = (attempt.as_ref()).and_then(|attempt| attempt.principal.clone());
         if let Some(before) = attempt.and_then(|attempt| promoted_before(&attempt, id)) {
             let before = self.refuse_if_out_of_turn(&before).await?;
@@ -54,10 +52,15 @@ impl<P: Ports> Guard<P> {
         refuse_unless_path_lets_in(&path, place, promotion, manifest, &promotions, now)
     }
 
-    /// Whether it takes an environment back to an earlier version.
-    pub(crate) async fn is_rollback(&self, id: &PromotionId) -> Result<bool, Error> {
+    /// Whether it takes an environment back to a bundle that was promoted there before.
+    pub(crate) async fn goes_back(&self, id: &PromotionId) -> Result<bool, Error> {
         let attempt = self.ports.attempt(id).await?;
-        Ok(attempt.is_some_and(|attempt| attempt.rollback))
+        let Some(rollback) = attempt.filter(|attempt| attempt.rollback) else {
+            return Ok(false);
+        };
+        let promotions = self.promotions_as_they_stand(id).await?;
+        let digest = &rollback.bundle.digest;
+        Ok(was_promoted(&promotions, &id.environment, digest))
     }
 
     /// After the waits: it must have soaked by now.
@@ -116,20 +119,16 @@ fn promoted_before(attempt: &Release, id: &PromotionId) -> Option<PromotionId> {
     Some(attempt.promotion(before))
 }
 
-fn refuse_if_newer_is_there(
-    id: &PromotionId,
-    is_rollback: bool,
-    promotions: &[Promotion],
-) -> Result<(), Error> {
+fn refuse_if_newer_is_there(id: &PromotionId, promotions: &[Promotion]) -> Result<(), Error> {
     let stays = stays(promotions, &id.environment);
     match stays
         .last()
         .filter(|last| last.promotion.version > id.version)
     {
-        Some(last) if !is_rollback => Err(Error::OutOfOrder {
+        Some(last) => Err(Error::OutOfOrder {
             newer: last.promotion.clone(),
         }),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_domain::digest::Digest;
-use sluice_domain::guards::{Checked, Guards, stopping};
+use sluice_domain::guards::{Checked, Guards, not_asked, stopping};
 use sluice_domain::path::stays;
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::PromotionId;
@@ -96,10 +96,22 @@ impl<P: Ports> Guard<P> {
             return Ok(Vec::new());
         }
         let asked = self.ports.signals(role, id, guards, functions, now);
-        let mut checked = asked.await?;
-        if stopping(&checked).is_some() && self.is_rollback(id).await? {
-            checked = checked.into_iter().map(Checked::for_rollback).collect();
-        }
+        let checked = match asked.await {
+            Ok(checked) if stopping(&checked).is_none() => checked,
+            Ok(checked) if self.goes_back(id).await? => {
+                checked.into_iter().map(Checked::for_rollback).collect()
+            }
+            Ok(checked) => checked,
+            // What can't be told of what it would pass over anyway bars no way back.
+            Err(fault) if self.goes_back(id).await? => {
+                let held = guards.of_rollbacks();
+                let asked = self.ports.signals(role, id, &held, &[], now);
+                let mut checked = asked.await?;
+                checked.push(not_asked(&fault.to_string()));
+                checked
+            }
+            Err(fault) => return Err(fault.into()),
+        };
         match stopping(&checked) {
             Some(stops) => Err(Error::Stopped(stops.clone())),
             None => Ok(checked),

@@ -6,10 +6,11 @@ use super::*;
 const KEY: &str = "storefront/1.1.0/release.json";
 const CHAIN: &str = "release/storefront/1.1.0";
 
-/// 1.1.0 was released, and its attempt ended so.
+/// 1.1.0 was promoted into production, and its last attempt ended so.
 async fn released(status: Status) -> World {
     let world = World::with_bundle("storefront", "1.1.0");
     hand(&world, UPLOADED).await.expect("started");
+    world.serves("prod");
     world.end(status);
     world
 }
@@ -171,7 +172,7 @@ async fn a_failed_call_at_the_released_manifest_is_no_refusal() {
         manifest["notes"] = "rebuilt".into();
     });
     let entries = world.entries();
-    for operation in ["of", "manifest"] {
+    for operation in ["of", "manifest", "promotions"] {
         world.fail_next(operation);
         let error = hand(&world, MANUAL_ROLLBACK).await.expect_err("failed");
         assert_eq!(error.name(), "Throttled", "{operation}");

@@ -5,7 +5,7 @@ use serde_json::json;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::may::Deed;
-use sluice_domain::path::{self, Beginner, Ends, Place, Route, Soak, stays};
+use sluice_domain::path::{self, Beginner, Ends, Place, Route, Soak, stays, was_promoted};
 use sluice_domain::promotion::BundleRef;
 
 use crate::attempt::Repeat;
@@ -131,6 +131,31 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
             soak.done_at(&promotions)?;
         }
         Ok(())
+    }
+
+    /// What goes back must have been there: nothing else is let off what environments ask.
+    pub(crate) async fn refuse_rollback_to_what_never_was_there(
+        &self,
+        wanted: &Wanted,
+        bundle: &BundleRef,
+        environments: &[String],
+    ) -> Result<(), Error> {
+        if wanted.repeat != Repeat::Ended {
+            return Ok(());
+        }
+        let application = &wanted.subject.application;
+        let promotions = self.attempts.promotions(application).await?;
+        let never = environments
+            .iter()
+            .filter(|environment| !was_promoted(&promotions, environment, &bundle.digest));
+        let never: Vec<&str> = never.map(String::as_str).collect();
+        if never.is_empty() {
+            return Ok(());
+        }
+        Err(Error::NeverPromoted {
+            subject: wanted.subject.clone(),
+            environments: never.join(", "),
+        })
     }
 
     /// Why an event comes too late: a newer version is in the first environment, or on its

@@ -107,6 +107,18 @@ pub enum Error {
     /// The version stands already where it is to go.
     #[error("{} stands in {} already: {} promoted it; nothing was started", .0.version, .0.environment, .0)]
     AlreadyThere(PromotionId),
+    /// It is to go back to where it never was.
+    #[error(
+        "{} {} can't be taken back in {environments}: this bundle was never promoted there, and a rollback goes back \
+         to what served before. Take it there with `sluice promote`, or release it with `sluice release`",
+        .subject.application, .subject.version
+    )]
+    NeverPromoted {
+        /// What was to go back.
+        subject: Subject,
+        /// Where it never was.
+        environments: String,
+    },
     /// The environment's rules don't take the release.
     #[error(transparent)]
     NotAdmitted(#[from] NotAdmitted),
@@ -216,6 +228,7 @@ impl Named for Error {
             Self::Bundle(_) | Self::ImageNotNamed { .. } => "InvalidManifest",
             Self::ImageUnfit { .. } => "ImageUnfit",
             Self::AlreadyReleased { .. } | Self::AlreadyThere(_) => "AlreadyReleased",
+            Self::NeverPromoted { .. } => "NeverPromoted",
             Self::NotAdmitted(refusal) => refusal.name(),
             Self::NotAllowed(refusal) => refusal.name(),
             Self::Caller(error) => error.name(),

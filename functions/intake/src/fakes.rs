@@ -190,6 +190,14 @@ impl World {
         *self.promotions.borrow_mut() = promotions.into_iter().collect();
     }
 
+    /// The bundle of the first attempt was promoted there.
+    pub(super) fn serves(&self, environment: &str) {
+        let mut served = promotion(environment, Some(PromotionOutcome::Promoted));
+        served.bundle = self.releases()[0].bundle.clone();
+        served.closed_at = Some(Timestamp::UNIX_EPOCH);
+        self.promotions.borrow_mut().push(served);
+    }
+
     pub(super) fn starts(&self) -> usize {
         self.executions.borrow().len()
     }

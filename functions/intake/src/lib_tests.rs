@@ -202,6 +202,7 @@ async fn a_rollback_releases_a_released_version_once_more() {
     let world = World::with_bundle("storefront", "1.1.0");
     hand(&world, UPLOADED).await.expect("started");
     world.end(Status::Succeeded);
+    world.serves("prod");
     let output = hand(&world, MANUAL_ROLLBACK).await.expect("started");
     assert_eq!(
         (output.outcome, output.attempt),

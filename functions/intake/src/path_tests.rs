@@ -172,12 +172,34 @@ async fn a_build_that_the_first_environment_does_not_take_is_refused_and_later_o
 #[tokio::test]
 async fn rules_hold_for_environments_that_a_person_names_and_not_for_the_way_back() {
     let world = World::with_bundle("storefront", "1.1.0");
+    hand(&world, UPLOADED).await.expect("started");
+    world.end(Status::Succeeded);
+    world.serves("prod");
     rules(&world, "prod", 3, &json!({"branches": ["main"]}));
     let named = r#"{"application":"storefront","version":"1.1.0","requested_by":"ada","environments":["prod"]}"#;
     refusal(&world, named, "NotAdmitted", CHAIN).await;
     refusal(&world, FROM_PROD, "NotAdmitted", CHAIN).await;
     let output = hand(&world, MANUAL_ROLLBACK).await.expect("started");
     assert_eq!(output.outcome, Outcome::Started);
+}
+
+#[tokio::test]
+async fn there_is_no_way_back_to_where_a_bundle_never_was() {
+    let world = World::with_bundle("storefront", "1.1.0");
+    let message = refusal(&world, MANUAL_ROLLBACK, "NeverPromoted", CHAIN).await;
+    assert!(
+        message.contains("in prod: this bundle was never promoted there"),
+        "{message}"
+    );
+
+    hand(&world, UPLOADED).await.expect("started");
+    world.end(Status::Failed);
+    world.serves("staging");
+    let everywhere =
+        r#"{"application":"storefront","version":"1.1.0","requested_by":"ada","rollback":true}"#;
+    let message = refusal(&world, everywhere, "NeverPromoted", CHAIN).await;
+    assert!(message.contains("in dev, prod: "), "{message}");
+    assert_eq!(world.started(), 1);
 }
 
 #[tokio::test]

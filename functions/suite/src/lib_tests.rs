@@ -24,6 +24,7 @@ impl Records for Table {
             approval_seconds: None,
             keep_versions: None,
             codedeploy: None,
+            goes_back: false,
             suites: self.0.clone(),
             judge: JudgePolicy::default(),
         };

@@ -43,6 +43,11 @@ impl Promotions for Table {
         self.0.releases(&id.application, &id.version).await
     }
 
+    async fn of_application(&self, application: &str) -> Result<Vec<Promotion>, StoreError> {
+        let all = self.0.promotions_of(application).await?.into_iter();
+        Ok(all.map(|(promotion, _)| promotion).collect())
+    }
+
     async fn pins(&self, id: &PromotionId) -> Result<Option<Pins>, StoreError> {
         self.0.part(id, Part::Pins).await
     }
@@ -52,8 +57,8 @@ impl Promotions for Table {
     }
 
     async fn remembered(&self, id: &PromotionId) -> Result<Option<Remembered>, StoreError> {
-        let all = self.0.promotions_of(&id.application).await?.into_iter();
-        let promoted = all.map(|(promotion, _)| promotion).filter(|promotion| {
+        let all = self.of_application(&id.application).await?.into_iter();
+        let promoted = all.filter(|promotion| {
             promotion.id.environment == id.environment
                 && promotion.outcome == Some(Outcome::Promoted)
         });

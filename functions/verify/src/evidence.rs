@@ -158,7 +158,7 @@ pub(crate) fn assess(
 pub(crate) fn facts(
     assessment: &Assessment,
     settings: &Settings,
-    is_rollback: bool,
+    goes_back: bool,
 ) -> Result<Value, Fault> {
     let settings = Digest::of_canonical(settings)
         .map_err(|error| Fault::other("computing the digest of the settings", error))?;
@@ -166,7 +166,7 @@ pub(crate) fn facts(
     Ok(json!({
         "outcome": assessment.outcome,
         "settings": settings,
-        "rollback": is_rollback,
+        "rollback": goes_back,
         "checks": checks,
         "omitted": omitted,
     }))
@@ -177,9 +177,9 @@ pub(crate) fn facts(
 pub(crate) fn decide(
     id: &PromotionId,
     assessment: Assessment,
-    is_rollback: bool,
+    goes_back: bool,
 ) -> Result<(), Error> {
-    if assessment.outcome != CheckOutcome::Refuse || is_rollback {
+    if assessment.outcome != CheckOutcome::Refuse || goes_back {
         return Ok(());
     }
     Err(Error::EvidenceRefused {

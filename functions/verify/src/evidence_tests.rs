@@ -199,6 +199,7 @@ async fn a_scan_that_never_ends_is_refused_after_the_time_for_it() {
 async fn going_back_to_what_served_before_is_judged_and_refused_by_nothing_of_it() {
     let world = World::with_release("1.1.0");
     world.begin_rollback(BUNDLE, &["dev"]);
+    world.promoted_before(BUNDLE);
     world.ask(json!({"require": ["sbom"]}));
     hand(&world, BUNDLE).await.expect("verified");
     let assessed = world.assessed();
@@ -206,6 +207,16 @@ async fn going_back_to_what_served_before_is_judged_and_refused_by_nothing_of_it
         (&assessed["outcome"], &assessed["rollback"]),
         (&json!("refuse"), &json!(true))
     );
+}
+
+#[tokio::test]
+async fn what_is_called_a_rollback_and_never_served_there_is_held_to_what_is_asked() {
+    let world = World::with_release("1.1.0");
+    world.begin_rollback(BUNDLE, &["dev"]);
+    world.promoted_before(&BUNDLE.replace("storefront/dev/", "storefront/staging/"));
+    world.ask(json!({"require": ["sbom"]}));
+    refused(&world).await;
+    assert_eq!(world.assessed()["rollback"], false);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::io::{Cursor, Write as _};
 use std::time::Duration;
 
 use sluice_domain::digest::Digest;
+use sluice_domain::promotion::Outcome;
 use sluice_evidence::Fitting;
 use sluice_platform::fault::Fault;
 use zip::write::{SimpleFileOptions, ZipWriter};
@@ -154,6 +155,27 @@ impl World {
         let manifest = manifests.values_mut().next().expect("a manifest");
         let evidence = manifest["evidence"].as_array_mut().expect("a list");
         evidence.last_mut().expect("some")["kind"] = json!(kind);
+    }
+
+    /// An earlier attempt promoted what this one promotes, where it promotes it.
+    pub(super) fn promoted_before(&self, event: &str) {
+        let Input {
+            mut promotion,
+            bundle,
+            ..
+        } = serde_json::from_str(event).expect("the input is understood");
+        promotion.attempt += 100;
+        let earlier = Promotion {
+            id: promotion,
+            bundle,
+            execution_arn: "earlier".into(),
+            opened_at: Timestamp::UNIX_EPOCH,
+            outcome: Some(Outcome::Promoted),
+            reason: None,
+            closed_at: Some(Timestamp::UNIX_EPOCH),
+        };
+        let mut promotions = self.promotions.borrow_mut();
+        promotions.insert(earlier.id.to_string(), earlier);
     }
 
     /// Notes an attempt that goes back.

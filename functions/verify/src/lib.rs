@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
+use sluice_domain::path::was_promoted;
 use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
 use sluice_domain::settings::Settings;
 use sluice_evidence::Scanner;
@@ -135,14 +136,13 @@ where
         };
         let mut verified = verified(&bundle, &manifest, &files);
         let pins = files.pins.clone();
-        let of = |attempt: &&Release| attempt.attempt == id.attempt;
-        let is_rollback = attempts.iter().find(of).is_some_and(|one| one.rollback);
+        let goes_back = self.goes_back(&id, &bundle, &attempts).await?;
         self.assess(
             &id,
             &settings,
             &manifest,
             (&inspector, files),
-            is_rollback,
+            goes_back,
             now,
         )
         .await?;
@@ -205,6 +205,21 @@ where
         Ok(Pins::new())
     }
 
+    /// Whether it takes the environment back to a bundle that was promoted there before.
+    async fn goes_back(
+        &self,
+        id: &PromotionId,
+        bundle: &BundleRef,
+        attempts: &[Release],
+    ) -> Result<bool, StoreError> {
+        let of = |attempt: &&Release| attempt.attempt == id.attempt;
+        if !attempts.iter().find(of).is_some_and(|one| one.rollback) {
+            return Ok(false);
+        }
+        let promotions = self.promotions.of_application(&id.application).await?;
+        Ok(was_promoted(&promotions, &id.environment, &bundle.digest))
+    }
+
     /// Holds the bundle against what the environment asks, and writes down what came of
     /// it before anything follows from it.
     async fn assess(
@@ -213,7 +228,7 @@ where
         settings: &Settings,
         manifest: &Manifest,
         (inspector, files): (&Inspector, Files),
-        is_rollback: bool,
+        goes_back: bool,
         now: Timestamp,
     ) -> Result<(), Error> {
         let policy = &settings.evidence;
@@ -247,11 +262,11 @@ where
         let (assessment, remembered) =
             evidence::assess(inspector, policy, manifest, files, known, now);
         self.promotions.remember(id, &remembered).await?;
-        let facts = evidence::facts(&assessment, settings, is_rollback)?;
+        let facts = evidence::facts(&assessment, settings, goes_back)?;
         self.ledger
             .record(id, Kind::EvidenceAssessed, "evidence", facts)
             .await?;
-        evidence::decide(id, assessment, is_rollback)
+        evidence::decide(id, assessment, goes_back)
     }
 }
 

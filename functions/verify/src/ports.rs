@@ -147,6 +147,12 @@ pub trait Promotions {
         copies: &CodeCopies,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
+    /// All promotions of an application, how they end a moment late. Reads only.
+    fn of_application(
+        &self,
+        application: &str,
+    ) -> impl Future<Output = Result<Vec<Promotion>, StoreError>>;
+
     /// What a promotion pinned, if it got that far. Reads only.
     fn pins(&self, id: &PromotionId) -> impl Future<Output = Result<Option<Pins>, StoreError>>;
 

@@ -136,6 +136,7 @@ fn plan(build: &Build) -> Plan {
         role: None,
         approval_seconds: None,
         keep_versions: None,
+        goes_back: false,
         suites: Vec::new(),
         codedeploy: None,
         steps: serde_json::from_value(json!([step(10.0, 1), step(100.0, 0)])).expect("steps"),

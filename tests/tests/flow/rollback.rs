@@ -129,6 +129,26 @@ async fn what_had_committed_is_taken_back_directly_from_where_it_was_left() {
     );
 }
 
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn what_never_served_is_no_rollback_whoever_calls_it_one() {
+    let world = World::new().await;
+    let first = world.healthy("1.0.0", &["api"]);
+    let asks = json!({"evidence": {"require": ["tests"]}});
+    world.environment("prod", &first, asks).await;
+    let build = world.healthy("1.1.0", &["api"]);
+    world.upload(&build).await;
+    let ended = world.ended(&world.promotion("prod", "1.1.0")).await;
+    ended.is(Outcome::Refused);
+    let release = world.attempts("1.1.0").await.remove(0);
+    world.execution_ended(&release.execution_arn).await;
+
+    let back = json!({ "rollback": true, "environments": ["prod"] });
+    let refused = world.ask("1.1.0", back).await;
+    assert_eq!(refused.expect_err("no rollback").name, "NeverPromoted");
+    assert_eq!(world.attempts("1.1.0").await.len(), 1);
+}
+
 /// Releases these builds, one after the other.
 pub(crate) async fn released(world: &World, builds: &[&Build]) {
     for build in builds {

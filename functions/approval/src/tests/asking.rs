@@ -220,3 +220,20 @@ fn people_are_told_when_what_they_approve_would_start() {
     let said = "If it is approved now, it starts at 2026-01-01 22:00:00 UTC at the soonest: no maintenance window is open.";
     assert!(body.contains(said), "{body}");
 }
+
+#[test]
+fn people_are_told_that_they_are_asked_for_a_rollback_and_what_that_passes_over() {
+    let approval = world(1, &["ada"]);
+    approval.ports.goes_back.set(true);
+    run(&approval, input(REQUEST), 10).expect("asked");
+    let message = approval.ports.told.borrow()[0].1.clone();
+    assert_eq!(
+        message.subject,
+        "Approval needed: storefront back to 1.1.0 in prod"
+    );
+    assert!(
+        message.body.starts_with("This is a rollback"),
+        "{}",
+        message.body
+    );
+}

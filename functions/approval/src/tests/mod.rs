@@ -36,6 +36,7 @@ struct World {
     throttled: Cell<Option<&'static str>>,
     /// How long the plan gives approvers of a step.
     approval_seconds: Cell<Option<u64>>,
+    goes_back: Cell<bool>,
     /// How the promotion ended.
     ended: Cell<Option<Outcome>>,
     /// Decides this just before the function does.
@@ -88,6 +89,7 @@ fn world(quorum: usize, approvers: &[&str]) -> Approval<World> {
         nobody_waits: Cell::default(),
         throttled: Cell::default(),
         approval_seconds: Cell::default(),
+        goes_back: Cell::default(),
         ended: Cell::default(),
         overtaken_by: Cell::default(),
     };
@@ -132,6 +134,7 @@ impl Subjects for World {
     async fn plan(&self, _: &PromotionId) -> Result<Plan, Error> {
         Ok(Plan {
             approval_seconds: self.approval_seconds.get(),
+            goes_back: self.goes_back.get(),
             ..plan()
         })
     }

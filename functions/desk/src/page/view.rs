@@ -4,7 +4,7 @@ use askama::Template;
 use jiff::Timestamp;
 use sluice_domain::approval::{AtStep, Choice, Request, State, Vote};
 use sluice_domain::manifest::{Manifest, SmokeTest};
-use sluice_domain::plan::{Change, FunctionPlan, Plan};
+use sluice_domain::plan::{Change, FunctionPlan, GOES_BACK, Plan};
 use sluice_domain::settings::{Step, Then};
 use sluice_domain::text::plain;
 
@@ -33,6 +33,8 @@ pub(super) struct RequestPage<'a> {
     people: Vec<Person<'a>>,
     functions: Vec<Function<'a>>,
     steps: Vec<String>,
+    /// That it is a rollback, if it is one.
+    goes_back: Option<&'static str>,
     /// The step that is asked about. None: the promotion as a whole.
     at_step: Option<At>,
     bundle: &'a str,
@@ -124,6 +126,7 @@ impl<'a> RequestPage<'a> {
                 .map(|(name, function)| row(name, function))
                 .collect(),
             steps: steps(&subject.plan),
+            goes_back: subject.plan.goes_back.then_some(GOES_BACK),
             at_step: request.step.as_ref().map(at),
             bundle: request.bundle.short(),
             plan: request.plan.short(),

@@ -48,6 +48,16 @@ fn the_page_says_what_codedeploy_shifts_of_what_changes() {
 }
 
 #[test]
+fn the_page_says_that_it_is_a_rollback() {
+    let desk = desk();
+    let page = run(&desk, event(SHOW, as_sent), 0);
+    assert!(!page.body.contains("This is a rollback"), "{}", page.body);
+    desk.ports.subject.borrow_mut().plan.goes_back = true;
+    let page = run(&desk, event(SHOW, as_sent), 0);
+    assert!(page.body.contains("This is a rollback"), "{}", page.body);
+}
+
+#[test]
 fn the_page_says_which_test_suites_run() {
     let desk = desk();
     let suites = json!([{"name": "orders", "stage": "live", "function": "shop-tests"}]);

@@ -64,7 +64,11 @@ fn an_older_version_is_allowed_for_a_rollback() {
     let guard = guard();
     guard.ports.promoted("1.2.0", 10);
     guard.ports.0.borrow_mut().rollbacks.insert(id("1.1.0"));
+    assert_eq!(send(&guard, PLAN), Err("OutOfOrder"), "it never was here");
+    guard.ports.goes_back("1.1.0");
     assert!(send(&guard, PLAN).is_ok());
+    let plan = guard.ports.0.borrow().plans[&id("1.1.0")].clone();
+    assert!(plan.goes_back, "approvers learn of it");
 }
 
 #[test]
@@ -163,15 +167,7 @@ fn a_way_back_is_never_barred_and_what_was_never_here_is_no_way_back() {
     entry(&guard, json!({"branches": ["main"]}));
     guard.ports.0.borrow_mut().rollbacks.insert(id("1.1.0"));
     assert_eq!(refusal(&guard, 20).0, "NotAdmitted");
-    {
-        let mut state = guard.ports.0.borrow_mut();
-        let (mut earlier, _) = state.promotions[&id("1.1.0")].clone();
-        earlier.id.attempt = 9;
-        earlier.outcome = Some(Outcome::Promoted);
-        earlier.closed_at = Some(at(5));
-        let entry = (earlier.id.clone(), (earlier, Generation(1)));
-        state.promotions.extend([entry]);
-    }
+    guard.ports.goes_back("1.1.0");
     assert!(send(&guard, PLAN).is_ok());
     assert!(send(&guard, RECHECK).is_ok());
 }

@@ -97,8 +97,37 @@ fn a_rollback_passes_what_it_mends_and_not_an_incident() {
     alarm(&guard, AlarmState::Alarm);
     let rollback = id("1.1.0");
     guard.ports.0.borrow_mut().rollbacks.insert(rollback);
+    for event in [PLAN, RECHECK, CHECK] {
+        assert_eq!(send(&guard, event), Err("AlarmRaised"), "it never was here");
+    }
+    guard.ports.goes_back("1.1.0");
     send(&guard, PLAN).unwrap();
     let said = &guard.ports.recorded("1.1.0", Kind::ChangesPlanned)[0]["guards"];
+    assert_eq!(said[1]["state"], "passed_over", "{said}");
+    guard.ports.0.borrow_mut().incident = Some("open".to_owned());
+    assert_eq!(send(&guard, CHECK), Err("IncidentOpen"));
+}
+
+#[test]
+fn an_alarm_that_somebody_deleted_bars_no_way_back() {
+    let guard = guarded(json!({"alarms": ["shop"]}));
+    guard.ports.goes_back("1.1.0");
+    for event in [PLAN, RECHECK, CHECK] {
+        assert!(send(&guard, event).is_ok(), "{event}");
+    }
+    let said = &guard.ports.recorded("1.1.0", Kind::ChangesPlanned)[0]["guards"];
+    assert_eq!(said[0]["state"], "passed_over", "{said}");
+}
+
+#[test]
+fn signals_that_can_not_be_asked_bar_no_way_back_unless_an_incident_is_open() {
+    let guards = json!({"alarms": ["shop"], "incident_parameter": "/sluice-incidents/shop"});
+    let guard = guarded(guards);
+    guard.ports.goes_back("1.1.0");
+    guard.ports.0.borrow_mut().broken = Some("signals");
+    send(&guard, PLAN).unwrap();
+    let said = &guard.ports.recorded("1.1.0", Kind::ChangesPlanned)[0]["guards"];
+    assert_eq!(said[0]["state"], "clear", "{said}");
     assert_eq!(said[1]["state"], "passed_over", "{said}");
     guard.ports.0.borrow_mut().incident = Some("open".to_owned());
     assert_eq!(send(&guard, CHECK), Err("IncidentOpen"));

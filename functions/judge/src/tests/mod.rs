@@ -259,6 +259,7 @@ fn judge_of(
         role: None,
         approval_seconds: None,
         keep_versions: None,
+        goes_back: false,
         suites: Vec::new(),
         steps: steps.clone(),
         codedeploy: None,

@@ -307,6 +307,7 @@ impl Records for Rc<Town> {
             judge: JudgePolicy::default(),
             approval_seconds: None,
             keep_versions: None,
+            goes_back: false,
             suites: Vec::new(),
             codedeploy: None,
         };

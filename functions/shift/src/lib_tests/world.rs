@@ -109,6 +109,7 @@ impl World {
                 role: None,
                 approval_seconds: None,
                 keep_versions: None,
+                goes_back: false,
                 suites: Vec::new(),
                 steps: vec![
                     Step::new(10.0, 600),

@@ -45,6 +45,15 @@ impl Promotions for &World {
         Ok(ours.cloned().collect())
     }
 
+    async fn of_application(&self, application: &str) -> Result<Vec<Promotion>, StoreError> {
+        self.call("of_application")?;
+        let promotions = self.promotions.borrow();
+        let ours = promotions
+            .values()
+            .filter(|promotion| promotion.id.application == application);
+        Ok(ours.cloned().collect())
+    }
+
     async fn pins(&self, id: &PromotionId) -> Result<Option<Pins>, StoreError> {
         self.call("pins")?;
         let pins = self.pins.borrow();
