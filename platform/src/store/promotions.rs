@@ -47,6 +47,15 @@ pub enum Part<'a> {
 }
 
 impl Part<'_> {
+    /// A function's own configuration holds its variables with their values: it stands
+    /// apart, since IAM knows partitions only, and many may read promotions.
+    fn partition(self, id: &PromotionId) -> String {
+        match self {
+            Self::Own(_) => format!("own#{id}"),
+            _ => promotion_key(id),
+        }
+    }
+
     pub(super) fn key(self) -> String {
         let name = match self {
             Self::Own(function) => return format!("part#own#{function}"),
@@ -262,7 +271,7 @@ impl Store {
         id: &PromotionId,
         part: Part<'_>,
     ) -> Result<Option<T>, StoreError> {
-        let found = self.get(&promotion_key(id), &part.key()).await?;
+        let found = self.get(&part.partition(id), &part.key()).await?;
         Ok(found.as_ref().map(document).transpose()?)
     }
 
@@ -290,7 +299,7 @@ impl Store {
         part: Part<'_>,
         value: &T,
     ) -> Result<(), StoreError> {
-        let new = item(&promotion_key(id), &part.key(), value)?;
+        let new = item(&part.partition(id), &part.key(), value)?;
         let request = self
             .client
             .put_item()
@@ -311,7 +320,7 @@ impl Store {
         part: Part<'_>,
         value: &T,
     ) -> Result<T, StoreError> {
-        let new = item(&promotion_key(id), &part.key(), value)?;
+        let new = item(&part.partition(id), &part.key(), value)?;
         self.put_new(new).await?;
         self.required_part(id, part).await
     }
@@ -328,7 +337,7 @@ impl Store {
         value: &T,
     ) -> Result<(), StoreError> {
         let operation = format!("writing {} of {id}", part.key());
-        let new = item(&promotion_key(id), &part.key(), value)?;
+        let new = item(&part.partition(id), &part.key(), value)?;
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(new))
@@ -394,6 +403,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_a_function_had_itself_stands_apart_from_what_many_may_read() {
+        let id = "storefront/prod/1.1.0/1".parse().expect("an id");
+        assert_eq!(
+            Part::Own("api").partition(&id),
+            "own#storefront/prod/1.1.0/1"
+        );
+        assert_eq!(Part::Plan.partition(&id), promotion_key(&id));
+    }
 
     #[test]
     fn a_promotion_that_has_ended_is_still_open_whatever_its_outcome() {

@@ -81,7 +81,7 @@ const WRITES: [(&str, &[&str]); 11] = [
     ("guard", &["lock#*", "promotion#*", "queue"]),
     ("intake", &["release#*"]),
     ("judge", &["promotion#*"]),
-    ("publish", &["promotion#*"]),
+    ("publish", &["own#*", "promotion#*"]),
     ("shift", &["promotion#*"]),
     ("verify", &["promotion#*"]),
     ("warm", &["promotion#*"]),

@@ -522,3 +522,16 @@ fn who_may(service: &str, actions: &[&str]) -> BTreeSet<String> {
         .map(|(name, _)| name.clone())
         .collect()
 }
+
+/// A build server uploads and looks: what it may ask for, code of others could ask for.
+#[test]
+fn who_uploads_bundles_calls_nothing_and_reads_no_functions_own_configuration() {
+    let template = template();
+    let statements =
+        &template["Resources"]["ReleaserPolicy"]["Properties"]["PolicyDocument"]["Statement"];
+    let text = statements.to_string();
+    assert!(text.contains("s3:PutObject"), "{text}");
+    for never in ["lambda:", "own#", "states:S", "dynamodb:P", "dynamodb:U"] {
+        assert!(!text.contains(never), "{never}: {text}");
+    }
+}

@@ -148,3 +148,25 @@ async fn a_build_of_a_branch_makes_and_removes_its_preview_and_releases_nothing_
     assert_eq!(world.routing("dev", "api", "pr-7").await, None);
     assert!(world.alias("dev", "api").await.is_some());
 }
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_build_server_begins_nothing_that_a_person_begins() {
+    let world = World::new().await;
+    let first = world.healthy("1.0.0", &["api"]);
+    world
+        .environment("staging", &first, json!({"order": 1}))
+        .await;
+    let by_hand = json!({"order": 2, "entry": {"start": "manual"}});
+    world.environment("prod", &first, by_hand).await;
+    let build = world.healthy("1.1.0", &["api"]);
+    world.upload(&build).await;
+    let staged = world.ended(&world.promotion("staging", "1.1.0")).await;
+    staged.is(Outcome::Promoted);
+
+    let person = world.releaser().await;
+    let command = ["promote", &world.application, "1.1.0", "prod"];
+    let run = world.sluice(&command).by(&person).run().await;
+    run.is(1).says("AccessDenied");
+    assert_eq!(world.attempts("1.1.0").await.len(), 1);
+}
