@@ -104,6 +104,16 @@ pub enum Error {
     /// Something did not happen in time.
     #[error("{0}")]
     TooLate(String),
+    /// What goes on by itself can't be watched any more.
+    #[error(
+        "{what} goes on, but can't be followed any more: {why}. With credentials that hold, `sluice watch {what}` follows it further"
+    )]
+    Unfollowed {
+        /// A release or a promotion, as `sluice watch` takes it.
+        what: String,
+        /// What failed.
+        why: Box<Error>,
+    },
     /// A file can't be used.
     #[error("can't {doing} {}: {source}", path.display())]
     File {

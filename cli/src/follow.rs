@@ -37,7 +37,8 @@ pub async fn release(reader: &Reader, output: &Output, release: &Release) -> Res
         }
         tokio::time::sleep(EVERY).await;
         let look = reader.refreshed_view(view.clone()).await;
-        if let Ok(next) = follower.failures.bear(look)? {
+        let what = || format!("{}/{}", release.application, release.version);
+        if let Ok(next) = follower.failures.bear(look).map_err(unfollowed(what))? {
             view = next;
         }
     }
@@ -79,9 +80,18 @@ pub async fn promotion(reader: &Reader, output: &Output, id: &PromotionId) -> Re
         }
         tokio::time::sleep(EVERY).await;
         let look = reader.refreshed(id, Some(record.clone())).await;
-        if let Ok(next) = follower.failures.bear(look)? {
+        let seen = follower.failures.bear(look);
+        if let Ok(next) = seen.map_err(unfollowed(|| id.to_string()))? {
             record = next.ok_or_else(absent)?;
         }
+    }
+}
+
+/// That a look failed says nothing of what was looked at.
+fn unfollowed(what: impl FnOnce() -> String) -> impl FnOnce(Error) -> Error {
+    move |why| Error::Unfollowed {
+        what: what(),
+        why: Box::new(why),
     }
 }
 
@@ -136,5 +146,22 @@ impl<'a> Follower<'a> {
         let lines = lines(Timestamp::now(), self.output.style());
         self.output
             .raw(&self.screen.frame(&lines, self.output.width()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_platform::fault::Fault;
+
+    use super::*;
+
+    #[test]
+    fn credentials_that_ended_are_no_failed_release_and_the_way_to_go_on_is_told() {
+        let ended = Fault::other("dynamodb:Query", "the security token is expired");
+        let error = unfollowed(|| "shop/1.1.0".to_owned())(ended.into()).to_string();
+        assert!(error.starts_with("shop/1.1.0 goes on"), "{error}");
+        for part in ["token is expired", "`sluice watch shop/1.1.0`"] {
+            assert!(error.contains(part), "{error}");
+        }
     }
 }

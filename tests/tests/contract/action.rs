@@ -92,3 +92,18 @@ fn of_a_pull_request_only_numbers_reach_the_workflow_of_previews() {
     assert_eq!(used, BTreeSet::from(expected));
     assert!(!workflow.contains("pull_request_target"));
 }
+
+#[test]
+fn the_command_is_compiled_in_the_job_before_there_are_credentials() {
+    let steps = Action::read().runs.steps;
+    let place = |what: &str| {
+        let says = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains(what));
+        steps
+            .iter()
+            .position(|step| says(&step.uses) || says(&step.run))
+    };
+    let installed = place("action/install").expect("it is installed");
+    let assumed = place("configure-aws-credentials").expect("the role is assumed");
+    assert!(installed < assumed && Some(assumed) < place("action/release"));
+    assert_eq!(place("actions/cache"), None, "any job may have kept it");
+}
