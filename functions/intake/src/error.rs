@@ -198,6 +198,14 @@ impl Error {
         self.fault().is_none() && !matches!(self, Self::Store(_) | Self::Contended(_))
     }
 
+    /// Whether it says only that there is nothing to begin yet: a schedule asks again.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::StillRunning(_) | Self::NotAdmitted(_) | Self::NotYet(_) | Self::AlreadyThere(_)
+        )
+    }
+
     fn fault(&self) -> Option<&Fault> {
         match self {
             Self::Fault(fault)

@@ -65,6 +65,8 @@ pub struct Intake<B, C, A, M, L> {
 /// What an event asks for.
 enum Understood {
     Release(Box<Wanted>),
+    /// The same, asked for by a schedule, which asks again.
+    Scheduled(Box<Wanted>),
     Test(Test),
     Nothing(String),
 }
@@ -87,8 +89,9 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         caller: Caller,
         now: Timestamp,
     ) -> Result<Output, Error> {
-        let wanted = match self.understand(&event, caller).await {
-            Ok(Understood::Release(wanted)) => wanted,
+        let (wanted, is_scheduled) = match self.understand(&event, caller).await {
+            Ok(Understood::Release(wanted)) => (wanted, false),
+            Ok(Understood::Scheduled(wanted)) => (wanted, true),
             Ok(Understood::Nothing(why)) => {
                 tracing::info!(why, "ignored");
                 return Ok(Output::ignored(why));
@@ -109,6 +112,10 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
                 let execution = &output.execution_arn;
                 tracing::info!(outcome = ?output.outcome, execution, "{}", output.message);
                 Ok(output)
+            }
+            Err(error) if is_scheduled && error.may_pass() => {
+                tracing::info!(why = %error, "nothing to take on yet");
+                Ok(Output::ignored(error.to_string()))
             }
             Err(error) => Err(self.refuse(Some(&wanted), &event, error).await),
         }

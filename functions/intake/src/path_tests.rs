@@ -385,3 +385,28 @@ async fn a_schedule_for_an_environment_that_none_comes_before_is_refused() {
     let event = SCHEDULE.replace("environment", "enviroment");
     refusal(&world, &event, "InvalidEvent", "release/unknown").await;
 }
+
+#[tokio::test]
+async fn a_schedule_that_meets_a_running_attempt_or_closed_doors_is_no_mistake() {
+    let world = with_prod_by_hand();
+    hand(&world, UPLOADED).await.expect("started");
+    let staged = promoted(&world, "staging", "1.1.0", 1, 10);
+    world.note_promotions([staged]);
+    let entries = world.entries();
+    let message = nothing_to_take_on(&world).await;
+    assert!(message.contains("while attempt 1 at it runs"), "{message}");
+
+    world.end(Status::Succeeded);
+    rules(
+        &world,
+        "prod",
+        3,
+        &json!({"start": "manual", "branches": ["main"]}),
+    );
+    let message = nothing_to_take_on(&world).await;
+    assert!(
+        message.contains("prod takes no build of this origin"),
+        "{message}"
+    );
+    assert_eq!(world.entries(), entries, "nothing was refused");
+}

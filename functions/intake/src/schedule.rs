@@ -19,7 +19,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         let before = environment_before(&path, &promote)?;
         let promotions = self.attempts.promotions(application).await?;
         Ok(match newest(&promotions, before, environment) {
-            Ok(version) => Wanted::scheduled(promote, version).into(),
+            Ok(version) => Understood::Scheduled(Wanted::scheduled(promote, version).into()),
             Err(why) => Understood::Nothing(why),
         })
     }
