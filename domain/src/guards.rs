@@ -185,7 +185,8 @@ pub struct Calls {
 }
 
 /// How much of its budget a function has left. Where the objective leaves less than one
-/// failure to so many calls, one failure would be all of it: that tells nothing.
+/// failure to so many calls, one failure would be all of it: that tells nothing. More than
+/// one does.
 #[must_use]
 pub fn error_budget(budget: &ErrorBudget, function: &str, calls: Calls) -> Checked {
     let Calls {
@@ -194,7 +195,7 @@ pub fn error_budget(budget: &ErrorBudget, function: &str, calls: Calls) -> Check
     } = calls;
     let allowed = invocations * (1.0 - budget.objective);
     let days = budget.window_days;
-    if allowed < 1.0 {
+    if allowed < 1.0 && errors <= 1.0 {
         let found = format!(
             "{function}: {invocations:.0} calls in {days} days: too few for an objective of {}",
             budget.objective
@@ -356,7 +357,8 @@ mod tests {
     #[test]
     fn too_few_calls_are_neither_health_nor_a_reason_to_stop() {
         assert_eq!(left(0.0, 0.0), State::Unknown);
-        assert_eq!(left(99.0, 99.0), State::Unknown);
+        assert_eq!(left(99.0, 1.0), State::Unknown);
+        assert_eq!(left(99.0, 2.0), State::Stops, "more failed than may");
         assert_eq!(left(100.1, 1.0), State::Stops);
     }
 

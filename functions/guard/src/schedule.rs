@@ -39,7 +39,15 @@ impl<P: Ports> Guard<P> {
         let since = before.as_ref().map_or(now, |waiting| waiting.since);
         let waiting = Waiting::of(since, not_yet, settings.longest_wait_seconds);
         let Some(wait_seconds) = waiting.wait_seconds(now) else {
-            return Err(outside(id, waiting.not_yet));
+            let longest = settings.longest_wait_seconds;
+            let ends_in_time =
+                |not_yet: &NotYet| Waiting::of(since, not_yet.clone(), longest).wait_seconds(now);
+            let soaks = self.soaks(id, &settings, now).await?;
+            // No override shortens that.
+            return Err(match soaks.filter(|soaks| ends_in_time(soaks).is_none()) {
+                Some(soaks) => Error::NotSoaked(soaks),
+                None => outside(id, waiting.not_yet),
+            });
         };
         if before.as_ref() != Some(&waiting) {
             self.ports.keep_waiting(id, &waiting).await?;

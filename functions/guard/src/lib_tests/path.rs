@@ -254,6 +254,18 @@ fn sounds(guard: &Guard<World>, state: AlarmState) {
 }
 
 #[test]
+fn a_soak_that_takes_longer_than_it_may_wait_is_told_as_a_soak_and_not_as_a_window() {
+    let guard = guard_behind_staging(false);
+    entry(&guard, json!({"soak_seconds": 100}));
+    guard.ports.0.borrow_mut().settings["longest_wait_seconds"] = json!(0);
+    promoted_in_staging(&guard, 1, 10);
+    assert!(run(guard.handle(input(PLAN), at(20))).is_ok());
+    let error = run(guard.handle(input(SCHEDULE), at(20))).unwrap_err();
+    assert_eq!(error.name(), "NotSoaked");
+    assert!(!error.to_string().contains("override-windows"), "{error}");
+}
+
+#[test]
 fn a_newer_version_that_takes_its_place_too_soon_ends_the_wait() {
     let guard = guard_behind_staging(false);
     entry(&guard, json!({"soak_seconds": 100}));
