@@ -209,7 +209,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         };
         self.refuse_unless_new_there(wanted, &bundle, &path, first)
             .await?;
-        self.refuse_rollback_to_what_never_was_there(wanted, &bundle, &route.environments)
+        self.refuse_rollback_to_what_never_was_there(wanted, &bundle, &environments)
             .await?;
         let mut output = self
             .attempt(wanted, &manifest, bundle, environments, now)

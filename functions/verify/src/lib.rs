@@ -243,7 +243,7 @@ where
             },
             async {
                 match &policy.image_tags {
-                    Some(tags) => tags::tags(images, tags, manifest, is_rollback, patience).await,
+                    Some(tags) => tags::tags(images, tags, manifest, goes_back, patience).await,
                     None => Ok(Default::default()),
                 }
             },
