@@ -80,6 +80,7 @@ async fn a_tag_that_never_comes_refuses_unless_it_is_not_required() {
 async fn going_back_waits_for_no_tag_and_is_refused_for_none() {
     let world = tagged();
     world.begin_rollback(IMAGES, &["dev"]);
+    world.promoted_before(IMAGES);
     // A second look would find it.
     world.tag_late("v1.4.0");
     hand(&world, IMAGES).await.expect("verified");
