@@ -1,7 +1,7 @@
 //! Previews: what a branch makes, on aliases of its own beside an environment's releases.
 //!
 //! An environment's settings may say `preview`. A manifest that names a preview is then
-//! released into an environment of that name alone, whose settings are [`derive`]d from
+//! released into an environment of that name alone, whose settings are [`derive()`]d from
 //! those. It is an environment like any other but for one thing: it is no part of the
 //! path. [`removal`] says how it goes.
 
