@@ -262,7 +262,7 @@ fn fill(
     }
     let lacks_commit = given.commit.is_none() && !template.contains_key("commit");
     let lacks_author = given.author.is_none() && !template.contains_key("author");
-    fill_origin(template, given, facts.as_ref());
+    fill_origin(template, given, facts.as_ref())?;
     let absent = |what: &str| {
         Error::Usage(format!(
             "{RELEASE_JSON} has no {what}, and the folder has no git history to take it from; pass --{what}"
@@ -294,24 +294,47 @@ fn fill(
     Ok(())
 }
 
-/// The build system knows better than git, which often checks out a bare commit.
-fn fill_origin(template: &mut Map<String, Value>, given: &Given, facts: Option<&git::Facts>) {
+/// The build system knows better than git, which often checks out a bare commit, and than
+/// a template, which anybody may have written who can change the code.
+fn fill_origin(
+    template: &mut Map<String, Value>,
+    given: &Given,
+    facts: Option<&git::Facts>,
+) -> Result<()> {
     let git = facts.map(|facts| facts.origin.clone()).unwrap_or_default();
     let said = if given.build == Origin::default() {
         git
     } else {
         given.build.clone()
     };
-    for (name, given, said) in [
-        ("branch", &given.origin.branch, said.branch),
-        ("tag", &given.origin.tag, said.tag),
+    for (name, chosen, built, said) in [
+        (
+            "branch",
+            &given.origin.branch,
+            &given.build.branch,
+            said.branch,
+        ),
+        ("tag", &given.origin.tag, &given.build.tag, said.tag),
     ] {
-        if let Some(given) = given {
-            template.insert(name.into(), json!(given));
-        } else if let Some(said) = said {
+        if let Some(chosen) = chosen {
+            template.insert(name.into(), json!(chosen));
+            continue;
+        }
+        let written = template.get(name).and_then(Value::as_str);
+        match (written, built) {
+            (Some(written), Some(built)) if written != built => {
+                return Err(Error::Pack(format!(
+                    "{RELEASE_JSON}: {name}: found `{written}`, and the build system says `{built}`; \
+                     expected the same: leave `{name}` out, or say which with --{name}"
+                )));
+            }
+            _ => {}
+        }
+        if let Some(said) = said {
             template.entry(name).or_insert(json!(said));
         }
     }
+    Ok(())
 }
 
 fn pack_functions(

@@ -273,7 +273,7 @@ fn people_are_read_as_git_writes_them() {
 }
 
 #[test]
-fn the_branch_is_the_command_lines_or_the_templates_or_the_build_systems_or_gits() {
+fn the_branch_is_the_command_lines_or_the_build_systems_or_the_templates_or_gits() {
     let folder = shop();
     let packed = |folder: &Folder, given: &Given| {
         let bundle = Bundle::pack(&folder.0, given, Some(facts())).expect("packed");
@@ -293,9 +293,12 @@ fn the_branch_is_the_command_lines_or_the_templates_or_the_build_systems_or_gits
         "release.json",
         &TEMPLATE.replacen('{', r#"{"branch": "template", "#, 1),
     );
-    assert_eq!(packed(&written, &given), branch("template"));
+    let error = Bundle::pack(&written.0, &given, Some(facts())).expect_err("refused");
+    let expected = "release.json: branch: found `template`, and the build system says `build`";
+    assert!(error.to_string().starts_with(expected), "{error}");
     given.origin = origin("line");
     assert_eq!(packed(&written, &given), branch("line"));
+    assert_eq!(packed(&written, &Given::default()), branch("template"));
 }
 
 #[test]
