@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sluice_local::workspace::Workspace;
 
 /// How many state machines there are to ask about.
-const MACHINES: usize = 3;
+const MACHINES: usize = 4;
 
 type Tried<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
