@@ -5,6 +5,7 @@ mod accounts;
 mod action;
 mod alarms;
 mod callers;
+mod calls;
 mod damaged;
 mod documents;
 mod encryption;
