@@ -1,5 +1,6 @@
 //! Why a preview stays, by how its callers react.
 
+use sluice_platform::caller::CallerError;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::settings::SettingsError;
@@ -30,6 +31,9 @@ pub enum Error {
         /// The function.
         function: String,
     },
+    /// Nobody knows who asks.
+    #[error(transparent)]
+    Caller(#[from] CallerError),
     /// Its settings can't be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -49,6 +53,7 @@ impl Named for Error {
             Self::Busy { .. } => "TargetsBusy",
             Self::Settings(SettingsError::Fault(fault)) | Self::Fault(fault) => fault_name(fault),
             Self::Settings(_) => "InvalidSettings",
+            Self::Caller(error) => error.name(),
             Self::Store(error) => error.name(),
         }
     }

@@ -21,6 +21,7 @@ mod remove;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sluice_domain::caller::Principal;
 use sluice_domain::preview::removal::Removal;
 
 pub use error::Error;
@@ -36,13 +37,25 @@ pub enum Input {
         application: String,
         /// The preview.
         preview: String,
-        /// Who asks.
+        /// Who asks, as they say.
         by: String,
         /// Why.
         reason: String,
     },
     /// Remove those whose time is over, and go on with what broke off.
     Expire {},
+}
+
+impl Input {
+    /// The same, asked by whom STS names, where that is known: then nobody's own word for
+    /// it counts.
+    #[must_use]
+    pub fn asked_by(mut self, caller: Option<Principal>) -> Self {
+        if let (Self::Remove { by, .. }, Some(principal)) = (&mut self, caller) {
+            *by = principal.to_string();
+        }
+        self
+    }
 }
 
 /// What became of previews.

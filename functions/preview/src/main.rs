@@ -1,12 +1,13 @@
 //! Wiring of the `preview` function.
 
 use jiff::Timestamp;
-use preview::Remover;
 use preview::aws::{Account, Parameters, Table};
+use preview::{Input, Remover};
 use sluice_platform::aws::PerAccount;
+use sluice_platform::caller::Callers;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::Store;
-use sluice_platform::{aws, lambda};
+use sluice_platform::{aws, caller};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -17,6 +18,13 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         accounts: PerAccount::new(&config, Account::new),
         ledger: Ledger::from_env(&config, "preview")?,
     };
-    // Boxed: futures of SDK calls nest deeper than the compiler follows.
-    lambda::serve(|input| Box::pin(remover.handle(input, Timestamp::now()))).await
+    let (callers, remover) = (Callers::new(&config), &remover);
+    caller::serve(&callers, |input: Input, caller| {
+        // Boxed: futures of SDK calls nest deeper than the compiler follows.
+        Box::pin(async move {
+            let input = input.asked_by(caller?);
+            remover.handle(input, Timestamp::now()).await
+        })
+    })
+    .await
 }
