@@ -270,11 +270,14 @@ async fn list(config: &SdkConfig, output: &Output, application: Option<&str>) ->
         .iter()
         .map(|(settings, stored)| {
             let functions = settings.as_ref().map(|settings| settings.functions.keys().collect::<Vec<_>>());
-            json!({
+            let mut document = json!({
                 "application": stored.application, "environment": stored.environment, "version": stored.version,
                 "valid": settings.is_some(), "order": settings.as_ref().map(|settings| settings.order), "functions": functions,
-                "preview_of": settings.as_ref().and_then(|settings| settings.preview_of.as_ref()),
-            })
+            });
+            if let Some(of) = settings.as_ref().and_then(|settings| settings.preview_of.as_ref()) {
+                document["preview_of"] = json!(of);
+            }
+            document
         })
         .collect();
     output.answer(&documents, |style| listed(&found, style))?;
