@@ -168,6 +168,13 @@ impl World {
         attempts.await.expect("the attempts")
     }
 
+    /// Waits until the last attempt at a version is over: a promotion ends a moment before
+    /// its release does, and until then a further attempt is refused or a repetition.
+    pub async fn released(&self, version: &str) -> ExecutionStatus {
+        let last = self.attempts(version).await.pop().expect("an attempt");
+        self.execution_ended(&last.execution_arn).await
+    }
+
     /// Waits until a promotion is opened, and answers its record.
     pub async fn opened(&self, id: &PromotionId) -> Promotion {
         self.wait(&format!("the beginning of {id}"), async || {

@@ -75,6 +75,7 @@ async fn a_release_that_nobody_decides_about_expires() {
     ended.is(Outcome::Expired);
     assert_eq!(Exit::of(Outcome::Expired) as u8, 4);
     untouched(&world, &build, &ended.kinds()).await;
+    world.released("1.1.0").await;
     let again = world.ask("1.1.0", json!({ "again": true })).await;
     assert_eq!(again.expect("a new attempt")["attempt"], 2);
 }

@@ -68,6 +68,7 @@ async fn an_incident_stops_the_line_and_its_end_lets_a_new_attempt_in() {
     world.settled("prod", &build, "1").await;
 
     world.overwrite_parameter(&flag, "closed").await;
+    world.released("1.1.0").await;
     let again = world.ask("1.1.0", json!({ "again": true })).await;
     assert_eq!(again.expect("a new attempt")["attempt"], 2);
     let ended = world.ended(&world.attempt("prod", "1.1.0", 2)).await;

@@ -247,6 +247,7 @@ async fn an_operator_stops_the_line_and_lets_it_go_on() {
         .await
         .is(6)
         .says("is not frozen");
+    world.released("1.1.0").await;
     let again = world.ask("1.1.0", json!({ "again": true })).await;
     again.expect("another attempt");
     let ended = world.ended(&world.attempt("prod", "1.1.0", 2)).await;
