@@ -85,7 +85,7 @@ lint: venvs ## Check templates, state machines and the action with AWS's and the
 	@$(SLUICE_VENVS)/sam/bin/cfn-lint $(TEMPLATES)
 	@if command -v npx >/dev/null; then \
 		npx --yes asl-validator@4.0.0 $(foreach machine,$(wildcard statemachines/*.asl.json),--json-path $(machine)); \
-		for file in action.yml examples/github/release.yml; do \
+		for file in action.yml $(wildcard examples/github/*.yml); do \
 			npx --yes -p @action-validator/core@0.6.0 -p @action-validator/cli@0.6.0 action-validator $$file; \
 		done; \
 	else echo "no Node: state machines and the action for GitHub were not checked with their validators"; fi
