@@ -12,6 +12,9 @@ export SLUICE_VENVS
 # Where files of public tools lie that tests read.
 SLUICE_PUBLISHED ?= $(CURDIR)/.sluice/published
 export SLUICE_PUBLISHED
+# Where the embedded PostgreSQL lies.
+SLUICE_POSTGRES ?= $(CURDIR)/.sluice/postgres
+export SLUICE_POSTGRES
 
 # cargo-lambda always names its target. Naming the same one here puts tests,
 # functions and tools into one folder, so that nothing is compiled twice.
@@ -46,7 +49,7 @@ down: ## Stop the embedded engine and leave nothing behind
 	else echo "no engine was running"; fi
 
 .PHONY: test
-test: local moto published ## Run all tests, those on the embedded engine included
+test: local moto postgres published ## Run all tests, those on the embedded engine included
 	@$(LOCAL) with -- cargo test --workspace -- --include-ignored --skip matrix::
 	@$(FAULTS)
 
@@ -59,7 +62,7 @@ check: ## Check formatting, lints, documentation, and the functions as they ship
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 
 .PHONY: e2e
-e2e: local moto ## Run only the end-to-end tests, with every fault
+e2e: local moto postgres ## Run only the end-to-end tests, with every fault
 	@$(LOCAL) with -- cargo test -p sluice-tests -- --include-ignored --skip matrix::
 	@SLUICE_FAULTS=all $(FAULTS)
 
@@ -140,6 +143,10 @@ venvs:
 .PHONY: published
 published: venvs ## Get the files of public tools that tests read
 	@evidence/tests/published/fetch $(SLUICE_VENVS)/engine/bin/python "$(SLUICE_PUBLISHED)"
+
+.PHONY: postgres
+postgres: ## Get the PostgreSQL that tests migrate
+	@local/postgres/fetch "$(SLUICE_POSTGRES)"
 
 # Only tests need it.
 .PHONY: moto
