@@ -22,6 +22,7 @@ mod hash;
 mod json;
 mod keys;
 mod links;
+mod names;
 mod package;
 mod recognise;
 mod secrets;

@@ -9,8 +9,9 @@ use crate::text::brief;
 pub(crate) struct Links(BTreeMap<String, String>);
 
 impl Links {
-    pub(crate) fn add(&mut self, name: String, target: String) {
-        self.0.insert(name, target);
+    /// Keeps one. Whether it is the first of its name.
+    pub(crate) fn add(&mut self, name: String, target: String) -> bool {
+        self.0.insert(name, target).is_none()
     }
 
     /// What is wrong with those that lead out, or that may.

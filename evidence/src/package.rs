@@ -9,6 +9,7 @@ use zip::read::ZipFile;
 
 use crate::directory::{MOST_ENTRIES, entries};
 use crate::links::Links;
+use crate::names::{clashes, plain};
 use crate::secrets::Scanner;
 use crate::text::brief;
 
@@ -157,16 +158,30 @@ fn inspect_up_to(
     }
     let mut package = Package::default();
     let mut links = Links::default();
+    let mut folders = BTreeSet::new();
+    let mut twice = BTreeSet::new();
     for index in 0..count {
         let entry = archive.by_index(index)?;
-        package.problems.extend(problem(&entry));
-        match Type::of(&entry) {
-            Type::Link => links.add(entry.name().to_owned(), target(entry)?),
-            Type::Folder => {}
-            Type::File => package.add(entry, longest, scanner)?,
+        let problem = problem(&entry);
+        let name = plain(entry.name()).unwrap_or_else(|| entry.name().to_owned());
+        let is_well = problem.is_none();
+        package.problems.extend(problem);
+        let is_new = match Type::of(&entry) {
+            Type::Link => links.add(name.clone(), target(entry)?),
+            Type::Folder => {
+                package.problems.extend(content_of_folder(entry)?);
+                folders.insert(name.clone());
+                true
+            }
+            Type::File => package.add(&name, entry, longest, scanner)?,
+        };
+        if is_well && !is_new {
+            twice.insert(name);
         }
     }
     package.problems.extend(links.problems());
+    let clashes = clashes(&package.names, &folders, &twice);
+    package.problems.extend(clashes);
     Ok(package)
 }
 
@@ -200,13 +215,14 @@ fn type_bits<R: Read>(entry: &ZipFile<'_, R>) -> u32 {
 }
 
 impl Package {
+    /// Looks at a file. Whether it is the first of its name.
     fn add<R: Read>(
         &mut self,
+        name: &str,
         mut entry: ZipFile<'_, R>,
         longest: u64,
         scanner: &Scanner,
-    ) -> Result<(), PackageError> {
-        let name = entry.name().to_owned();
+    ) -> Result<bool, PackageError> {
         let mode = entry.unix_mode();
         let mut counted = Counted {
             inner: &mut entry,
@@ -214,12 +230,12 @@ impl Package {
             is_over: false,
             read: 0,
         };
-        let looked = look(&name, &mut counted, scanner);
+        let looked = look(name, &mut counted, scanner);
         if counted.is_over {
             return Err(PackageError::TooLarge);
         }
         let (head, secrets) = looked.map_err(|error| PackageError::Entry {
-            name: brief(&name),
+            name: brief(name),
             error,
         })?;
         self.secrets.extend(secrets);
@@ -229,8 +245,7 @@ impl Package {
             let machine = Machine::of(&head);
             self.bootstrap = Some(Bootstrap { mode, machine });
         }
-        self.names.insert(name);
-        Ok(())
+        Ok(self.names.insert(name.to_owned()))
     }
 }
 
@@ -274,8 +289,8 @@ impl<R: Read> Read for Counted<R> {
 fn problem<R: Read>(entry: &ZipFile<'_, R>) -> Option<String> {
     let name = entry.name();
     let shown = brief(name);
-    if entry.enclosed_name().is_none() || name.contains('\\') || name.contains(':') {
-        return Some(format!("`{shown}` leads out of the package"));
+    if name.starts_with('/') || name.contains(['\\', ':']) || plain(name).is_none() {
+        return Some(format!("`{shown}` leads up, or out of the package"));
     }
     if name.chars().any(char::is_control) {
         return Some(format!("the name of `{shown}` has control characters"));
@@ -287,7 +302,8 @@ fn problem<R: Read>(entry: &ZipFile<'_, R>) -> Option<String> {
         ));
     }
     let mode = entry.unix_mode().unwrap_or(0);
-    (name == "bootstrap" && mode & 0o002 != 0).then(|| {
+    let is_bootstrap = plain(name).as_deref() == Some("bootstrap");
+    (is_bootstrap && mode & 0o002 != 0).then(|| {
         format!(
             "`bootstrap` may be written by everybody (mode {:o})",
             mode & 0o777
@@ -296,12 +312,30 @@ fn problem<R: Read>(entry: &ZipFile<'_, R>) -> Option<String> {
 }
 
 /// What a symbolic link points at.
-fn target<R: Read>(mut entry: ZipFile<'_, R>) -> Result<String, PackageError> {
+fn target<R: Read>(entry: ZipFile<'_, R>) -> Result<String, PackageError> {
     let name = brief(entry.name());
     let mut target = String::new();
-    let read = Read::take(&mut entry, LONGEST_TARGET).read_to_string(&mut target);
-    read.map_err(|error| PackageError::Entry { name, error })?;
-    Ok(target)
+    let read = entry.take(LONGEST_TARGET + 1).read_to_string(&mut target);
+    read.and_then(|_| match target.len() as u64 {
+        0..=LONGEST_TARGET => Ok(target),
+        _ => Err(std::io::Error::other(
+            "the target of a symbolic link is longer than a path may be",
+        )),
+    })
+    .map_err(|error| PackageError::Entry { name, error })
+}
+
+/// What is wrong with a folder that has bytes of its own: nobody would look at them.
+fn content_of_folder<R: Read>(entry: ZipFile<'_, R>) -> Result<Option<String>, PackageError> {
+    let name = brief(entry.name());
+    let mut first = Vec::new();
+    match entry.take(1).read_to_end(&mut first) {
+        Ok(0) => Ok(None),
+        Ok(_) => Ok(Some(format!(
+            "the folder `{name}` has content, like a file"
+        ))),
+        Err(error) => Err(PackageError::Entry { name, error }),
+    }
 }
 
 #[cfg(test)]

@@ -57,6 +57,7 @@ fn entries_that_lead_elsewhere_are_told() {
         "../bootstrap",
         "/etc/passwd",
         "a/../../b",
+        "a/../b",
         "..\\b",
         "C:/b",
         "a\nb",
@@ -108,6 +109,14 @@ fn what_is_no_zip_file_is_refused() {
     ));
 }
 
+fn linked(name: &str, target: &str) -> Result<Package, PackageError> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.add_symlink(name, target, SimpleFileOptions::default())
+        .expect("a link");
+    let zip = zip.finish().expect("a zip file");
+    inspect(zip, &Scanner::new().expect("patterns"))
+}
+
 #[test]
 fn a_symbolic_link_may_point_at_a_place_within_the_package_alone() {
     for (name, target, is_fine) in [
@@ -117,11 +126,7 @@ fn a_symbolic_link_may_point_at_a_place_within_the_package_alone() {
         ("lib/a", "/etc/passwd", false),
         ("a", "..", false),
     ] {
-        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-        zip.add_symlink(name, target, SimpleFileOptions::default())
-            .expect("a link");
-        let zip = zip.finish().expect("a zip file");
-        let package = inspect(zip, &Scanner::new().expect("patterns")).expect("read");
+        let package = linked(name, target).expect("read");
         assert_eq!(package.problems.is_empty(), is_fine, "{name} to {target}");
     }
 }
@@ -173,4 +178,43 @@ fn a_link_through_a_link_that_climbs_is_told() {
     let zip = zip.finish().expect("a zip file");
     let package = inspect(zip, &Scanner::new().expect("patterns")).expect("read");
     assert_eq!(package.problems.len(), 1, "{package:?}");
+}
+
+#[test]
+fn one_place_that_two_entries_want_is_told_however_it_is_spelled() {
+    for files in [
+        ["index.js", "./index.js"],
+        ["a//b", "a/./b"],
+        ["a", "a/b"],
+        ["a", "a/"],
+    ] {
+        let package = looked(&files.map(|name| (name, 0o644, b"".as_slice()))).expect("read");
+        assert_eq!(
+            package.problems.len(),
+            1,
+            "{files:?}: {:?}",
+            package.problems
+        );
+    }
+    let fine = looked(&[("a/", 0o755, b""), ("a/b", 0o644, b""), ("c", 0o644, b"")]).expect("read");
+    assert!(fine.problems.is_empty(), "{:?}", fine.problems);
+}
+
+#[test]
+fn a_bootstrap_is_found_however_its_name_is_spelled() {
+    let package = looked(&[("./bootstrap", 0o757, &elf(183))]).expect("read");
+    let bootstrap = package.bootstrap.expect("one");
+    assert_eq!(bootstrap.machine, Some(Machine::Arm));
+    assert!(package.problems[0].contains("written by everybody"));
+}
+
+#[test]
+fn a_folder_with_content_and_an_endless_link_are_told() {
+    let package = looked(&[("lib/", 0o755, b"hidden")]).expect("read");
+    assert_eq!(
+        package.problems,
+        ["the folder `lib/` has content, like a file"]
+    );
+    let error = linked("link", &"a/".repeat(3_000)).expect_err("refused");
+    assert!(error.to_string().contains("longer than a path"), "{error}");
 }

@@ -35,10 +35,19 @@ impl Element<'_> {
         value.transpose()
     }
 
-    /// The value of an attribute that counts something. None where it has none, or
-    /// something else.
+    /// The value of an attribute that counts something. None where it has none; some
+    /// write an empty one for that.
     pub(crate) fn count(&self, name: &str) -> Result<Option<u64>, Error> {
-        Ok(self.get(name)?.and_then(|value| value.trim().parse().ok()))
+        let value = self.get(name)?.filter(|value| !value.trim().is_empty());
+        let count = value.map(|value| {
+            value.trim().parse().map_err(|_| {
+                let element = self.name();
+                let why =
+                    format!("`{name}` of a `{element}` is `{value}`; expected a whole number");
+                Error::broken(self.format, why)
+            })
+        });
+        count.transpose()
     }
 }
 
