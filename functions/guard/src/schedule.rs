@@ -120,6 +120,10 @@ impl<P: Ports> Guard<P> {
         if settings.entry.soak_seconds == 0 {
             return Ok(None);
         }
+        // The way back does not soak, so nothing that is watched there bars it.
+        if self.goes_back(id).await? {
+            return Ok(None);
+        }
         let (promotion, _) = self.ports.promotion(id).await?;
         let digest = &promotion.bundle.digest;
         self.refuse_if_stopped_before(id, digest, now).await?;

@@ -319,3 +319,13 @@ fn an_alarm_where_another_release_stands_by_now_says_nothing_of_this_one() {
     let answer = run(guard.handle(input(SCHEDULE), at(112))).unwrap();
     assert_eq!(serde_json::to_value(answer).unwrap(), starts);
 }
+
+#[test]
+fn nothing_that_is_wrong_where_it_stands_before_bars_the_way_back() {
+    let guard = soaking_under_an_alarm();
+    sounds(&guard, AlarmState::Alarm);
+    assert_eq!(send(&guard, SCHEDULE), Err("AlarmRaised"));
+    guard.ports.0.borrow_mut().rollbacks.insert(id("1.1.0"));
+    guard.ports.goes_back("1.1.0");
+    assert!(send(&guard, SCHEDULE).is_ok());
+}
