@@ -38,6 +38,7 @@ pub mod plan;
 mod presets;
 pub mod preview;
 pub mod promotion;
+pub mod repository;
 pub mod role;
 pub mod sequential;
 pub mod settings;

@@ -16,6 +16,14 @@ pub fn function_name(name_or_arn: &str) -> &str {
     name_or_arn.rsplit(':').next().unwrap_or_default()
 }
 
+/// The region in an ARN. None: it has none, or is no ARN.
+#[must_use]
+pub fn region(arn: &str) -> Option<&str> {
+    let mut parts = arn.split(':');
+    let region = parts.nth(3).filter(|region| !region.is_empty())?;
+    arn.starts_with("arn:").then_some(region)
+}
+
 /// The name of a `release` execution: application, version, bundle digest, attempt.
 #[must_use]
 pub fn release_execution(
@@ -96,6 +104,15 @@ mod tests {
     use crate::journal::Versions;
 
     use super::*;
+
+    #[test]
+    fn a_functions_region_stands_in_its_arn() {
+        let arn = "arn:aws-cn:lambda:cn-north-1:123456789012:function:checkout";
+        assert_eq!(region(arn), Some("cn-north-1"));
+        for none in ["checkout", "arn:aws:iam::123456789012:role/r", "a:b:c:d:e"] {
+            assert_eq!(region(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn the_same_release_always_has_the_same_name_and_another_attempt_another_one() {

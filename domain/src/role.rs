@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::document::Problem;
+use crate::repository::is_account;
 
 /// A role in another account or for another region, and the external id that it asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +25,10 @@ pub struct Role {
     /// which Lambda takes in its region only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
+    /// The account whose registry has the container images, in the functions' region.
+    /// Left out: the account of the repository that the manifest names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
 }
 
 impl Role {
@@ -53,6 +58,11 @@ impl Role {
         if let Some(bucket) = bucket {
             let message = format!("found `{bucket}`; expected a bucket's name, not its ARN or URL");
             problems.push(Problem::new("role.bucket", message));
+        }
+        let registry = self.registry.as_ref().filter(|id| !is_account(id));
+        if let Some(registry) = registry {
+            let message = format!("found `{registry}`; expected an account's ID, of twelve digits");
+            problems.push(Problem::new("role.registry", message));
         }
     }
 }
@@ -99,6 +109,7 @@ mod tests {
             external_id: "shop".to_owned(),
             region: region.map(str::to_owned),
             bucket: bucket.map(str::to_owned),
+            registry: None,
         }
     }
 
@@ -145,6 +156,24 @@ mod tests {
             &long,
         ] {
             assert_eq!(problems(bucket), 1, "{bucket}");
+        }
+    }
+
+    #[test]
+    fn a_registry_is_an_accounts() {
+        for (registry, expected) in [
+            ("210987654321", 0),
+            ("21098765432", 1),
+            ("210987654321.dkr.ecr.us-east-1.amazonaws.com", 1),
+            ("the-registry", 1),
+        ] {
+            let role = Role {
+                registry: Some(registry.to_owned()),
+                ..role(None, None)
+            };
+            let mut problems = Vec::new();
+            role.check(&mut problems);
+            assert_eq!(problems.len(), expected, "{registry}");
         }
     }
 

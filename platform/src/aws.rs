@@ -98,6 +98,7 @@ mod tests {
             external_id: "sluice".to_owned(),
             region: None,
             bucket: None,
+            registry: None,
         };
         let (one, two) = (role("one"), role("two"));
         let mut opened = Vec::new();

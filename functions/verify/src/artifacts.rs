@@ -10,12 +10,12 @@ use futures_util::{StreamExt as _, stream};
 use sluice_domain::digest::Digest;
 use sluice_domain::manifest::{Evidence, Image, Manifest};
 use sluice_domain::promotion::BundleRef;
+use sluice_domain::repository::Repository;
 use sluice_evidence::bundle::{Inspector, Report};
 use sluice_evidence::{LONGEST, LONGEST_ZIP, Package, PackageError};
 use sluice_platform::fault::Fault;
 
 use crate::error::{Error, Problem};
-use crate::image::Repository;
 use crate::pins::Pins;
 use crate::ports::{Images, Object, Objects, Place};
 use crate::room::Room;

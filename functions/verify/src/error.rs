@@ -98,6 +98,25 @@ pub enum Error {
         /// The digest in the manifest.
         expected: Digest,
     },
+    /// Lambda would find no image.
+    #[error(
+        "the functions of {environment} are in {region}, and Lambda takes images from registries of that region only: \
+         found no {} there, asked with {}. Nothing was changed; have ECR's replication bring it there (it brings what is pushed \
+         after it was set up) or push it there, then release again. `role.registry` in the settings names another account's \
+         registry",
+        .missing.join(", no "),
+        .role.as_deref().unwrap_or("Sluice's own role")
+    )]
+    NotReplicated {
+        /// The environment.
+        environment: String,
+        /// The region of its functions.
+        region: String,
+        /// The images that were looked for, as Lambda would be told.
+        missing: Vec<String>,
+        /// The ARN of the role that looked. None: Sluice's own.
+        role: Option<String>,
+    },
     /// A key that the settings name is none.
     #[error("{0}; mend `evidence.provenance.keys` in the settings")]
     Key(#[from] KeyError),
@@ -298,6 +317,7 @@ impl Named for Error {
                 "BundleInvalid"
             }
             Self::Artifacts(problems) => gravest(problems),
+            Self::NotReplicated { .. } => "ArtifactMissing",
             Self::EvidenceRefused { .. } => "EvidenceRefused",
             Self::CopyRefused { .. } => "CopyRefused",
             Self::CopyDamaged { .. } | Self::CopyChanged { .. } => "DigestMismatch",

@@ -12,6 +12,7 @@ use sluice_domain::evidence::{
 };
 use sluice_domain::manifest::{Image, Manifest};
 use sluice_domain::promotion::PromotionId;
+use sluice_domain::repository::Repository;
 use sluice_domain::settings::Settings;
 use sluice_evidence::bundle::{Bundle, Inspector, Target};
 use sluice_evidence::{Key, Scanner};
@@ -21,7 +22,6 @@ use sluice_platform::patience::Patience;
 
 use crate::artifacts::{Files, images};
 use crate::error::Error;
-use crate::image::Repository;
 use crate::ports::{Environments, Images, Live, Remembered, Scan};
 
 /// The most of an assessment that the ledger keeps, in bytes: an entry is one item of

@@ -147,7 +147,7 @@ async fn coverage_is_compared_with_the_release_before_where_that_is_asked() {
 
 #[tokio::test]
 async fn a_scan_that_runs_is_waited_for_and_what_it_found_counts() {
-    let image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/storefront/checkout";
+    let image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/storefront/checkout";
     let found = |severity| {
         let finding = Finding {
             id: "CVE-1".to_owned(),
@@ -185,7 +185,7 @@ async fn a_scan_that_runs_is_waited_for_and_what_it_found_counts() {
 
 #[tokio::test]
 async fn a_scan_that_never_ends_is_refused_after_the_time_for_it() {
-    let image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/storefront/checkout";
+    let image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/storefront/checkout";
     let world = World::with_images("1.4.0", image);
     world.ask(json!({"image_scan": {"wait_seconds": 0}}));
     let error = hand(&world, IMAGES).await.expect_err("refused").to_string();

@@ -92,6 +92,8 @@ pub(super) struct World {
     most_at_once: Cell<usize>,
     /// The bucket near the functions.
     pub(super) near: near::Bucket,
+    /// The registries near the functions.
+    pub(super) replicas: near::Replicas,
     failing: Cell<&'static str>,
 }
 

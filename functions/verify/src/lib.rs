@@ -5,7 +5,8 @@
 //! names, and which S3 version of it the promotion will use: the one that an
 //! earlier promotion of the bundle used, or else the current one. Whether packages,
 //! evidence and functions are as the environment's settings ask. Opens the
-//! promotion's record, and copies the code to where the functions are.
+//! promotion's record, and has the code where the functions are: zip files are copied,
+//! images have to be there.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
@@ -17,10 +18,10 @@ pub mod aws;
 mod copies;
 mod error;
 mod evidence;
-mod image;
 mod nameless;
 mod pins;
 mod ports;
+mod replicas;
 mod room;
 mod tags;
 
@@ -31,6 +32,7 @@ use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::path::was_promoted;
 use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
+use sluice_domain::role::{CodeCopies, Role};
 use sluice_domain::settings::Settings;
 use sluice_evidence::Scanner;
 use sluice_evidence::bundle::Inspector;
@@ -42,12 +44,12 @@ use artifacts::{Artifacts, Files};
 use copies::Copier;
 pub use error::{Error, Problem};
 use evidence::Known;
-pub use image::Repository;
 pub use pins::Pins;
 pub use ports::{
     Bundles, Copies, CopyError, Environments, Images, Live, Near, Object, Objects, Place,
     Promotions, Record, Remembered, Scan, Spooled,
 };
+use replicas::Replicas;
 use room::Room;
 
 /// What the state machine asks for.
@@ -146,16 +148,15 @@ where
             now,
         )
         .await?;
-        let copier = Copier {
-            copies: &self.copies,
-            bundle: &bundle,
-            pins: &pins,
-            patience: self.patience,
-        };
-        let copies = copier.copy(&id, settings.role.as_ref(), &manifest).await?;
+        let code = (&bundle, &manifest, &pins);
+        let (copies, replicas) = self
+            .bring(&id, settings.role.as_ref(), code, goes_back)
+            .await?;
         if !copies.is_empty() {
-            self.promotions.keep_copies(&id, &copies).await?;
             verified["copies"] = json!(copies);
+        }
+        if !replicas.is_empty() {
+            verified["replicas"] = json!(replicas);
         }
         self.ledger
             .record(&id, Kind::BundleVerified, "bundle", verified)
@@ -218,6 +219,37 @@ where
         }
         let promotions = self.promotions.of_application(&id.application).await?;
         Ok(was_promoted(&promotions, &id.environment, &bundle.digest))
+    }
+
+    /// Has the code where the functions are: copies zip files, and finds images.
+    async fn bring(
+        &self,
+        id: &PromotionId,
+        role: Option<&Role>,
+        (bundle, manifest, pins): (&BundleRef, &Manifest, &Pins),
+        goes_back: bool,
+    ) -> Result<(CodeCopies, Vec<String>), Error> {
+        let patience = self.patience;
+        let copier = Copier {
+            copies: &self.copies,
+            bundle,
+            pins,
+            patience,
+        };
+        let replicas = Replicas {
+            images: &self.images,
+            own: self.copies.region(),
+            patience,
+        };
+        // Both take their time: side by side.
+        let (copies, replicas) = tokio::try_join!(
+            copier.copy(id, role, manifest),
+            replicas.find(id, role, manifest, goes_back),
+        )?;
+        if !copies.is_empty() {
+            self.promotions.keep_copies(id, &copies).await?;
+        }
+        Ok((copies, replicas))
     }
 
     /// Holds the bundle against what the environment asks, and writes down what came of

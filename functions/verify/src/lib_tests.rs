@@ -13,6 +13,8 @@ mod earlier;
 mod evidence;
 #[path = "fakes.rs"]
 mod fakes;
+#[path = "replicas_tests.rs"]
+mod replicas;
 #[path = "tags_tests.rs"]
 mod tags_tests;
 
@@ -218,7 +220,7 @@ async fn a_manifest_of_another_release_is_refused() {
 async fn images_are_looked_up_by_digest() {
     let world = World::with_images(
         "1.4.0",
-        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/storefront/checkout",
+        "123456789012.dkr.ecr.eu-central-1.amazonaws.com/storefront/checkout",
     );
     let output = hand(&world, IMAGES).await.expect("verified");
     assert_eq!(
@@ -231,12 +233,12 @@ async fn images_are_looked_up_by_digest() {
 
     let world = World::with_images(
         "1.4.0",
-        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/storefront/gone",
+        "123456789012.dkr.ecr.eu-central-1.amazonaws.com/storefront/gone",
     );
     let message = refusal(&world, IMAGES, "ArtifactMissing").await;
     assert!(
         message.contains(
-            "there is no image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/storefront/gone@sha256:"
+            "there is no image 123456789012.dkr.ecr.eu-central-1.amazonaws.com/storefront/gone@sha256:"
         ),
         "{message}"
     );

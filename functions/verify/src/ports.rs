@@ -12,6 +12,7 @@ use sluice_domain::evidence::Findings;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
+use sluice_domain::repository::Repository;
 use sluice_domain::role::{CodeCopies, Role};
 use sluice_domain::settings::Settings;
 use sluice_evidence::Fitting;
@@ -20,7 +21,6 @@ use sluice_platform::fault::Fault;
 use sluice_platform::settings::SettingsError;
 use sluice_platform::store::{Release, StoreError};
 
-use crate::image::Repository;
 use crate::pins::Pins;
 
 /// A version of an object.
@@ -229,6 +229,16 @@ pub trait Images {
     /// Whether the image exists. Reads only.
     fn exists(
         &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> impl Future<Output = Result<bool, Fault>>;
+
+    /// Whether the image exists near the functions of an environment: asked with the role
+    /// that leads to them, with which Lambda is told to take it. Reads only.
+    fn is_near(
+        &self,
+        id: &PromotionId,
+        role: Option<&Role>,
         repository: &Repository,
         digest: &Digest,
     ) -> impl Future<Output = Result<bool, Fault>>;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sluice_domain::evidence::{CheckOutcome, ImageTags, ReleaseTags, Tagged, assess_tags};
 use sluice_domain::manifest::{Image, Manifest};
+use sluice_domain::repository::Repository;
 use sluice_platform::fault::Fault;
 use sluice_platform::pace::IN_FLIGHT;
 use sluice_platform::patience::Patience;
 
 use crate::artifacts::images;
-use crate::image::Repository;
 use crate::ports::Images;
 
 /// The tags of each image. A build pushes one tag after the other, and the first may have

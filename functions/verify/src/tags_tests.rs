@@ -2,7 +2,7 @@
 
 use super::*;
 
-const CHECKOUT: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/storefront/checkout";
+const CHECKOUT: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/storefront/checkout";
 
 fn tagged() -> World {
     World::with_images("1.4.0", CHECKOUT)

@@ -296,6 +296,7 @@ async fn functions_named_by_arn_are_measured_by_their_bare_name_in_their_account
         external_id: "e".into(),
         region: None,
         bucket: None,
+        registry: None,
     };
     judge.records.journal.as_mut().expect("journal").role = Some(role.clone());
     look(&judge, 300).await;

@@ -180,6 +180,7 @@ mod tests {
             external_id: "shop".to_owned(),
             region: Some("us-east-1".to_owned()),
             bucket: Some("code".to_owned()),
+            registry: None,
         };
         let near = Near {
             id: &id,

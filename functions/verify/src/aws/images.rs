@@ -9,23 +9,29 @@ use aws_sdk_ecr::types::{
 };
 use sluice_domain::digest::Digest;
 use sluice_domain::evidence::{Finding, Findings, Severity};
+use sluice_domain::promotion::PromotionId;
+use sluice_domain::repository::Repository;
+use sluice_domain::role::Role;
+use sluice_platform::aws::PerAccount;
 use sluice_platform::fault::Fault;
 
-use crate::{Images, Repository, Scan};
+use crate::{Images, Scan};
 
 /// Images in the registries of any account and region.
 pub struct Registries {
     config: SdkConfig,
     own: aws_sdk_ecr::Client,
+    there: PerAccount<aws_sdk_ecr::Client>,
 }
 
 impl Registries {
-    /// Builds the client for the own region.
+    /// Builds the clients of the own region.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             config: config.clone(),
             own: aws_sdk_ecr::Client::new(config),
+            there: PerAccount::new(config, aws_sdk_ecr::Client::new),
         }
     }
 
@@ -48,26 +54,30 @@ impl Registries {
         repository: &Repository,
         image: ImageIdentifier,
     ) -> Result<Option<ImageDetail>, Fault> {
-        let name = image.image_digest().or(image.image_tag());
-        let operation = format!(
-            "ecr:DescribeImages of {} in {}",
-            name.unwrap_or_default(),
-            repository.name
-        );
-        let request = self
-            .client(&repository.region)
-            .describe_images()
-            .registry_id(&repository.account)
-            .repository_name(&repository.name)
-            .image_ids(image);
-        match request.send().await {
-            Ok(answer) => Ok(answer.image_details.unwrap_or_default().pop()),
-            Err(error) => {
-                let fault = Fault::new(operation, error);
-                let is_missing =
-                    fault.is("ImageNotFoundException") || fault.is("RepositoryNotFoundException");
-                if is_missing { Ok(None) } else { Err(fault) }
-            }
+        describe(&self.client(&repository.region), repository, image).await
+    }
+}
+
+async fn describe(
+    client: &aws_sdk_ecr::Client,
+    repository: &Repository,
+    image: ImageIdentifier,
+) -> Result<Option<ImageDetail>, Fault> {
+    let name = image.image_digest().or(image.image_tag());
+    let name = name.unwrap_or_default();
+    let operation = format!("ecr:DescribeImages of {name} in {repository}");
+    let request = client
+        .describe_images()
+        .registry_id(&repository.account)
+        .repository_name(&repository.name)
+        .image_ids(image);
+    match request.send().await {
+        Ok(answer) => Ok(answer.image_details.unwrap_or_default().pop()),
+        Err(error) => {
+            let fault = Fault::new(operation, error);
+            let is_missing =
+                fault.is("ImageNotFoundException") || fault.is("RepositoryNotFoundException");
+            if is_missing { Ok(None) } else { Err(fault) }
         }
     }
 }
@@ -80,6 +90,18 @@ fn by_digest(digest: &Digest) -> ImageIdentifier {
 impl Images for Registries {
     async fn exists(&self, repository: &Repository, digest: &Digest) -> Result<bool, Fault> {
         let image = self.describe(repository, by_digest(digest)).await?;
+        Ok(image.is_some())
+    }
+
+    async fn is_near(
+        &self,
+        id: &PromotionId,
+        role: Option<&Role>,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<bool, Fault> {
+        let client = self.there.of(role, id).await;
+        let image = describe(&client, repository, by_digest(digest)).await?;
         Ok(image.is_some())
     }
 

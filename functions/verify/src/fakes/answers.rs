@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{Seek as _, Write as _};
 
+use sluice_domain::repository::Repository;
 use sluice_domain::role::{CodeCopies, Role};
 use sluice_platform::bundle::BundleError;
 use sluice_platform::settings::SettingsError;
@@ -159,6 +160,18 @@ impl World {
 impl Images for &World {
     async fn exists(&self, repository: &Repository, digest: &Digest) -> Result<bool, Fault> {
         Ok(repository.name == "storefront/checkout" && *digest == Digest::of(b"image"))
+    }
+
+    async fn is_near(
+        &self,
+        _: &PromotionId,
+        role: Option<&Role>,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<bool, Fault> {
+        self.call("is_near")?;
+        let image = format!("{repository}@{digest}");
+        Ok(self.replicas.look(role, image))
     }
 
     async fn tags(&self, _: &Repository, digest: &Digest) -> Result<BTreeSet<String>, Fault> {

@@ -1,6 +1,6 @@
-//! A bucket near the functions.
+//! A bucket and registries near the functions.
 
-use sluice_domain::role::CodeCopies;
+use sluice_domain::role::{CodeCopies, Role};
 
 use super::*;
 
@@ -29,6 +29,27 @@ impl Bucket {
         let mut kept = self.kept.borrow_mut();
         kept.values_mut()
             .for_each(|versions| versions.push(Digest::of(b"tampered")));
+    }
+}
+
+/// Images near the functions.
+#[derive(Default)]
+pub(crate) struct Replicas {
+    /// What is there.
+    pub(crate) images: RefCell<Vec<String>>,
+    /// What is there after the next look.
+    pub(crate) late: RefCell<Vec<String>>,
+    /// Who looked for what.
+    pub(crate) looks: RefCell<Vec<(Option<String>, String)>>,
+}
+
+impl Replicas {
+    pub(crate) fn look(&self, role: Option<&Role>, image: String) -> bool {
+        let is_there = self.images.borrow().contains(&image);
+        self.images.borrow_mut().append(&mut self.late.borrow_mut());
+        let role = role.map(|role| role.arn.clone());
+        self.looks.borrow_mut().push((role, image));
+        is_there
     }
 }
 
