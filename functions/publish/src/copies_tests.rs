@@ -3,7 +3,7 @@
 use sluice_domain::role::CodeCopy;
 use sluice_platform::lambda::Named as _;
 
-use super::fakes::{input, lambda, one_change};
+use super::fakes::{CATALOG, input, lambda, one_change, publish, work};
 use super::*;
 
 fn copied_to(version_id: Option<&str>) -> CodeCopy {
@@ -67,4 +67,46 @@ async fn a_copy_that_was_replaced_before_it_was_taken_is_never_published() {
     let changes = fixture.accounts.0.changes();
     let is_publication = |change: &String| change.starts_with("publish");
     assert!(!changes.iter().any(is_publication), "{changes:?}");
+}
+
+#[tokio::test]
+async fn an_image_is_taken_from_the_functions_own_region_and_the_roles_registry() {
+    let of = |host: &str| {
+        let digest = Digest::of(b"catalog 1.1.0");
+        format!("{host}.amazonaws.com/catalog@{digest}")
+    };
+    let role = |registry: Option<&str>| Role {
+        arn: "arn:aws:iam::222222222222:role/sluice".to_owned(),
+        external_id: "e".to_owned(),
+        region: Some("us-east-1".to_owned()),
+        bucket: None,
+        registry: registry.map(str::to_owned),
+    };
+    for (region, role, expected) in [
+        ("eu-west-1", None, "111122223333.dkr.ecr.eu-west-1"),
+        (
+            "us-east-1",
+            Some(role(None)),
+            "111122223333.dkr.ecr.us-east-1",
+        ),
+        (
+            "us-east-1",
+            Some(role(Some("222222222222"))),
+            "222222222222.dkr.ecr.us-east-1",
+        ),
+    ] {
+        let lambda = lambda();
+        let mut work = work(&lambda, b"catalog 1.1.0");
+        let there = CATALOG.replace("eu-west-1", region);
+        let catalog = (work.plan.functions.get_mut("catalog")).expect("catalog");
+        catalog.arn.clone_from(&there);
+        work.plan.role = role;
+        let moved = lambda.functions.borrow_mut().remove(CATALOG);
+        let moved = moved.expect("catalog");
+        lambda.functions.borrow_mut().insert(there, moved);
+        let fixture = publish(lambda, work);
+        fixture.handle(input()).await.expect("published");
+        let taken = fixture.accounts.0.taken.borrow().clone();
+        assert!(taken.contains(&of(expected)), "{taken:?}");
+    }
 }

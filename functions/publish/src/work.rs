@@ -5,7 +5,7 @@ use std::fmt;
 
 use sluice_domain::digest::Digest;
 use sluice_domain::journal::Versions;
-use sluice_domain::manifest::{Artifact, Manifest};
+use sluice_domain::manifest::{Artifact, Image, Manifest};
 use sluice_domain::plan::{Change, FunctionPlan, Plan};
 use sluice_domain::promotion::{BundleRef, PromotionId};
 use sluice_domain::role::CodeCopies;
@@ -113,7 +113,7 @@ impl Work {
                 code: if plan.change == Change::Unchanged {
                     None
                 } else {
-                    Some(self.code(id, name)?)
+                    Some(self.code(id, name, plan)?)
                 },
                 description: description.clone(),
             })
@@ -121,7 +121,7 @@ impl Work {
         self.plan.functions.iter().map(job).collect()
     }
 
-    fn code(&self, id: &PromotionId, name: &str) -> Result<Code, Error> {
+    fn code(&self, id: &PromotionId, name: &str, plan: &FunctionPlan) -> Result<Code, Error> {
         let function = self.manifest.functions.get(name);
         if let Some(zip) = function.and_then(|function| function.zip.as_ref()) {
             return self.zip(id, zip);
@@ -129,10 +129,9 @@ impl Work {
         let image = function.and_then(|function| function.image.as_ref());
         let missing = || StoreError::Missing(format!("code of function {name} in {id}"));
         let image = image.ok_or_else(missing)?;
-        Ok(Code::Image {
-            repository: image.repository.clone(),
-            digest: image.digest.clone(),
-        })
+        let near = image.near_function(&plan.arn, self.plan.role.as_ref());
+        let Image { repository, digest } = near;
+        Ok(Code::Image { repository, digest })
     }
 
     /// A zip file near the functions, or else in the bundle.
