@@ -127,6 +127,7 @@ impl Planned {
         let mut lines = vec![self.title(style), enters(&self.settings.entry)];
         lines.extend(self.evidence.as_ref().map(counted));
         lines.extend(self.settings.role.as_ref().map(elsewhere::told));
+        lines.extend(self.replicas());
         lines.extend(self.asks());
         lines.extend(self.settings.suites.iter().map(ToString::to_string));
         lines.extend(self.hands_over());
@@ -158,6 +159,19 @@ impl Planned {
         let findings = self.findings.iter();
         lines.extend(findings.flat_map(|finding| finding.lines(style)));
         lines
+    }
+
+    /// Images that Lambda takes from elsewhere than where the manifest names them.
+    fn replicas(&self) -> Vec<String> {
+        let Some(Release { bundle, plan }) = &self.release else {
+            return Vec::new();
+        };
+        let told = |(name, function): (&String, &FunctionPlan)| {
+            let image = bundle.manifest.functions.get(name)?.image.as_ref()?;
+            let near = image.near_function(&function.arn, self.settings.role.as_ref());
+            (near != *image).then(|| format!("{name}: the image has to be at {near}"))
+        };
+        plan.functions.iter().filter_map(told).collect()
     }
 
     fn title(&self, style: Style) -> String {

@@ -5,7 +5,7 @@ use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
 use sluice_domain::evidence::Check;
-use sluice_domain::manifest::Manifest;
+use sluice_domain::manifest::{Image, Manifest};
 use sluice_domain::plan::{CurrentVersion, Observed};
 
 use super::*;
@@ -187,4 +187,27 @@ fn an_environment_elsewhere_says_where_its_functions_are_and_where_code_goes() {
     planned.settings.role = Some(serde_json::from_value(role).expect("a role"));
     let expected = "functions in 444455556666, us-east-1; code is copied to the bucket code first";
     assert!(told(&planned).contains(expected), "{}", told(&planned));
+}
+
+#[test]
+fn an_image_that_functions_take_from_a_registry_of_their_own_is_told_with_its_place() {
+    let mut planned = planned(true);
+    let image = |account: &str, region: &str| {
+        let digest = Digest::of(b"image");
+        (
+            format!("{account}.dkr.ecr.{region}.amazonaws.com/shop"),
+            digest,
+        )
+    };
+    let release = planned.release.as_mut().expect("a release");
+    let api = release.bundle.manifest.functions.get_mut("api");
+    let (repository, digest) = image("123456789012", "eu-west-1");
+    api.expect("a function").image = Some(Image { repository, digest });
+    let told = |planned: &Planned| planned.lines(Style::PLAIN).join("\n");
+    assert!(!told(&planned).contains("the image"), "{}", told(&planned));
+    let role = json!({"arn": "arn:aws:iam::444455556666:role/sluice", "external_id": "e", "registry": "444455556666"});
+    planned.settings.role = Some(serde_json::from_value(role).expect("a role"));
+    let (repository, digest) = image("444455556666", "eu-west-1");
+    let expected = format!("api: the image has to be at {repository}@{digest}");
+    assert!(told(&planned).contains(&expected), "{}", told(&planned));
 }
