@@ -80,7 +80,16 @@ impl World {
             "Action": ["lambda:*", "cloudwatch:GetMetricData"],
             "Resource": "*",
         }));
-        let policies = [("code", code), ("look", look), ("release", release)];
+        let images = policy(json!({
+            "Action": ["ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            "Resource": format!("arn:aws:ecr:*:*:repository/sluice-managed-{}", self.unique),
+        }));
+        let policies = [
+            ("code", code),
+            ("look", look),
+            ("images", images),
+            ("release", release),
+        ];
         let policies = policies
             .map(|(name, document)| json!({ "PolicyName": name, "PolicyDocument": document }));
         json!({

@@ -138,6 +138,19 @@ impl World {
             .expect("the function is created");
     }
 
+    /// Where Lambda took the image of a function's version from.
+    ///
+    /// # Panics
+    /// When there is no such version, or it runs no image.
+    pub async fn image_of(&self, environment: &str, function: &str, version: &str) -> String {
+        let request = self.lambda().get_function();
+        let request = request.function_name(self.function(environment, function));
+        let found = request.qualifier(version).send().await;
+        let found = found.expect("the version");
+        let uri = found.code().and_then(|code| code.image_uri());
+        uri.expect("an image").to_owned()
+    }
+
     /// The event that ECR sends for an image.
     ///
     /// # Panics

@@ -2,6 +2,7 @@
 //! for that.
 
 use serde_json::{Value, json};
+use sluice_domain::digest::Digest;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::Outcome;
 use sluice_tests::World;
@@ -61,6 +62,42 @@ async fn an_image_that_is_pushed_is_released_by_its_digest() {
     let release = world.attempts("1.1.0").await.remove(0);
     let by = format!("ecr:{}@{}", image.repository, image.digest);
     assert_eq!(release.requested_by, by);
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn functions_of_another_account_and_region_wait_for_an_images_replica_and_run_that() {
+    let here = World::new().await;
+    let by_commit = format!("sha-{}", commit("1.1.0"));
+    let tags = ["v1.1.0", &by_commit];
+    let image = here.push_image(b"{}", &tags).await;
+    let build = of_image(&here, "1.1.0", &image);
+    let (there, mut role) = here.in_account("222222222222", "eu-west-1").await;
+    let before = Image {
+        repository: image.repository.clone(),
+        uri: image.uri.clone(),
+        digest: Digest::of(b"another image").to_string(),
+    };
+    there.create_of_image("prod", "api", &before).await;
+    role["registry"] = json!("222222222222");
+    here.settings("prod", &build, json!({ "role": role })).await;
+    here.upload(&build).await;
+    let id = here.promotion("prod", "1.1.0");
+    // By now it is looked for.
+    here.happened(&id, Kind::EvidenceAssessed).await;
+
+    let replica = there.push_image(b"{}", &tags).await;
+    let expected = format!("{}@{}", replica.uri, image.digest);
+    assert!(
+        expected.starts_with("222222222222.dkr.ecr.eu-west-1."),
+        "{expected}"
+    );
+    let ended = here.ended(&id).await;
+    ended.is(Outcome::Promoted);
+    let verified = &ended.entry(Kind::BundleVerified).event.facts;
+    assert_eq!(verified["replicas"], json!([expected]));
+    assert_eq!(there.alias("prod", "api").await, alone("1"));
+    assert_eq!(there.image_of("prod", "api", "1").await, expected);
 }
 
 #[tokio::test]
