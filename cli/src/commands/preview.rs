@@ -94,10 +94,8 @@ fn said(application: &str, preview: &str, answer: &Answer) -> Vec<String> {
         _ if answer.deleted.is_empty() => format!("{name} is removed; it had no aliases"),
         _ => format!("{name} is removed, with {}", answer.deleted.join(", ")),
     }];
-    let left = answer.left.iter();
-    lines.extend(
-        left.map(|alias| format!("{alias} stays: no promotion of this preview moved it last")),
-    );
+    let stays = "stays: Sluice can't tell that it is this preview's; delete it if nobody needs it";
+    lines.extend(answer.left.iter().map(|alias| format!("{alias} {stays}")));
     lines
 }
 

@@ -1,11 +1,14 @@
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::removal::{EXPIRY, Fate, fate};
+use super::removal::{EXPIRY, Fate, fate, places};
 use super::*;
 use crate::alias::{Alias, Routing};
 use crate::document::Document as _;
+use crate::journal::Journal;
 use crate::settings::QueuePolicy;
 
 fn settings(value: &Value) -> Settings {
@@ -354,5 +357,45 @@ fn only_aliases_that_a_promotion_into_the_preview_signed_are_deleted() {
                 found: other.to_owned()
             }
         );
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_alias_that_settings_name_or_promotions_moved_has_one_place(
+        named in proptest::collection::btree_set("[a-d]", 1..4),
+        moved in proptest::collection::vec(("[a-f]", proptest::bool::ANY, proptest::bool::ANY), 0..8),
+    ) {
+        let functions: BTreeMap<String, Value> = (named.iter())
+            .map(|name| (name.clone(), json!({"name": name, "alias": "pr-7"})))
+            .collect();
+        let settings = settings(&json!({"schema": 1, "order": 1, "functions": functions}));
+        let journals = moved.iter().map(|(name, is_arn, is_elsewhere)| {
+            let arn = format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}");
+            let function = if *is_arn { &arn } else { name };
+            let role = is_elsewhere.then(|| json!({"arn": "arn:aws:iam::210987654321:role/r", "external_id": "e"}));
+            let entry = json!({"name": function, "alias": "pr-7", "stable": null, "canary": "2", "revision": null});
+            let journal = json!({"functions": {"one": entry}, "role": role, "steps": []});
+            serde_json::from_value(journal).expect("a journal")
+        });
+        let places = places(&settings, &journals.collect::<Vec<Journal>>());
+        let here: Vec<String> = places.here.iter().map(ToString::to_string).collect();
+        let mut once = here.clone();
+        once.sort();
+        once.dedup();
+        prop_assert_eq!(once.len(), here.len());
+        for name in &named {
+            let place = format!("{name}:pr-7");
+            prop_assert!(here.contains(&place));
+        }
+        for (name, _, is_elsewhere) in &moved {
+            let there = format!("{name}:pr-7 (in 210987654321, Sluice's own region)");
+            let is_found = if *is_elsewhere {
+                places.elsewhere.contains(&there)
+            } else {
+                here.contains(&format!("{name}:pr-7"))
+            };
+            prop_assert!(is_found, "{}", name);
+        }
     }
 }

@@ -1,11 +1,14 @@
-//! Settings through Parameter Store, locks through the state table, aliases through
-//! Lambda, facts through `record`.
+//! Settings through Parameter Store, locks and journals through the state table, aliases
+//! through Lambda, facts through `record`.
 
 use aws_config::SdkConfig;
 use aws_sdk_lambda::Client;
 use serde_json::Value;
 use sluice_domain::alias::{Alias, Routing};
+use sluice_domain::journal::Journal;
 use sluice_domain::ledger::Kind;
+use sluice_domain::preview::removal::is_into;
+use sluice_domain::promotion::Promotion;
 use sluice_domain::settings::{Role, Settings};
 use sluice_platform::aliases;
 use sluice_platform::aws::PerAccount;
@@ -16,9 +19,9 @@ use sluice_platform::pace::paced;
 use sluice_platform::session::Session;
 use sluice_platform::settings::{SettingsError, SettingsReader};
 use sluice_platform::settings_writer::SettingsWriter;
-use sluice_platform::store::{Store, StoreError};
+use sluice_platform::store::{Part, Store, StoreError};
 
-use crate::{Documents, Functions, Kept, Locks, Open, PreviewName, Record};
+use crate::{Documents, Functions, Kept, Open, PreviewName, Promotions, Record};
 
 /// Settings in Parameter Store.
 pub struct Parameters {
@@ -74,12 +77,22 @@ impl Documents for Parameters {
     }
 }
 
-/// Locks in the state table.
+/// Locks and promotions in the state table.
 pub struct Table(pub Store);
 
-impl Locks for Table {
+impl Promotions for Table {
     async fn holder(&self, arn: &str) -> Result<Option<String>, StoreError> {
         self.0.holder(arn).await
+    }
+
+    async fn journals(&self, named: &PreviewName) -> Result<Vec<Journal>, StoreError> {
+        let mut journals = Vec::new();
+        for (Promotion { id, .. }, _) in self.0.promotions_of(&named.application).await? {
+            if is_into(&id, &named.application, &named.preview) {
+                journals.extend(self.0.part(&id, Part::Journal).await?);
+            }
+        }
+        Ok(journals)
     }
 }
 

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sluice_domain::alias::{Alias, Routing};
 use sluice_domain::document::Document as _;
+use sluice_domain::journal::Journal;
 use sluice_domain::ledger::Kind;
 use sluice_domain::settings::{Role, Settings};
 use sluice_platform::fault::Fault;
 use sluice_platform::settings::SettingsError;
 use sluice_platform::store::StoreError;
 
-use crate::{Documents, Functions, Kept, Locks, Open, PreviewName, Record, Remover};
+use crate::{Documents, Functions, Kept, Open, PreviewName, Promotions, Record, Remover};
 
 /// What AWS holds. Each call is counted, and one of them can be the last that works.
 #[derive(Default)]
@@ -21,6 +22,8 @@ pub(crate) struct World {
     pub(crate) holders: RefCell<BTreeMap<String, String>>,
     /// By function and name: the version, and who moved it there.
     pub(crate) aliases: RefCell<BTreeMap<(String, String), (String, String)>>,
+    /// Of promotions into the preview.
+    pub(crate) journals: RefCell<Vec<Journal>>,
     /// By function and qualifier.
     pub(crate) provisioned: RefCell<Vec<(String, String)>>,
     pub(crate) entries: RefCell<Vec<(String, Kind, String, Value)>>,
@@ -52,6 +55,14 @@ pub(crate) fn document(preview: &str, expires_at: &str) -> Value {
         "functions": {"api": {"name": "api-dev", "alias": preview}, "web": {"name": "web-dev", "alias": preview}},
         "preview_of": {"environment": "dev", "expires_at": expires_at},
     })
+}
+
+/// What a promotion wrote down that moved `pr-7` of this function, behind this role.
+pub(crate) fn journal(function: &str, role: Value) -> Journal {
+    let moved =
+        json!({"name": function, "alias": "pr-7", "stable": null, "canary": "2", "revision": null});
+    let journal = json!({"functions": {"one": moved}, "role": role, "steps": []});
+    serde_json::from_value(journal).expect("a journal")
 }
 
 impl World {
@@ -118,7 +129,7 @@ impl World {
 pub(crate) fn remover(world: &World) -> Remover<&World, &World, &World, &World> {
     Remover {
         documents: world,
-        locks: world,
+        promotions: world,
         accounts: world,
         ledger: world,
     }
@@ -160,10 +171,15 @@ impl Documents for &World {
     }
 }
 
-impl Locks for &World {
+impl Promotions for &World {
     async fn holder(&self, arn: &str) -> Result<Option<String>, StoreError> {
         self.call("holder")?;
         Ok(self.holders.borrow().get(arn).cloned())
+    }
+
+    async fn journals(&self, _: &PreviewName) -> Result<Vec<Journal>, StoreError> {
+        self.call("journals")?;
+        Ok(self.journals.borrow().clone())
     }
 }
 

@@ -2,7 +2,8 @@
 //! whose time is over or whose removal broke off.
 //!
 //! Decides: whether a preview may go now. It may unless a promotion into it holds one of
-//! its functions. First its settings say that it goes, then go its aliases, then the
+//! its functions. Its aliases are those of its settings, and those that promotions into it
+//! moved on functions which the environment has dropped since. First its settings say that it goes, then go its aliases, then the
 //! ledger is told, and last go the settings. So whoever comes to a removal that broke off
 //! finds it in the settings, and a release that comes in between takes it back by
 //! writing them anew. No lock is taken: a promotion of another environment on the same
@@ -25,7 +26,7 @@ use sluice_domain::caller::Principal;
 use sluice_domain::preview::removal::Removal;
 
 pub use error::Error;
-pub use ports::{Documents, Functions, Kept, Locks, Open, PreviewName, Record};
+pub use ports::{Documents, Functions, Kept, Open, PreviewName, Promotions, Record};
 
 /// What is asked of this function.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -80,7 +81,8 @@ pub struct Removed {
     pub outcome: Outcome,
     /// The aliases that were deleted, as `<function>:<alias>`.
     pub deleted: Vec<String>,
-    /// Those of its name that stay, since no promotion into it moved them last.
+    /// Those that stay: no promotion into it moved them last, or they are in an account or
+    /// a region that its settings led to before.
     pub left: Vec<String>,
 }
 
@@ -97,18 +99,18 @@ pub enum Outcome {
 }
 
 /// The function.
-pub struct Remover<D, S, A, L> {
+pub struct Remover<D, P, A, L> {
     /// The settings.
     pub documents: D,
-    /// Who holds functions.
-    pub locks: S,
+    /// Who holds functions, and who moved aliases.
+    pub promotions: P,
     /// The accounts that previews live in.
     pub accounts: A,
     /// The way to the ledger.
     pub ledger: L,
 }
 
-impl<D: Documents, S: Locks, A: Open, L: Record> Remover<D, S, A, L> {
+impl<D: Documents, P: Promotions, A: Open, L: Record> Remover<D, P, A, L> {
     /// Handles one request at this time. Safe to repeat: it finishes what another began.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
-use serde_json::json;
+use serde_json::{Value, json};
 use sluice_domain::ledger::Kind;
 use sluice_platform::lambda::Named as _;
 
 use super::*;
-use crate::fakes::{World, arn, document, remover};
+use crate::fakes::{World, arn, document, journal, remover};
 
 const REMOVE: &str = include_str!("../../../events/preview/remove.json");
 const EXPIRE: &str = include_str!("../../../events/preview/expire.json");
@@ -159,6 +159,49 @@ async fn an_alias_that_somebody_else_moved_stays_and_is_told_of() {
         ["api-dev:live", "web-dev:live", "web-dev:pr-7"]
     );
     assert_eq!(world.document("pr-7"), None);
+}
+
+/// A preview of two functions, of which the environment has dropped `web-dev` since.
+fn with_a_dropped_function() -> World {
+    let world = World::with_preview("pr-7", LATER);
+    let journals = ["api-dev", "web-dev"].map(|function| journal(function, Value::Null));
+    world.journals.replace(journals.into());
+    let mut documents = world.documents.borrow_mut();
+    let settings = documents.values_mut().next().expect("its settings");
+    let functions = settings["functions"].as_object_mut();
+    functions.expect("functions").remove("web");
+    drop(documents);
+    world
+}
+
+#[tokio::test]
+async fn the_alias_of_a_function_that_the_environment_dropped_goes_with_the_others() {
+    let world = with_a_dropped_function();
+    let done = removed(&world).await;
+    assert_eq!(done.deleted, ["api-dev:pr-7", "web-dev:pr-7"]);
+    is_gone(&world);
+    let facts = world.entries.borrow()[0].3.clone();
+    assert_eq!(facts["functions"], json!(["api-dev:pr-7", "web-dev:pr-7"]));
+}
+
+#[tokio::test]
+async fn a_promotion_that_holds_a_dropped_function_keeps_the_preview() {
+    let world = with_a_dropped_function();
+    let holder = "storefront/pr-7/1.1.0-pr-7.1/1".to_owned();
+    (world.holders.borrow_mut()).insert(arn("web-dev"), holder);
+    let error = hand(&world, REMOVE).await.expect_err("busy");
+    assert_eq!(error.name(), "TargetsBusy");
+    assert_eq!(world.there().len(), 4);
+}
+
+#[tokio::test]
+async fn an_alias_where_the_settings_led_before_is_told_of_and_keeps_nothing() {
+    let world = World::with_preview("pr-7", LATER);
+    let role = json!({"arn": "arn:aws:iam::222222222222:role/r", "external_id": "e", "region": "eu-west-3"});
+    world.journals.replace(vec![journal("api-dev", role)]);
+    let done = removed(&world).await;
+    assert_eq!(done.left, ["api-dev:pr-7 (in 222222222222, eu-west-3)"]);
+    is_gone(&world);
 }
 
 #[tokio::test]

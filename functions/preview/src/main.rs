@@ -14,7 +14,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let config = aws::config().await;
     let remover = Remover {
         documents: Parameters::new(&config),
-        locks: Table(Store::from_env(&config)?),
+        promotions: Table(Store::from_env(&config)?),
         accounts: PerAccount::new(&config, Account::new),
         ledger: Ledger::from_env(&config, "preview")?,
     };

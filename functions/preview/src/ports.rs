@@ -5,6 +5,7 @@ use std::future::Future;
 
 use serde_json::Value;
 use sluice_domain::alias::{Alias, Routing};
+use sluice_domain::journal::Journal;
 use sluice_domain::ledger::Kind;
 use sluice_domain::settings::{Role, Settings};
 use sluice_platform::fault::Fault;
@@ -57,10 +58,16 @@ pub trait Documents {
     fn delete(&self, named: &PreviewName) -> impl Future<Output = Result<(), Fault>>;
 }
 
-/// Locks on functions.
-pub trait Locks {
+/// Promotions: what they hold and what they moved.
+pub trait Promotions {
     /// The promotion that holds a function, by its ARN, if one does. Reads only.
     fn holder(&self, arn: &str) -> impl Future<Output = Result<Option<String>, StoreError>>;
+
+    /// What each promotion into a preview wrote down before it moved aliases. Reads only.
+    fn journals(
+        &self,
+        named: &PreviewName,
+    ) -> impl Future<Output = Result<Vec<Journal>, StoreError>>;
 }
 
 /// The accounts that previews live in.

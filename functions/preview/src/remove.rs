@@ -2,16 +2,15 @@
 
 use serde_json::json;
 use sluice_domain::ledger::Kind;
-use sluice_domain::naming::function_name;
 use sluice_domain::preview;
-use sluice_domain::preview::removal::{Fate, Removal, chain, fate, is_into};
-use sluice_domain::settings::{Settings, Target};
+use sluice_domain::preview::removal::{Fate, Place, Removal, chain, fate, is_into, places};
+use sluice_domain::settings::Settings;
 
 use crate::{
-    Documents, Error, Functions, Locks, Open, Outcome, PreviewName, Record, Removed, Remover,
+    Documents, Error, Functions, Open, Outcome, PreviewName, Promotions, Record, Removed, Remover,
 };
 
-impl<D: Documents, S: Locks, A: Open, L: Record> Remover<D, S, A, L> {
+impl<D: Documents, P: Promotions, A: Open, L: Record> Remover<D, P, A, L> {
     /// Removes the preview of this name, for the reason that its settings have already
     /// if they do.
     pub(crate) async fn remove_by_name(
@@ -44,14 +43,18 @@ impl<D: Documents, S: Locks, A: Open, L: Record> Remover<D, S, A, L> {
         removal: Removal,
     ) -> Result<Removed, Error> {
         let account = self.accounts.open(settings.role.as_ref(), named).await;
-        self.refuse_while_held(&account, named, &settings).await?;
+        let places = places(&settings, &self.promotions.journals(named).await?);
+        self.refuse_while_held(&account, named, &places.here)
+            .await?;
         self.mark(named, &settings, &removal).await?;
         let mut removed = became(Outcome::Removed);
-        for target in settings.functions.values() {
-            self.take_alias(&account, named, target, &mut removed)
+        for place in &places.here {
+            self.take_alias(&account, named, place, &mut removed)
                 .await?;
         }
-        self.refuse_while_held(&account, named, &settings).await?;
+        removed.left.extend(places.elsewhere);
+        self.refuse_while_held(&account, named, &places.here)
+            .await?;
         if !self.is_marked(named, &removal).await? {
             return Ok(Removed {
                 outcome: Outcome::Renewed,
@@ -65,7 +68,7 @@ impl<D: Documents, S: Locks, A: Open, L: Record> Remover<D, S, A, L> {
             "by": removal.by,
             "reason": removal.reason,
             "asked_at": removal.at,
-            "functions": settings.functions.values().map(shown).collect::<Vec<_>>(),
+            "functions": places.here.iter().map(Place::to_string).collect::<Vec<_>>(),
             "left": removed.left,
         });
         let chain = chain(&named.application, &named.preview);
@@ -83,20 +86,20 @@ impl<D: Documents, S: Locks, A: Open, L: Record> Remover<D, S, A, L> {
         &self,
         account: &A::Account,
         named: &PreviewName,
-        settings: &Settings,
+        places: &[Place],
     ) -> Result<(), Error> {
-        for target in settings.functions.values() {
-            let Some(arn) = account.arn(&target.name).await? else {
+        for place in places {
+            let Some(arn) = account.arn(&place.function).await? else {
                 continue;
             };
-            let holder = self.locks.holder(&arn).await?;
+            let holder = self.promotions.holder(&arn).await?;
             let is_into_it = |holder: &String| {
                 holder
                     .parse()
                     .is_ok_and(|holder| is_into(&holder, &named.application, &named.preview))
             };
             if let Some(holder) = holder.filter(is_into_it) {
-                let function = target.name.clone();
+                let function = place.function.clone();
                 return Err(Error::Busy { holder, function });
             }
         }
@@ -137,15 +140,15 @@ impl<D: Documents, S: Locks, A: Open, L: Record> Remover<D, S, A, L> {
         &self,
         account: &A::Account,
         named: &PreviewName,
-        target: &Target,
+        place: &Place,
         removed: &mut Removed,
     ) -> Result<(), Error> {
-        let (function, alias) = (&target.name, &target.alias);
+        let Place { function, alias } = place;
         let found = account.alias(function, alias).await?;
         match fate(found.as_ref(), &named.application, &named.preview) {
             Fate::Gone => {}
             Fate::Stays { found } => {
-                let said = format!("{} (described as `{found}`)", shown(target));
+                let said = format!("{place} (described as `{found}`)");
                 removed.left.push(said);
             }
             Fate::Deleted { version } => {
@@ -160,7 +163,7 @@ impl<D: Documents, S: Locks, A: Open, L: Record> Remover<D, S, A, L> {
                     account.unprovision(function, &version).await?;
                 }
                 account.delete(function, alias).await?;
-                removed.deleted.push(shown(target));
+                removed.deleted.push(place.to_string());
             }
         }
         Ok(())
@@ -173,9 +176,4 @@ fn became(outcome: Outcome) -> Removed {
         deleted: Vec::new(),
         left: Vec::new(),
     }
-}
-
-/// An alias, for people.
-fn shown(target: &Target) -> String {
-    format!("{}:{}", function_name(&target.name), target.alias)
 }
