@@ -131,7 +131,11 @@ impl<T: Topics, P: People> Notify<T, P> {
             return Ok(());
         };
         let chain = Chain::of(&entry.event.chain);
-        let topic = match (&chain.application, &chain.environment) {
+        // The settings of a preview that was removed are gone: its people are those of the
+        // environment that it was derived from.
+        let base = entry.event.facts["preview_of"].as_str();
+        let environment = base.or(chain.environment.as_deref());
+        let topic = match (&chain.application, environment) {
             (Some(application), Some(environment)) => {
                 self.topics.topic(application, environment).await?
             }

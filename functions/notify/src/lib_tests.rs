@@ -31,17 +31,18 @@ impl People for Phone {
     }
 }
 
-struct OwnTopic(Option<&'static str>);
+/// The topic of each environment.
+struct OwnTopic;
 
 impl Topics for OwnTopic {
-    async fn topic(&self, _: &str, _: &str) -> Result<Option<String>, Fault> {
-        Ok(self.0.map(str::to_owned))
+    async fn topic(&self, _: &str, environment: &str) -> Result<Option<String>, Fault> {
+        Ok(Some(format!("arn:{environment}-topic")))
     }
 }
 
 fn notify() -> Notify<OwnTopic, Phone> {
     Notify {
-        topics: OwnTopic(Some("arn:prod-topic")),
+        topics: OwnTopic,
         people: Phone::default(),
     }
 }
@@ -251,4 +252,24 @@ fn of_runs_on_a_schedule_those_that_failed_are_told_to_the_environments_topic() 
         "{}",
         message.body
     );
+}
+
+#[test]
+fn the_removal_of_a_preview_is_told_to_the_topic_of_the_environment_that_it_was_derived_from() {
+    let facts = json!({"preview_of": "dev", "by": "ada", "reason": "merged", "left": ["web:pr-7"]});
+    let removed = ("preview/shop/pr-7", Kind::PreviewRemoved, facts);
+    let notify = notify();
+    run(&notify, stream(&[removed])).expect("told");
+    let told = notify.people.told.borrow();
+    let (topic, message) = &told[0];
+    assert_eq!(topic.as_deref(), Some("arn:dev-topic"));
+    assert_eq!(message.subject, "[pr-7] shop: preview removed");
+    for part in ["by: ada", "reason: merged", "left: web:pr-7"] {
+        assert!(message.body.contains(part), "{part}: {}", message.body);
+    }
+    let expected = ("environment".to_owned(), "pr-7".to_owned());
+    let attributes: Vec<(String, String)> = (message.attributes.iter())
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
+    assert!(attributes.contains(&expected), "{attributes:?}");
 }

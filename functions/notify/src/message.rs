@@ -88,6 +88,11 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
              Harm is still rolled back; without a go it goes back after a day.",
         ),
         Kind::SuitesEnded => tested(&entry.event.facts),
+        Kind::PreviewRemoved => plain(
+            "preview removed",
+            "Its aliases and its settings are deleted. What is named under `left` stays: \
+             Sluice can't tell that it was the preview's.",
+        ),
         Kind::PromotionClosed => Some(closed(&entry.event.facts["outcome"])),
         Kind::BundleVerified
         | Kind::EvidenceAssessed
@@ -106,8 +111,7 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         | Kind::DeploymentsCreated
         | Kind::TrafficShifted
         | Kind::VerdictReached
-        | Kind::Committed
-        | Kind::PreviewRemoved => None,
+        | Kind::Committed => None,
     }
 }
 
@@ -177,7 +181,7 @@ pub(crate) struct Chain {
 
 impl Chain {
     /// A promotion's name, `release/<application>/<version>` or `release/unknown`,
-    /// `suites/<application>/<environment>`.
+    /// `suites/<application>/<environment>`, `preview/<application>/<preview>`.
     pub(crate) fn of(name: &str) -> Self {
         if let Ok(id) = name.parse::<PromotionId>() {
             let title = format!("[{}] {} {}", id.environment, id.application, id.version);
@@ -194,7 +198,7 @@ impl Chain {
                 application: Some(line(application)),
                 environment: None,
             },
-            ["suites", application, environment] => Self {
+            ["suites" | "preview", application, environment] => Self {
                 title: line(&format!("[{environment}] {application}")),
                 application: Some(line(application)),
                 environment: Some(line(environment)),
