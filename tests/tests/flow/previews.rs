@@ -144,6 +144,47 @@ async fn a_preview_whose_time_is_over_goes_by_itself_and_the_others_stay() {
 
 #[tokio::test]
 #[ignore = "needs the engine: make test"]
+async fn a_function_that_the_environment_dropped_keeps_no_alias_of_a_preview_and_people_hear_of_its_end()
+ {
+    let world = World::new().await;
+    let first = world.healthy("1.0.0", &["api", "worker"]);
+    let takes = json!({ "order": 1, "preview": {} });
+    world.environment("dev", &first, takes.clone()).await;
+    let version = "1.1.0-pr-7.1";
+    let functions = [("api", healthy(version)), ("worker", healthy(version))];
+    let build = world.build(version, &functions, json!({ "preview": "pr-7" }));
+    world.upload(&build).await;
+    let ended = world.ended(&world.promotion("pr-7", version)).await;
+    ended.is(Outcome::Promoted);
+    world
+        .settings("dev", &world.healthy("1.0.0", &["api"]), takes)
+        .await;
+    previewed(&world, "pr-7", "1.1.0-pr-7.2").await;
+    let settings = world.stored("pr-7").await.expect("its settings");
+    assert!(settings["functions"]["worker"].is_null(), "{settings}");
+    assert_eq!(world.routing("dev", "worker", "pr-7").await, alone("2"));
+
+    let inbox = world.inbox().await;
+    let removed = remove(&world, "pr-7").await;
+    assert_eq!(
+        removed["deleted"].as_array().map(Vec::len),
+        Some(2),
+        "{removed}"
+    );
+    for function in ["api", "worker"] {
+        assert_eq!(world.routing("dev", function, "pr-7").await, None);
+        assert_eq!(world.routing("dev", function, "live").await, alone("1"));
+    }
+    let (subject, text) = world.told(&inbox, "PreviewRemoved").await;
+    assert_eq!(
+        subject,
+        format!("[pr-7] {}: preview removed", world.application)
+    );
+    assert!(text.contains("reason: merged"), "{text}");
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
 async fn only_previews_are_removed_and_only_previews_go_where_previews_go() {
     let world = world().await;
     let request = json!({"op": "remove", "application": world.application, "preview": "dev",
