@@ -21,6 +21,16 @@ use crate::promotion::PromotionId;
 /// So many suites fit well into the history of one execution.
 const MOST: usize = 20;
 
+/// Lambda ends a function after so many seconds:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>.
+const LONGEST_FUNCTION: u64 = 900;
+
+/// How long anything else may run, in seconds: a promotion waits, with its locks.
+const LONGEST: u64 = 4 * 3_600;
+
+/// How long anything else may run where nobody says, in seconds.
+const UNLESS_SAID: u64 = 3_600;
+
 /// What a report's place has to hold: the run's name stands there, so that what a run
 /// before left is never read for this one's.
 const RUN: &str = "{run}";
@@ -42,6 +52,10 @@ pub struct Suite {
     /// The CodeBuild project that runs it: its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
+    /// How long a run may take, in seconds. Left out: a function may take as long as
+    /// Lambda lets it, the others an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u64>,
     /// What is handed on to it beside what is being released.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub payload: Value,
@@ -113,6 +127,8 @@ pub struct Start {
     pub target: String,
     /// The name of a state machine's execution: the same whenever the same is asked for.
     pub execution: String,
+    /// How long it is waited for, in seconds.
+    pub timeout_seconds: u64,
     /// What a function or a state machine is given.
     pub input: Input,
     /// The same for a build, as its environment variables.
@@ -256,6 +272,16 @@ impl Suite {
         }
     }
 
+    /// How long a run is waited for, in seconds. Where nobody says how long a function may
+    /// take, it is waited for beyond Lambda's own limit, which then ends it and says so.
+    #[must_use]
+    pub fn limit_seconds(&self) -> u64 {
+        self.timeout_seconds.unwrap_or(match self.function {
+            Some(_) => LONGEST_FUNCTION + 60,
+            None => UNLESS_SAID,
+        })
+    }
+
     fn run(&self, promotion: &PromotionId, run: Option<&str>) -> String {
         let of_promotion = format!("{promotion}/{}/{}", self.stage, self.name);
         run.map_or(of_promotion.clone(), |run| format!("{of_promotion}/{run}"))
@@ -296,6 +322,7 @@ impl Suite {
             stage: self.stage,
             target: self.target().to_owned(),
             execution: suite_execution(subject, self.stage, &self.name),
+            timeout_seconds: self.limit_seconds(),
             variables: variables(&input),
             input,
         }
@@ -327,6 +354,14 @@ impl Suite {
         {
             let message = format!("found `{machine}`; expected a state machine's ARN");
             problems.push(Problem::new(format!("{path}.state_machine"), message));
+        }
+        if let Some(seconds) = self.timeout_seconds {
+            let most = match self.function {
+                Some(_) => LONGEST_FUNCTION,
+                None => LONGEST,
+            };
+            let path = format!("{path}.timeout_seconds");
+            check_range(&path, seconds, 1, most, problems);
         }
         self.check_report(&format!("{path}.report"), problems);
     }

@@ -153,6 +153,56 @@ fn what_runs_a_suite_is_one_thing() {
 }
 
 #[test]
+fn a_suite_is_waited_for_as_long_as_its_settings_say_or_as_its_kind_takes() {
+    let report = "s3://reports/{run}.xml";
+    let ways = [
+        (json!({"function": "tests"}), 960),
+        (json!({"function": "tests", "timeout_seconds": 30}), 30),
+        (
+            json!({"state_machine": "arn:aws:states:eu-west-1:1:stateMachine:t"}),
+            3_600,
+        ),
+        (json!({"project": "p", "report": report}), 3_600),
+        (
+            json!({"project": "p", "report": report, "timeout_seconds": 14_400}),
+            14_400,
+        ),
+    ];
+    for (mut suite, seconds) in ways {
+        suite["name"] = json!("orders");
+        suite["stage"] = json!("new");
+        let suites = suites(json!([suite]));
+        let start = following(&suites, Stage::New, None).suite;
+        assert_eq!(start.expect("it runs").timeout_seconds, seconds, "{suite}");
+    }
+}
+
+#[test]
+fn a_time_out_is_no_longer_than_what_runs_the_suite_can_take() {
+    let machine = "arn:aws:states:eu-west-1:1:stateMachine:t";
+    let found = problems(json!([
+        {"name": "a", "stage": "new", "function": "tests", "timeout_seconds": 900},
+        {"name": "b", "stage": "new", "function": "tests", "timeout_seconds": 901},
+        {"name": "c", "stage": "new", "state_machine": machine, "timeout_seconds": 14_401},
+        {"name": "d", "stage": "new", "state_machine": machine, "timeout_seconds": 0},
+    ]));
+    let expected = [
+        "suites[1].timeout_seconds: found 901; expected 1 to 900",
+        "suites[2].timeout_seconds: found 14401; expected 1 to 14400",
+        "suites[3].timeout_seconds: found 0; expected 1 to 14400",
+    ];
+    assert_eq!(found, expected);
+}
+
+/// Plans hold suites, and approvals are bound to plans.
+#[test]
+fn a_suite_without_a_time_out_is_written_as_before_there_were_any() {
+    let written = json!({"name": "a", "stage": "new", "function": "tests"});
+    let suite = &suites(json!([written]))[0];
+    assert_eq!(serde_json::to_value(suite).expect("json"), written);
+}
+
+#[test]
 fn each_run_has_a_report_of_its_own_and_a_build_has_one_at_all() {
     let fine = ["s3://b/{run}", "s3://b/a/{run}.xml"];
     for report in fine {

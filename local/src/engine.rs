@@ -35,6 +35,9 @@ pub const REGION: &str = "us-east-1";
 /// The access key and the secret of the engine's root user.
 pub const ROOT_KEY: &str = "test";
 
+/// What runs the engine, in its own Python.
+const RUN: &str = include_str!("engine.py");
+
 const HEALTHY_WITHIN: Duration = Duration::from_secs(60);
 const STOPPED_WITHIN: Duration = Duration::from_secs(5);
 const ATTEMPTS_FOR_A_PORT: usize = 5;
@@ -76,7 +79,6 @@ impl Engine {
     ///
     /// It ends when the returned value is dropped, unless [`Engine::leave_running`] is called.
     pub async fn start(workspace: &Workspace, run: &RunFolder, options: &Options) -> Result<Self> {
-        let program = workspace.tool("engine", "ministack")?;
         let python = workspace.tool("engine", "python")?;
         if let Some(port) = options.port {
             free_port(port)?;
@@ -84,7 +86,9 @@ impl Engine {
         let mut attempts = ATTEMPTS_FOR_A_PORT;
         loop {
             let port = free_port(options.port.unwrap_or(0))?;
-            let started = Self::start_on(port, detached(&python, &program), run, options).await;
+            let mut command = detached(&python, &python);
+            command.args(["-c", RUN]);
+            let started = Self::start_on(port, command, run, options).await;
             attempts -= 1;
             // Somebody else may have taken the free port meanwhile.
             match started {

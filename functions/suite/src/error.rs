@@ -18,6 +18,16 @@ pub enum Error {
         /// What it found, or what kept it from finding anything.
         problem: String,
     },
+    /// The suite did not end in its time.
+    #[error("suite `{suite}` at stage {stage}: {problem}")]
+    SuiteTimedOut {
+        /// The suite.
+        suite: String,
+        /// When it ran.
+        stage: sluice_domain::suites::Stage,
+        /// What ran for how long, and what its report says if it left one.
+        problem: String,
+    },
     /// Settings are missing or wrong.
     #[error(transparent)]
     Settings(SettingsError),
@@ -42,6 +52,7 @@ impl Named for Error {
     fn name(&self) -> &'static str {
         match self {
             Self::SuiteFailed { .. } => "SuiteFailed",
+            Self::SuiteTimedOut { .. } => "SuiteTimedOut",
             Self::Fault(fault) => fault_name(fault),
             Self::Settings(_) => "InvalidSettings",
             Self::Store(error) => error.name(),

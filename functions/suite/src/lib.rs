@@ -133,12 +133,13 @@ impl<R: Records, O: Reports, L: Record> Suites<R, O, L> {
     /// Reads what a suite reported, records it, and answers what follows.
     ///
     /// # Errors
-    /// `SuiteFailed` where it did not pass; others when that can't be known.
+    /// `SuiteFailed` where it did not pass, `SuiteTimedOut` where it did not end; others when that can't be known.
     pub async fn handle(&self, input: Input) -> Result<Follows, Error> {
         let id = &input.promotion;
         let work = self.records.work(id).await?;
         let suite = find(&work.plan, &input)?;
         let ended = Ended {
+            suite,
             error: input.error.clone(),
             cause: input.cause.clone(),
         };
@@ -147,10 +148,18 @@ impl<R: Records, O: Reports, L: Record> Suites<R, O, L> {
         let verdict = Verdict::of(&ended, report);
         self.ledger.ran(id, suite, &verdict).await?;
         if let Some(problem) = verdict.problem {
-            return Err(Error::SuiteFailed {
-                suite: suite.name.clone(),
-                stage: suite.stage,
-                problem,
+            let (suite, stage) = (suite.name.clone(), suite.stage);
+            return Err(match verdict.timed_out_after_seconds {
+                Some(_) => Error::SuiteTimedOut {
+                    suite,
+                    stage,
+                    problem,
+                },
+                None => Error::SuiteFailed {
+                    suite,
+                    stage,
+                    problem,
+                },
             });
         }
         let subject = Subject {

@@ -171,6 +171,22 @@ async fn a_build_that_failed_is_told_with_its_report_or_without() {
 }
 
 #[tokio::test]
+async fn a_build_that_did_not_end_in_its_time_has_an_error_of_its_own() {
+    let fixture = suites(Bucket::default());
+    let event = input(include_str!("../../../events/suite/timed-out.json"));
+    let error = fixture.handle(event).await.expect_err("it timed out");
+    assert_eq!(error.name(), "SuiteTimedOut");
+    assert_eq!(
+        error.to_string(),
+        "suite `browser` at stage new: its run timed out: shop-browser ran for 3600 s and did \
+         not end; expected an end within its `timeout_seconds`, 3600: see what it waits for, or give \
+         it longer"
+    );
+    let recorded = fixture.ledger.last.take().expect("it is recorded");
+    assert_eq!(recorded.timed_out_after_seconds, Some(3_600));
+}
+
+#[tokio::test]
 async fn a_failure_of_s3_that_passes_is_no_verdict() {
     let fixture = suites(Bucket {
         fault: Some("SlowDown"),

@@ -175,9 +175,14 @@ impl<E: Environments, O: Reports, L: Chain> Scheduled<E, O, L> {
             let why = format!("suite {name} is gone from the settings");
             return self.set_aside(&run, Some(promotion), why).await;
         };
+        let ended = Ended {
+            suite,
+            error,
+            cause,
+        };
         let place = suite.place(&promotion, Some(&run.name()));
         let report = reported(&self.reports, place, &answer).await?;
-        let verdict = Verdict::of(&Ended { error, cause }, report);
+        let verdict = Verdict::of(&ended, report);
         self.ledger.ran(&run, suite, &verdict).await?;
         let there = match self.serving(&run).await? {
             Ok(there) if there.id == promotion => there,

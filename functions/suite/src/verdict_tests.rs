@@ -2,10 +2,13 @@ use serde_json::json;
 
 use super::*;
 
-const WELL: Ended = Ended {
-    error: None,
-    cause: None,
-};
+fn suite() -> Suite {
+    let written = json!({
+        "name": "browser", "stage": "live", "project": "shop-browser",
+        "report": "s3://reports/{run}.xml", "timeout_seconds": 600,
+    });
+    serde_json::from_value(written).expect("a suite")
+}
 
 fn tests(passed: u64, failed: u64, errored: u64, skipped: u64) -> Tests {
     let broken = (0..(failed + errored).min(20)).map(|n| format!("shop.orders::test_{n}"));
@@ -19,40 +22,43 @@ fn tests(passed: u64, failed: u64, errored: u64, skipped: u64) -> Tests {
     }
 }
 
-fn problem(ended: &Ended, report: Result<Tests, String>) -> String {
-    let verdict = Verdict::of(ended, report);
-    verdict.problem.unwrap_or_else(|| "none".to_owned())
+/// What a suite's run came to that ended with this error and cause.
+fn verdict(failed: Option<(&str, &str)>, report: Result<Tests, String>) -> Verdict {
+    let ended = Ended {
+        suite: &suite(),
+        error: failed.map(|(error, _)| error.to_owned()),
+        cause: failed.map(|(_, cause)| cause.to_owned()),
+    };
+    Verdict::of(&ended, report)
 }
 
-fn failed(error: &str, cause: &str) -> Ended {
-    Ended {
-        error: Some(error.to_owned()),
-        cause: Some(cause.to_owned()),
-    }
+fn problem(failed: Option<(&str, &str)>, report: Result<Tests, String>) -> String {
+    let verdict = verdict(failed, report);
+    verdict.problem.unwrap_or_else(|| "none".to_owned())
 }
 
 #[test]
 fn a_suite_passes_where_tests_ran_and_none_failed() {
-    assert_eq!(problem(&WELL, Ok(tests(12, 0, 0, 3))), "none");
+    assert_eq!(problem(None, Ok(tests(12, 0, 0, 3))), "none");
 }
 
 #[test]
 fn tests_that_fail_or_break_are_counted_and_named() {
-    let found = problem(&WELL, Ok(tests(12, 1, 1, 0)));
+    let found = problem(None, Ok(tests(12, 1, 1, 0)));
     let named = "`shop.orders::test_0`, `shop.orders::test_1`";
     assert_eq!(found, format!("2 of 14 tests failed: {named}"));
 }
 
 #[test]
 fn of_many_failures_the_first_are_named() {
-    let found = problem(&WELL, Ok(tests(0, 30, 0, 0)));
+    let found = problem(None, Ok(tests(0, 30, 0, 0)));
     assert!(found.starts_with("30 of 30 tests failed: `"), "{found}");
     assert!(found.ends_with("test_4`, …"), "{found}");
     let nameless = Tests {
         broken: Vec::new(),
         ..tests(0, 2, 0, 0)
     };
-    assert_eq!(problem(&WELL, Ok(nameless)), "2 of 2 tests failed");
+    assert_eq!(problem(None, Ok(nameless)), "2 of 2 tests failed");
 }
 
 #[test]
@@ -60,39 +66,58 @@ fn a_suite_in_which_nothing_ran_shows_nothing() {
     for tests in [tests(0, 0, 0, 0), tests(0, 0, 0, 7)] {
         let skipped = tests.skipped;
         let expected = format!("no test ran ({skipped} skipped); expected one at least");
-        assert_eq!(problem(&WELL, Ok(tests)), expected);
+        assert_eq!(problem(None, Ok(tests)), expected);
     }
 }
 
 #[test]
 fn a_run_that_failed_is_not_well_whatever_its_report_says() {
     let cause = json!({"errorType": "Timeout", "errorMessage": "ran out of time"}).to_string();
-    let ended = failed("States.TaskFailed", &cause);
+    let ended = Some(("States.TaskFailed", cause.as_str()));
     assert_eq!(
-        problem(&ended, Ok(tests(3, 0, 0, 0))),
+        problem(ended, Ok(tests(3, 0, 0, 0))),
         "its run failed: Timeout: ran out of time; its report has no failed test"
     );
     assert_eq!(
-        problem(&ended, Ok(tests(3, 1, 0, 0))),
+        problem(ended, Ok(tests(3, 1, 0, 0))),
         "1 of 4 tests failed: `shop.orders::test_0`; its run failed: Timeout: ran out of time"
     );
     assert_eq!(
-        problem(&ended, Err("no report".to_owned())),
+        problem(ended, Err("no report".to_owned())),
         "its run failed: Timeout: ran out of time; no report"
     );
 }
 
 #[test]
+fn a_run_that_timed_out_says_what_ran_for_how_long_and_what_to_do() {
+    let timed_out = Some(("States.Timeout", ""));
+    let told = "its run timed out: shop-browser ran for 600 s and did not end; expected an \
+                end within its `timeout_seconds`, 600: see what it waits for, or give it longer";
+    let unread = "nothing at s3://reports".to_owned();
+    assert_eq!(problem(timed_out, Err(unread)), told);
+    assert_eq!(
+        problem(timed_out, Ok(tests(3, 1, 0, 0))),
+        format!("1 of 4 tests failed: `shop.orders::test_0`; {told}")
+    );
+    let found = verdict(timed_out, Ok(tests(3, 0, 0, 0)));
+    assert_eq!(found.timed_out_after_seconds, Some(600));
+    let kept = serde_json::to_value(&found).expect("json");
+    assert_eq!(kept["timed_out_after_seconds"], 600);
+    let other = serde_json::to_value(verdict(None, Ok(tests(3, 0, 0, 0)))).expect("json");
+    assert_eq!(other.get("timed_out_after_seconds"), None);
+}
+
+#[test]
 fn long_texts_of_a_suite_are_cut_and_stay_on_their_line() {
-    let ended = failed("Broken", &"a\n".repeat(20_000));
-    let found = problem(&ended, Err("no report".to_owned()));
+    let cause = "a\n".repeat(20_000);
+    let found = problem(Some(("Broken", &cause)), Err("no report".to_owned()));
     assert!(
         found.chars().count() < 600 && !found.contains('\n'),
         "{found}"
     );
     let mut tests = tests(0, 1, 0, 0);
     tests.broken = vec!["t".repeat(100_000)];
-    let verdict = Verdict::of(&WELL, Ok(tests));
+    let verdict = verdict(None, Ok(tests));
     let kept = serde_json::to_string(&verdict).expect("json");
     assert!(kept.len() < 2_000, "{}", kept.len());
 }

@@ -54,12 +54,12 @@ fn a_wait_lasts_as_long_as_a_variable_says() {
 }
 
 #[test]
-fn a_time_out_is_a_number_or_a_variable() {
+fn a_time_out_is_a_number_or_a_path() {
     each_state(|state| {
         let limit = &state.body["TimeoutSeconds"];
         let fine = limit.is_null()
             || limit.is_u64()
-            || limit.as_str().and_then(expression).is_some_and(is_variable);
+            || limit.as_str().and_then(expression).is_some_and(is_path);
         if fine {
             Vec::new()
         } else {

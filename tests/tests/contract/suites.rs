@@ -90,6 +90,21 @@ fn a_run_on_a_schedule_that_breaks_off_is_told_of() {
     }
 }
 
+/// The settings' limit, and no other: what hangs does not hold a promotion for longer.
+#[test]
+fn a_suite_is_waited_for_as_long_as_its_settings_say() {
+    let machines = state_machines();
+    for name in RUNNING {
+        for state in suites(&machines[name]) {
+            let limit = expression(state.text("TimeoutSeconds"));
+            assert_eq!(limit, Some("$suite.timeout_seconds"), "{}", state.name);
+            let tried_again = items(&state.body["Retry"])
+                .any(|retrier| strings(&retrier["ErrorEquals"]).contains(&"States.Timeout"));
+            assert!(!tried_again, "{} starts over after its limit", state.name);
+        }
+    }
+}
+
 /// What a suite ends with is read by the one state that knows its report, and nothing
 /// else in `rollout` is caught.
 #[test]

@@ -122,6 +122,25 @@ async fn a_state_machine_that_fails_after_traffic_has_it_taken_back() {
 
 #[tokio::test]
 #[ignore = "needs the engine: make test"]
+async fn a_suite_that_does_not_end_in_its_time_is_not_waited_for() {
+    let world = World::new().await;
+    let hangs = json!({ "Type": "Wait", "Seconds": 3_600, "End": true });
+    let arn = world.suite_machine(&hangs).await;
+    let mut suite = machine("page", "new", &arn);
+    suite["timeout_seconds"] = json!(1);
+    let ended = release(&world, json!([suite])).await;
+    ended.is(Outcome::RolledBack);
+    assert_eq!(ended.count(Kind::TrafficShifted), 0);
+    let said = format!(
+        "SuiteTimedOut: suite `page` at stage new: its run timed out: {arn} ran for 1 s and"
+    );
+    assert!(ended.reason().contains(&said), "{}", ended.reason());
+    let facts = &ended.entry(Kind::SuiteRan).event.facts;
+    assert_eq!(facts["timed_out_after_seconds"], 1, "{facts}");
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
 async fn a_suite_that_reports_nothing_has_not_passed() {
     let world = World::new().await;
     let suite = world.suite("return {\"passed\": 14}").await;
