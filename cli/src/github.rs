@@ -17,6 +17,7 @@ use crate::pack::Bundle;
 use crate::paint::{Output, Style};
 use crate::render;
 use crate::timeline::{ReleaseTimeline, StepTimeline, Timeline};
+use crate::workflow::annotation;
 
 /// The variable with the file of the summary page, in Markdown.
 const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -82,7 +83,7 @@ impl Job {
     pub(crate) fn tell(&self, output: &Output, timeline: &ReleaseTimeline) -> Result<()> {
         append(&self.summary, &summary(timeline))?;
         if let Some(missed) = missed(timeline) {
-            output.line(&annotation("Sluice", &missed))?;
+            output.command(&annotation("Sluice", &missed))?;
         }
         self.set(&[
             ("attempt", &timeline.attempt.to_string()),
@@ -113,36 +114,8 @@ impl Job {
             &self.summary,
             &format!("### Not released\n\n{}\n", markdown(&error)),
         )?;
-        output.line(&annotation("Sluice", &error))
+        output.command(&annotation("Sluice", &error))
     }
-}
-
-/// The line that shows an error where a workflow's results are shown.
-fn annotation(title: &str, message: &str) -> String {
-    format!("::error title={}::{}", property(title), data(message))
-}
-
-/// Whether this is a job of GitHub Actions.
-pub(crate) fn is_job() -> bool {
-    std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
-}
-
-/// The line that shows an `error` or a `warning` at a file.
-pub(crate) fn annotation_of(level: &str, file: &str, title: &str, message: &str) -> String {
-    let (file, title) = (property(file), property(title));
-    format!("::{level} file={file},title={title}::{}", data(message))
-}
-
-/// A message, as workflow commands want it: what would end it is encoded.
-fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
-}
-
-/// A property of a workflow command: what would end it is encoded, too.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
 fn append(path: &Path, text: &str) -> Result<()> {

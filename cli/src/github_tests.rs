@@ -68,14 +68,6 @@ fn what_others_wrote_shows_on_the_page_as_it_is_written() {
 }
 
 #[test]
-fn an_annotation_is_one_command_whatever_is_in_it() {
-    assert_eq!(
-        annotation("a:b,c", "50 %\n::warning::x"),
-        "::error title=a%3Ab%2Cc::50 %25%0A::warning::x"
-    );
-}
-
-#[test]
 fn the_first_promotion_that_did_not_promote_is_what_an_annotation_tells() {
     let missed = missed(&timeline(Outcome::RolledBack, "checkout failed"));
     assert_eq!(

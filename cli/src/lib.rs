@@ -67,6 +67,7 @@ pub mod upload;
 pub mod verified;
 pub mod view;
 pub mod words;
+mod workflow;
 
 use clap::Parser;
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use sluice_domain::text::{one_line, plain};
 
 use crate::error::{Error, Result};
+use crate::workflow;
 
 /// What a text means, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,6 +234,8 @@ pub struct Output {
     style: Style,
     redraws: bool,
     width: usize,
+    /// Whether a runner reads lines as commands.
+    in_job: bool,
 }
 
 impl Output {
@@ -251,6 +254,7 @@ impl Output {
                 .map(|size| usize::from(size.ws_col))
                 .filter(|width| *width > 0)
                 .unwrap_or(100),
+            in_job: workflow::is_job(),
         }
     }
 
@@ -284,11 +288,29 @@ impl Output {
     /// # Errors
     /// When it can't be written.
     pub fn line(&self, line: &str) -> Result<()> {
-        let line = self.style.shown(line);
+        self.beside_json(&self.harmless(self.style.shown(line)))
+    }
+
+    /// Prints a command to the runner of a job, which [`Output::line`] never does.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub(crate) fn command(&self, line: &str) -> Result<()> {
+        self.beside_json(&Style::PLAIN.shown(line))
+    }
+
+    fn beside_json(&self, line: &str) -> Result<()> {
         if self.json {
             return writeln!(std::io::stderr().lock(), "{line}").map_err(Error::Output);
         }
         self.raw(&format!("{line}\n"))
+    }
+
+    fn harmless(&self, text: String) -> String {
+        match self.in_job {
+            true => workflow::lines(&text),
+            false => text,
+        }
     }
 
     /// Prints lines of the answer.
@@ -299,7 +321,18 @@ impl Output {
         lines.iter().try_for_each(|line| self.line(line))
     }
 
-    /// Prints text as it is.
+    /// Prints a JSON document.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn document(&self, json: &str) -> Result<()> {
+        match self.in_job {
+            true => self.raw(&format!("{}\n", workflow::document(json))),
+            false => self.raw(&format!("{json}\n")),
+        }
+    }
+
+    /// Prints text as it is, to a terminal.
     ///
     /// # Errors
     /// When it can't be written.
@@ -324,7 +357,7 @@ impl Output {
         }
         let text =
             serde_json::to_string_pretty(document).map_err(|error| Error::Output(error.into()))?;
-        self.raw(&format!("{text}\n"))
+        self.document(&text)
     }
 
     /// Tells of a failure. Nothing is left to do if even that fails.
@@ -332,10 +365,11 @@ impl Output {
         if self.json {
             let document =
                 serde_json::json!({ "error": error.to_string(), "exit": error.exit() as u8 });
-            let _ = self.raw(&format!("{document:#}\n"));
+            let _ = self.document(&format!("{document:#}"));
         }
         let error = Style::PLAIN.shown(&error.to_string());
-        let _ = writeln!(std::io::stderr().lock(), "sluice: {error}");
+        let error = self.harmless(format!("sluice: {error}"));
+        let _ = writeln!(std::io::stderr().lock(), "{error}");
     }
 }
 

@@ -13,9 +13,9 @@ use sluice_evidence::{Key, LONGEST, Package, PackageError, Scanner, digest};
 
 use crate::error::{Error, Result};
 use crate::folder::Folder;
-use crate::github::annotation_of;
 use crate::pack::{RELEASE_JSON, is_template};
 use crate::paint::{Style, Table, Tone};
+use crate::workflow::annotation_of;
 
 /// The longest `release.json` that is read, in bytes.
 pub(crate) const LONGEST_MANIFEST: u64 = 1024 * 1024;

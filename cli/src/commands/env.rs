@@ -89,7 +89,7 @@ impl Args {
                 environment,
             } => {
                 let stored = parameters::get(&config, &application, &environment).await?;
-                output.raw(&format!("{}\n", stored.text.trim_end()))?;
+                output.document(stored.text.trim_end())?;
                 Ok(Exit::Ok)
             }
             Action::Check {

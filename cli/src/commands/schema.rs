@@ -29,7 +29,7 @@ impl Args {
             Document::Settings => schema_for!(Settings),
         };
         // A schema is JSON for people and machines alike.
-        output.raw(&format!("{:#}\n", schema.as_value()))?;
+        output.document(&format!("{:#}", schema.as_value()))?;
         Ok(Exit::Ok)
     }
 }

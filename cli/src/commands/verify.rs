@@ -14,7 +14,7 @@ use crate::folder::Folder;
 use crate::paint::Output;
 use crate::settings_source::{defaults, of_environment, of_file};
 use crate::stored::{Location, Stored};
-use crate::{github, verified};
+use crate::{verified, workflow};
 
 /// Digests, packages, secrets and evidence are checked as Sluice checks them after the
 /// upload, against the settings of an environment, of a file, or the defaults. Of an
@@ -76,10 +76,13 @@ impl Args {
                 self.assess(&config, &folder, keys, &manifest).await?
             }
         };
-        if self.github || github::is_job() {
+        if self.github || workflow::is_job() {
             // The copy of what is in S3 is gone soon: then keys are named as they are.
             let shown = stored.map_or(folder, |_| Folder::new(""));
-            output.lines(&verified::annotations(&assessment, &shown))?;
+            let annotations = verified::annotations(&assessment, &shown);
+            annotations
+                .iter()
+                .try_for_each(|line| output.command(line))?;
         }
         output.answer(&assessment, |style| verified::lines(&assessment, style))?;
         Ok(match assessment.outcome {
