@@ -142,7 +142,10 @@ impl Images for Registries {
             .max_results(MOST_ON_A_PAGE)
             .into_paginator()
             .send();
-        let mut found = Vec::new();
+        let mut all = Findings {
+            findings: Vec::new(),
+            suppressed: 0,
+        };
         while let Some(page) = pages.next().await {
             let page = match page.map_err(|error| Fault::new(&operation, error)) {
                 // Just after a push the scan may not be there yet.
@@ -162,24 +165,34 @@ impl Images for Registries {
                     )));
                 }
             }
-            found.extend(page.image_scan_findings().map(findings).unwrap_or_default());
+            if let Some(found) = page.image_scan_findings() {
+                add(found, &mut all);
+            }
         }
-        Ok(Scan::Complete(Findings {
-            findings: found,
-            suppressed: 0,
-        }))
+        Ok(Scan::Complete(all))
     }
 }
 
 /// The most findings that ECR answers at once.
 const MOST_ON_A_PAGE: i32 = 1000;
 
-/// What basic scanning found, or what Amazon Inspector did, which ECR calls enhanced.
-fn findings(page: &ImageScanFindings) -> Vec<Finding> {
-    let basic = page.findings().iter().map(basic);
-    basic
-        .chain(page.enhanced_findings().iter().flat_map(enhanced))
-        .collect()
+/// Adds what basic scanning found, or what Amazon Inspector did, which ECR calls enhanced.
+///
+/// Inspector's `FindingStatus` says which findings still hold. ECR hands it on as text, so
+/// that a word which nobody knows yet counts as one that does.
+fn add(page: &ImageScanFindings, all: &mut Findings) {
+    all.findings.extend(page.findings().iter().map(basic));
+    for found in page.enhanced_findings() {
+        let found_in = enhanced(found);
+        match found.status() {
+            // What it found is gone: mended, or its package was removed.
+            Some("CLOSED") => {}
+            Some("SUPPRESSED") => {
+                all.suppressed = all.suppressed.saturating_add(found_in.len() as u64);
+            }
+            _ => all.findings.extend(found_in),
+        }
+    }
 }
 
 fn basic(found: &ImageScanFinding) -> Finding {
@@ -235,6 +248,39 @@ mod tests {
 
     use super::*;
 
+    fn read(page: &ImageScanFindings) -> Findings {
+        let mut all = Findings {
+            findings: Vec::new(),
+            suppressed: 0,
+        };
+        add(page, &mut all);
+        all
+    }
+
+    #[test]
+    fn what_inspector_closed_or_suppressed_does_not_count_and_all_else_does() {
+        let finding = |title: &str, status: Option<&str>| {
+            let finding = EnhancedImageScanFinding::builder().title(title);
+            finding.set_status(status.map(str::to_owned)).build()
+        };
+        let several = PackageVulnerabilityDetails::builder()
+            .vulnerable_packages(VulnerablePackage::builder().name("openssl").build())
+            .vulnerable_packages(VulnerablePackage::builder().name("libssl").build());
+        let suppressed = EnhancedImageScanFinding::builder()
+            .status("SUPPRESSED")
+            .package_vulnerability_details(several.build());
+        let page = ImageScanFindings::builder()
+            .enhanced_findings(finding("active", Some("ACTIVE")))
+            .enhanced_findings(finding("closed", Some("CLOSED")))
+            .enhanced_findings(suppressed.build())
+            .enhanced_findings(finding("without", None))
+            .enhanced_findings(finding("other", Some("REOPENED")));
+        let found = read(&page.build());
+        let counted: Vec<&str> = found.findings.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(counted, ["active", "without", "other"]);
+        assert_eq!(found.suppressed, 2, "in each of its packages");
+    }
+
     #[test]
     fn findings_of_both_kinds_of_scanning_are_read_alike() {
         let attribute = |key: &str, value: &str| {
@@ -258,9 +304,9 @@ mod tests {
         let page = ImageScanFindings::builder()
             .findings(basic.build())
             .enhanced_findings(enhanced.build());
-        let found = findings(&page.build());
-        assert_eq!(found.len(), 2);
-        for one in found {
+        let found = read(&page.build());
+        assert_eq!(found.findings.len(), 2);
+        for one in found.findings {
             let (id, place) = (one.id.as_str(), one.place.as_str());
             assert_eq!(
                 (id, one.severity, place),
