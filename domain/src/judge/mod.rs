@@ -16,6 +16,7 @@
 //! it (Bonferroni's inequality).
 
 pub mod backtest;
+mod counted;
 mod feasibility;
 mod follow;
 mod latency;
@@ -32,6 +33,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use counted::{Block, Share, ShareSignal, Took};
 pub use feasibility::{Feasibility, Prospect, Remedy, feasibility, remedies, wanted_at_last};
 pub(crate) use follow::may_ask;
 pub use follow::{Next, asked, asks_at, baked_at, look, next};
@@ -42,7 +44,6 @@ pub use policy::{
 };
 pub use probe::{Probe, ProbeSignal, Probed, Probing};
 pub use rule::{Compare, Needs, ShareRule};
-pub use share::{Block, Share, ShareSignal, Took};
 pub use steer::{Asks, Decision, LONGEST_HOLD, Look, steer, steer_deploying};
 pub(crate) use steer::{MOST_LOOKS, looks_held, spared};
 pub use value::{AlarmSignal, AlarmState, ValueSignal};

@@ -13,7 +13,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_domain::approval::{Choice, Request, State as Standing, Vote};
 use sluice_domain::caller::Principal;
-use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::controls::Controls;
 use sluice_domain::digest::Digest;
@@ -23,19 +22,20 @@ use sluice_domain::judge::AlarmState;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::owner;
-use sluice_domain::plan::{CurrentVersion, FunctionPlan, Observed, Plan};
+use sluice_domain::plan::{CurrentVersion, Observed, Plan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
-use sluice_domain::settings::{Role, Settings, Target};
+use sluice_domain::settings::Settings;
 use sluice_domain::start::Waiting;
 use sluice_platform::bundle::BundleError;
-use sluice_platform::fault::Fault;
 use sluice_platform::settings::SettingsError;
 use sluice_platform::store::{OpenRequest, StoreError, TaskToken, Ticket};
 use sluice_platform::task::Resumed;
 
-use crate::ports::{Approvals, Bundles, Environments, Lookup, Owners, Promotions};
+use crate::ports::{Approvals, Bundles, Environments, Promotions};
 use crate::{Error, Guard};
 
+#[path = "fakes/functions.rs"]
+mod functions;
 #[path = "fakes/line.rs"]
 mod line;
 #[path = "fakes/path.rs"]
@@ -454,46 +454,6 @@ impl Environments for World {
         let state = self.0.borrow();
         let earlier = state.settings_before.get(&id.environment);
         Ok(read_settings(earlier.unwrap_or(&state.settings))?)
-    }
-}
-
-impl Lookup for World {
-    async fn look(
-        &self,
-        _: Option<&Role>,
-        _: &PromotionId,
-        target: &Target,
-    ) -> Result<Option<Observed>, Fault> {
-        self.turn_for("look", Touch::Nothing).await?;
-        Ok(self.0.borrow().functions.get(&target.name).cloned())
-    }
-
-    async fn is_provisioned(
-        &self,
-        _: Option<&Role>,
-        _: &PromotionId,
-        function: &FunctionPlan,
-    ) -> Result<bool, Fault> {
-        self.turn_for("is_provisioned", Touch::Nothing).await?;
-        Ok(self.0.borrow().provisioned.contains(&function.name))
-    }
-
-    async fn platform(&self, group: &DeploymentGroup) -> Result<Option<String>, Fault> {
-        let state = self.0.borrow();
-        Ok(state.platforms.get(&group.to_string()).cloned())
-    }
-}
-
-impl Owners for World {
-    async fn standing(
-        &self,
-        _: Option<&Role>,
-        _: &PromotionId,
-        function: &FunctionPlan,
-    ) -> Result<owner::Standing, StoreError> {
-        self.turn_for("standing", Touch::Nothing).await?;
-        let standings = &self.0.borrow().standings;
-        Ok(standings.get(&function.arn).cloned().unwrap_or_default())
     }
 }
 
