@@ -1,6 +1,7 @@
 //! Reads what a test suite of an environment reported, and says what `rollout` does
 //! next: the next suite, or on with traffic. Says the same to `suites`, which runs suites
-//! on a schedule ([`scheduled`]).
+//! on a schedule ([`scheduled`]). Hears of executions of `suites` that ended
+//! where the machine can't say why ([`broken_off`]).
 //!
 //! Decides: whether a suite showed that all is well ([`verdict`]). It did if its run
 //! succeeded and its report has tests that ran, of which none failed.
@@ -11,6 +12,7 @@
 //! [`LARGEST_REPORT`] bytes, or goes on after a suite that did not pass.
 
 pub mod aws;
+pub mod broken_off;
 mod error;
 pub mod scheduled;
 pub mod verdict;
@@ -27,12 +29,23 @@ use sluice_domain::suites::{Follows, Place, Stage, Subject, Suite, follows};
 use sluice_platform::fault::Fault;
 use sluice_platform::store::StoreError;
 
+use broken_off::ExecutionEnded;
 pub use error::Error;
 use scheduled::{Asked, BrokenOff, Chain, Done, Environments, Scheduled, Tested};
 use verdict::{Ended, Verdict};
 
 /// The largest report that is read, in bytes.
 pub const LARGEST_REPORT: i64 = 10 * 1024 * 1024;
+
+/// What wakes the function.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// A state machine asks.
+    Asked(Request),
+    /// An execution of `suites` ended badly.
+    Ended(ExecutionEnded),
+}
 
 /// What a state machine asks for.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -173,14 +186,14 @@ impl<R: Records, O: Reports, L: Record> Suites<R, O, L> {
     }
 }
 
-/// Answers what a state machine asks for.
+/// Answers what a state machine asks for, and writes down what it can't say any more.
 ///
 /// # Errors
 /// As [`Suites::handle`] and [`Scheduled`] say.
 pub async fn answer<R, E, O, L>(
     suites: &Suites<R, O, L>,
     scheduled: &Scheduled<E, O, L>,
-    request: Request,
+    event: Event,
 ) -> Result<Answer, Error>
 where
     R: Records,
@@ -188,6 +201,10 @@ where
     O: Reports,
     L: Record + Chain,
 {
+    let request = match event {
+        Event::Asked(request) => request,
+        Event::Ended(ended) => Request::GiveUp(ended.into()),
+    };
     Ok(match request {
         Request::Report(input) => Answer::Rollout(suites.handle(input).await?),
         Request::Begin(asked) => Answer::Scheduled(scheduled.begin(&asked).await?),

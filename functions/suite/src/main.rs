@@ -27,5 +27,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         reports,
         ledger,
     };
-    lambda::serve(|request| answer(&suites, &scheduled, request)).await
+    lambda::serve(|event| answer(&suites, &scheduled, event)).await
 }

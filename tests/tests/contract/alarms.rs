@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_domain::ledger::{Entry, Event, Kind};
 use sluice_tests::machine::items;
-use sluice_tests::template::{Resource, functions, list, of_type, references};
+use sluice_tests::template::{Resource, functions, list, machines, of_type, references};
 use sluice_tests::{expect_none, template};
 
 /// The metrics of Lambda in which a function's failures are counted; `desk`
@@ -113,27 +113,90 @@ fn what_record_prints_of_a_stranded_promotion_raises_its_alarm() {
     assert!(line[name].as_f64() >= alarm.property("Threshold").as_f64());
 }
 
-/// Its metrics are added up by an expression, so that each may only be data.
+/// Their metrics are added up by an expression, so that each may only be data.
 #[test]
-fn an_alarm_over_several_functions_follows_one_expression_over_all_of_them() {
+fn an_alarm_over_several_metrics_follows_one_expression_over_all_of_them() {
     let template = template();
-    let alarm = alarm(&template, "FunctionFailsAlarm");
-    let queries: Vec<&Value> = items(alarm.property("Metrics")).collect();
-    let (expressions, stats): (Vec<&Value>, Vec<&Value>) = queries
-        .into_iter()
-        .partition(|query| query["MetricStat"].is_null());
-    let [expression] = expressions.as_slice() else {
-        panic!("found {expressions:?}; expected one expression");
-    };
-    assert_eq!(expression["Expression"], "MAX(FILL(METRICS(), 0))");
-    // CloudWatch takes ten queries in one alarm.
-    assert!(stats.len() < 10, "{} metrics", stats.len());
-    expect_none(stats.iter().filter_map(|query| {
-        let period = &query["MetricStat"]["Period"];
-        let stat = &query["MetricStat"]["Stat"];
-        let data = query["ReturnData"] == false && stat == "Sum" && period == 900;
-        (!data).then(|| query.to_string())
-    }));
+    for id in ["FunctionFailsAlarm", "SuitesFailAlarm"] {
+        let alarm = alarm(&template, id);
+        assert_eq!(alarm.body["Condition"], "OnAws", "{id}");
+        let queries: Vec<&Value> = items(alarm.property("Metrics")).collect();
+        let (expressions, stats): (Vec<&Value>, Vec<&Value>) = queries
+            .into_iter()
+            .partition(|query| query["MetricStat"].is_null());
+        let [expression] = expressions.as_slice() else {
+            panic!("{id}: found {expressions:?}; expected one expression");
+        };
+        assert_eq!(expression["Expression"], "MAX(FILL(METRICS(), 0))");
+        // CloudWatch takes ten queries in one alarm.
+        assert!(stats.len() < 10, "{id}: {} metrics", stats.len());
+        expect_none(stats.iter().filter_map(|query| {
+            let period = &query["MetricStat"]["Period"];
+            let stat = &query["MetricStat"]["Stat"];
+            let data = query["ReturnData"] == false && stat == "Sum" && period == 900;
+            (!data).then(|| format!("{id}: {query}"))
+        }));
+    }
+}
+
+/// A promotion that fails goes back, which is no alarm: the watchdog sees to what does not,
+/// and has alarms of its own. Of anything else that runs, the ends themselves are watched.
+/// The metrics: https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+#[test]
+fn the_bad_ends_of_every_machine_are_looked_after_or_raise_an_alarm() {
+    let template = template();
+    let watchdog = &functions(&template)["watchdog"];
+    let mended = references(watchdog.property("Events"));
+    for alarm in ["WatchdogFailsAlarm", "WatchdogSilentAlarm"] {
+        let watched = references(&metric_of(&template, alarm)["Dimensions"]);
+        assert!(watched.contains(watchdog.id), "{alarm}");
+    }
+    let of_machines: Vec<&Value> = alarms(&template)
+        .flat_map(|alarm| metrics(&alarm))
+        .filter(|metric| metric["Namespace"] == "AWS/States")
+        .collect();
+    for (name, machine) in machines(&template) {
+        if mended.contains(machine.id) {
+            continue;
+        }
+        let own = of_machines.iter().filter(|metric| {
+            let by_arn = metric["Dimensions"][0]["Name"] == "StateMachineArn";
+            by_arn && references(&metric["Dimensions"]).contains(machine.id)
+        });
+        let ends: BTreeSet<&str> = own
+            .filter_map(|metric| metric["MetricName"].as_str())
+            .collect();
+        let bad = [
+            "ExecutionsAborted",
+            "ExecutionsFailed",
+            "ExecutionsTimedOut",
+        ];
+        assert_eq!(ends, BTreeSet::from(bad), "{name}");
+    }
+}
+
+/// Where a machine can catch nothing, somebody else hears of its end and writes it down.
+#[test]
+fn the_bad_ends_of_every_machine_are_heard_of_by_a_function() {
+    let template = template();
+    let functions = functions(&template);
+    let events = functions
+        .values()
+        .filter_map(|function| function.property("Events").get("ExecutionEnded"))
+        .map(|event| &event["Properties"]["Pattern"]);
+    let rules = of_type(&template, "AWS::Events::Rule");
+    let rules = rules.iter().map(|rule| rule.property("EventPattern"));
+    let heard: BTreeSet<String> = events
+        .chain(rules)
+        .flat_map(|pattern| {
+            let status = json!(["FAILED", "TIMED_OUT", "ABORTED"]);
+            assert_eq!(pattern["detail"]["status"], status);
+            references(&pattern["detail"]["stateMachineArn"])
+        })
+        .collect();
+    let machines = machines(&template);
+    let all = machines.values().map(|machine| machine.id.to_owned());
+    assert_eq!(heard, all.collect());
 }
 
 /// The line of metrics that `record` prints of a promotion's event.

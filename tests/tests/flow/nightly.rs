@@ -103,6 +103,36 @@ async fn a_nightly_run_that_fails_is_told_with_all_that_failed_and_rolls_nothing
 
 #[tokio::test]
 #[ignore = "needs the engine: make test"]
+async fn a_nightly_run_that_somebody_stops_is_told_as_one_that_failed() {
+    let world = World::new().await;
+    let hangs = json!({ "Type": "Wait", "Seconds": 3_600, "End": true });
+    let page = world.suite_machine(&hangs).await;
+    let suites = json!([{ "name": "page", "stage": "scheduled", "state_machine": page }]);
+    let build = tested(&world, suites).await;
+    let inbox = world.inbox().await;
+    let event = json!({ "test": { "application": world.application, "environment": "prod" } });
+    let started = world
+        .invoke("IntakeFunction", &event)
+        .await
+        .expect("it starts");
+    let execution = started["execution_arn"].as_str().expect("its execution");
+    world
+        .wait("the suite that hangs", async || {
+            let states = world.entered(execution).await;
+            states
+                .iter()
+                .any(|state| state == "RunStateMachine")
+                .then_some(())
+        })
+        .await;
+    world.stop(execution).await;
+    let (_, told) = world.told(&inbox, "SuitesEnded").await;
+    assert!(told.contains("the run broke off: ABORTED"), "{told}");
+    world.settled("prod", &build, "2").await;
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
 async fn where_nothing_was_promoted_a_nightly_run_is_set_aside_with_the_reason() {
     let world = World::new().await;
     let suite = world.suite(&says(FAILED)).await;
