@@ -274,7 +274,11 @@ impl World {
         assert!(begun.expect("the attempt is noted"), "a first attempt");
     }
 
-    async fn start(&self, machine: &str, name: &str, input: &Value) {
+    /// Starts an execution of a machine under a name.
+    ///
+    /// # Panics
+    /// When Step Functions refuses.
+    pub async fn start(&self, machine: &str, name: &str, input: &Value) {
         self.executions()
             .start_execution()
             .state_machine_arn(machine)

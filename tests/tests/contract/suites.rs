@@ -51,8 +51,7 @@ fn a_suite_is_run_alike_in_a_release_and_on_a_schedule() {
     }
 }
 
-/// It may be left out of the fault matrix, which looks at aliases, locks and promotions:
-/// the one function of Sluice's that it calls can write none of these.
+/// The one function of Sluice's that it calls can write none of these.
 #[test]
 fn a_run_on_a_schedule_can_touch_no_alias_no_lock_and_no_promotion() {
     let machines = state_machines();

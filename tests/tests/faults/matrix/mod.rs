@@ -3,9 +3,12 @@
 //! The rows are made from the definitions. After each, once the fault is gone:
 //! aliases on one version with no extra weight, locks free, no execution
 //! SUCCEEDED unless it promoted, the ledger says what happened, people are told. That
-//! holds of a promotion that never began, too.
+//! holds of a promotion that never began, too. Of a run of test suites on a schedule: its
+//! end is on record, people are told unless it passed, nothing moved, and the next run
+//! passes.
 
 mod how;
+mod night;
 mod row;
 mod run;
 mod scenario;

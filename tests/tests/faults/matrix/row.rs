@@ -13,6 +13,7 @@ use sluice_tests::repository;
 use tokio::task::spawn_local;
 
 use super::how::how;
+use super::night;
 use super::run::Run;
 use super::scenario::Scenario;
 use super::seen::Seen;
@@ -33,14 +34,15 @@ impl Row {
         let began = Instant::now();
         let scenario = stage.way_to(&case);
         let how = how(&stage, &case);
-        let seen = match scenario {
-            None => Err("no scenario leads to this state: add one".to_owned()),
-            Some(scenario) => {
-                let case = case.clone();
-                let run = spawn_local(async move { meet(&stage, scenario, &case).await });
-                run.await.unwrap_or_else(|error| Err(said(error)))
+        let met = case.clone();
+        let run = spawn_local(async move {
+            match scenario {
+                _ if met.machine == night::MACHINE => night::meet(&stage, &met).await,
+                Some(scenario) => meet(&stage, scenario, &met).await,
+                None => Err("no scenario leads to this state: add one".to_owned()),
             }
-        };
+        });
+        let seen = run.await.unwrap_or_else(|error| Err(said(error)));
         Self {
             case,
             scenario,
@@ -166,8 +168,8 @@ fn calls_a_person(stage: &Stage, case: &Case) -> bool {
     stays && leads
 }
 
-/// Whether a promotion goes its way in spite of the fault.
-fn is_borne(fault: Fault) -> bool {
+/// Whether a promotion, or a run of suites, goes its way in spite of the fault.
+pub(super) fn is_borne(fault: Fault) -> bool {
     matches!(
         fault,
         Fault::ThrottledThreeTimes | Fault::AnswerLost | Fault::RunsTwice

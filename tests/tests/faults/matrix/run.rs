@@ -16,7 +16,7 @@ use super::scenario::Scenario;
 use super::seen::Seen;
 use super::stage::{Deployed, Stage};
 
-const NAMES: [&str; 3] = ["api", "catalog", "worker"];
+pub(super) const NAMES: [&str; 3] = ["api", "catalog", "worker"];
 const CODE: &str = "correct-horse-battery";
 
 pub(super) struct Run {
@@ -100,7 +100,7 @@ impl Run {
     /// watchdog mend what they left; and looks at what is there then.
     pub(super) async fn finish(&self) -> Seen {
         self.over().await;
-        let late = self.late_writers().await;
+        let late = late_writers(&self.world, &self.wrapper).await;
         self.mended().await;
         for event in late {
             if let Some(function) = &self.behind {
@@ -146,25 +146,6 @@ impl Run {
         standing.is_some_and(|standing| standing.runs())
     }
 
-    /// Waits until whoever went on after a time-out is done, and answers what
-    /// each was asked.
-    async fn late_writers(&self) -> Vec<Value> {
-        let mut events = Vec::new();
-        loop {
-            let note = format!("{}/{}", self.wrapper.notes, events.len());
-            let Some(event) = self.world.read_parameter(&note).await else {
-                return events;
-            };
-            let done = format!("{note}/done");
-            self.world
-                .wait("the end of a late writer", async || {
-                    self.world.read_parameter(&done).await
-                })
-                .await;
-            events.push(serde_json::from_str(&event).expect("a note is JSON"));
-        }
-    }
-
     /// Runs the watchdog until nothing of the promotion is left open.
     async fn mended(&self) {
         self.world
@@ -177,6 +158,24 @@ impl Run {
                 seen.is_closed().then_some(())
             })
             .await;
+    }
+}
+
+/// Waits until whoever went on after a time-out is done, and answers what each was asked.
+pub(super) async fn late_writers(world: &World, wrapper: &Wrapper) -> Vec<Value> {
+    let mut events = Vec::new();
+    loop {
+        let note = format!("{}/{}", wrapper.notes, events.len());
+        let Some(event) = world.read_parameter(&note).await else {
+            return events;
+        };
+        let done = format!("{note}/done");
+        world
+            .wait("the end of a late writer", async || {
+                world.read_parameter(&done).await
+            })
+            .await;
+        events.push(serde_json::from_str(&event).expect("a note is JSON"));
     }
 }
 

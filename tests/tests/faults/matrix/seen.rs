@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::run::Run;
 
 /// How long people may have to wait for a message.
-const NEWS: Duration = Duration::from_secs(30);
+pub(super) const NEWS: Duration = Duration::from_secs(30);
 
 /// What a run has left behind.
 #[derive(Debug)]

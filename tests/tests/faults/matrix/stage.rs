@@ -9,6 +9,7 @@ use sluice_tests::faults::{Case, cases};
 use sluice_tests::machine::{Scope, State, items, scopes, states};
 use sluice_tests::state_machines;
 
+use super::night;
 use super::run::Run;
 use super::scenario::Scenario;
 
@@ -27,11 +28,35 @@ pub(super) struct Deployed {
     pub(super) definition: Value,
 }
 
+impl Deployed {
+    async fn of(world: &World, name: &'static str, child: Option<&'static str>) -> Self {
+        Self {
+            name,
+            child,
+            arn: world.machine(name),
+            definition: world.deployed(name).await,
+        }
+    }
+
+    /// The function that a state calls; "" where it calls none, or what settings name.
+    pub(super) fn calls(&self, state: &str) -> &str {
+        let function = &self.definition["States"][state]["Arguments"]["FunctionName"];
+        let function = function.as_str().unwrap_or_default();
+        if function.starts_with("arn:") {
+            function
+        } else {
+            ""
+        }
+    }
+}
+
 pub(super) struct Stage {
     /// The wrapper's ARN.
     pub(super) wrapper: String,
     /// The machines, children first.
     pub(super) machines: Vec<Deployed>,
+    /// The machine that runs test suites on a schedule, and promotes nothing.
+    pub(super) suites: Deployed,
     /// The first scenario that leads to a state, by machine and state.
     ways: BTreeMap<(String, String), Scenario>,
 }
@@ -44,17 +69,13 @@ impl Stage {
         let wrapper = world.wrapper().await;
         let mut machines = Vec::new();
         for (name, child) in MACHINES {
-            machines.push(Deployed {
-                name,
-                child,
-                arn: world.machine(name),
-                definition: world.deployed(name).await,
-            });
+            machines.push(Deployed::of(&world, name, child).await);
         }
         watch_all_copies(&world, &machines).await;
         let mut stage = Self {
             wrapper,
             machines,
+            suites: Deployed::of(&world, night::MACHINE, None).await,
             ways: BTreeMap::new(),
         };
         for scenario in Scenario::ALL {
@@ -77,7 +98,7 @@ impl Stage {
 
     /// Whether a case's state is so, in its machine as it is deployed.
     pub(super) fn is(&self, case: &Case, so: impl Fn(&State<'_>) -> bool) -> bool {
-        let mut machines = self.machines.iter();
+        let mut machines = self.machines.iter().chain([&self.suites]);
         let machine = machines.find(|machine| machine.name == case.machine);
         machine.is_some_and(|machine| {
             let states = states(&machine.definition);
@@ -119,7 +140,8 @@ async fn watch_all_copies(world: &World, machines: &[Deployed]) {
     let known: Vec<&str> = machines.iter().map(|machine| machine.name).collect();
     for case in cases(&state_machines()) {
         let name = case.machine.as_str();
-        assert!(known.contains(&name), "{name} is run by no scenario");
+        let is_known = known.contains(&name) || name == night::MACHINE;
+        assert!(is_known, "{name} is run by no scenario");
     }
     let copies = |name: &str| format!("arn:aws:states:*:*:stateMachine:flow-*-{name}");
     let [release, promote, rollout] = ["release", "promote", "rollout"].map(copies);
