@@ -140,6 +140,14 @@ impl World {
         self.with_policy("previewer", "PreviewerPolicy").await
     }
 
+    /// An operator, with the policy that Sluice's stack has for people and no other.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn operator(&self) -> Person {
+        self.with_policy("operator", "OperatorPolicy").await
+    }
+
     /// Somebody with the policy of this output and no other.
     async fn with_policy(&self, name: &str, output: &str) -> Person {
         let policy = self.output(output);

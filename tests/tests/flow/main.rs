@@ -24,6 +24,7 @@ mod operators;
 mod owners;
 mod path;
 mod people;
+mod policies;
 mod previews;
 mod probes;
 mod promotes;
