@@ -24,6 +24,12 @@ pub fn region(arn: &str) -> Option<&str> {
     arn.starts_with("arn:").then_some(region)
 }
 
+/// The alias or the version that a function's ARN names. None: the function as such.
+#[must_use]
+pub fn qualifier(arn: &str) -> Option<&str> {
+    arn.split(':').nth(7)
+}
+
 /// The name of a `release` execution: application, version, bundle digest, attempt.
 #[must_use]
 pub fn release_execution(
@@ -111,6 +117,15 @@ mod tests {
         assert_eq!(region(arn), Some("cn-north-1"));
         for none in ["checkout", "arn:aws:iam::123456789012:role/r", "a:b:c:d:e"] {
             assert_eq!(region(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn an_arn_names_the_alias_or_the_version_after_the_function() {
+        let function = "arn:aws:lambda:eu-west-1:123456789012:function:intake";
+        assert_eq!(qualifier(function), None);
+        for name in ["people", "7"] {
+            assert_eq!(qualifier(&format!("{function}:{name}")), Some(name));
         }
     }
 

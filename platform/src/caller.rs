@@ -22,6 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sluice_domain::caller::{BODY, Challenge, Principal, Proof, Refused};
+use sluice_domain::naming::qualifier;
 
 use crate::fault::Fault;
 use crate::lambda::{Named, answer, fault_name, init_logging};
@@ -56,7 +57,16 @@ impl Named for CallerError {
 /// Who calls, once the request's proof was looked at. None: it has no proof.
 pub type Caller = Result<Option<Principal>, CallerError>;
 
-/// Serves a handler that is told who calls, until the runtime ends the process.
+/// A call of a function.
+#[derive(Debug)]
+pub struct Call {
+    /// The alias or the version that was called. None: the function as such.
+    pub qualifier: Option<String>,
+    /// Who calls.
+    pub caller: Caller,
+}
+
+/// Serves a handler that is told who calls what, until the runtime ends the process.
 ///
 /// # Errors
 /// When the runtime API can't be reached.
@@ -68,7 +78,7 @@ where
     I: DeserializeOwned,
     O: Serialize,
     E: Named,
-    F: Fn(I, Caller) -> Fut,
+    F: Fn(I, Call) -> Fut,
     Fut: Future<Output = Result<O, E>>,
 {
     init_logging();
@@ -77,8 +87,11 @@ where
         move |mut event: LambdaEvent<Value>| async move {
             let function = &event.context.invoked_function_arn;
             let caller = callers.caller(function, &mut event.payload, Timestamp::now());
-            let caller = Box::pin(caller).await;
-            answer(|input| handler(input, caller), event).await
+            let call = Call {
+                caller: Box::pin(caller).await,
+                qualifier: qualifier(function).map(str::to_owned),
+            };
+            answer(|input| handler(input, call), event).await
         },
     ))
     .await

@@ -18,9 +18,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         ledger: Ledger::from_env(&config, "control")?,
     };
     let callers = Callers::new(&config);
-    caller::serve(&callers, |input, caller| {
+    caller::serve(&callers, |input, call| {
         // Boxed: futures of SDK calls nest deeper than the compiler follows.
-        Box::pin(control.handle(input, caller, Timestamp::now()))
+        Box::pin(control.handle(input, call.caller, Timestamp::now()))
     })
     .await
 }

@@ -16,6 +16,7 @@ use sluice_platform::store::{Release, StoreError};
 
 use crate::label::Unfit;
 use crate::request::Subject;
+use crate::sender::PEOPLE;
 
 /// Why an event or a request starts nothing.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,18 @@ pub enum Error {
          or a request with application, version and requested_by"
     )]
     InvalidEvent(String),
+    /// It came where people ask, and people send no events.
+    #[error(
+        "found an event at the alias `{PEOPLE}` of intake, where people ask; nothing was started. \
+         Ask with `sluice`; rules and schedules call the alias in the stack's output `IntakeEvents`"
+    )]
+    EventAmongRequests,
+    /// It came where events arrive, which are no person's.
+    #[error(
+        "found a request where events arrive; expected it at the alias `{PEOPLE}` of intake, which is the stack's output \
+         `IntakeFunction`; nothing was started. `sluice` finds it by itself"
+    )]
+    RequestAmongEvents,
     /// Nobody set the application up.
     #[error(
         "application `{0}` has no environment: there is no parameter /sluice/{0}/<environment>; write one with `sluice env put`"
@@ -225,6 +238,7 @@ impl Named for Error {
         }
         match self {
             Self::InvalidEvent(_) => "InvalidEvent",
+            Self::EventAmongRequests | Self::RequestAmongEvents => "WrongAlias",
             Self::UnknownApplication(_) | Self::Settings(SettingsError::Missing(_)) => {
                 "UnknownApplication"
             }

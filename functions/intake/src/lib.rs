@@ -1,6 +1,6 @@
 //! Turns events and requests into releases.
 //!
-//! Decides: what an event asks for, whether its bundle is what its place says, how far
+//! Decides: who sends an event or a request, what it asks for, whether its bundle is what its place says, how far
 //! who asks may take it, and whether that starts an attempt, is a repetition, or is refused. What
 //! starts does so once, however often its event arrives. A further attempt at a
 //! version takes the bundle that was pinned before. Starts runs of test suites, too.
@@ -23,6 +23,7 @@ mod ports;
 mod preview;
 pub mod request;
 mod schedule;
+mod sender;
 mod suites;
 mod unpack;
 
@@ -34,7 +35,6 @@ use sluice_domain::manifest::Manifest;
 use sluice_domain::naming::release_execution;
 use sluice_domain::promotion::{BundleRef, Outcome as PromotionOutcome};
 use sluice_platform::bundle::BundleError;
-use sluice_platform::caller::Caller;
 use sluice_platform::lambda::Named as _;
 use sluice_platform::store::Release;
 
@@ -45,6 +45,7 @@ pub use output::{Outcome, Output};
 pub use ports::{Attempts, Bundles, Catalogue, Machine, Record, Status};
 pub use preview::Previews;
 use request::{Input, Push, Subject, Test, Upload, Wanted};
+pub use sender::{PEOPLE, Sender};
 
 /// The function.
 pub struct Intake<B, C, A, M, L> {
@@ -78,7 +79,7 @@ impl From<Wanted> for Understood {
 }
 
 impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, A, M, L> {
-    /// Handles one event, or the request of this caller, that arrived at this time.
+    /// Handles one event or request of this sender that arrived at this time.
     ///
     /// # Errors
     /// With why it was refused, once that is in the ledger; or with the AWS call
@@ -86,10 +87,10 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
     pub async fn handle(
         &self,
         event: Value,
-        caller: Caller,
+        sender: Sender,
         now: Timestamp,
     ) -> Result<Output, Error> {
-        let (wanted, is_scheduled) = match self.understand(&event, caller).await {
+        let (wanted, is_scheduled) = match self.understand(&event, sender).await {
             Ok(Understood::Release(wanted)) => (wanted, false),
             Ok(Understood::Scheduled(wanted)) => (wanted, true),
             Ok(Understood::Nothing(why)) => {
@@ -121,11 +122,15 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         }
     }
 
-    async fn understand(&self, event: &Value, caller: Caller) -> Result<Understood, Error> {
-        match Input::read(event)? {
+    async fn understand(&self, event: &Value, sender: Sender) -> Result<Understood, Error> {
+        let input = Input::read(event)?;
+        sender.refuse_unless_sends(&input)?;
+        match input {
             Input::Upload(upload) => self.understand_upload(upload),
             Input::Push(push) => self.understand_push(push).await,
-            Input::Manual(manual) => Wanted::by_hand(manual, caller?).map(Understood::from),
+            Input::Manual(manual) => {
+                Wanted::by_hand(manual, sender.caller()?).map(Understood::from)
+            }
             Input::Scheduled(promote) => self.understand_schedule(promote).await,
             Input::Test(test) => Ok(Understood::Test(test)),
         }

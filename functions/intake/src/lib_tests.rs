@@ -1,4 +1,5 @@
 use sluice_domain::promotion::Outcome as Ended;
+use sluice_platform::caller::Caller;
 
 use super::*;
 
@@ -14,6 +15,8 @@ mod path;
 mod preview;
 #[path = "refusal_tests.rs"]
 mod refusals;
+#[path = "sender_tests.rs"]
+mod senders;
 #[path = "storm_tests.rs"]
 mod storm;
 #[path = "suites_tests.rs"]
@@ -32,13 +35,25 @@ const MANUAL_AGAIN: &str = include_str!("../../../events/intake/manual-again.jso
 const MANUAL_ROLLBACK: &str = include_str!("../../../events/intake/manual-rollback.json");
 const ALREADY_RELEASED: &str = include_str!("../../../events/intake/manual-already-released.json");
 
-/// Hands an event, or the request of nobody known, to the function.
+/// Hands an event, or the request of nobody known, to the function where it belongs.
 async fn hand(world: &World, event: &str) -> Result<Output, Error> {
     hand_as(world, event, Ok(None)).await
 }
 
-/// Hands the request of this caller to the function.
+/// Hands an event, or the request of this caller, to the function where it belongs.
 async fn hand_as(world: &World, event: &str, caller: Caller) -> Result<Output, Error> {
+    let sent: Value = serde_json::from_str(event).expect("event files are JSON");
+    let is_event =
+        Input::read(&sent).is_ok_and(|input| Sender::Events.refuse_unless_sends(&input).is_ok());
+    let sender = match is_event {
+        true => Sender::Events,
+        false => Sender::Person(caller),
+    };
+    hand_over(world, event, sender).await
+}
+
+/// Hands what this sender sends to the function.
+async fn hand_over(world: &World, event: &str, sender: Sender) -> Result<Output, Error> {
     let intake = Intake {
         bucket: BUCKET.into(),
         bundles: world,
@@ -51,7 +66,7 @@ async fn hand_as(world: &World, event: &str, caller: Caller) -> Result<Output, E
     intake
         .handle(
             event,
-            caller,
+            sender,
             "2026-11-02T09:00:01Z".parse().expect("a time"),
         )
         .await

@@ -25,8 +25,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         ledger: Ledger::from_env(&config, "intake")?,
     };
     let callers = Callers::new(&config);
-    caller::serve(&callers, |event, caller| {
-        intake.handle(event, caller, Timestamp::now())
+    caller::serve(&callers, |event, call| {
+        intake.handle(event, call.into(), Timestamp::now())
     })
     .await
 }

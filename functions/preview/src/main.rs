@@ -19,10 +19,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         ledger: Ledger::from_env(&config, "preview")?,
     };
     let (callers, remover) = (Callers::new(&config), &remover);
-    caller::serve(&callers, |input: Input, caller| {
+    caller::serve(&callers, |input: Input, call| {
         // Boxed: futures of SDK calls nest deeper than the compiler follows.
         Box::pin(async move {
-            let input = input.asked_by(caller?);
+            let input = input.asked_by(call.caller?);
             remover.handle(input, Timestamp::now()).await
         })
     })

@@ -3,6 +3,8 @@
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_lambda::error::ProvideErrorMetadata as _;
+use aws_sdk_lambda::types::InvocationType;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sluice_cli::proof::prove;
@@ -38,6 +40,22 @@ impl World {
         assert_eq!(session, name);
         let pattern = format!("{role}/*");
         Colleague { person, pattern }
+    }
+
+    /// Whether IAM lets this person invoke one of Sluice's functions, by the name of the
+    /// stack's output.
+    ///
+    /// # Panics
+    /// When it can't be reached.
+    pub async fn may_invoke(&self, person: &Person, output: &str) -> bool {
+        let lambda = aws_sdk_lambda::Client::new(&person.config(&self.config));
+        let request = lambda.invoke().function_name(self.output(output));
+        let answer = request.invocation_type(InvocationType::DryRun).send().await;
+        match answer {
+            Ok(_) => true,
+            Err(error) if error.code() == Some("AccessDeniedException") => false,
+            Err(error) => panic!("invoking {output}: {error:?}"),
+        }
     }
 
     /// A request to one of Sluice's functions, by the name of the stack's output, with a

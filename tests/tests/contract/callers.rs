@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use sluice_tests::template::{functions, permissions, resources};
+use sluice_tests::template::{
+    functions, granted, of_type, permissions, references, resources, statements,
+};
+use sluice_tests::translated::translated;
 use sluice_tests::{expect_none, folders, template, text};
 
 /// The functions that `sluice` sends requests with a proof to.
@@ -39,4 +42,63 @@ fn to_ask_sts_a_function_needs_neither_a_permission_nor_a_way_out_of_a_vpc() {
         .values()
         .filter(|resource| resource.property("VpcConfig").is_object());
     expect_none(in_a_vpc.map(|resource| resource.id.to_string()));
+}
+
+/// The alias at which people ask `intake`, by its logical id.
+const PEOPLES_ALIAS: &str = "IntakeForPeople";
+
+#[test]
+fn people_ask_intake_at_an_alias_of_their_own() {
+    let template = template();
+    let aliases = of_type(&template, "AWS::Lambda::Alias");
+    let [alias] = aliases.as_slice() else {
+        panic!("one alias beside those that SAM makes: {aliases:?}");
+    };
+    assert_eq!(alias.id, PEOPLES_ALIAS);
+    assert_eq!(alias.property("Name"), intake::PEOPLE);
+    for property in ["FunctionName", "FunctionVersion"] {
+        let of = references(alias.property(property));
+        assert_eq!(of, BTreeSet::from(["IntakeFunction".to_owned()]));
+    }
+    let for_events = &template["Globals"]["Function"]["AutoPublishAlias"];
+    assert_ne!(for_events, intake::PEOPLE);
+    let asked = &template["Outputs"]["IntakeFunction"]["Value"];
+    assert_eq!(
+        references(asked),
+        BTreeSet::from([PEOPLES_ALIAS.to_owned()])
+    );
+}
+
+/// Who may call another address of `intake` can send it what looks like an upload.
+#[test]
+fn no_policy_for_people_lets_them_send_events_to_intake() {
+    let template = template();
+    let policies = of_type(&template, "AWS::IAM::ManagedPolicy");
+    assert_eq!(policies.len(), 3);
+    let calls = |id: &str| -> BTreeSet<String> {
+        let policy = policies.iter().find(|policy| policy.id == id);
+        let held = statements(policy.expect("a policy").body);
+        let calls = granted(&held, "lambda:InvokeFunction").into_iter();
+        calls.flat_map(|statement| statement.references()).collect()
+    };
+    let names = |names: &[&str]| -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    };
+    let asked = names(&[PEOPLES_ALIAS, "ControlFunction", "PreviewFunction"]);
+    assert_eq!(calls("OperatorPolicy"), asked);
+    assert_eq!(calls("PreviewerPolicy"), names(&["PreviewFunction"]));
+    assert_eq!(calls("ReleaserPolicy"), names(&[]));
+}
+
+#[test]
+#[ignore = "needs the SAM CLI: make test"]
+fn no_rule_calls_the_alias_at_which_people_ask() {
+    let translated = translated();
+    for kind in ["AWS::Events::Rule", "AWS::Lambda::Permission"] {
+        let senders = of_type(translated, kind);
+        assert!(!senders.is_empty());
+        let people = |body| references(body).contains(PEOPLES_ALIAS);
+        let wrong = senders.iter().filter(|sender| people(sender.body));
+        expect_none(wrong.map(|sender| sender.id.to_owned()));
+    }
 }

@@ -30,7 +30,7 @@ async fn uploaded_too_early(world: &World, build: &Build) {
 
 async fn pushed(world: &World, image: &Image, tag: &str) -> Value {
     let event = world.ecr_event(image, tag);
-    let answer = world.invoke("IntakeFunction", &event).await;
+    let answer = world.invoke("IntakeEvents", &event).await;
     answer.expect("it is understood")
 }
 
@@ -179,7 +179,7 @@ async fn an_index_of_images_is_refused_before_anything_is_written_down() {
     let digest = world.push_index(&image.repository, "v1.1.0").await;
     let index = Image { digest, ..image };
     let event = world.ecr_event(&index, "v1.1.0");
-    let refusal = world.invoke("IntakeFunction", &event).await;
+    let refusal = world.invoke("IntakeEvents", &event).await;
     let refusal = refusal.expect_err("it is refused");
     assert_eq!(refusal.name, "ImageUnfit", "{}", refusal.message);
     assert!(

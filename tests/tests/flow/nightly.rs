@@ -30,7 +30,7 @@ fn chain(world: &World) -> String {
 /// Has the suites run as a schedule does, and waits for the run's end.
 async fn run(world: &World) -> Vec<Entry> {
     let event = json!({ "test": { "application": world.application, "environment": "prod" } });
-    let started = world.invoke("IntakeFunction", &event).await;
+    let started = world.invoke("IntakeEvents", &event).await;
     let started = started.expect("it starts");
     assert_eq!(started["outcome"], "started", "{started}");
     let chain = chain(world);
@@ -112,7 +112,7 @@ async fn a_nightly_run_that_somebody_stops_is_told_as_one_that_failed() {
     let inbox = world.inbox().await;
     let event = json!({ "test": { "application": world.application, "environment": "prod" } });
     let started = world
-        .invoke("IntakeFunction", &event)
+        .invoke("IntakeEvents", &event)
         .await
         .expect("it starts");
     let execution = started["execution_arn"].as_str().expect("its execution");

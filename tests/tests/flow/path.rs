@@ -147,7 +147,7 @@ async fn a_release_waits_until_it_has_soaked_in_the_environment_before() {
 async fn a_schedule_takes_on_what_stands_in_the_environment_before() {
     let world = world(json!({}), json!({"start": "manual"})).await;
     let event = json!({"promote": {"application": world.application, "environment": "prod"}});
-    let early = world.invoke("IntakeFunction", &event).await;
+    let early = world.invoke("IntakeEvents", &event).await;
     assert_eq!(early.expect("no error")["outcome"], "ignored");
     world.upload(&world.healthy("1.1.0", &["api"])).await;
     let release = world.ended(&world.promotion("dev", "1.1.0")).await;
@@ -156,13 +156,13 @@ async fn a_schedule_takes_on_what_stands_in_the_environment_before() {
         .execution_ended(&world.attempts("1.1.0").await[0].execution_arn)
         .await;
 
-    let due = world.invoke("IntakeFunction", &event).await;
+    let due = world.invoke("IntakeEvents", &event).await;
     assert_eq!(due.expect("no error")["outcome"], "started");
     world
         .ended(&world.attempt("prod", "1.1.0", 2))
         .await
         .is(Outcome::Promoted);
-    let next = world.invoke("IntakeFunction", &event).await;
+    let next = world.invoke("IntakeEvents", &event).await;
     assert_eq!(next.expect("no error")["outcome"], "ignored");
 }
 
@@ -176,7 +176,7 @@ async fn hundreds_of_copies_of_an_event_start_one_execution_and_older_ones_are_s
     let key = newer.key("release.json");
     let event = world.s3_event(&key);
     let copies = stream::iter(0..COPIES)
-        .map(|_| world.invoke("IntakeFunction", &event))
+        .map(|_| world.invoke("IntakeEvents", &event))
         .buffer_unordered(AT_ONCE);
     let answers: Vec<Value> = copies
         .map(|answer| answer.expect("no error"))
@@ -200,10 +200,7 @@ async fn hundreds_of_copies_of_an_event_start_one_execution_and_older_ones_are_s
         .await
         .is(Outcome::Promoted);
     let late = world
-        .invoke(
-            "IntakeFunction",
-            &world.s3_event(&older.key("release.json")),
-        )
+        .invoke("IntakeEvents", &world.s3_event(&older.key("release.json")))
         .await;
     assert_eq!(late.expect("no error")["outcome"], "superseded");
     assert!(world.attempts("1.1.0").await.is_empty());

@@ -88,3 +88,29 @@ async fn an_operator_watches_tests_and_takes_back_what_was_promoted() {
     let history = sluice(&world, &operator, &["history", "--promotion", &again]).await;
     history.is(0).says("Committed");
 }
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn an_operator_can_t_pass_for_a_schedule() {
+    let world = World::new().await;
+    let (operator, application) = (world.operator().await, &world.application);
+    let first = world.healthy("1.0.0", &["api"]);
+    world
+        .environment("dev", &first, json!({ "order": 1 }))
+        .await;
+    let may = json!({ "order": 2, "may": { "start": ["schedule"] } });
+    world.environment("prod", &first, may).await;
+    world.upload(&world.healthy("1.1.0", &["api"])).await;
+    let dev = world.ended(&world.promotion("dev", "1.1.0")).await;
+    dev.is(Outcome::Promoted);
+    world.released("1.1.0").await;
+
+    let schedule = json!({ "promote": { "application": application, "environment": "prod" } });
+    assert!(!world.may_invoke(&operator, "IntakeEvents").await);
+    assert!(world.may_invoke(&operator, "IntakeFunction").await);
+    let refused = world.invoke("IntakeFunction", &schedule).await;
+    assert_eq!(refused.expect_err("refused").name, "WrongAlias");
+    assert_eq!(world.attempts("1.1.0").await.len(), 1);
+    let taken = world.invoke("IntakeEvents", &schedule).await;
+    assert_eq!(taken.expect("of a schedule")["outcome"], "started");
+}

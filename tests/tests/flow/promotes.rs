@@ -20,7 +20,7 @@ async fn an_upload_is_promoted_through_all_environments_in_order_and_only_once()
 
     let dev = world.opened(&world.promotion("dev", "1.1.0")).await;
     let key = format!("{}/1.1.0/release.json", world.application);
-    let repeated = world.invoke("IntakeFunction", &world.s3_event(&key)).await;
+    let repeated = world.invoke("IntakeEvents", &world.s3_event(&key)).await;
     let repeated = repeated.expect("it says so");
     assert_eq!(repeated["outcome"], "duplicate", "{repeated}");
 

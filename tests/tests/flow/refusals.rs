@@ -30,7 +30,7 @@ async fn refusals(world: &World, chain: &str) -> Vec<Value> {
 async fn a_malformed_event_is_refused_and_recorded() {
     let world = World::new().await;
     let event: Value = serde_json::from_str(&text("events/intake/malformed.json")).expect("JSON");
-    let refused = world.invoke("IntakeFunction", &event).await;
+    let refused = world.invoke("IntakeEvents", &event).await;
     let refused = refused.expect_err("it names no object");
     assert_eq!(refused.name, "InvalidEvent");
     assert!(refused.message.contains("key"), "{}", refused.message);
@@ -67,7 +67,7 @@ async fn a_manifest_that_is_none_is_refused_with_its_field() {
     world
         .put(&key, br#"{ "schema": 1, "verison": "1.1.0" }"#)
         .await;
-    let refused = world.invoke("IntakeFunction", &world.s3_event(&key)).await;
+    let refused = world.invoke("IntakeEvents", &world.s3_event(&key)).await;
     let refused = refused.expect_err("it is misspelled");
     assert_eq!(refused.name, "InvalidManifest");
     assert!(refused.message.contains("verison"), "{}", refused.message);
