@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use semver::Version;
 use sluice_domain::naming;
 use sluice_domain::promotion::{Promotion, PromotionId};
-use sluice_platform::store::{Part, Release, Store, StoreError};
+use sluice_platform::store::{Part, Release, Store, StoreError, Ticket};
 
 use crate::error::{Error, Result, is_denial};
 use crate::execution::Executions;
@@ -100,7 +100,8 @@ impl Reader {
         let standing = self.executions.standing(&promotion.execution_arn).await?;
         let runs = standing.is_some_and(|standing| standing.runs());
         let (state, approval) = if runs {
-            (self.state(&promotion).await, self.question(id).await?)
+            let question = if_permitted(self.question(id).await)?;
+            (self.state(&promotion).await, question)
         } else {
             (None, None)
         };
@@ -128,6 +129,14 @@ impl Reader {
         }
         let child = self.executions.state(&self.rollout_arn(promotion)).await;
         child.ok().flatten().or(Some(state))
+    }
+
+    /// The places in line. None: who asks may not read them, for each has a task token.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn line(&self) -> Result<Option<Vec<Ticket>>> {
+        if_permitted(self.store.tickets().await.map(Some).map_err(Error::from))
     }
 
     /// The open question of a promotion to people, if there is one.
@@ -342,10 +351,12 @@ impl Reader {
     }
 }
 
-/// Few people may read histories, and everybody may see the rest.
+/// Few people may read histories and requests, and everybody may see the rest.
 fn if_permitted<T>(answer: Result<Option<T>>) -> Result<Option<T>> {
     match answer {
-        Err(Error::Fault(fault)) if is_denial(&fault) => Ok(None),
+        Err(Error::Fault(fault) | Error::Store(StoreError::Fault(fault))) if is_denial(&fault) => {
+            Ok(None)
+        }
         answer => answer,
     }
 }
@@ -356,16 +367,23 @@ mod tests {
 
     use super::*;
 
+    fn fault(code: &str) -> Fault {
+        let mut fault = Fault::other("states:GetExecutionHistory", "no");
+        fault.code = Some(code.to_owned());
+        fault
+    }
+
     #[test]
-    fn a_history_that_may_not_be_read_is_left_out_and_any_other_failure_is_told() {
-        let failed = |code: &str| {
-            let mut fault = Fault::other("states:GetExecutionHistory", "no");
-            fault.code = Some(code.to_owned());
-            if_permitted::<u64>(Err(fault.into()))
-        };
+    fn what_may_not_be_read_is_left_out_and_any_other_failure_is_told() {
+        let failed = |error: Error| if_permitted::<u64>(Err(error));
         for code in ["AccessDeniedException", "KmsAccessDeniedException"] {
-            assert_eq!(failed(code).expect("left out"), None, "{code}");
+            let of_the_store = StoreError::Fault(fault(code));
+            for error in [fault(code).into(), of_the_store.into()] {
+                assert_eq!(failed(error).expect("left out"), None, "{code}");
+            }
         }
-        failed("InternalServerError").expect_err("told");
+        failed(fault("InternalServerError").into()).expect_err("told");
+        let of_the_store = StoreError::Fault(fault("InternalServerError"));
+        failed(of_the_store.into()).expect_err("told");
     }
 }

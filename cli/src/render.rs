@@ -11,7 +11,7 @@ use crate::cost::Cost;
 use crate::entries::{self, verdict_tone};
 use crate::paint::{Style, Table, Tone, bar};
 use crate::timeline::{ReleaseTimeline, StepTimeline, Timeline};
-use crate::view::{Question, Record, ReleaseView, seconds_between};
+use crate::view::{Asked, Question, Record, ReleaseView, seconds_between};
 
 /// The live view of a release.
 #[must_use]
@@ -123,10 +123,12 @@ fn details(record: &Record, now: Timestamp, style: Style) -> Vec<String> {
         return Vec::new();
     }
     let mut lines = Vec::new();
-    if let Some(question) = &record.approval
-        && question.state == State::Pending
-    {
-        lines.push(question_line(question, record, now));
+    match &record.approval {
+        Some(question) if question.state == State::Pending => {
+            lines.push(question_line(question, record, now));
+        }
+        Some(_) => {}
+        None => lines.extend(record.asked().map(|asked| asked_line(&asked, now))),
     }
     lines.extend(waits_for_its_time(record, now));
     if record.happened(Kind::TargetsQueued) && !record.happened(Kind::TargetsAcquired) {
@@ -189,6 +191,19 @@ fn question_line(question: &Question, record: &Record, now: Timestamp) -> String
         duration(seconds_between(now, question.request.expires_at)),
         id.application,
         id.environment,
+    )
+}
+
+/// The same for who may not read the question: not how to answer it.
+fn asked_line(asked: &Asked, now: Timestamp) -> String {
+    let step = asked.weight.map_or_else(String::new, |weight| {
+        format!(" of the step with {weight} % of the traffic")
+    });
+    format!(
+        "asks {} of {} for approval{step}, {} left",
+        asked.quorum,
+        asked.approvers.join(", "),
+        duration(seconds_between(now, asked.expires_at)),
     )
 }
 

@@ -161,3 +161,31 @@ fn the_question_of_a_step_is_open_until_that_one_is_decided() {
     let decided = shown(State::Approved);
     assert!(!decided.contains("for approval"), "{decided}");
 }
+
+#[test]
+fn who_may_not_read_a_question_sees_that_people_are_asked_until_they_decide() {
+    let entry = |sequence, kind, facts| crate::timeline::samples::entry(sequence, kind, facts);
+    let facts = serde_json::json!({
+        "approvers": ["ada", "bob"], "quorum": 1, "expires_at": at(80), "weight": null,
+    });
+    let mut record = record("prod", None, vec![entry(1, Kind::ApprovalRequested, facts)]);
+    let shown = |record: &Record| promotion(record, at(20), Style::PLAIN).join("\n");
+    let asks = "asks 1 of ada, bob for approval, 1 min 00 s left";
+    assert!(shown(&record).contains(asks), "{}", shown(&record));
+
+    let facts = serde_json::json!({"state": "approved"});
+    record.entries.push(entry(2, Kind::ApprovalDecided, facts));
+    assert!(
+        !shown(&record).contains("for approval"),
+        "{}",
+        shown(&record)
+    );
+    let facts = serde_json::json!({
+        "approvers": ["ada"], "quorum": 1, "expires_at": at(80), "step": 0, "weight": 10.0,
+    });
+    record
+        .entries
+        .push(entry(3, Kind::ApprovalRequested, facts));
+    let asks = "asks 1 of ada for approval of the step with 10 % of the traffic, 1 min 00 s left";
+    assert!(shown(&record).contains(asks), "{}", shown(&record));
+}

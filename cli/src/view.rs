@@ -1,6 +1,7 @@
 //! How a promotion and a release stand, read from the record.
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use sluice_domain::approval::{Request, State, Vote};
 use sluice_domain::journal::Versions;
 use sluice_domain::ledger::{Entry, Kind};
@@ -23,7 +24,8 @@ pub struct Record {
     pub versions: Versions,
     /// What happened, in order.
     pub entries: Vec<Entry>,
-    /// The question to people, while it is open.
+    /// The question to people, while it is open. None also where it may not be read:
+    /// then [`Record::asked`] is what there is.
     pub approval: Option<Question>,
     /// The state that its execution entered last, while it runs.
     pub state: Option<String>,
@@ -42,7 +44,34 @@ pub struct Question {
     pub votes: Vec<Vote>,
 }
 
+/// What the ledger says of a question to people. Its page's link is not in there.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Asked {
+    /// Who may vote.
+    pub approvers: Vec<String>,
+    /// How many of them must approve.
+    pub quorum: usize,
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// The share of the traffic that the step has, in percent. None: it is about the
+    /// promotion as a whole.
+    #[serde(default)]
+    pub weight: Option<f64>,
+}
+
 impl Record {
+    /// What people were asked last, by the ledger, while nobody has decided.
+    #[must_use]
+    pub fn asked(&self) -> Option<Asked> {
+        let mut entries = self.entries.iter().rev();
+        let last = entries.find(|entry| {
+            let kinds = [Kind::ApprovalRequested, Kind::ApprovalDecided];
+            kinds.contains(&entry.event.kind)
+        })?;
+        let asks = last.event.kind == Kind::ApprovalRequested;
+        asks.then(|| serde_json::from_value(last.event.facts.clone()).ok())?
+    }
+
     /// Where traffic was moved to last.
     #[must_use]
     pub fn shift(&self) -> Option<Shifted> {

@@ -27,6 +27,8 @@ pub(crate) struct Args {
 struct Status {
     open: Vec<Record>,
     waiting: Vec<Ticket>,
+    /// Whether the line may be read.
+    shows_line: bool,
     locks: BTreeMap<String, String>,
     environments: Vec<Environment>,
 }
@@ -44,9 +46,11 @@ impl Args {
         let context = Context::load(global).await?;
         let reader = context.reader()?;
         let application = self.application.as_deref();
+        let line = reader.line().await?;
         let mut status = Status {
             open: open(&reader, application).await?,
-            waiting: places(reader.store.tickets().await?, application),
+            shows_line: line.is_some(),
+            waiting: places(line.unwrap_or_default(), application),
             locks: BTreeMap::new(),
             environments: environments(&context, &reader, application).await?,
         };
@@ -155,7 +159,8 @@ fn environment(application: &str, name: &str, promotions: &[Promotion]) -> Envir
 #[derive(Serialize)]
 struct Answer {
     open: Vec<Value>,
-    waiting: Vec<Value>,
+    /// None: it may not be read.
+    waiting: Option<Vec<Value>>,
     locks: Vec<Value>,
     environments: Vec<Value>,
 }
@@ -185,9 +190,10 @@ fn answer(status: &Status, now: Timestamp) -> Answer {
         let last = last.as_ref().map(|last| document(last, now));
         serde_json::json!({"application": application, "environment": name, "promoted_version": serving, "last": last})
     };
+    let line = || status.waiting.iter().enumerate().map(waiting).collect();
     Answer {
         open: status.open.iter().map(open).collect(),
-        waiting: status.waiting.iter().enumerate().map(waiting).collect(),
+        waiting: status.shows_line.then(line),
         locks: status
             .locks
             .iter()
@@ -204,6 +210,9 @@ fn lines(status: &Status, now: Timestamp, style: Style) -> Vec<String> {
     }
     for record in &status.open {
         lines.extend(render::promotion(record, now, style));
+    }
+    if !status.shows_line {
+        lines.push("the line is not shown: you may not read it".to_owned());
     }
     for (place, ticket) in status.waiting.iter().enumerate() {
         let since = render::duration(seconds_between(ticket.queued_at, now));
@@ -292,6 +301,7 @@ mod tests {
         Status {
             open: vec![record("prod", None, vec![])],
             waiting: vec![ticket],
+            shows_line: true,
             locks: BTreeMap::from([("arn:x".to_owned(), "shop/prod/1.1.0/1".to_owned())]),
             environments: vec![
                 environment("shop", "prod", &[promoted, ended(Outcome::RolledBack, 20)]),
@@ -350,6 +360,16 @@ shop         dev          nothing";
         let line = vec![first.clone(), other.clone(), second];
         assert_eq!(places(line.clone(), None), [first, other.clone()]);
         assert_eq!(places(line, Some("cart")), [other]);
+    }
+
+    #[test]
+    fn a_line_that_may_not_be_read_is_not_shown_as_an_empty_one() {
+        let mut status = status();
+        (status.shows_line, status.waiting) = (false, Vec::new());
+        let lines = lines(&status, at(50), Style::PLAIN);
+        assert_eq!(lines[1], "the line is not shown: you may not read it");
+        let answer = serde_json::to_value(answer(&status, at(50))).expect("JSON");
+        assert!(answer["waiting"].is_null(), "{answer}");
     }
 
     #[test]

@@ -115,8 +115,8 @@ impl Requests for Aws {
         Ok(self.store.open_request(request, token).await?)
     }
 
-    async fn add_token(&self, id: &str, token: &TaskToken) -> Result<(), Error> {
-        Ok(self.store.add_token(id, token).await?)
+    async fn tokens(&self, id: &str) -> Result<Vec<TaskToken>, Error> {
+        Ok(self.store.tokens(id).await?)
     }
 
     async fn find(&self, id: &str) -> Result<Option<OpenRequest>, Error> {

@@ -148,17 +148,16 @@ pub trait Ids {
 
 /// Requests.
 pub trait Requests {
-    /// Opens a request, with the token of whoever waits for it; false if it was open
-    /// already. Safe to repeat.
+    /// Opens a request, and keeps the token of whoever waits for it, beside those of
+    /// other tries; false if it was open already. Safe to repeat, and in any order.
     fn open(
         &self,
         request: &Request,
         token: Option<&TaskToken>,
     ) -> impl Future<Output = Result<bool, Error>>;
 
-    /// Adds the token of another try of a request's task, and replaces none. Safe
-    /// to repeat, and in any order.
-    fn add_token(&self, id: &str, token: &TaskToken) -> impl Future<Output = Result<(), Error>>;
+    /// The token of each try of a request's task. Reads only.
+    fn tokens(&self, id: &str) -> impl Future<Output = Result<Vec<TaskToken>, Error>>;
 
     /// A request as it stands now. Reads only.
     fn find(&self, id: &str) -> impl Future<Output = Result<Option<OpenRequest>, Error>>;
@@ -266,9 +265,7 @@ impl<P: Ports> Approval<P> {
         if !self.ports.open(&draft.request, Some(token)).await? {
             // The task was tried again, or this is a first try that comes late:
             // what was asked stays, and whichever token is waited for counts.
-            let name = &draft.request.id;
-            self.ports.add_token(name, token).await?;
-            let open = self.find(name).await?;
+            let open = self.find(&draft.request.id).await?;
             if open.state != State::Pending {
                 self.ports.resume(token).await?;
                 return Ok(open.state);
@@ -369,9 +366,8 @@ impl<P: Ports> Approval<P> {
         let open = self.find(name).await?;
         let state = self.settle(open, State::Pending, now).await?.state;
         if state != State::Pending {
-            // Read again: the task may have been tried again meanwhile.
-            let tokens = self.find(name).await?.tokens;
-            self.resume_any(&tokens).await?;
+            // Read after the decision: the task may have been tried again meanwhile.
+            self.resume_any(&self.ports.tokens(name).await?).await?;
         }
         Ok(state)
     }

@@ -45,7 +45,6 @@ impl Aws {
 
 impl Requests for Aws {
     async fn find(&self, id: &str) -> Result<Option<(Request, State)>, Error> {
-        // The task token stops here.
         Ok(self
             .store
             .request(id)

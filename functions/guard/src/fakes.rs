@@ -259,11 +259,7 @@ impl World {
             at: at(60),
             method: "code".to_owned(),
         });
-        let open = OpenRequest {
-            request,
-            state,
-            tokens: vec![TaskToken("asked".to_owned())],
-        };
+        let open = OpenRequest { request, state };
         let votes = votes.collect();
         here.approvals.insert(id("1.1.0"), (open, votes));
     }

@@ -1,18 +1,15 @@
 //! Approval requests and votes.
 
-use std::fmt;
-
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Put, ReturnValue, TransactWriteItem,
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use sluice_domain::approval::{Request, State, Vote};
 use sluice_domain::promotion::PromotionId;
 
 use super::{
-    CONDITION_FAILED, Item, Part, Store, StoreError, document, item, number, promotion_key, string,
-    text, unsigned, write,
+    CONDITION_FAILED, Part, Store, StoreError, TaskToken, document, item, number, promotion_key,
+    string, text, unsigned, write,
 };
 use crate::fault::Fault;
 
@@ -20,19 +17,7 @@ use crate::fault::Fault;
 /// item. Only counted tries carry it.
 pub const EXPIRES_AT: &str = "expires_at";
 
-const REQUEST: &str = "request";
-
-/// A Step Functions task token: whoever has it can resume the execution. Never
-/// shown, never logged, never in the ledger.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TaskToken(pub String);
-
-impl fmt::Debug for TaskToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TaskToken(…)")
-    }
-}
+pub(super) const REQUEST: &str = "request";
 
 /// A request as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,12 +26,9 @@ pub struct OpenRequest {
     pub request: Request,
     /// How it stands.
     pub state: State,
-    /// What resumes the promotion: the token of each try of its task, in no
-    /// order. At most one of them is waited for.
-    pub tokens: Vec<TaskToken>,
 }
 
-fn key(id: &str) -> String {
+pub(super) fn key(id: &str) -> String {
     format!("approval#{id}")
 }
 
@@ -77,8 +59,9 @@ fn state(name: &str) -> State {
 }
 
 impl Store {
-    /// Opens a request, with the token of whoever waits for it, unless that one asks
-    /// again by itself. Says whether this call did.
+    /// Opens a request, and keeps the token of whoever waits for it, unless that one asks
+    /// again by itself, also where the request was open already. Says whether this call
+    /// opened it.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -87,11 +70,12 @@ impl Store {
         request: &Request,
         token: Option<&TaskToken>,
     ) -> Result<bool, StoreError> {
+        // First: whoever decides the request finds the token.
+        if let Some(token) = token {
+            self.add_token(&request.id, token).await?;
+        }
         let mut new = item(&key(&request.id), REQUEST, request)?;
         new.insert("status".into(), text(name(State::Pending)));
-        if let Some(token) = token {
-            new.insert("tokens".into(), token_set(token));
-        }
         Ok(self.put_new(new).await?)
     }
 
@@ -101,9 +85,11 @@ impl Store {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn asked_last(&self, id: &PromotionId) -> Result<Option<String>, StoreError> {
-        let requests = self
-            .query(&promotion_key(id), &Part::Approval.key())
-            .await?;
+        let key = Part::Approval.key();
+        let mut requests = self.query(&Part::Approval.partition(id), &key).await?;
+        if requests.is_empty() {
+            requests = self.query(&promotion_key(id), &key).await?;
+        }
         // In the order of their keys: steps come after the promotion, and in their own.
         Ok(requests.last().map(document).transpose()?)
     }
@@ -119,28 +105,7 @@ impl Store {
         Ok(Some(OpenRequest {
             request: document(&found)?,
             state: state(string(&found, "status")),
-            tokens: tokens(&found),
         }))
-    }
-
-    /// Adds the token of another try of the request's task. None is replaced: a
-    /// slow first try may come after the second one. Idempotent.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
-    pub async fn add_token(&self, id: &str, token: &TaskToken) -> Result<(), StoreError> {
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", text(key(id)))
-            .key("sk", text(REQUEST))
-            .update_expression("ADD #tokens :token")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_names("#tokens", "tokens")
-            .expression_attribute_values(":token", token_set(token));
-        write("adding an approval's token", || request.clone().send()).await?;
-        Ok(())
     }
 
     /// Decides a pending request. Says whether this call did: only the winner signals.
@@ -244,18 +209,4 @@ impl Store {
             .attributes()
             .map_or(0, |attributes| unsigned(attributes, "tries")))
     }
-}
-
-fn token_set(token: &TaskToken) -> AttributeValue {
-    AttributeValue::Ss(vec![token.0.clone()])
-}
-
-fn tokens(item: &Item) -> Vec<TaskToken> {
-    let found = item.get("tokens").and_then(|set| set.as_ss().ok());
-    found
-        .into_iter()
-        .flatten()
-        .cloned()
-        .map(TaskToken)
-        .collect()
 }

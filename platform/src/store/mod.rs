@@ -6,9 +6,11 @@
 //! | its plan, pins, versions, journal, what operators asked, … | `promotion#<id>` | `part#<name>` |
 //! | a lock | `lock#<target>` | `lock` |
 //! | a queue ticket | `queue` | `<time>#<promotion>` |
-//! | an approval request | `approval#<id>` | `request` |
-//! | a vote | `vote#<id of the request>` | `vote#<person>` |
-//! | codes that a person tried in a window of time | `vote#<id of the request>` | `try#<person>@<window>` |
+//! | the name of a promotion's approval request, and of those of its steps | `approval#<promotion>` | `part#approval`, … |
+//! | an approval request | `approval#<name>` | `request` |
+//! | the task tokens that it resumes | `token#<name of the request>` | `tokens` |
+//! | a vote | `vote#<name of the request>` | `vote#<person>` |
+//! | codes that a person tried in a window of time | `vote#<name of the request>` | `try#<person>@<window>` |
 //! | a release's attempt | `release#<application>#<version>` | `<attempt>` |
 //!
 //! Documents are JSON in the attribute `document`; what conditions look at
@@ -22,6 +24,7 @@ mod controls;
 mod locks;
 mod promotions;
 mod releases;
+mod tokens;
 mod write;
 
 use std::collections::HashMap;
@@ -34,10 +37,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sluice_domain::promotion::{Generation, PromotionId};
 
-pub use approvals::{EXPIRES_AT, OpenRequest, TaskToken};
+pub use approvals::{EXPIRES_AT, OpenRequest};
 pub use locks::Ticket;
 pub use promotions::Part;
 pub use releases::Release;
+pub use tokens::TaskToken;
 pub use write::{THROTTLED, is_throttling};
 
 use crate::fault::Fault;
@@ -200,7 +204,8 @@ impl Store {
 
 /// A key as messages may show it: a request's name is the capability to read it.
 fn shown(pk: &str) -> &str {
-    if pk.starts_with("approval#") || pk.starts_with("vote#") {
+    let of_requests = ["approval#", "token#", "vote#"];
+    if of_requests.iter().any(|start| pk.starts_with(start)) {
         "an approval request"
     } else {
         pk

@@ -47,13 +47,22 @@ pub enum Part<'a> {
 }
 
 impl Part<'_> {
-    /// A function's own configuration holds its variables with their values: it stands
-    /// apart, since IAM knows partitions only, and many may read promotions.
-    fn partition(self, id: &PromotionId) -> String {
+    /// A function's own configuration holds its variables with their values, and who
+    /// knows a request's name may read it: these stand apart, since IAM knows partitions
+    /// only, and many may read promotions.
+    pub(super) fn partition(self, id: &PromotionId) -> String {
         match self {
             Self::Own(_) => format!("own#{id}"),
+            Self::Approval | Self::StepApproval(_) => format!("approval#{id}"),
             _ => promotion_key(id),
         }
+    }
+
+    /// Where a version of a function that a running promotion began with keeps it, if
+    /// that is elsewhere.
+    fn partition_before(self, id: &PromotionId) -> Option<String> {
+        let moved = matches!(self, Self::Approval | Self::StepApproval(_));
+        moved.then(|| promotion_key(id))
     }
 
     pub(super) fn key(self) -> String {
@@ -271,7 +280,10 @@ impl Store {
         id: &PromotionId,
         part: Part<'_>,
     ) -> Result<Option<T>, StoreError> {
-        let found = self.get(&part.partition(id), &part.key()).await?;
+        let mut found = self.get(&part.partition(id), &part.key()).await?;
+        if let (None, Some(before)) = (&found, part.partition_before(id)) {
+            found = self.get(&before, &part.key()).await?;
+        }
         Ok(found.as_ref().map(document).transpose()?)
     }
 
@@ -405,12 +417,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_function_had_itself_stands_apart_from_what_many_may_read() {
+    fn what_a_function_had_and_requests_names_stand_apart_from_what_many_may_read() {
         let id = "storefront/prod/1.1.0/1".parse().expect("an id");
         assert_eq!(
             Part::Own("api").partition(&id),
             "own#storefront/prod/1.1.0/1"
         );
+        for request in [Part::Approval, Part::StepApproval(0)] {
+            let apart = "approval#storefront/prod/1.1.0/1";
+            assert_eq!(request.partition(&id), apart);
+        }
         assert_eq!(Part::Plan.partition(&id), promotion_key(&id));
     }
 

@@ -18,7 +18,8 @@ use sluice_domain::promotion::{Outcome, Promotion};
 
 use super::*;
 
-/// Keeps what is sent. Only the promotion is there when it is asked for.
+/// Keeps what is sent. Only the promotion is there when it is asked for, and what a
+/// version of before kept of a request.
 #[derive(Debug, Clone, Default)]
 struct Sent(Arc<Mutex<Vec<Value>>>);
 
@@ -26,17 +27,31 @@ impl HttpConnector for Sent {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let body = request.body().bytes().unwrap();
         let sent: Value = serde_json::from_slice(body).unwrap();
-        let answer = match sent["Key"]["sk"]["S"].as_str() {
-            Some("promotion") => json!({ "Item": {
+        let key = |name: &str| sent["Key"][name]["S"].as_str();
+        let answer = match (key("pk"), key("sk")) {
+            (_, Some("promotion")) => json!({ "Item": {
                 "generation": { "N": "1" },
                 "document": { "S": json!(promotion()).to_string() },
             } }),
+            (Some("promotion#storefront/prod/1.1.0/1"), Some("part#approval")) => {
+                json!({ "Item": { "document": { "S": "\"mzxw6ytb\"" } } })
+            }
+            (Some("approval#mzxw6ytb"), Some("request")) => {
+                json!({ "Item": { "tokens": { "SS": ["earlier"] } } })
+            }
+            (Some("token#mzxw6ytb"), Some("tokens")) if !is_write(&sent) => {
+                json!({ "Item": { "tokens": { "SS": ["second", "first"] } } })
+            }
             _ => json!({ "Attributes": { "tries": { "N": "3" } } }),
         };
         self.0.lock().unwrap().push(sent);
         let ok = StatusCode::try_from(200).unwrap();
         HttpConnectorFuture::ready(Ok(HttpResponse::new(ok, SdkBody::from(answer.to_string()))))
     }
+}
+
+fn is_write(sent: &Value) -> bool {
+    !sent["UpdateExpression"].is_null()
 }
 
 impl Sent {
@@ -127,7 +142,7 @@ async fn write_all(store: &Store) -> Result<(), StoreError> {
     store.open_promotion(&promotion).await?;
     store.put_part(id, Part::Plan, &"plan").await?;
     store.open_request(&request, Some(&token("first"))).await?;
-    store.add_token(&request.id, &token("second")).await?;
+    store.open_request(&request, Some(&token("second"))).await?;
     store.cast(&request.id, &vote).await?;
     store.decide(&request.id, State::Approved).await?;
     store.enqueue(&ticket).await?;
@@ -178,17 +193,33 @@ async fn a_tried_code_expires_and_nothing_else_does() {
 }
 
 #[tokio::test]
-async fn the_token_of_another_try_is_added_to_those_that_are_there_whichever_comes_first() {
+async fn the_token_of_each_try_is_added_to_those_that_are_there_and_stands_in_no_request() {
     let sent = Sent::default();
-    let store = sent.store();
-    let (request, first, second) = (request(), token("first"), token("second"));
+    let (store, request) = (sent.store(), request());
+    let first = token("first");
     assert!(store.open_request(&request, Some(&first)).await.unwrap());
-    store.add_token(&request.id, &second).await.unwrap();
-    let [opened, added] = sent.take().try_into().unwrap();
-    assert_eq!(opened["Item"]["tokens"], json!({ "SS": ["first"] }));
+    let [added, opened] = sent.take().try_into().unwrap();
+    let key = json!({ "pk": { "S": "token#mzxw6ytb" }, "sk": { "S": "tokens" } });
+    assert_eq!(added["Key"], key);
     assert_eq!(added["UpdateExpression"], "ADD #tokens :token");
+    assert_eq!(added["ConditionExpression"], Value::Null);
     let value = &added["ExpressionAttributeValues"][":token"];
-    assert_eq!(*value, json!({ "SS": ["second"] }));
+    assert_eq!(*value, json!({ "SS": ["first"] }));
+    assert_eq!(opened["Item"]["pk"], json!({ "S": "approval#mzxw6ytb" }));
+    assert_eq!(opened["Item"]["tokens"], Value::Null);
+
+    store.open_request(&request, None).await.unwrap();
+    let [opened] = sent.take().try_into().unwrap();
+    assert_eq!(opened["Item"]["pk"], json!({ "S": "approval#mzxw6ytb" }));
+}
+
+#[tokio::test]
+async fn a_promotion_of_before_an_upgrade_finds_its_requests_name_and_tokens() {
+    let store = Sent::default().store();
+    let name: Option<String> = store.part(&promotion().id, Part::Approval).await.unwrap();
+    assert_eq!(name.as_deref(), Some("mzxw6ytb"));
+    let tokens = store.tokens("mzxw6ytb").await.unwrap();
+    assert_eq!(tokens, ["earlier", "first", "second"].map(token));
 }
 
 #[tokio::test]

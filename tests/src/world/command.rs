@@ -148,6 +148,23 @@ impl World {
         self.with_policy("operator", "OperatorPolicy").await
     }
 
+    /// An operator who may read neither requests nor the line, as builds on AWS. The engine
+    /// does not ask for the keys of what is read: here each query of the table is denied.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub async fn operator_without_requests(&self) -> Person {
+        let table = self.resources.state_table().unwrap_or_default();
+        let table = format!("arn:aws:dynamodb:*:*:table/{table}");
+        let denied = json!({ "Effect": "Deny", "Action": "dynamodb:Query", "Resource": table });
+        let denied = json!({ "Version": "2012-10-17", "Statement": [denied] });
+        let properties = json!({
+            "ManagedPolicyArns": [self.output("OperatorPolicy")],
+            "Policies": [{ "PolicyName": "denied", "PolicyDocument": denied }],
+        });
+        self.with_role("uninformed", properties).await
+    }
+
     /// Somebody with the policy of this output and no other.
     async fn with_policy(&self, name: &str, output: &str) -> Person {
         let policy = self.output(output);

@@ -6,18 +6,22 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use sluice_platform::store::EXPIRES_AT;
-use sluice_tests::template::{functions, granted, permissions, resources};
+use sluice_tests::template::{
+    Statement, functions, granted, of_type, permissions, resources, statements,
+};
 use sluice_tests::{expect_none, files, template, text};
 
 /// Methods of `Store` that read: the action that each needs, and where.
-const READS: [(&str, &str, &str); 10] = [
+const READS: [(&str, &str, &str); 12] = [
     ("promotion", "dynamodb:GetItem", "promotion#*"),
     ("check_fence", "dynamodb:GetItem", "promotion#*"),
     ("part", "dynamodb:GetItem", "promotion#*"),
     ("required_part", "dynamodb:GetItem", "promotion#*"),
     ("releases", "dynamodb:Query", "release#*"),
+    ("asked_last", "dynamodb:Query", "approval#*"),
     ("asked_last", "dynamodb:Query", "promotion#*"),
     ("request", "dynamodb:GetItem", "approval#*"),
+    ("tokens", "dynamodb:GetItem", "token#*"),
     ("votes", "dynamodb:Query", "vote#*"),
     ("holder", "dynamodb:GetItem", "lock#*"),
     ("tickets", "dynamodb:Query", "queue"),
@@ -75,7 +79,7 @@ fn what_an_adapter_asks_for_is_found() {
 /// The partitions of the state table that a function may write, by its role. What
 /// a request asks and how it stands is `approval`'s alone, a lock `guard`'s.
 const WRITES: [(&str, &[&str]); 11] = [
-    ("approval", &["approval#*", "promotion#*"]),
+    ("approval", &["approval#*", "promotion#*", "token#*"]),
     ("control", &["promotion#*"]),
     ("desk", &["vote#*"]),
     ("guard", &["lock#*", "promotion#*", "queue"]),
@@ -117,6 +121,59 @@ fn a_function_writes_the_partitions_of_the_state_table_that_are_its_own() {
         ((*name).to_owned(), partitions.collect())
     });
     assert_eq!(found, expected.collect::<BTreeMap<_, BTreeSet<_>>>());
+}
+
+/// What the stack's policies for people and builds may read of the state table: neither
+/// task tokens (`token#`, `queue`) nor what functions had (`own#`). Builds run code of
+/// others: not the link of an approval either.
+const READERS: [(&str, &[&str]); 3] = [
+    (
+        "OperatorPolicy",
+        &["approval#*", "lock#*", "promotion#*", "release#*", "vote#*"],
+    ),
+    ("PreviewerPolicy", &["promotion#*", "release#*"]),
+    ("ReleaserPolicy", &["promotion#*", "release#*"]),
+];
+
+#[test]
+fn people_and_builds_read_no_task_token_and_builds_no_link_of_an_approval() {
+    let template = template();
+    let policies = of_type(&template, "AWS::IAM::ManagedPolicy").into_iter();
+    let found = policies.map(|policy| {
+        let read = partitions_of_the_state_table(&statements(policy.body));
+        (policy.id.to_owned(), read)
+    });
+    let expected = READERS.map(|(id, partitions)| {
+        let partitions = partitions.iter().map(|&own| own.to_owned());
+        (id.to_owned(), partitions.collect())
+    });
+    assert_eq!(found.collect::<BTreeMap<_, _>>(), BTreeMap::from(expected));
+}
+
+#[test]
+fn approval_alone_reads_the_task_tokens_of_requests() {
+    let template = template();
+    let functions = functions(&template).into_iter();
+    let readers = functions.filter(|(_, function)| {
+        let read = partitions_of_the_state_table(&permissions(&template, function));
+        read.contains("token#*") || read.contains("*")
+    });
+    let readers: Vec<String> = readers.map(|(name, _)| name).collect();
+    assert_eq!(readers, ["approval"]);
+}
+
+/// Where the state table may be touched: `*` is everywhere. What is in its indices is
+/// promotions and attempts.
+fn partitions_of_the_state_table(held: &[Statement<'_>]) -> BTreeSet<String> {
+    let itself = |statement: &&Statement<'_>| {
+        let of_an_index = statement.arns().iter().any(|arn| arn.contains("/index/"));
+        statement.references().contains("StateTable") && !of_an_index
+    };
+    let own = held.iter().filter(itself).flat_map(|statement| {
+        let all = statement.partitions.is_empty().then_some("*");
+        statement.partitions.iter().copied().chain(all)
+    });
+    own.map(str::to_owned).collect()
 }
 
 /// What DynamoDB deletes by itself must be worth nothing then: a lock or a plan

@@ -6,7 +6,7 @@ use sluice_domain::promotion::Outcome;
 use sluice_tests::World;
 use sluice_tests::world::{PASSED, Person, Run, says};
 
-use crate::approvals::CODE;
+use crate::approvals::{CODE, waiting};
 
 /// Runs `sluice` as this person, who has an approval code, too.
 async fn sluice(world: &World, person: &Person, command: &[&str]) -> Run {
@@ -87,6 +87,24 @@ async fn an_operator_watches_tests_and_takes_back_what_was_promoted() {
     let again = world.attempt("prod", "1.1.0", 2).to_string();
     let history = sluice(&world, &operator, &["history", "--promotion", &again]).await;
     history.is(0).says("Committed");
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn who_may_read_no_requests_sees_that_people_are_asked_and_not_the_link() {
+    let (world, _, id) = waiting(600).await;
+    let link = world.asked(&id).await.request.id;
+    let person = world.operator_without_requests().await;
+    let status = sluice(&world, &person, &["status", &world.application]).await;
+    status
+        .is(0)
+        .says("asks 1 of ada for approval, ")
+        .says("the line is not shown");
+    assert!(!format!("{status:?}").contains(&link), "{status:?}");
+    let approve = ["approve", &id.to_string(), "--person", "ada"];
+    let refused = sluice(&world, &person, &approve).await;
+    refused.is(1).says("AccessDenied");
+    assert!(!format!("{refused:?}").contains(&link), "{refused:?}");
 }
 
 #[tokio::test]

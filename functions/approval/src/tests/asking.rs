@@ -91,7 +91,7 @@ fn a_request_asked_again_keeps_its_deadline_and_the_token_of_each_try() {
     run(&approval, request_with("second"), 100).expect("asked again");
     let open = approval.ports.opened();
     let tokens = ["first", "second"].map(|token| TaskToken(token.to_owned()));
-    assert_eq!(open.tokens, tokens);
+    assert_eq!(*approval.ports.tokens.borrow(), tokens);
     assert_eq!(open.request.expires_at, at(3600));
     assert!(approval.ports.resumed.borrow().is_empty());
 }

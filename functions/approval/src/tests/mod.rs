@@ -25,6 +25,8 @@ struct World {
     /// The id of the promotion's request and of those of its steps.
     known: RefCell<BTreeMap<Option<usize>, String>>,
     open: RefCell<BTreeMap<String, OpenRequest>>,
+    /// Those of the request.
+    tokens: RefCell<Vec<TaskToken>>,
     /// Each with the id of its request.
     votes: RefCell<Vec<(String, Vote)>>,
     told: RefCell<Vec<(Option<String>, Message)>>,
@@ -81,6 +83,7 @@ fn world(quorum: usize, approvers: &[&str]) -> Approval<World> {
         settings: serde_json::from_value(settings).expect("settings"),
         known: RefCell::default(),
         open: RefCell::default(),
+        tokens: RefCell::default(),
         votes: RefCell::default(),
         told: RefCell::default(),
         resumed: RefCell::default(),
@@ -176,6 +179,7 @@ impl Ids for World {
 
 impl Requests for World {
     async fn open(&self, request: &Request, token: Option<&TaskToken>) -> Result<bool, Error> {
+        self.tokens.borrow_mut().extend(token.cloned());
         let mut open = self.open.borrow_mut();
         if open.contains_key(&request.id) {
             return Ok(false);
@@ -183,16 +187,13 @@ impl Requests for World {
         let new = OpenRequest {
             request: request.clone(),
             state: State::Pending,
-            tokens: token.into_iter().cloned().collect(),
         };
         open.insert(request.id.clone(), new);
         Ok(true)
     }
 
-    async fn add_token(&self, id: &str, token: &TaskToken) -> Result<(), Error> {
-        let mut open = self.open.borrow_mut();
-        open.get_mut(id).expect("open").tokens.push(token.clone());
-        Ok(())
+    async fn tokens(&self, _: &str) -> Result<Vec<TaskToken>, Error> {
+        Ok(self.tokens.borrow().clone())
     }
 
     async fn find(&self, id: &str) -> Result<Option<OpenRequest>, Error> {

@@ -26,7 +26,7 @@ fn people_are_asked_once_about_a_step_and_counted_at_each_look() {
     assert_eq!(first.because, "0 of 1 approvals so far");
     assert_eq!(ask(&approval, 61), first);
     assert_eq!(approval.ports.told.borrow().len(), 1);
-    assert!(approval.ports.opened().tokens.is_empty());
+    assert!(approval.ports.tokens.borrow().is_empty());
 
     let yes = vote("ada", Choice::Approve, 70);
     approval.ports.cast(Some(1), yes);
