@@ -28,6 +28,8 @@ pub enum Deed {
     Start,
     /// To operate one that runs.
     Operate,
+    /// To have a preview of it removed: who may start one may.
+    RemovePreview,
 }
 
 impl Deed {
@@ -35,7 +37,7 @@ impl Deed {
     #[must_use]
     pub fn field(self) -> &'static str {
         match self {
-            Self::Start => "start",
+            Self::Start | Self::RemovePreview => "start",
             Self::Operate => "operate",
         }
     }
@@ -44,6 +46,7 @@ impl Deed {
         match self {
             Self::Start => "start a promotion into",
             Self::Operate => "operate promotions into",
+            Self::RemovePreview => "remove previews of",
         }
     }
 }
@@ -144,7 +147,7 @@ impl May {
 
     fn patterns(&self, deed: Deed) -> Option<&[String]> {
         match deed {
-            Deed::Start => self.start.as_deref(),
+            Deed::Start | Deed::RemovePreview => self.start.as_deref(),
             Deed::Operate => self.operate.as_deref(),
         }
     }

@@ -1,5 +1,6 @@
 //! Why a preview stays, by how its callers react.
 
+use sluice_domain::may::NotAllowed;
 use sluice_platform::caller::CallerError;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
@@ -31,6 +32,9 @@ pub enum Error {
         /// The function.
         function: String,
     },
+    /// Who asks may not remove it.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
     /// Nobody knows who asks.
     #[error(transparent)]
     Caller(#[from] CallerError),
@@ -53,6 +57,7 @@ impl Named for Error {
             Self::Busy { .. } => "TargetsBusy",
             Self::Settings(SettingsError::Fault(fault)) | Self::Fault(fault) => fault_name(fault),
             Self::Settings(_) => "InvalidSettings",
+            Self::NotAllowed(refusal) => refusal.name(),
             Self::Caller(error) => error.name(),
             Self::Store(error) => error.name(),
         }

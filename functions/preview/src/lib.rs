@@ -1,9 +1,11 @@
 //! Removes previews: those that somebody asks to have removed, and, on a schedule, those
 //! whose time is over or whose removal broke off.
 //!
-//! Decides: whether a preview may go now. It may unless a promotion into it holds one of
-//! its functions. Its aliases are those of its settings, and those that promotions into it
-//! moved on functions which the environment has dropped since. First its settings say that it goes, then go its aliases, then the
+//! Decides: whether who asks may remove previews (`may.start` of the environment that they
+//! are derived from), and whether a preview may go now. It may unless a promotion into it
+//! holds one of its functions. Its aliases are those of its settings, and those that
+//! promotions into it moved on functions which the environment has dropped since. First
+//! its settings say that it goes, then go its aliases, then the
 //! ledger is told, and last go the settings. So whoever comes to a removal that broke off
 //! finds it in the settings, and a release that comes in between takes it back by
 //! writing them anew. No lock is taken: a promotion of another environment on the same
@@ -17,6 +19,7 @@
 
 pub mod aws;
 mod error;
+mod may;
 mod ports;
 mod remove;
 
@@ -51,7 +54,7 @@ impl Input {
     /// The same, asked by whom STS names, where that is known: then nobody's own word for
     /// it counts.
     #[must_use]
-    pub fn asked_by(mut self, caller: Option<Principal>) -> Self {
+    fn asked_by(mut self, caller: Option<&Principal>) -> Self {
         if let (Self::Remove { by, .. }, Some(principal)) = (&mut self, caller) {
             *by = principal.to_string();
         }
@@ -111,12 +114,18 @@ pub struct Remover<D, P, A, L> {
 }
 
 impl<D: Documents, P: Promotions, A: Open, L: Record> Remover<D, P, A, L> {
-    /// Handles one request at this time. Safe to repeat: it finishes what another began.
+    /// Handles one request at this time, of whom STS names, if that is known. Safe to
+    /// repeat: it finishes what another began.
     ///
     /// # Errors
     /// With why a preview stays, or what failed.
-    pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
-        match input {
+    pub async fn handle(
+        &self,
+        input: Input,
+        caller: Option<Principal>,
+        now: Timestamp,
+    ) -> Result<Output, Error> {
+        match input.asked_by(caller.as_ref()) {
             Input::Remove {
                 application,
                 preview,
@@ -129,7 +138,8 @@ impl<D: Documents, P: Promotions, A: Open, L: Record> Remover<D, P, A, L> {
                     application,
                     preview,
                 };
-                let removed = self.remove_by_name(&named, removal).await?;
+                let removed = self.remove_by_name(&named, removal, caller.as_ref());
+                let removed = removed.await?;
                 Ok(Output::Removed(removed))
             }
             Input::Expire {} => self.expire(now).await,

@@ -18,7 +18,12 @@ fn now() -> Timestamp {
 }
 
 async fn hand(world: &World, event: &str) -> Result<Output, Error> {
-    remover(world).handle(input(event), now()).await
+    hand_as(world, event, None).await
+}
+
+async fn hand_as(world: &World, event: &str, caller: Option<&Principal>) -> Result<Output, Error> {
+    let remover = remover(world);
+    remover.handle(input(event), caller.cloned(), now()).await
 }
 
 async fn removed(world: &World) -> Removed {
@@ -256,4 +261,55 @@ async fn provisioned_concurrency_goes_unless_another_alias_is_on_the_same_versio
     shared.aliases.borrow_mut().insert(pair("live"), live);
     removed(&shared).await;
     assert_eq!(*shared.provisioned.borrow(), [pair("2")]);
+}
+
+#[tokio::test]
+async fn who_may_start_a_preview_may_have_it_removed_and_nobody_else() {
+    let principal = |role: &str| {
+        let arn = format!("arn:aws:sts::123456789012:assumed-role/{role}/ada");
+        Principal::of_arn(&arn).expect("a principal")
+    };
+    let (builds, interns) = (principal("builds"), principal("interns"));
+    let world = World::with_preview("pr-7", LATER);
+    let mut base = document("pr-7", LATER);
+    base["preview_of"] = serde_json::Value::Null;
+    base["may"] = json!({"start": ["arn:aws:sts::123456789012:assumed-role/builds/*"]});
+    let place = ("storefront".to_owned(), "dev".to_owned());
+    world.documents.borrow_mut().insert(place, base);
+
+    for caller in [None, Some(&interns)] {
+        let refused = hand_as(&world, REMOVE, caller).await.expect_err("refused");
+        assert_eq!(refused.name(), "NotAllowed", "{refused}");
+        assert!(
+            refused.to_string().contains("remove previews of dev"),
+            "{refused}"
+        );
+        assert_eq!(world.there().len(), 4, "nothing is removed");
+    }
+    hand_as(&world, REMOVE, Some(&builds))
+        .await
+        .expect("removed");
+    is_gone(&world);
+    let by = &world.entries.borrow()[0].3["by"];
+    assert_eq!(*by, builds.as_str());
+}
+
+#[tokio::test]
+async fn where_its_environment_is_gone_a_preview_asks_for_what_it_got_of_it() {
+    let world = World::with_preview("pr-7", LATER);
+    let mut own = document("pr-7", LATER);
+    own["may"] = json!({"start": ["arn:aws:sts::123456789012:assumed-role/builds/*"]});
+    let place = ("storefront".to_owned(), "pr-7".to_owned());
+    world.documents.borrow_mut().insert(place, own);
+    let refused = hand(&world, REMOVE)
+        .await
+        .expect_err("nobody knows who asks");
+    assert_eq!(refused.name(), "NotAllowed", "{refused}");
+    let due = document("pr-7", "2026-11-01T00:00:00Z");
+    let place = ("storefront".to_owned(), "pr-7".to_owned());
+    world.documents.borrow_mut().insert(place, due);
+    hand(&world, EXPIRE)
+        .await
+        .expect("its time is over, whoever may start one");
+    is_gone(&world);
 }

@@ -22,8 +22,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     caller::serve(&callers, |input: Input, call| {
         // Boxed: futures of SDK calls nest deeper than the compiler follows.
         Box::pin(async move {
-            let input = input.asked_by(call.caller?);
-            remover.handle(input, Timestamp::now()).await
+            let caller = call.caller?;
+            remover.handle(input, caller, Timestamp::now()).await
         })
     })
     .await

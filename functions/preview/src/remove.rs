@@ -1,6 +1,7 @@
 //! The removal of one preview, in an order that can break off anywhere.
 
 use serde_json::json;
+use sluice_domain::caller::Principal;
 use sluice_domain::ledger::Kind;
 use sluice_domain::preview;
 use sluice_domain::preview::removal::{Fate, Place, Removal, chain, fate, is_into, places};
@@ -17,6 +18,7 @@ impl<D: Documents, P: Promotions, A: Open, L: Record> Remover<D, P, A, L> {
         &self,
         named: &PreviewName,
         removal: Removal,
+        caller: Option<&Principal>,
     ) -> Result<Removed, Error> {
         for (what, said) in [("`by`", &removal.by), ("`reason`", &removal.reason)] {
             if said.trim().is_empty() {
@@ -32,6 +34,8 @@ impl<D: Documents, P: Promotions, A: Open, L: Record> Remover<D, P, A, L> {
         let Some(preview) = &settings.preview_of else {
             return Err(Error::NotAPreview(named.clone()));
         };
+        self.refuse_unless_may(named, preview, &settings.may, caller)
+            .await?;
         let removal = preview.removal.clone().unwrap_or(removal);
         self.remove(named, settings, removal).await
     }
