@@ -10,6 +10,7 @@ use aws_sdk_sfn::types::{ExecutionStatus, IncludedData};
 use semver::Version;
 use serde::Serialize;
 use serde_json::Value;
+use sluice_domain::digest::Digest;
 use sluice_domain::ledger::Kind;
 use sluice_domain::naming::execution_arn;
 use sluice_domain::path::Place;
@@ -20,12 +21,12 @@ use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::settings::{SettingsError, SettingsReader};
 use sluice_platform::settings_writer::SettingsWriter;
-use sluice_platform::store::{Release, Store, StoreError};
+use sluice_platform::store::{Labelled, Release, Store, StoreError};
 
 pub use shelf::Shelf;
 
 use crate::attempt::ExecutionInput;
-use crate::request::repository_parameter;
+use crate::request::{Subject, repository_parameter};
 use crate::{Attempts, Catalogue, Machine, Previews, Record, Status};
 
 /// Settings and repositories in Parameter Store.
@@ -108,6 +109,22 @@ impl Attempts for Table {
 
     async fn begin(&self, release: &Release) -> Result<bool, StoreError> {
         self.0.begin_release(release).await
+    }
+
+    async fn note_label(&self, labelled: &Labelled) -> Result<(), StoreError> {
+        self.0.note_label(labelled).await
+    }
+
+    async fn labelled(
+        &self,
+        subject: &Subject,
+        digest: &Digest,
+    ) -> Result<Option<Labelled>, StoreError> {
+        let Subject {
+            application,
+            version,
+        } = subject;
+        self.0.labelled(application, version, digest).await
     }
 
     async fn promotion(&self, id: &PromotionId) -> Result<Option<Promotion>, StoreError> {

@@ -1,6 +1,7 @@
 //! Where a release goes: which environments it enters, and whether it is too late, or too
 //! early, to enter them.
 
+use jiff::Timestamp;
 use serde_json::json;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
@@ -14,8 +15,18 @@ use crate::{
     Attempts, Bundles, Catalogue, Error, Intake, Machine, Outcome, Output, Record, Status,
 };
 
+/// Where an attempt goes.
+pub(crate) struct Destination {
+    /// The application's environments, in order.
+    pub(crate) path: Vec<Place>,
+    /// Those that it enters.
+    pub(crate) environments: Vec<String>,
+    /// What people should know of where it ends, in a sentence.
+    pub(crate) ends: Option<String>,
+}
+
 /// The environments that an attempt goes through.
-pub(crate) fn route(path: &[Place], wanted: &Wanted, manifest: &Manifest) -> Result<Route, Error> {
+fn route(path: &[Place], wanted: &Wanted, manifest: &Manifest) -> Result<Route, Error> {
     let principal = wanted.principal.as_ref();
     let from = match &wanted.to {
         To::Path => 0,
@@ -79,7 +90,7 @@ pub(crate) fn unknown(field: &str, found: &[String], path: &[Place]) -> Error {
 }
 
 /// Why an attempt ends before its path does, and what to do then.
-pub(crate) fn ends(ends: &Ends, subject: &Subject) -> String {
+fn ends(ends: &Ends, subject: &Subject) -> String {
     let Subject {
         application,
         version,
@@ -97,6 +108,35 @@ pub(crate) fn ends(ends: &Ends, subject: &Subject) -> String {
 }
 
 impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, A, M, L> {
+    /// Where what this manifest says goes, as far as who asks may take it. Reads only.
+    pub(crate) async fn destination(
+        &self,
+        wanted: &Wanted,
+        manifest: &Manifest,
+        now: Timestamp,
+    ) -> Result<Destination, Error> {
+        let path = self.catalogue.path(&manifest.application).await?;
+        if path.is_empty() {
+            return Err(Error::UnknownApplication(manifest.application.clone()));
+        }
+        let (environments, ends) = match &manifest.preview {
+            Some(preview) => {
+                let said = self.admit_to_preview(preview, wanted, manifest, now);
+                (vec![preview.clone()], Some(said.await?))
+            }
+            None => {
+                let route = route(&path, wanted, manifest)?;
+                let ends = route.ends.map(|why| ends(&why, &wanted.subject));
+                (route.environments, ends)
+            }
+        };
+        Ok(Destination {
+            path,
+            environments,
+            ends,
+        })
+    }
+
     /// What a person begins must not be there already, and the environment before must
     /// have had it. `guard` looks again, and waits where it has not been there for long
     /// enough.

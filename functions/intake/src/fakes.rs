@@ -6,16 +6,17 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use semver::Version;
-use sluice_domain::document::Document as _;
 use sluice_domain::promotion::{Promotion, PromotionId};
 use sluice_domain::test_run::TestRun;
 use sluice_platform::fault::Fault;
-use sluice_platform::store::StoreError;
+use sluice_platform::store::{Labelled, StoreError};
 
 use super::*;
 
 #[path = "fakes/settings.rs"]
 mod settings;
+#[path = "fakes/shelf.rs"]
+mod shelf;
 
 pub(super) const BUCKET: &str = "sluice-artifacts";
 const IMAGE: &str = "sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd12345678";
@@ -23,7 +24,7 @@ const IMAGE: &str = "sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378
 /// What AWS holds. Every operation can be made to fail once.
 #[derive(Default)]
 pub(super) struct World {
-    manifests: RefCell<BTreeMap<String, Value>>,
+    manifests: RefCell<BTreeMap<String, Vec<u8>>>,
     /// Of each S3 version that was pinned, what it is: it never changes.
     pinned: RefCell<BTreeMap<(String, String), Vec<u8>>>,
     /// How often a manifest was overwritten.
@@ -40,8 +41,13 @@ pub(super) struct World {
     failing: Cell<&'static str>,
     /// Manifests of images and what they name, by digest.
     blobs: RefCell<BTreeMap<String, Vec<u8>>>,
+    labelled: RefCell<Vec<Labelled>>,
     /// Runs of suites that were started, by their executions' names.
     pub(super) runs: RefCell<BTreeMap<String, TestRun>>,
+}
+
+fn bytes(manifest: &Value) -> Vec<u8> {
+    manifest.to_string().into_bytes()
 }
 
 /// A promotion of the first attempt at storefront 1.1.0.
@@ -70,14 +76,14 @@ impl World {
         let world = Self::default();
         world.manifests.borrow_mut().insert(
             format!("{application}/{version}/release.json"),
-            json!({
+            bytes(&json!({
                 "schema": 1,
                 "application": application,
                 "version": version,
                 "commit": "0123456789012345678901234567890123456789",
                 "author": {"name": "Ada", "email": "ada@example.com"},
                 "functions": {"checkout": {"zip": {"key": "checkout.zip", "digest": Digest::of(b"zip")}}},
-            }),
+            })),
         );
         // Neither in the order of their names nor of their places.
         for (environment, order) in [("staging", 2), ("dev", 1), ("prod", 3)] {
@@ -111,7 +117,9 @@ impl World {
 
     /// The manifest that lies in the bucket.
     pub(super) fn manifest_at(&self, key: &str) -> Option<Value> {
-        self.manifests.borrow().get(key).cloned()
+        let manifests = self.manifests.borrow();
+        let manifest = manifests.get(key)?;
+        Some(serde_json::from_slice(manifest).expect("JSON"))
     }
 
     pub(super) fn put_changed(
@@ -122,12 +130,9 @@ impl World {
     ) {
         self.overwritten.set(self.overwritten.get() + 1);
         let key = format!("{application}/{version}/release.json");
-        change(
-            self.manifests
-                .borrow_mut()
-                .get_mut(&key)
-                .expect("the manifest is there"),
-        );
+        let mut manifest = self.manifest_at(&key).expect("the manifest is there");
+        change(&mut manifest);
+        self.manifests.borrow_mut().insert(key, bytes(&manifest));
     }
 
     /// Somebody deletes it: S3 puts a marker over its versions.
@@ -255,87 +260,6 @@ impl World {
     }
 }
 
-impl Bundles for &World {
-    async fn pin(
-        &self,
-        bucket: &str,
-        key: &str,
-        version_id: Option<&str>,
-    ) -> Result<(Manifest, BundleRef), BundleError> {
-        self.fail_if_told("pin")?;
-        let manifests = self.manifests.borrow();
-        let missing = || BundleError::Missing {
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-        };
-        let bytes = manifests
-            .get(key)
-            .ok_or_else(missing)?
-            .to_string()
-            .into_bytes();
-        let current = match self.overwritten.get() {
-            0 => "current".to_owned(),
-            times => format!("current-{times}"),
-        };
-        let version_id = if self.unversioned.get() {
-            String::new()
-        } else {
-            version_id.map_or(current, str::to_owned)
-        };
-        self.pinned
-            .borrow_mut()
-            .entry((key.to_owned(), version_id.clone()))
-            .or_insert_with(|| bytes.clone());
-        let bundle = BundleRef {
-            bucket: bucket.into(),
-            key: key.into(),
-            version_id,
-            digest: Digest::of(&bytes),
-        };
-        Ok((Manifest::parse(key, &bytes)?, bundle))
-    }
-
-    async fn manifest(&self, bundle: &BundleRef) -> Result<Manifest, BundleError> {
-        self.fail_if_told("manifest")?;
-        let pinned = self.pinned.borrow();
-        let bytes = pinned
-            .get(&(bundle.key.clone(), bundle.version_id.clone()))
-            .ok_or_else(|| BundleError::Missing {
-                bucket: bundle.bucket.clone(),
-                key: bundle.key.clone(),
-            })?;
-        assert_eq!(Digest::of(bytes), bundle.digest, "the fake is consistent");
-        Ok(Manifest::parse(&bundle.key, bytes)?)
-    }
-
-    async fn image(&self, _: &str, digest: &Digest) -> Result<Option<String>, Fault> {
-        self.fail_if_told("image")?;
-        let blobs = self.blobs.borrow();
-        let manifest = blobs.get(&digest.to_string()).cloned();
-        Ok(manifest.map(|manifest| String::from_utf8(manifest).expect("text")))
-    }
-
-    async fn uri(&self, repository: &str) -> Result<String, Fault> {
-        self.fail_if_told("uri")?;
-        Ok(format!(
-            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/{repository}"
-        ))
-    }
-
-    async fn blob(&self, _: &str, digest: &Digest) -> Result<Vec<u8>, Fault> {
-        self.fail_if_told("blob")?;
-        Ok(self.blobs.borrow()[&digest.to_string()].clone())
-    }
-
-    async fn add(&self, _: &str, key: &str, bytes: Vec<u8>) -> Result<(), Fault> {
-        self.fail_if_told("add")?;
-        let manifest = serde_json::from_slice(&bytes).expect("JSON");
-        let mut manifests = self.manifests.borrow_mut();
-        manifests.entry(key.to_owned()).or_insert(manifest);
-        Ok(())
-    }
-}
-
 impl Attempts for &World {
     async fn of(&self, application: &str, version: &Version) -> Result<Vec<Release>, StoreError> {
         self.call("of").await?;
@@ -365,6 +289,26 @@ impl Attempts for &World {
             return Ok(false);
         }
         Ok(true)
+    }
+
+    async fn note_label(&self, labelled: &Labelled) -> Result<(), StoreError> {
+        self.fail_if_told("note_label")?;
+        self.labelled.borrow_mut().push(labelled.clone());
+        Ok(())
+    }
+
+    async fn labelled(
+        &self,
+        subject: &Subject,
+        digest: &Digest,
+    ) -> Result<Option<Labelled>, StoreError> {
+        self.fail_if_told("labelled")?;
+        let labelled = self.labelled.borrow();
+        let is_it = |labelled: &&Labelled| {
+            (&labelled.application, &labelled.version, &labelled.digest)
+                == (&subject.application, &subject.version, digest)
+        };
+        Ok(labelled.iter().find(is_it).cloned())
     }
 
     async fn promotion(&self, id: &PromotionId) -> Result<Option<Promotion>, StoreError> {

@@ -133,12 +133,25 @@ fn is(what: &'static str, bytes: &[u8], expected: &Digest) -> Result<(), Unfit> 
     })
 }
 
+/// A `release.json` as a label's template stands for it.
+#[derive(Debug)]
+pub struct ReleaseJson {
+    /// What it says.
+    pub manifest: Manifest,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
 /// The `release.json` of this release that the label's template stands for, with the image
 /// that was pushed filled in. The same template and image always make the same file.
 ///
 /// # Errors
 /// When the template is none, or another release's.
-pub fn release_json(template: &str, image: &Image, subject: &Subject) -> Result<Vec<u8>, Unfit> {
+pub fn release_json(
+    template: &str,
+    image: &Image,
+    subject: &Subject,
+) -> Result<ReleaseJson, Unfit> {
     let unlike = |found: String, expected: String| Unfit::Label { found, expected };
     let a_template = || "a template of release.json, as docs/manifest.md describes it".to_owned();
     let mut template: Value = serde_json::from_str(template)
@@ -159,7 +172,7 @@ pub fn release_json(template: &str, image: &Image, subject: &Subject) -> Result<
             ),
         ));
     }
-    Ok(bytes)
+    Ok(ReleaseJson { manifest, bytes })
 }
 
 /// Gives the image to each function that has no code.

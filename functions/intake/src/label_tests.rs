@@ -52,7 +52,10 @@ fn only_functions_without_code_get_the_image_and_the_file_is_always_the_same() {
         application: "shop".to_owned(),
         version: "1.0.0".parse().expect("a version"),
     };
-    let made = |text: &str| release_json(text, &image, &subject).expect("a manifest");
+    let made = |text: &str| {
+        let made = release_json(text, &image, &subject);
+        made.expect("a manifest").bytes
+    };
     let bytes = made(&template.to_string());
     assert_eq!(
         bytes,

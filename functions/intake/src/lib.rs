@@ -40,6 +40,7 @@ use sluice_platform::store::Release;
 
 use attempt::{ExecutionInput, Next, Repeat, Standing, next};
 use bundle::Chosen;
+use enter::Destination;
 pub use error::Error;
 pub use output::{Outcome, Output};
 pub use ports::{Attempts, Bundles, Catalogue, Machine, Record, Status};
@@ -90,7 +91,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         sender: Sender,
         now: Timestamp,
     ) -> Result<Output, Error> {
-        let (wanted, is_scheduled) = match self.understand(&event, sender).await {
+        let (mut wanted, is_scheduled) = match self.understand(&event, sender).await {
             Ok(Understood::Release(wanted)) => (wanted, false),
             Ok(Understood::Scheduled(wanted)) => (wanted, true),
             Ok(Understood::Nothing(why)) => {
@@ -108,7 +109,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
             }
             Err(error) => return Err(self.refuse(None, &event, error).await),
         };
-        match self.release(&wanted, now).await {
+        match self.release(&mut wanted, now).await {
             Ok(output) => {
                 let execution = &output.execution_arn;
                 tracing::info!(outcome = ?output.outcome, execution, "{}", output.message);
@@ -172,11 +173,11 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         }
     }
 
-    async fn release(&self, wanted: &Wanted, now: Timestamp) -> Result<Output, Error> {
+    async fn release(&self, wanted: &mut Wanted, now: Timestamp) -> Result<Output, Error> {
         let chosen = match (self.choose(wanted).await, &wanted.image) {
             // An image is pushed before the manifest that names its digest, or holds it.
             (Err(Error::Bundle(BundleError::Missing { key, .. })), Some(push)) => {
-                if !self.unpack(wanted, push).await? {
+                if !self.unpack(wanted, push, now).await? {
                     return Ok(Output::ignored(format!(
                         "there is no {key} yet, and the image has no label `{}`; \
                          the release starts when it is uploaded",
@@ -188,26 +189,26 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
             (chosen, _) => chosen?,
         };
         bundle::check(wanted, &chosen)?;
+        self.attribute(wanted, &chosen.bundle).await?;
+        self.begin(wanted, chosen, now).await
+    }
+
+    async fn begin(
+        &self,
+        wanted: &Wanted,
+        chosen: Chosen,
+        now: Timestamp,
+    ) -> Result<Output, Error> {
         let Chosen {
             manifest,
             bundle,
             note,
         } = chosen;
-        let path = self.catalogue.path(&manifest.application).await?;
-        if path.is_empty() {
-            return Err(Error::UnknownApplication(manifest.application));
-        }
-        let (environments, ends) = match &manifest.preview {
-            Some(preview) => {
-                let said = self.admit_to_preview(preview, wanted, &manifest, now);
-                (vec![preview.clone()], Some(said.await?))
-            }
-            None => {
-                let route = enter::route(&path, wanted, &manifest)?;
-                let ends = route.ends.map(|ends| enter::ends(&ends, &wanted.subject));
-                (route.environments, ends)
-            }
-        };
+        let Destination {
+            path,
+            environments,
+            ends,
+        } = self.destination(wanted, &manifest, now).await?;
         let [first, ..] = &environments[..] else {
             let why = ends.unwrap_or_default();
             return self.set_aside(Outcome::Held, wanted, &bundle, why).await;

@@ -13,10 +13,11 @@ use sluice_domain::test_run::TestRun;
 use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
 use sluice_platform::settings::SettingsError;
-use sluice_platform::store::{Release, StoreError};
+use sluice_platform::store::{Labelled, Release, StoreError};
 
 use crate::attempt::ExecutionInput;
 use crate::preview::Previews;
+use crate::request::Subject;
 
 /// Manifests in S3, and in labels of images.
 pub trait Bundles {
@@ -83,6 +84,18 @@ pub trait Attempts {
 
     /// Notes an attempt; false if it was noted before. Safe to repeat.
     fn begin(&self, release: &Release) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Notes who brought a manifest in an image's label. Who is noted first stays. Safe to
+    /// repeat.
+    fn note_label(&self, labelled: &Labelled) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Who brought the manifest of this digest in an image's label, if anybody did. Reads
+    /// only.
+    fn labelled(
+        &self,
+        subject: &Subject,
+        digest: &Digest,
+    ) -> impl Future<Output = Result<Option<Labelled>, StoreError>>;
 
     /// A promotion of an attempt, if it got that far. Reads only.
     fn promotion(

@@ -349,6 +349,11 @@ impl Wanted {
         })
     }
 
+    /// Whether it is asked for by an object that was put into the bucket.
+    pub(crate) fn is_upload(&self) -> bool {
+        self.repeat == Repeat::Delivered && self.image.is_none()
+    }
+
     pub(crate) fn pushed(push: Push, application: &str, version: Version) -> Result<Self, Error> {
         if !is_plain(application) {
             let parameter = repository_parameter(&push.repository);

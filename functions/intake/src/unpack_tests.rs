@@ -77,7 +77,7 @@ async fn an_image_that_carries_its_manifest_is_released_and_its_upload_starts_no
 async fn where_the_upload_is_quicker_it_starts_the_release_and_the_push_does_not() {
     let world = world();
     let event = labelled(&world, &template());
-    world.fail_next("path");
+    world.fail_next("of");
     let error = hand(&world, &event).await.expect_err("the call failed");
     assert_eq!(error.name(), "Throttled");
     let output = hand(&world, &written()).await.expect("started");
@@ -85,6 +85,71 @@ async fn where_the_upload_is_quicker_it_starts_the_release_and_the_push_does_not
     let again = hand(&world, &event).await.expect("no error");
     assert_eq!(again.outcome, Outcome::Duplicate, "{}", again.message);
     assert_eq!(world.started(), 1);
+}
+
+/// The same, where settings of dev say who may start, and all others let in anybody.
+fn where_dev_is_started_by(pattern: &str) -> World {
+    let world = world();
+    let functions = json!({"checkout": {"name": "storefront-checkout-dev"}});
+    let may = json!({"start": [pattern]});
+    let settings = json!({"schema": 1, "order": 1, "functions": functions, "may": may});
+    world.set("storefront", "dev", &settings);
+    world
+}
+
+#[tokio::test]
+async fn a_push_that_may_not_start_is_refused_and_leaves_nothing_that_could_start_in_sluices_name()
+{
+    let world = where_dev_is_started_by("s3:123456789012");
+    let event = labelled(&world, &template());
+    let chain = "release/storefront/1.4.0";
+    let said = refusal(&world, &event, "NotAllowed", chain).await;
+    assert!(
+        said.contains("ecr:storefront/checkout may not start"),
+        "{said}"
+    );
+    assert_eq!(world.manifest_at(KEY), None);
+}
+
+#[tokio::test]
+async fn where_pushes_may_start_the_manifest_that_one_brought_is_no_upload_whichever_comes_first() {
+    for comes_first in ["the push", "the upload"] {
+        let world = where_dev_is_started_by("ecr:storefront/checkout");
+        let push = labelled(&world, &template());
+        if comes_first == "the upload" {
+            world.fail_next("of");
+            let error = hand(&world, &push).await.expect_err("the call failed");
+            assert_eq!(error.name(), "Throttled");
+            let output = hand(&world, &written()).await.expect("started");
+            assert_eq!(output.outcome, Outcome::Started, "{}", output.message);
+        } else {
+            let output = hand(&world, &push).await.expect("started");
+            assert_eq!(output.outcome, Outcome::Started, "{}", output.message);
+        }
+        for event in [&written(), &push] {
+            let output = hand(&world, event).await.expect("no refusal");
+            assert_eq!(output.outcome, Outcome::Duplicate, "{}", output.message);
+        }
+        let [release] = world.releases().try_into().expect("one attempt");
+        let principal = release.principal.expect("it is known");
+        assert_eq!(principal.as_str(), "ecr:storefront/checkout");
+        let by = format!("{principal}@sha256:");
+        assert!(release.requested_by.starts_with(&by), "{comes_first}");
+        assert_eq!(world.entries(), 1, "it starts once, and nothing is refused");
+    }
+}
+
+#[tokio::test]
+async fn another_manifest_in_its_place_is_whoevers_upload_it_is() {
+    let world = where_dev_is_started_by("ecr:storefront/checkout");
+    let push = labelled(&world, &template());
+    world.fail_next("of");
+    hand(&world, &push).await.expect_err("the call failed");
+    world.put_changed("storefront", "1.4.0", |manifest| {
+        manifest["notes"] = json!("changed");
+    });
+    let said = refusal(&world, &written(), "NotAllowed", "release/storefront/1.4.0").await;
+    assert!(said.contains("s3:123456789012 may not start"), "{said}");
 }
 
 #[tokio::test]
@@ -152,7 +217,7 @@ async fn what_no_release_can_be_made_of_is_refused_and_nothing_is_written_down()
 
 #[tokio::test]
 async fn a_call_that_fails_on_the_way_leaves_the_push_to_come_again() {
-    for operation in ["image", "blob", "uri", "add"] {
+    for operation in ["image", "blob", "uri", "note_label", "add"] {
         let world = world();
         let event = labelled(&world, &template());
         world.fail_next(operation);

@@ -12,6 +12,7 @@
 //! | a vote | `vote#<name of the request>` | `vote#<person>` |
 //! | codes that a person tried in a window of time | `vote#<name of the request>` | `try#<person>@<window>` |
 //! | a release's attempt | `release#<application>#<version>` | `<attempt>` |
+//! | who pushed a manifest in a label | `release#<application>#<version>#label` | `<digest>` |
 //!
 //! Documents are JSON in the attribute `document`; what conditions look at
 //! (`generation`, `status`, `owner`) stands beside it. Tried codes alone expire
@@ -21,6 +22,7 @@
 
 mod approvals;
 mod controls;
+mod labels;
 mod locks;
 mod promotions;
 mod releases;
@@ -38,6 +40,7 @@ use serde::de::DeserializeOwned;
 use sluice_domain::promotion::{Generation, PromotionId};
 
 pub use approvals::{EXPIRES_AT, OpenRequest};
+pub use labels::Labelled;
 pub use locks::Ticket;
 pub use promotions::Part;
 pub use releases::Release;

@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use sluice_domain::approval::{Choice, Request, State, Vote};
+use sluice_domain::caller::Principal;
 use sluice_domain::controls::Controls;
 use sluice_domain::promotion::{Outcome, Promotion};
 
@@ -138,6 +139,14 @@ async fn write_all(store: &Store) -> Result<(), StoreError> {
         token: token("ticket"),
         queued_at: now,
     };
+    let labelled = Labelled {
+        application: id.application.clone(),
+        version: id.version.clone(),
+        digest: promotion.bundle.digest.clone(),
+        requested_by: "ecr:shop/checkout".to_owned(),
+        principal: Principal::repository("shop/checkout"),
+    };
+    store.note_label(&labelled).await?;
     store.begin_release(&release).await?;
     store.open_promotion(&promotion).await?;
     store.put_part(id, Part::Plan, &"plan").await?;

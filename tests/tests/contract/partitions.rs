@@ -12,13 +12,14 @@ use sluice_tests::template::{
 use sluice_tests::{expect_none, files, template, text};
 
 /// Methods of `Store` that read: the action that each needs, and where.
-const READS: [(&str, &str, &str); 12] = [
+const READS: [(&str, &str, &str); 13] = [
     ("promotion", "dynamodb:GetItem", "promotion#*"),
     ("check_fence", "dynamodb:GetItem", "promotion#*"),
     ("part", "dynamodb:GetItem", "promotion#*"),
     ("required_part", "dynamodb:GetItem", "promotion#*"),
     ("releases", "dynamodb:Query", "release#*"),
     ("asked_last", "dynamodb:Query", "approval#*"),
+    ("labelled", "dynamodb:GetItem", "release#*"),
     ("asked_last", "dynamodb:Query", "promotion#*"),
     ("request", "dynamodb:GetItem", "approval#*"),
     ("tokens", "dynamodb:GetItem", "token#*"),
