@@ -16,7 +16,8 @@ pub struct May {
     /// source of an event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<Vec<String>>,
-    /// Who may pause, resume and hurry one: patterns for the ARN that STS answers.
+    /// Who may pause, resume and hurry one, and have test suites run: patterns for the ARN
+    /// that STS answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operate: Option<Vec<String>>,
 }

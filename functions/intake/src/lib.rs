@@ -29,6 +29,7 @@ mod unpack;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sluice_domain::caller::Principal;
 use sluice_domain::digest::Digest;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
@@ -69,7 +70,7 @@ enum Understood {
     Release(Box<Wanted>),
     /// The same, asked for by a schedule, which asks again.
     Scheduled(Box<Wanted>),
-    Test(Test),
+    Test(Test, Option<Principal>),
     Nothing(String),
 }
 
@@ -98,16 +99,17 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
                 tracing::info!(why, "ignored");
                 return Ok(Output::ignored(why));
             }
-            Ok(Understood::Test(test)) => {
-                return match self.test(test, now).await {
+            Ok(Understood::Test(test, caller)) => {
+                let by = test.by(caller.as_ref());
+                return match self.test(test, caller.as_ref(), now).await {
                     Ok(output) => {
                         tracing::info!(outcome = ?output.outcome, "{}", output.message);
                         Ok(output)
                     }
-                    Err(error) => Err(self.refuse(None, &event, error).await),
+                    Err(error) => Err(self.refuse(None, Some(&by), &event, error).await),
                 };
             }
-            Err(error) => return Err(self.refuse(None, &event, error).await),
+            Err(error) => return Err(self.refuse(None, None, &event, error).await),
         };
         match self.release(&mut wanted, now).await {
             Ok(output) => {
@@ -119,7 +121,11 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
                 tracing::info!(why = %error, "nothing to take on yet");
                 Ok(Output::ignored(error.to_string()))
             }
-            Err(error) => Err(self.refuse(Some(&wanted), &event, error).await),
+            Err(error) => {
+                let (subject, by) = (&wanted.subject, &wanted.by);
+                let refused = self.refuse(Some((subject, &wanted.key)), Some(by), &event, error);
+                Err(refused.await)
+            }
         }
     }
 
@@ -133,7 +139,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
                 Wanted::by_hand(manual, sender.caller()?).map(Understood::from)
             }
             Input::Scheduled(promote) => self.understand_schedule(promote).await,
-            Input::Test(test) => Ok(Understood::Test(test)),
+            Input::Test(test) => Ok(Understood::Test(test, caller?)),
         }
     }
 
@@ -409,24 +415,27 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
 
     /// Records why something was refused. The same event again, or the same request of
     /// the same caller, is the same refusal. A failed AWS call is none: the event comes again.
-    async fn refuse(&self, wanted: Option<&Wanted>, event: &Value, error: Error) -> Error {
+    async fn refuse(
+        &self,
+        release: Option<(&Subject, &str)>,
+        by: Option<&str>,
+        event: &Value,
+        error: Error,
+    ) -> Error {
         if !error.is_refusal() {
             return error;
         }
-        let chain = wanted.map_or_else(
-            || "release/unknown".to_owned(),
-            |wanted| wanted.subject.chain(),
-        );
+        let subject = release.map(|(subject, _)| subject);
+        let chain = subject.map_or_else(|| "release/unknown".to_owned(), Subject::chain);
         let facts = json!({
             "error": error.name(),
             "reason": error.to_string(),
-            "application": wanted.map(|wanted| &wanted.subject.application),
-            "version": wanted.map(|wanted| &wanted.subject.version),
-            "key": wanted.map(|wanted| &wanted.key),
-            "requested_by": wanted.map(|wanted| &wanted.by),
+            "application": subject.map(|subject| &subject.application),
+            "version": subject.map(|subject| &subject.version),
+            "key": release.map(|(_, key)| key),
+            "requested_by": by,
         });
-        let by = wanted.map_or("", |wanted| &wanted.by);
-        let same = Digest::of(format!("{event}{by}").as_bytes());
+        let same = Digest::of(format!("{event}{}", by.unwrap_or_default()).as_bytes());
         let key = format!("{}/{}", error.name(), same.short());
         if let Err(fault) = self
             .ledger

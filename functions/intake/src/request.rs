@@ -38,9 +38,21 @@ pub struct Test {
     pub application: String,
     /// The environment.
     pub environment: String,
-    /// Who asks. Left out: a schedule.
+    /// Who asks, as they say. It counts where nobody proved anything. Left out: a schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,
+}
+
+impl Test {
+    /// Who or what asks, for people.
+    #[must_use]
+    pub fn by(&self, caller: Option<&Principal>) -> String {
+        match (caller, &self.requested_by) {
+            (Some(principal), _) => principal.to_string(),
+            (None, Some(said)) => said.clone(),
+            (None, None) => Principal::schedule().to_string(),
+        }
+    }
 }
 
 /// What a schedule sends: to take what stands in the environment before into this one.

@@ -1,5 +1,8 @@
 //! Runs of test suites.
 
+use sluice_domain::caller::Refused;
+use sluice_platform::caller::CallerError;
+
 use super::*;
 
 const TEST_SCHEDULE: &str = include_str!("../../../events/intake/test-schedule.json");
@@ -38,6 +41,62 @@ async fn who_asks_for_a_run_is_noted_in_it() {
         .expect("started");
     let runs = world.runs.borrow();
     assert_eq!(runs["storefront-dev-20261102T0900Z"].requested_by, "ada");
+}
+
+/// Operators alone may operate prod.
+fn world_of_operators() -> World {
+    let world = World::with_bundle("storefront", "1.1.0");
+    let functions = json!({"checkout": {"name": "storefront-checkout-prod"}});
+    let may = json!({"operate": ["arn:aws:sts::123456789012:assumed-role/operators/*"]});
+    let settings = json!({"schema": 1, "order": 3, "functions": functions, "may": may});
+    world.set("storefront", "prod", &settings);
+    world
+}
+
+fn assumed(role: &str) -> Principal {
+    let arn = format!("arn:aws:sts::123456789012:assumed-role/{role}/ada");
+    Principal::of_arn(&arn).expect("a caller")
+}
+
+#[tokio::test]
+async fn who_may_operate_starts_a_run_under_the_name_that_sts_says() {
+    let world = world_of_operators();
+    let operator = assumed("operators");
+    let event = asked("storefront", "prod");
+    let output = hand_as(&world, &event, Ok(Some(operator.clone()))).await;
+    assert_eq!(output.expect("started").outcome, Outcome::Started);
+    let runs = world.runs.borrow();
+    let run = &runs["storefront-prod-20261102T0900Z"];
+    assert_eq!(run.requested_by, operator.as_str());
+}
+
+#[tokio::test]
+async fn who_may_not_operate_starts_no_run_also_not_as_a_schedule_and_a_schedule_does() {
+    let world = world_of_operators();
+    let event = asked("storefront", "prod");
+    for (event, caller) in [
+        (event.as_str(), Some(assumed("interns"))),
+        (TEST_SCHEDULE, Some(assumed("interns"))),
+        (event.as_str(), None),
+    ] {
+        let by = caller.as_ref().map_or("ada", Principal::as_str).to_owned();
+        let error = hand_as(&world, event, Ok(caller)).await;
+        assert_eq!(error.expect_err("refused").name(), "NotAllowed");
+        let (_, kind, facts) = world.last_entry().expect("recorded");
+        assert_eq!(
+            (kind, &facts["requested_by"]),
+            (Kind::ReleaseRefused, &json!(by))
+        );
+    }
+    assert_eq!(world.entries(), 3, "each of them once");
+    let broken = CallerError::Refused(Refused::BySts {
+        code: "ExpiredToken".to_owned(),
+    });
+    let error = hand_as(&world, &event, Err(broken)).await;
+    assert_eq!(error.expect_err("refused").name(), "ProofRefused");
+    assert!(world.runs.borrow().is_empty());
+    let output = hand(&world, TEST_SCHEDULE).await.expect("started");
+    assert_eq!(output.outcome, Outcome::Started, "{}", output.message);
 }
 
 #[tokio::test]
