@@ -67,8 +67,9 @@ impl ReleaseTags {
     }
 }
 
-/// A tag holds no `+`: build tools write `-` for it.
-fn version_tag(version: &Version) -> String {
+/// A version as tags have it, without `v`. A tag holds no `+`: build tools write `-` for it.
+#[must_use]
+pub fn version_tag(version: &Version) -> String {
     version.to_string().replace('+', "-")
 }
 

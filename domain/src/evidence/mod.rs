@@ -15,7 +15,7 @@ mod standing;
 
 pub use assess::{Context, File, Said, assess, covered};
 pub use check::{Assessment, Check, CheckOutcome, listed};
-pub use image_tags::{ReleaseTags, Tagged, assess_tags};
+pub use image_tags::{ReleaseTags, Tagged, assess_tags, version_tag};
 pub use policy::{
     CoveragePolicy, EvidencePolicy, FindingPolicy, ImageScan, ImageTags, ProvenancePolicy,
     ReviewPolicy, SbomPolicy, TestPolicy, TrustedKey, Waiver,

@@ -11,6 +11,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
+use sluice_domain::evidence::version_tag;
 use sluice_domain::manifest::{Image, Manifest};
 
 use crate::request::Subject;
@@ -164,11 +165,13 @@ pub fn release_json(
         application,
         version,
     } = subject;
-    if manifest.application != *application || manifest.version != *version {
+    // The version was read from a tag, which holds no `+`.
+    let is_tagged = version_tag(&manifest.version) == version_tag(version);
+    if manifest.application != *application || !is_tagged {
         return Err(unlike(
             format!("{} {}", manifest.application, manifest.version),
             format!(
-                "{application}, which its repository belongs to, and {version}, which its tag says"
+                "{application}, which its repository belongs to, and {version}, which its tag says (with `-` for a `+`)"
             ),
         ));
     }

@@ -183,13 +183,15 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         let chosen = match (self.choose(wanted).await, &wanted.image) {
             // An image is pushed before the manifest that names its digest, or holds it.
             (Err(Error::Bundle(BundleError::Missing { key, .. })), Some(push)) => {
-                if !self.unpack(wanted, push, now).await? {
+                let Some(subject) = self.unpack(wanted, push, now).await? else {
                     return Ok(Output::ignored(format!(
                         "there is no {key} yet, and the image has no label `{}`; \
                          the release starts when it is uploaded",
                         label::LABEL
                     )));
-                }
+                };
+                wanted.key = subject.key();
+                wanted.subject = subject;
                 self.choose(wanted).await?
             }
             (chosen, _) => chosen?,

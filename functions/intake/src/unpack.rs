@@ -12,12 +12,13 @@ use sluice_domain::promotion::BundleRef;
 use sluice_platform::store::Labelled;
 
 use crate::label::{ReleaseJson, Unfit, configuration_of, label_of, release_json};
-use crate::request::{Push, Wanted};
+use crate::request::{Push, Subject, Wanted};
 use crate::{Attempts, Bundles, Catalogue, Error, Intake, Machine, Record};
 
 impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, A, M, L> {
     /// Writes the manifest that a pushed image carries into the bucket, where it is pinned
-    /// like any other. False: the image carries none, or is gone by now.
+    /// like any other, and answers what it is of. None: the image carries none, or is gone by
+    /// now.
     ///
     /// What may not start is refused before anything is written.
     pub(crate) async fn unpack(
@@ -25,27 +26,32 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         wanted: &Wanted,
         push: &Push,
         now: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Subject>, Error> {
         let Some(release) = self.manifest_in(wanted, push).await? else {
-            return Ok(false);
+            return Ok(None);
         };
         let ReleaseJson { manifest, bytes } = release;
         self.destination(wanted, &manifest, now).await?;
-        let labelled = Labelled {
+        let subject = Subject {
             application: manifest.application,
             version: manifest.version,
+        };
+        let labelled = Labelled {
+            application: subject.application.clone(),
+            version: subject.version.clone(),
             digest: Digest::of(&bytes),
             requested_by: wanted.by.clone(),
             principal: Principal::repository(&push.repository),
         };
         self.attempts.note_label(&labelled).await?;
-        self.bundles.add(&self.bucket, &wanted.key, bytes).await?;
+        let key = subject.key();
+        self.bundles.add(&self.bucket, &key, bytes).await?;
         tracing::info!(
-            key = wanted.key,
+            key,
             repository = push.repository,
             "the manifest was taken from the image's label"
         );
-        Ok(true)
+        Ok(Some(subject))
     }
 
     /// Puts the push that brought a manifest in place of the upload of it.

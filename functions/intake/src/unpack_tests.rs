@@ -87,6 +87,36 @@ async fn where_the_upload_is_quicker_it_starts_the_release_and_the_push_does_not
     assert_eq!(world.started(), 1);
 }
 
+#[tokio::test]
+async fn a_versions_build_number_is_written_with_a_hyphen_in_the_tag_and_is_the_labels() {
+    let mut template = template();
+    template["version"] = json!("1.4.0+7");
+    let world = world();
+    let event = labelled(&world, &template);
+    let tagged = |tag: &str| {
+        let mut event: Value = serde_json::from_str(&event).expect("an event");
+        event["detail"]["image-tag"] = json!(tag);
+        event.to_string()
+    };
+    let event = tagged("v1.4.0-7");
+    let output = hand(&world, &event).await.expect("started");
+    assert_eq!(output.version, "1.4.0+7".parse().ok(), "{}", output.message);
+    assert!(
+        world
+            .manifest_at("storefront/1.4.0+7/release.json")
+            .is_some()
+    );
+    let upload = written().replace("1.4.0", "1.4.0+7");
+    for event in [&upload, &event] {
+        let again = hand(&world, event).await.expect("no error");
+        assert_eq!(again.outcome, Outcome::Duplicate, "{}", again.message);
+    }
+    let other = tagged("v1.4.0-8");
+    let chain = "release/storefront/1.4.0-8";
+    let said = refusal(&world, &other, "ImageUnfit", chain).await;
+    assert!(said.contains("found storefront 1.4.0+7"), "{said}");
+}
+
 /// The same, where settings of dev say who may start, and all others let in anybody.
 fn where_dev_is_started_by(pattern: &str) -> World {
     let world = world();
