@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use sluice_domain::manifest::Manifest;
-use sluice_domain::may::Deed;
+use sluice_domain::may::{Deed, May};
 use sluice_domain::path::{Place, Soak, stays, was_promoted};
 use sluice_domain::preview;
 use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
@@ -42,13 +42,15 @@ impl<P: Ports> Guard<P> {
             promotions.push(before);
         }
         let path = self.ports.path(&id.application).await?;
+        // Who began it was allowed to when they did, and a path can take days.
+        let allow = |may: &May| may.allow(Deed::Start, &id.environment, principal.as_ref());
         // A preview is no part of the path. What people made under its name is.
         if is_preview && !path.iter().any(|place| place.environment == id.environment) {
+            allow(&self.ports.settings(id).await?.may)?;
             return Ok(None);
         }
         let place = place_of(&path, id)?;
-        // Who began it was allowed to when they did, and a path can take days.
-        (path[place].may).allow(Deed::Start, &id.environment, principal.as_ref())?;
+        allow(&path[place].may)?;
         refuse_unless_path_lets_in(&path, place, promotion, manifest, &promotions, now)
     }
 

@@ -1,5 +1,6 @@
 //! What goes into a preview, and what of it counts elsewhere.
 
+use sluice_domain::caller::Principal;
 use sluice_domain::digest::Digest;
 use sluice_domain::promotion::PromotionId;
 
@@ -41,6 +42,31 @@ fn a_preview_enters_its_own_environment_whatever_the_path_says() {
     guard.ports.0.borrow_mut().settings["entry"] = json!({"branches": ["main"]});
     let promotion = promoted_into(&guard, "pr-7");
     assert_eq!(plan(&guard, &promotion), Ok(()));
+}
+
+#[test]
+fn who_may_start_a_preview_is_asked_again_by_its_own_settings_also_after_the_waits() {
+    let guard = guard();
+    let managers = "arn:aws:sts::123456789012:assumed-role/managers/*";
+    guard.ports.0.borrow_mut().settings["may"] = json!({"start": [managers]});
+    let promotion = promoted_into(&guard, "pr-7");
+    let (name, message) = plan(&guard, &promotion).unwrap_err();
+    assert_eq!(name, "NotAllowed");
+    assert!(message.contains("start a promotion into pr-7"), "{message}");
+    let manager = Principal::of_arn(&managers.replace('*', "ada")).unwrap();
+    guard.ports.0.borrow_mut().principal = Some(manager);
+    assert_eq!(plan(&guard, &promotion), Ok(()));
+    let recheck = || {
+        let input = Input::Recheck {
+            promotion: promotion.clone(),
+            generation: Generation(0),
+        };
+        run(guard.handle(input, at(20)))
+    };
+    recheck().unwrap();
+    let others = json!({"start": ["arn:aws:sts::123456789012:assumed-role/others/*"]});
+    guard.ports.0.borrow_mut().settings["may"] = others;
+    assert_eq!(recheck().unwrap_err().name(), "NotAllowed");
 }
 
 #[test]
