@@ -27,8 +27,9 @@ pub(crate) struct World {
     /// By function and qualifier.
     pub(crate) provisioned: RefCell<Vec<(String, String)>>,
     pub(crate) entries: RefCell<Vec<(String, Kind, String, Value)>>,
-    /// Written as soon as an alias was deleted: a release that comes in between.
-    pub(crate) released_meanwhile: RefCell<Option<Value>>,
+    /// Of this preview it is written as soon as an alias was deleted: a release that comes in
+    /// between.
+    pub(crate) released_meanwhile: RefCell<Option<(&'static str, Value)>>,
     calls: Cell<usize>,
     breaks_at: Cell<Option<usize>>,
 }
@@ -227,8 +228,8 @@ impl Functions for &World {
     async fn delete(&self, function: &str, alias: &str) -> Result<(), Fault> {
         self.call("delete an alias")?;
         self.aliases.borrow_mut().remove(&key(function, alias));
-        if let Some(document) = self.released_meanwhile.take() {
-            let place = key("storefront", alias);
+        if let Some((preview, document)) = self.released_meanwhile.take() {
+            let place = key("storefront", preview);
             self.documents.borrow_mut().insert(place, document);
         }
         Ok(())

@@ -8,7 +8,8 @@
 //! its settings say that it goes, then go its aliases, then the
 //! ledger is told, and last go the settings. So whoever comes to a removal that broke off
 //! finds it in the settings, and a release that comes in between takes it back by
-//! writing them anew. No lock is taken: a promotion of another environment on the same
+//! writing them anew. Parameter Store has no conditional write: settings are read just
+//! before they are written, and one that changed since stays. No lock is taken: a promotion of another environment on the same
 //! functions is not concerned, and one into the preview that locks them later finds,
 //! before its step, that the settings are gone.
 //!

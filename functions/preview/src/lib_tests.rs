@@ -240,11 +240,33 @@ async fn what_is_no_preview_is_not_removed() {
 #[tokio::test]
 async fn a_release_that_comes_in_between_takes_the_removal_back() {
     let world = World::with_preview("pr-7", LATER);
-    *world.released_meanwhile.borrow_mut() = Some(document("pr-7", LATER));
+    *world.released_meanwhile.borrow_mut() = Some(("pr-7", document("pr-7", LATER)));
     let done = removed(&world).await;
     assert_eq!(done.outcome, Outcome::Renewed);
     assert_eq!(world.document("pr-7"), Some(document("pr-7", LATER)));
     assert!(world.entries.borrow().is_empty());
+}
+
+#[tokio::test]
+async fn a_preview_that_is_released_while_others_expire_is_not_removed_by_what_was_read_before() {
+    let over = "2026-11-22T10:00:00Z";
+    let world = World::with_preview("pr-7", over);
+    world.add("pr-9", over);
+    let renewed = document("pr-9", LATER);
+    *world.released_meanwhile.borrow_mut() = Some(("pr-9", renewed.clone()));
+    let expired = Output::Expired {
+        removed: vec!["storefront/pr-7".to_owned()],
+        kept: vec!["storefront/pr-9: it was released anew".to_owned()],
+    };
+    assert_eq!(hand(&world, EXPIRE).await.expect("no error"), expired);
+    assert_eq!(world.document("pr-9"), Some(renewed));
+    let there = [
+        "api-dev:live",
+        "api-dev:pr-9",
+        "web-dev:live",
+        "web-dev:pr-9",
+    ];
+    assert_eq!(world.there(), there);
 }
 
 #[tokio::test]

@@ -50,7 +50,9 @@ impl<D: Documents, P: Promotions, A: Open, L: Record> Remover<D, P, A, L> {
         let places = places(&settings, &self.promotions.journals(named).await?);
         self.refuse_while_held(&account, named, &places.here)
             .await?;
-        self.mark(named, &settings, &removal).await?;
+        if let Some(outcome) = self.mark(named, &settings, &removal).await? {
+            return Ok(became(outcome));
+        }
         let mut removed = became(Outcome::Removed);
         for place in &places.here {
             self.take_alias(&account, named, place, &mut removed)
@@ -110,21 +112,29 @@ impl<D: Documents, P: Promotions, A: Open, L: Record> Remover<D, P, A, L> {
         Ok(())
     }
 
-    /// Notes in its settings that the preview goes.
+    /// Notes in its settings that the preview goes. They are read once more just before:
+    /// long after they told that it is due, a release may have written them anew. Then it
+    /// stays, and so it does where it is gone by now; that is what this answers.
     async fn mark(
         &self,
         named: &PreviewName,
         settings: &Settings,
         removal: &Removal,
-    ) -> Result<(), Error> {
-        let mut marked = settings.clone();
+    ) -> Result<Option<Outcome>, Error> {
+        let Some(found) = self.documents.find(named).await? else {
+            return Ok(Some(Outcome::Absent));
+        };
+        if found.preview_of != settings.preview_of {
+            return Ok(Some(Outcome::Renewed));
+        }
+        let mut marked = found.clone();
         if let Some(preview) = &mut marked.preview_of {
             preview.removal = Some(removal.clone());
         }
-        if marked != *settings {
+        if marked != found {
             self.documents.write(named, &marked).await?;
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Whether it is to go still: a release that came meanwhile takes that back.
