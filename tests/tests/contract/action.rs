@@ -38,16 +38,18 @@ fn every_input_is_used() {
 }
 
 #[test]
-fn the_release_script_reads_exactly_the_variables_that_the_step_sets() {
-    let step = Action::read();
-    let step = step.step("release");
-    let set = step.env.keys().filter(|name| name.starts_with("INPUT_"));
-    let set: BTreeSet<String> = set.cloned().collect();
-    let script = text("action/release");
-    let words = script.split(|c: char| !(c.is_ascii_uppercase() || c == '_'));
-    let read = words.filter(|word| word.starts_with("INPUT_"));
-    let read: BTreeSet<String> = read.map(str::to_owned).collect();
-    assert_eq!(set, read);
+fn a_steps_script_reads_exactly_the_variables_that_the_step_sets() {
+    let action = Action::read();
+    for name in ["install", "release"] {
+        let set = action.step(name).env.keys();
+        let set = set.filter(|name| name.starts_with("INPUT_"));
+        let set: BTreeSet<String> = set.cloned().collect();
+        let script = text(format!("action/{name}"));
+        let words = script.split(|c: char| !(c.is_ascii_uppercase() || c == '_'));
+        let read = words.filter(|word| word.starts_with("INPUT_"));
+        let read: BTreeSet<String> = read.map(str::to_owned).collect();
+        assert_eq!(set, read, "{name}");
+    }
 }
 
 /// A tag can be moved to other code; a commit can't.
