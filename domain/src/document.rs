@@ -6,6 +6,7 @@ use std::fmt;
 use http::Uri;
 use serde::de::DeserializeOwned;
 
+use crate::naming::is_plain;
 use crate::text::address;
 
 /// The longest wait of one Step Functions state that Sluice uses, in seconds.
@@ -95,11 +96,7 @@ pub trait Document: DeserializeOwned {
 
 /// Checks a name that becomes part of keys, paths and execution names.
 pub(crate) fn check_name(path: &str, name: &str, longest: usize, problems: &mut Vec<Problem>) {
-    let starts_well = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-    let is_plain = name
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if !starts_well || !is_plain || name.len() > longest {
+    if !is_plain(name, longest) {
         problems.push(Problem::new(
             path,
             format!(

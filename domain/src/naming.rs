@@ -10,6 +10,27 @@ use crate::test_run::TestRun;
 /// Step Functions takes names of at most this many characters.
 const LONGEST: usize = 80;
 
+/// The longest name of an application, in characters.
+const LONGEST_APPLICATION: usize = 32;
+
+/// What the name of an application is, for people.
+pub const APPLICATION: &str = "1 to 32 of a-z, 0-9 and `-`, starting with a letter";
+
+/// Whether this can be the name of an application: it becomes part of keys, paths and
+/// the ledger's chains.
+#[must_use]
+pub fn is_application(name: &str) -> bool {
+    is_plain(name, LONGEST_APPLICATION)
+}
+
+/// Whether this is so short a name of `a-z`, `0-9` and `-` that starts with a letter.
+pub(crate) fn is_plain(name: &str, longest: usize) -> bool {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    name.len() <= longest
+        && name.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
+        && name.bytes().all(is_plain)
+}
+
 /// A function's bare name: settings may name it by its ARN.
 #[must_use]
 pub fn function_name(name_or_arn: &str) -> &str {
@@ -126,6 +147,24 @@ mod tests {
         assert_eq!(qualifier(function), None);
         for name in ["people", "7"] {
             assert_eq!(qualifier(&format!("{function}:{name}")), Some(name));
+        }
+    }
+
+    #[test]
+    fn an_application_has_a_name_that_keys_and_paths_can_hold() {
+        for name in ["a", "shop", "shop-2", &"a".repeat(32)] {
+            assert!(is_application(name), "{name}");
+        }
+        for name in [
+            "",
+            "2shop",
+            "-",
+            "Shop",
+            "shop/prod",
+            "shop\nprod",
+            &"a".repeat(33),
+        ] {
+            assert!(!is_application(name), "{name}");
         }
     }
 

@@ -16,6 +16,27 @@ pub fn one_line(text: &str) -> String {
     plain(text).replace('\n', " ")
 }
 
+/// The longest name or reason that somebody gives with what they ask, in bytes.
+pub const LONGEST_SAID: usize = 500;
+
+/// A name or a reason that says too little or too much: how long it is, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("found {0} bytes; expected 1 to {LONGEST_SAID}")]
+pub struct Unsaid(pub usize);
+
+/// Who asks, or why, as messages, pages, terminals and the ledger may show it.
+///
+/// # Errors
+/// When nothing is left of it, or too much.
+pub fn said(text: &str) -> Result<String, Unsaid> {
+    let text = one_line(text);
+    let text = text.trim();
+    if !(1..=LONGEST_SAID).contains(&text.len()) {
+        return Err(Unsaid(text.len()));
+    }
+    Ok(text.to_owned())
+}
+
 /// A URL without what may be a secret in it: its user, query and fragment.
 #[must_use]
 pub fn address(url: &str) -> String {
@@ -51,6 +72,15 @@ mod tests {
         ] {
             assert_eq!(address(url), shown);
         }
+    }
+
+    #[test]
+    fn what_somebody_says_is_one_line_of_some_length() {
+        assert_eq!(said(" ada\nlovelace "), Ok("ada lovelace".to_owned()));
+        assert_eq!(said(" \n\u{200b}"), Err(Unsaid(0)));
+        assert!(said(&"a".repeat(LONGEST_SAID)).is_ok());
+        let long = said(&"a".repeat(LONGEST_SAID + 1)).expect_err("too long");
+        assert_eq!(long.to_string(), "found 501 bytes; expected 1 to 500");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The scripts of the action for GitHub's workflows, without Sluice: what code of crates
-//! gets to see as the command is compiled, and which ready-made command is taken.
+//! gets to see as the command is compiled, which ready-made command is taken, and which
+//! inputs a removal needs.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -96,7 +97,10 @@ fn crates_are_compiled_with_nothing_of_the_job_but_what_compiling_needs() {
     let names: BTreeSet<&str> = names.map(|(name, _)| name).collect();
     // A shell adds some of its own.
     let own = ["PWD", "OLDPWD", "SHLVL", "_"];
-    let given: Vec<&str> = names.into_iter().filter(|name| !own.contains(name)).collect();
+    let given: Vec<&str> = names
+        .into_iter()
+        .filter(|name| !own.contains(name))
+        .collect();
     assert_eq!(given, ["HOME", "PATH", "https_proxy"]);
     let there = runner.file("sluice-command/bin");
     assert_eq!(runner.path(), Some(format!("{}\n", there.display())));
@@ -133,6 +137,25 @@ fn a_ready_made_command_that_is_another_one_or_has_no_digest_ends_the_step() {
         assert!(!runner.file("sluice-command/bin/sluice").exists());
     }
     assert_eq!(runner.path(), None);
+}
+
+#[test]
+fn a_preview_is_not_removed_without_the_inputs_that_say_which() {
+    for (application, preview, missing) in [("", "pr-7", "application"), ("shop", "", "preview")] {
+        let mut script = Command::new("bash");
+        script
+            .arg(repository().join("action/release"))
+            .env("INPUT_REMOVE", "true")
+            .env("INPUT_APPLICATION", application)
+            .env("INPUT_PREVIEW", preview);
+        let refused = script.output().expect("bash runs");
+        assert_eq!(refused.status.code(), Some(2));
+        let told = told(&refused);
+        assert!(
+            told.contains(&format!("input `{missing}`: found nothing")),
+            "{told}"
+        );
+    }
 }
 
 fn path(path: &Path) -> &str {

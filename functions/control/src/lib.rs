@@ -23,7 +23,7 @@ use sluice_domain::judge::JudgePolicy;
 use sluice_domain::may::{Deed, May, NotAllowed};
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, Promotion, PromotionId};
-use sluice_domain::text::one_line;
+use sluice_domain::text::{Unsaid, said};
 use sluice_platform::caller::{Caller, CallerError};
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
@@ -63,12 +63,12 @@ pub struct Output {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The request says too little or too much.
-    #[error("`{field}` has {found} bytes; expected 1 to {LONGEST}: say who asks, and why")]
+    #[error("`{field}`: {found}: say who asks, and why")]
     Unsaid {
         /// The field.
         field: &'static str,
-        /// How long it is, in bytes.
-        found: usize,
+        /// How long it is.
+        found: Unsaid,
     },
     /// Who asks may not.
     #[error(transparent)]
@@ -139,9 +139,6 @@ impl Named for Error {
         }
     }
 }
-
-/// The longest name or reason, in bytes.
-const LONGEST: usize = 500;
 
 /// The generation of a rollout until it is rolled back or taken over.
 const ROLLOUT: Generation = Generation(0);
@@ -329,17 +326,6 @@ impl<E: Environments, R: Records, B: Book> Control<E, R, B> {
         let key = (place + 1).to_string();
         self.ledger.record(&asked.by, id, &key, facts).await
     }
-}
-
-/// The text as messages, pages and terminals may show it; how long it is, in bytes, if
-/// that is too little or too much.
-fn said(text: &str) -> Result<String, usize> {
-    let text = one_line(text);
-    let text = text.trim();
-    if !(1..=LONGEST).contains(&text.len()) {
-        return Err(text.len());
-    }
-    Ok(text.to_owned())
 }
 
 #[cfg(test)]

@@ -272,7 +272,9 @@ async fn nobody_asks_without_a_name_and_a_reason() {
             .await
             .expect_err("refused");
         assert!(
-            refused.to_string().starts_with(&format!("`{field}` has ")),
+            refused
+                .to_string()
+                .starts_with(&format!("`{field}`: found ")),
             "{refused}"
         );
     }

@@ -64,7 +64,7 @@ async fn a_request_needs_a_person_and_an_applications_name() {
     assert!(
         refusal(&world, nobody, "InvalidEvent", "release/unknown")
             .await
-            .contains("requested_by: found nothing")
+            .contains("requested_by: found 0 bytes; expected 1 to 500")
     );
     let path = r#"{"application":"../storefront","version":"1.1.0","requested_by":"ada"}"#;
     assert!(

@@ -11,6 +11,8 @@ use serde_json::Value;
 use sluice_domain::caller::Principal;
 use sluice_domain::digest::Digest;
 use sluice_domain::manifest::Image;
+use sluice_domain::naming::{APPLICATION, is_application};
+use sluice_domain::text::said;
 
 use crate::Error;
 use crate::attempt::Repeat;
@@ -188,10 +190,15 @@ impl Input {
             (Some("aws.ecr"), Some("ECR Image Action")) => Ok(Self::Push(detail(event)?)),
             (None, None) if event.get("promote").is_some() => {
                 let Schedule { promote } = read(event)?;
+                check_application("promote.application", &promote.application)?;
                 Ok(Self::Scheduled(promote))
             }
             (None, None) if event.get("test").is_some() => {
-                let Testing { test } = read(event)?;
+                let Testing { mut test } = read(event)?;
+                check_application("test.application", &test.application)?;
+                let who = test.requested_by.as_deref();
+                let who = who.map(|who| check_said("test.requested_by", who));
+                test.requested_by = who.transpose()?;
                 Ok(Self::Test(test))
             }
             (None, None) => Ok(Self::Manual(read(event)?)),
@@ -279,7 +286,7 @@ impl Subject {
     fn of_key(key: &str) -> Result<Self, Error> {
         let mut parts = key.split('/');
         let mut read = || {
-            let application = parts.next().filter(|name| is_plain(name))?.to_owned();
+            let application = parts.next().filter(|name| is_application(name))?.to_owned();
             let version = parts.next()?.parse().ok()?;
             (parts.next() == Some("release.json") && parts.next().is_none()).then_some(Self {
                 application,
@@ -306,12 +313,18 @@ impl Subject {
     }
 }
 
-/// Whether it can be an application's name at all: it becomes part of keys.
-fn is_plain(name: &str) -> bool {
-    (1..=32).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+fn check_application(field: &str, name: &str) -> Result<(), Error> {
+    if is_application(name) {
+        return Ok(());
+    }
+    Err(Error::InvalidEvent(format!(
+        "{field}: found `{name}`; expected an application: {APPLICATION}"
+    )))
+}
+
+fn check_said(field: &str, text: &str) -> Result<String, Error> {
+    said(text)
+        .map_err(|unsaid| Error::InvalidEvent(format!("{field}: {unsaid}, which say who asks")))
 }
 
 /// Where a release is to go.
@@ -367,12 +380,7 @@ impl Wanted {
     }
 
     pub(crate) fn pushed(push: Push, application: &str, version: Version) -> Result<Self, Error> {
-        if !is_plain(application) {
-            let parameter = repository_parameter(&push.repository);
-            return Err(Error::InvalidEvent(format!(
-                "{parameter} holds `{application}`, which names no application"
-            )));
-        }
+        check_application(&repository_parameter(&push.repository), application)?;
         let subject = Subject {
             application: application.to_owned(),
             version,
@@ -423,16 +431,8 @@ impl Wanted {
             requested_by,
             key,
         } = manual;
-        if !is_plain(&application) {
-            return Err(Error::InvalidEvent(format!(
-                "application: found `{application}`; expected a-z, 0-9 and `-`"
-            )));
-        }
-        if requested_by.trim().is_empty() {
-            return Err(Error::InvalidEvent(
-                "requested_by: found nothing; expected a person's name".to_owned(),
-            ));
-        }
+        check_application("application", &application)?;
+        let requested_by = check_said("requested_by", &requested_by)?;
         let subject = Subject {
             application,
             version,

@@ -109,6 +109,23 @@ async fn a_run_where_nothing_is_set_up_is_refused() {
         let event = asked(application, environment);
         refusal(&world, &event, name, "release/unknown").await;
     }
+    for application in ["", "Shop", "storefront/prod", "shop\nprod"] {
+        let event = asked(application, "prod");
+        let said = refusal(&world, &event, "InvalidEvent", "release/unknown").await;
+        assert!(said.contains("test.application: found"), "{said}");
+    }
+    let promote = json!({"promote": {"application": "../shop", "environment": "prod"}});
+    let said = refusal(
+        &world,
+        &promote.to_string(),
+        "InvalidEvent",
+        "release/unknown",
+    )
+    .await;
+    assert!(said.contains("promote.application: found"), "{said}");
+    let nobody = asked("storefront", "prod").replace("ada", " ");
+    let said = refusal(&world, &nobody, "InvalidEvent", "release/unknown").await;
+    assert!(said.contains("test.requested_by: found 0 bytes"), "{said}");
     let misspelled = json!({"test": {"application": "storefront", "env": "prod"}}).to_string();
     refusal(&world, &misspelled, "InvalidEvent", "release/unknown").await;
     assert!(world.runs.borrow().is_empty());

@@ -1,6 +1,8 @@
 //! Why a preview stays, by how its callers react.
 
 use sluice_domain::may::NotAllowed;
+use sluice_domain::naming::APPLICATION;
+use sluice_domain::text::Unsaid;
 use sluice_platform::caller::CallerError;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
@@ -18,9 +20,19 @@ pub enum Error {
          nothing was removed. `sluice preview list` shows the previews of an application"
     )]
     NotAPreview(PreviewName),
-    /// Nobody says why.
-    #[error("found no {0}; expected who asks to have {1} removed, and why, as people are told")]
-    Unsaid(&'static str, PreviewName),
+    /// No application has such a name.
+    #[error("`application`: found `{0}`; expected the name of an application: {APPLICATION}")]
+    NotAnApplication(String),
+    /// Who asks, or why, is too little or too much.
+    #[error("`{field}`: {found}: say who asks to have {named} removed, and why")]
+    Unsaid {
+        /// The field.
+        field: &'static str,
+        /// How long it is.
+        found: Unsaid,
+        /// Which preview.
+        named: PreviewName,
+    },
     /// A promotion into it moves its aliases.
     #[error(
         "{holder} holds {function}: a preview stays while a promotion into it runs. \
@@ -53,7 +65,7 @@ impl Named for Error {
     fn name(&self) -> &'static str {
         match self {
             Self::NotAPreview(_) => "NotAPreview",
-            Self::Unsaid(..) => "InvalidInput",
+            Self::NotAnApplication(_) | Self::Unsaid { .. } => "InvalidInput",
             Self::Busy { .. } => "TargetsBusy",
             Self::Settings(SettingsError::Fault(fault)) | Self::Fault(fault) => fault_name(fault),
             Self::Settings(_) => "InvalidSettings",

@@ -230,11 +230,28 @@ async fn what_is_no_preview_is_not_removed() {
     }
     assert_eq!(world.document("pr-7"), Some(theirs));
     assert_eq!(world.there().len(), 4);
-    let nobody = REMOVE.replace("pull request 7 was closed", " ");
-    assert_eq!(
-        hand(&world, &nobody).await.expect_err("why?").name(),
-        "InvalidInput"
-    );
+}
+
+#[tokio::test]
+async fn a_removal_says_of_which_application_and_why_in_one_line_of_some_length() {
+    let world = World::with_preview("pr-7", LATER);
+    let why = "pull request 7 was closed";
+    let long = "a".repeat(501);
+    for (of, to, found) in [
+        (why, " ", "`reason`: found 0 bytes"),
+        (why, long.as_str(), "`reason`: found 501 bytes"),
+        ("storefront", "store/front", "found `store/front`"),
+        ("storefront", "", "found ``"),
+    ] {
+        let error = hand(&world, &REMOVE.replace(of, to)).await;
+        let error = error.expect_err("refused");
+        assert_eq!(error.name(), "InvalidInput");
+        assert!(error.to_string().contains(found), "{error}");
+    }
+    assert_eq!(world.there().len(), 4);
+    let lines = REMOVE.replace(why, "closed\\nby hand");
+    hand(&world, &lines).await.expect("removed");
+    assert_eq!(world.entries.borrow()[0].3["reason"], "closed by hand");
 }
 
 #[tokio::test]

@@ -3,9 +3,11 @@
 use serde_json::json;
 use sluice_domain::caller::Principal;
 use sluice_domain::ledger::Kind;
+use sluice_domain::naming::is_application;
 use sluice_domain::preview;
 use sluice_domain::preview::removal::{Fate, Place, Removal, chain, fate, is_into, places};
 use sluice_domain::settings::Settings;
+use sluice_domain::text::said;
 
 use crate::{
     Documents, Error, Functions, Open, Outcome, PreviewName, Promotions, Record, Removed, Remover,
@@ -20,14 +22,24 @@ impl<D: Documents, P: Promotions, A: Open, L: Record> Remover<D, P, A, L> {
         removal: Removal,
         caller: Option<&Principal>,
     ) -> Result<Removed, Error> {
-        for (what, said) in [("`by`", &removal.by), ("`reason`", &removal.reason)] {
-            if said.trim().is_empty() {
-                return Err(Error::Unsaid(what, named.clone()));
-            }
+        if !is_application(&named.application) {
+            return Err(Error::NotAnApplication(named.application.clone()));
         }
         if !preview::is_name(&named.preview) {
             return Err(Error::NotAPreview(named.clone()));
         }
+        let unsaid = |field| {
+            move |found| Error::Unsaid {
+                field,
+                found,
+                named: named.clone(),
+            }
+        };
+        let removal = Removal {
+            by: said(&removal.by).map_err(unsaid("by"))?,
+            reason: said(&removal.reason).map_err(unsaid("reason"))?,
+            ..removal
+        };
         let Some(settings) = self.documents.find(named).await? else {
             return Ok(became(Outcome::Absent));
         };
