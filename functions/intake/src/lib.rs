@@ -139,7 +139,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
                 Wanted::by_hand(manual, sender.caller()?).map(Understood::from)
             }
             Input::Scheduled(promote) => self.understand_schedule(promote).await,
-            Input::Test(test) => Ok(Understood::Test(test, caller?)),
+            Input::Test(test) => Ok(Understood::Test(test, sender.caller()?)),
         }
     }
 
