@@ -143,6 +143,7 @@ venvs:
 .PHONY: published
 published: venvs ## Get the files of public tools that tests read
 	@evidence/tests/published/fetch $(SLUICE_VENVS)/engine/bin/python "$(SLUICE_PUBLISHED)"
+	@migration/tests/published/fetch "$(SLUICE_PUBLISHED)"
 
 .PHONY: postgres
 postgres: ## Get the PostgreSQL that tests migrate

@@ -1,0 +1,182 @@
+//! What is created.
+
+use squawk_syntax::ast::{
+    self, AstNode as _, Column, ColumnClause, ColumnConstraint, CreateTypeKind, Stmt, TableArg,
+    TableConstraint,
+};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::constraint::referring;
+use super::data;
+use super::effect::{Effect, LockMode};
+use super::known::Known;
+use super::names::{name, name_of};
+use super::types::DataType;
+
+pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
+    let effect = match statement {
+        Stmt::CreateView(it) => match it.or_replace() {
+            Some(_) => replaced(name_of(it.view())),
+            None => Effect::a("nobody uses it yet"),
+        },
+        Stmt::CreateFunction(it) => routine(it.or_replace().is_some()),
+        Stmt::CreateProcedure(it) => routine(it.or_replace().is_some()),
+        Stmt::CreateAggregate(it) => routine(it.or_replace().is_some()),
+        Stmt::CreateType(it) => {
+            let name = name_of(it.type_name());
+            if matches!(
+                it.kind(),
+                Some(
+                    CreateTypeKind::EnumType(_)
+                        | CreateTypeKind::CompositeType(_)
+                        | CreateTypeKind::RangeType(_)
+                )
+            ) {
+                known.create_type(&name);
+            }
+            Effect::a("nobody uses it yet")
+        }
+        Stmt::CreateMaterializedView(it) => data::creating(it.syntax(), known),
+        Stmt::CreateDomain(_)
+        | Stmt::CreateSequence(_)
+        | Stmt::CreateCollation(_)
+        | Stmt::CreateTextSearchConfiguration(_)
+        | Stmt::CreateTextSearchDictionary(_) => Effect::a("nobody uses it yet"),
+        Stmt::CreateSchema(it) => {
+            // One of the role's own name comes first in the search path.
+            known.forget_unqualified();
+            match it.schema_elements().next() {
+                None => Effect::a("nobody uses it yet"),
+                Some(_) => Effect::unknown("statements within another are not looked at")
+                    .safer("write each statement by itself", []),
+            }
+        }
+        Stmt::CreateExtension(_) => Effect::b("runs the extension's own script"),
+        Stmt::CreateStatistics(it) => Effect::a("changes what is known of the columns' values")
+            .locks(LockMode::ShareUpdateExclusive, from(it.syntax())),
+        Stmt::CreateTrigger(it) => trigger(&name_of(it.on_relation()), known),
+        Stmt::CreatePolicy(it) => {
+            let table = name_of(it.on_table());
+            match known.is_new(&table) {
+                true => Effect::a(super::alter_table::NEW),
+                false => Effect::b("stops everybody for a moment")
+                    .exclusively([table])
+                    .depends("code may see, or may write, other rows than before"),
+            }
+        }
+        Stmt::CommentOn(_) => Effect::a("changes no more than what people read"),
+        Stmt::Grant(_) => Effect::a("lets somebody do more"),
+        _ => return None,
+    };
+    Some(effect)
+}
+
+fn trigger(table: &str, known: &Known) -> Effect {
+    if known.is_new(table) {
+        return Effect::a(super::alter_table::NEW);
+    }
+    Effect::b("stops writes for a moment, and every write runs the trigger's function from then on")
+        .locks(LockMode::ShareRowExclusive, [table.to_owned()])
+        .depends("what it writes may be changed, or refused, by the trigger")
+}
+
+fn routine(replaces: bool) -> Effect {
+    if replaces {
+        Effect::b("whoever calls it runs the new one at once")
+            .depends("the new one may do, or answer, something else")
+    } else {
+        Effect::a("nobody uses it yet")
+    }
+}
+
+fn replaced(view: String) -> Effect {
+    Effect::b("whoever reads it reads by the new query at once")
+        .exclusively([view])
+        .depends("the new query may show other rows")
+}
+
+/// The relations behind `FROM`.
+fn from(node: &SyntaxNode) -> Vec<String> {
+    let mut items = node.descendants();
+    let table =
+        items.find(|it| matches!(it.kind(), SyntaxKind::FROM_TABLE | SyntaxKind::FROM_CLAUSE));
+    table.map(|it| name(&it)).into_iter().collect()
+}
+
+pub(super) fn table(statement: &ast::CreateTable, known: &mut Known) -> Effect {
+    let table = name_of(statement.table_name());
+    if statement.if_not_exists().is_some() {
+        known.forget(&table);
+    } else {
+        known.create(&table);
+    }
+    let mut parents = Vec::new();
+    let arguments = statement.table_arg_list();
+    for argument in arguments.iter().flat_map(ast::TableArgList::args) {
+        match argument {
+            TableArg::Column(it) => column(&table, &it, known, &mut parents),
+            TableArg::TableConstraint(TableConstraint::ForeignKeyConstraint(it)) => {
+                parents.push(name_of(it.table_name_ref()));
+            }
+            _ => {}
+        }
+    }
+    if statement.if_not_exists().is_some() {
+        known.forget(&table);
+    }
+    let effect = referring(parents.into_iter().filter(|it| *it != table), known);
+    let reason = effect
+        .reason
+        .replace(super::alter_table::NEW, "nobody uses it yet");
+    let effect = Effect { reason, ..effect };
+    match (statement.partition_of(), statement.inherits()) {
+        (Some(it), _) => effect.and(partition(name_of(it.table_name_ref()), &table, known)),
+        (None, Some(it)) => {
+            let of = super::names::names_of(it.table_name_refs());
+            effect.and(
+                Effect::a("the parents show its rows from here on")
+                    .locks(LockMode::ShareUpdateExclusive, of),
+            )
+        }
+        (None, None) => effect,
+    }
+}
+
+fn partition(parent: String, table: &str, known: &Known) -> Effect {
+    if known.is_new(&parent) {
+        return Effect::a("nobody uses it yet");
+    }
+    Effect::b("stops everybody who uses the parent, and reads all rows of its default partition")
+        .exclusively([parent.clone()])
+        .scans()
+        .safer(
+            "create it as a table of its own, like the parent, and attach it then",
+            [
+                format!("CREATE TABLE {table} (LIKE {parent} INCLUDING ALL);"),
+                format!("ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES …;"),
+            ],
+        )
+}
+
+fn column(table: &str, column: &Column, known: &mut Known, parents: &mut Vec<String>) {
+    if let Some(ty) = column.ty() {
+        known.set_type(table, &name_of(column.name()), DataType::of(ty.syntax()));
+    }
+    let references = column.clauses().filter_map(|clause| match clause {
+        ColumnClause::ColumnConstraint(ColumnConstraint::ReferencesConstraint(it)) => {
+            Some(name_of(it.table()))
+        }
+        _ => None,
+    });
+    parents.extend(references);
+}
+
+pub(super) fn table_as(statement: &ast::CreateTableAs, known: &mut Known) -> Effect {
+    let effect = data::creating(statement.syntax(), known);
+    let table = name_of(statement.table_name());
+    match statement.if_not_exists() {
+        None => known.create(&table),
+        Some(_) => known.forget(&table),
+    }
+    effect
+}

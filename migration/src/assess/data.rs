@@ -1,0 +1,175 @@
+//! What reads and writes rows.
+
+use squawk_syntax::ast::{AstNode as _, Insert, Stmt, Truncate};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::alter_table::NEW;
+use super::calls::first_unknown;
+use super::effect::{Effect, LockMode};
+use super::known::Known;
+use super::names::{name, name_of, names_of};
+
+/// How many rows are changed without holding all of them.
+const BATCHES: &str =
+    "change the rows in batches, each in a transaction of its own, apart from migrations";
+
+pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Effect {
+    let node = statement.syntax();
+    match statement {
+        Stmt::Truncate(it) => return truncate(it, known),
+        Stmt::Copy(_) => return Effect::c("reads or writes a file of the server's").long(),
+        _ => {}
+    }
+    if let Some(function) = first_unknown(node) {
+        known.forget_all();
+        return opaque(&function);
+    }
+    if let Stmt::SelectInto(_) = statement {
+        return creating(node, known);
+    }
+    let writes = node.descendants().filter_map(|it| of_write(&it, known));
+    let writes = writes.reduce(Effect::and);
+    writes.unwrap_or_else(|| read(node))
+}
+
+fn opaque(function: &str) -> Effect {
+    Effect::unknown(format!("runs {function}(), which can't be seen through"))
+        .long()
+        .safer("write what the function does as statements of the file", [])
+}
+
+/// A query that changes nothing.
+fn read(node: &SyntaxNode) -> Effect {
+    let locks = node
+        .descendants()
+        .any(|it| it.kind() == SyntaxKind::LOCKING_CLAUSE);
+    if locks {
+        return Effect::b("holds rows until the transaction ends").long();
+    }
+    Effect::a("reads, and changes nothing")
+}
+
+/// What a part of a statement does that writes rows; nothing of one that does not.
+fn of_write(node: &SyntaxNode, known: &Known) -> Option<Effect> {
+    let table = || {
+        let mut children = node.children();
+        children
+            .find(|it| {
+                matches!(
+                    it.kind(),
+                    SyntaxKind::RELATION_NAME | SyntaxKind::RELATION_NAME_REF
+                )
+            })
+            .map_or_else(|| name(node), |it| name(&it))
+    };
+    let is_new = |table: &str| known.is_new(table);
+    match node.kind() {
+        SyntaxKind::INSERT => {
+            let insert = Insert::cast(node.clone())?;
+            Some(inserted(&insert, known))
+        }
+        SyntaxKind::UPDATE if is_new(&table()) => Some(Effect::a(NEW).long()),
+        SyntaxKind::UPDATE => Some(
+            changed(
+                "holds each row that it changes until the transaction ends",
+                table(),
+            )
+            .depends("code reads other values"),
+        ),
+        SyntaxKind::DELETE if is_new(&table()) => Some(Effect::a(NEW).long()),
+        SyntaxKind::DELETE => Some(
+            changed(
+                "holds each row that it deletes until the transaction ends",
+                table(),
+            )
+            .depends("code may need the rows"),
+        ),
+        SyntaxKind::MERGE => {
+            let table = table();
+            Some(
+                Effect::c("writes, changes and deletes rows by a condition")
+                    .locks(LockMode::RowExclusive, [table])
+                    .long()
+                    .depends("code reads other rows")
+                    .safer("write INSERT, UPDATE and DELETE, each by itself", []),
+            )
+        }
+        _ => None,
+    }
+}
+
+fn changed(reason: &str, table: String) -> Effect {
+    Effect::b(reason)
+        .locks(LockMode::RowExclusive, [table])
+        .long()
+        .safer(BATCHES, [])
+}
+
+fn inserted(insert: &Insert, known: &Known) -> Effect {
+    let table = name_of(insert.relation_name_ref());
+    let children = || insert.syntax().children();
+    let is_query = children().any(|it| {
+        matches!(
+            it.kind(),
+            SyntaxKind::SELECT
+                | SyntaxKind::COMPOUND_SELECT
+                | SyntaxKind::PAREN_SELECT
+                | SyntaxKind::TABLE
+        )
+    });
+    let mut below = insert.syntax().descendants();
+    let updates = below.any(|it| it.kind() == SyntaxKind::CONFLICT_DO_UPDATE_SET);
+    if known.is_new(&table) {
+        let effect = Effect::a(NEW);
+        return if is_query { effect.long() } else { effect };
+    }
+    if updates {
+        return changed(
+            "holds each row that is there already until the transaction ends",
+            table,
+        )
+        .depends("code reads other values");
+    }
+    let lock = |effect: Effect| effect.locks(LockMode::RowExclusive, [table.clone()]);
+    if is_query {
+        return lock(Effect::b("writes as many rows as its query finds").long())
+            .depends("code reads more rows")
+            .safer(BATCHES, []);
+    }
+    lock(Effect::a("writes the rows that it lists")).depends("code reads more rows")
+}
+
+fn truncate(statement: &Truncate, known: &Known) -> Effect {
+    let tables = statement.table_list();
+    let tables = tables
+        .map(|it| names_of(it.table_relation_names()))
+        .unwrap_or_default();
+    let cascades = statement
+        .syntax()
+        .children()
+        .any(|it| it.kind() == SyntaxKind::CASCADE);
+    if !cascades && tables.iter().all(|table| known.is_new(table)) {
+        return Effect::a(NEW);
+    }
+    Effect::c("destroys all rows")
+        .exclusively(tables)
+        .removes("code finds its rows gone")
+}
+
+/// What is created of a query's rows.
+pub(super) fn creating(node: &SyntaxNode, known: &mut Known) -> Effect {
+    if let Some(function) = first_unknown(node) {
+        known.forget_all();
+        return opaque(&function);
+    }
+    let executes = node
+        .descendants()
+        .any(|it| it.kind() == SyntaxKind::EXECUTE);
+    if executes {
+        known.forget_all();
+        return Effect::unknown("runs what was prepared elsewhere").long();
+    }
+    let writes = node.descendants().filter_map(|it| of_write(&it, known));
+    let created = Effect::a("nobody uses it yet; reads what its query reads").long();
+    writes.fold(created, Effect::and)
+}

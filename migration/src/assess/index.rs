@@ -1,0 +1,161 @@
+//! Indexes.
+
+use squawk_syntax::ast::{self, AlterIndexAction, AstNode as _, ReindexTarget};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::Told;
+use super::alter_table::NEW;
+use super::effect::{Effect, LockMode};
+use super::known::Known;
+use super::names::{name_of, names_of, text};
+
+pub(super) fn create(statement: &ast::CreateIndex, known: &Known) -> Told {
+    let table = name_of(statement.table_relation_name());
+    let is_unique = statement.unique_token().is_some();
+    let concurrently = statement.concurrently_token().is_some();
+    let kind = match (is_unique, concurrently) {
+        (false, false) => "CREATE INDEX",
+        (false, true) => "CREATE INDEX CONCURRENTLY",
+        (true, false) => "CREATE UNIQUE INDEX",
+        (true, true) => "CREATE UNIQUE INDEX CONCURRENTLY",
+    };
+    let effect = if concurrently {
+        let mut reason = "reads all rows while others read and write".to_owned();
+        if statement.if_not_exists().is_some() {
+            reason.push_str("; of a build that failed, IF NOT EXISTS keeps the invalid index");
+        }
+        Effect::a(reason)
+            .locks(LockMode::ShareUpdateExclusive, [table])
+            .scans()
+            .alone()
+    } else if known.is_new(&table) {
+        Effect::a(NEW)
+    } else {
+        Effect::b("reads all rows while nobody writes")
+            .locks(LockMode::Share, [table])
+            .scans()
+            .safer(
+                "build it CONCURRENTLY, alone in its file and in no transaction",
+                [concurrent(statement.syntax(), SyntaxKind::INDEX_KW)],
+            )
+    };
+    Told::of(kind, narrowing(effect, is_unique))
+}
+
+fn narrowing(effect: Effect, is_unique: bool) -> Effect {
+    match is_unique && effect.reason != NEW {
+        true => effect.depends("what it writes may be there already"),
+        false => effect,
+    }
+}
+
+/// The statement with `CONCURRENTLY` behind its first keyword of this kind.
+fn concurrent(statement: &SyntaxNode, after: SyntaxKind) -> String {
+    let mut written = text(statement);
+    let tokens = statement
+        .children_with_tokens()
+        .filter_map(|it| it.into_token());
+    let words: Vec<String> = tokens
+        .filter(|it| it.kind().is_keyword())
+        .take_while(|it| it.kind() != after)
+        .map(|it| it.text().to_owned())
+        .collect();
+    let word = names_word(statement, after);
+    let at = words.iter().map(|word| word.len() + 1).sum::<usize>() + word.len();
+    if written.is_char_boundary(at.min(written.len())) {
+        written.insert_str(at.min(written.len()), " CONCURRENTLY");
+    }
+    format!("{written};")
+}
+
+fn names_word(statement: &SyntaxNode, kind: SyntaxKind) -> String {
+    let mut tokens = statement
+        .children_with_tokens()
+        .filter_map(|it| it.into_token());
+    let token = tokens.find(|it| it.kind() == kind);
+    token.map(|it| it.text().to_owned()).unwrap_or_default()
+}
+
+pub(super) fn drop(statement: &ast::DropIndex) -> Told {
+    let names = names_of(statement.index_refs());
+    let slower = "queries that the index serves get slow, and ON CONFLICT needs a unique one";
+    if statement.concurrently_token().is_some() {
+        let effect = Effect::a("waits for those who use the index, and stops nobody")
+            .locks(LockMode::ShareUpdateExclusive, names)
+            .alone();
+        return Told::of("DROP INDEX CONCURRENTLY", effect.depends(slower));
+    }
+    let effect = Effect::b("stops everybody who uses the table, and waits behind them")
+        .exclusively(names.clone())
+        .depends(slower);
+    let each = names
+        .iter()
+        .map(|name| format!("DROP INDEX CONCURRENTLY {name};"));
+    let mut effect = effect.safer(
+        "drop it CONCURRENTLY, alone in its file and in no transaction",
+        [],
+    );
+    if let Some(safer) = &mut effect.safer {
+        safer.sql = each.collect();
+    }
+    Told::of("DROP INDEX", effect)
+}
+
+pub(super) fn reindex(statement: &ast::Reindex) -> Told {
+    let concurrently = statement.is_concurrently();
+    let (on, is_one) = match statement.reindex_target() {
+        Some(ReindexTarget::ReindexTargetTable(it)) => (name_of(it.table_name_ref()), true),
+        Some(ReindexTarget::ReindexTargetIndex(it)) => (super::names::name(it.syntax()), true),
+        _ => (String::new(), false),
+    };
+    if !is_one {
+        let effect = Effect::c("builds many indexes, of tables that can't be told")
+            .scans()
+            .alone();
+        return Told::of("REINDEX", effect);
+    }
+    if concurrently {
+        let effect = Effect::a("builds it again while others read and write")
+            .locks(LockMode::ShareUpdateExclusive, [on])
+            .scans()
+            .alone();
+        return Told::of("REINDEX CONCURRENTLY", effect);
+    }
+    let effect = Effect::b("builds it again while nobody writes, nor reads by it")
+        .exclusively([on])
+        .scans()
+        .safer(
+            "do it CONCURRENTLY, alone in its file and in no transaction",
+            [],
+        );
+    Told::of("REINDEX", effect)
+}
+
+pub(super) fn alter(statement: &ast::AlterIndex) -> Told {
+    let on = [name_of(statement.index_ref())];
+    let (kind, effect) = match statement.action() {
+        Some(AlterIndexAction::IndexRenameTo(_)) => (
+            "RENAME TO",
+            Effect::b("stops other changes of the table for a moment")
+                .locks(LockMode::ShareUpdateExclusive, on)
+                .depends("code may name the constraint of the index"),
+        ),
+        Some(AlterIndexAction::AttachIndexPartition(_)) => (
+            "ATTACH PARTITION",
+            Effect::b("stops everybody who uses the index for a moment").exclusively(on),
+        ),
+        Some(
+            AlterIndexAction::SetOptions(_)
+            | AlterIndexAction::ResetOptions(_)
+            | AlterIndexAction::AlterSetStatistics(_),
+        ) => (
+            "SET",
+            Effect::a("changes how the index is kept").locks(LockMode::ShareUpdateExclusive, on),
+        ),
+        _ => (
+            "…",
+            Effect::unknown("an action that is not known").exclusively(on),
+        ),
+    };
+    Told::of(format!("ALTER INDEX … {kind}"), effect)
+}

@@ -1,0 +1,98 @@
+//! What keeps tables in order.
+
+use squawk_syntax::ast::{self, AstNode as _, Stmt};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::Told;
+use super::effect::{Effect, LockMode};
+use super::names::{name, name_of, text};
+
+pub(super) fn assess(statement: &Stmt) -> Option<Effect> {
+    let effect = match statement {
+        Stmt::Analyze(it) => Effect::a("reads a sample of the rows while others read and write")
+            .locks(LockMode::ShareUpdateExclusive, tables(it.syntax()))
+            .long(),
+        Stmt::Cluster(it) => Effect::c("writes the whole table anew while nobody reads it")
+            .exclusively([name_of(it.table_name_ref())])
+            .rewrites(),
+        Stmt::Lock(it) => {
+            let mode = it.lock_mode_clause().map(|clause| text(clause.syntax()));
+            let tables = it
+                .relation_list()
+                .map(|list| super::names::names_of(list.relation_names()));
+            Effect::c("holds the table until the transaction ends")
+                .locks(lock_mode(mode.as_deref()), tables.unwrap_or_default())
+        }
+        Stmt::Repack(_) => Effect::c("writes the whole table anew").rewrites().alone(),
+        Stmt::AlterSystem(_)
+        | Stmt::CreateDatabase(_)
+        | Stmt::CreateTablespace(_)
+        | Stmt::CreateSubscription(_)
+        | Stmt::DropSubscription(_) => Effect::unknown("reaches beyond this database").alone(),
+        _ => return None,
+    };
+    Some(effect)
+}
+
+/// The lock that `LOCK TABLE` names; the strongest where it names none.
+fn lock_mode(words: Option<&str>) -> LockMode {
+    const MODES: [LockMode; 8] = [
+        LockMode::AccessShare,
+        LockMode::RowShare,
+        LockMode::RowExclusive,
+        LockMode::ShareUpdateExclusive,
+        LockMode::Share,
+        LockMode::ShareRowExclusive,
+        LockMode::Exclusive,
+        LockMode::AccessExclusive,
+    ];
+    let words = words.unwrap_or_default().to_uppercase();
+    let named = words.trim_start_matches("IN ").trim_end_matches(" MODE");
+    let mut modes = MODES.into_iter();
+    modes
+        .find(|mode| mode.name() == named)
+        .unwrap_or(LockMode::AccessExclusive)
+}
+
+pub(super) fn vacuum(statement: &ast::Vacuum) -> Told {
+    let on = tables(statement.syntax());
+    if statement.is_full() {
+        let effect = Effect::c("writes the whole table anew while nobody reads it")
+            .exclusively(on)
+            .rewrites()
+            .alone();
+        return Told::of("VACUUM FULL", effect);
+    }
+    let effect = Effect::a("cleans up while others read and write")
+        .locks(LockMode::ShareUpdateExclusive, on)
+        .scans()
+        .alone();
+    Told::of("VACUUM", effect)
+}
+
+pub(super) fn refresh(statement: &ast::Refresh) -> Told {
+    let view = name_of(statement.view_ref());
+    if statement.concurrently_token().is_some() {
+        let effect = Effect::b("runs the view's query while others read it")
+            .locks(LockMode::Exclusive, [view])
+            .scans();
+        return Told::of("REFRESH MATERIALIZED VIEW CONCURRENTLY", effect);
+    }
+    let sql = format!("REFRESH MATERIALIZED VIEW CONCURRENTLY {view};");
+    let effect = Effect::b("runs the view's query while nobody reads it")
+        .exclusively([view])
+        .scans()
+        .safer(
+            "refresh it CONCURRENTLY, which needs a unique index on it",
+            [sql],
+        );
+    Told::of("REFRESH MATERIALIZED VIEW", effect)
+}
+
+/// The tables that `VACUUM` or `ANALYZE` lists.
+fn tables(node: &SyntaxNode) -> Vec<String> {
+    let lists = node
+        .descendants()
+        .filter(|it| matches!(it.kind(), SyntaxKind::TABLE_AND_COLUMNS));
+    lists.map(|it| name(&it)).collect()
+}

@@ -1,0 +1,109 @@
+//! Names as PostgreSQL compares them.
+
+use squawk_syntax::ast::AstNode;
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+/// An identifier as it is compared: folded to lower case unless quotes keep it, and in
+/// quotes only where it needs them.
+pub(crate) fn identifier(text: &str) -> String {
+    let Some(inner) = text.strip_prefix('"').and_then(|it| it.strip_suffix('"')) else {
+        return text.to_lowercase();
+    };
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let starts = inner.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    if starts && inner.chars().all(is_plain) {
+        inner.to_owned()
+    } else {
+        text.to_owned()
+    }
+}
+
+/// The name that a node is, or the first path within it: `public.users`.
+pub(crate) fn name(node: &SyntaxNode) -> String {
+    let is_path = |it: &SyntaxNode| matches!(it.kind(), SyntaxKind::PATH | SyntaxKind::PATH_REF);
+    let path = node.descendants().find(is_path);
+    let mut name = String::new();
+    let tokens = path.as_ref().unwrap_or(node).descendants_with_tokens();
+    for token in tokens.filter_map(|it| it.into_token()) {
+        match token.kind() {
+            SyntaxKind::WHITESPACE | SyntaxKind::COMMENT => {}
+            SyntaxKind::DOT => name.push('.'),
+            _ => name.push_str(&identifier(token.text())),
+        }
+    }
+    name
+}
+
+/// The name of an optional node; `?` where a tree lacks it, which no valid one does.
+pub(crate) fn name_of<N: AstNode>(node: Option<N>) -> String {
+    node.map_or_else(|| "?".to_owned(), |node| name(node.syntax()))
+}
+
+/// The names of all nodes of a kind below a node.
+pub(crate) fn names_of<N: AstNode>(nodes: impl Iterator<Item = N>) -> Vec<String> {
+    nodes.map(|node| name(node.syntax())).collect()
+}
+
+/// Whether a name says its schema.
+pub(crate) fn is_qualified(name: &str) -> bool {
+    let mut quoted = false;
+    name.chars().any(|c| {
+        quoted ^= c == '"';
+        c == '.' && !quoted
+    })
+}
+
+/// A name of the parts of others, as PostgreSQL makes it for what has none:
+/// `users_email_check`.
+pub(crate) fn made(parts: &[&str]) -> String {
+    let bare = parts.iter().map(|part| {
+        let last = part.rsplit('.').next().unwrap_or(part);
+        last.replace('"', "")
+    });
+    let made = bare.collect::<Vec<_>>().join("_");
+    identifier(&format!("\"{made}\""))
+}
+
+/// What a node says, without comments and with single spaces.
+pub(crate) fn text(node: &SyntaxNode) -> String {
+    let mut text = String::new();
+    let mut gap = false;
+    let tokens = node.descendants_with_tokens();
+    for token in tokens.filter_map(|it| it.into_token()) {
+        match token.kind() {
+            SyntaxKind::WHITESPACE | SyntaxKind::COMMENT => gap = !text.is_empty(),
+            SyntaxKind::SEMICOLON => {}
+            _ => {
+                if std::mem::take(&mut gap) {
+                    text.push(' ');
+                }
+                text.push_str(token.text());
+            }
+        }
+    }
+    text
+}
+
+/// The kind of a node, as SQL has it: `CREATE TABLE`.
+pub(crate) fn words(kind: SyntaxKind) -> String {
+    format!("{kind:?}").replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_folded_unless_quotes_keep_them() {
+        assert_eq!(identifier("Users"), "users");
+        assert_eq!(identifier("\"users\""), "users");
+        assert_eq!(identifier("\"Users\""), "\"Users\"");
+        assert_eq!(identifier("\"1a\""), "\"1a\"");
+        assert!(is_qualified("public.users") && !is_qualified("\"a.b\""));
+        assert_eq!(
+            made(&["public.users", "e_mail", "check"]),
+            "users_e_mail_check"
+        );
+        assert_eq!(made(&["\"Users\"", "id", "fkey"]), "\"Users_id_fkey\"");
+    }
+}

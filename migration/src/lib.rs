@@ -1,0 +1,41 @@
+//! Reads a team's PostgreSQL migrations, as the tool that they use keeps them, and says of
+//! each statement what it does: what it locks, scans and rewrites, and whether the code of
+//! the version before works on.
+//!
+//! Decides: which tool's files these are and in which order it applies them ([`read()`]);
+//! how much care each statement asks for, what runs as one transaction, and what must not
+//! run at all ([`lint()`]). [`Class`] has the three classes, docs/migrations.md which
+//! statement is in which.
+//!
+//! A file's own `BEGIN` at its start with a `COMMIT` at its end stands for a transaction
+//! around the file and is no statement of it; any other handling of transactions is
+//! refused. Files come from outside, so they are met with bounds: [`LONGEST`] bytes,
+//! [`MOST`] files, and a depth that the parser can take.
+//!
+//! Never: touches a database, a file, a network or a clock.
+
+mod assess;
+mod checksum;
+mod depth;
+mod file;
+mod lint;
+mod read;
+mod refusal;
+mod split;
+mod text;
+mod tool;
+mod transaction;
+mod units;
+
+pub use assess::{Class, Lock, LockMode, OldCode, Safer};
+pub use checksum::Checksum;
+pub use file::{File, Phase, Script, Version};
+pub use lint::{Assessed, Lint, Linted, lint};
+pub use read::{LONGEST, MOST, Options, Reading, Source, read};
+pub use refusal::Refusal;
+pub use split::{Statement, split};
+pub use tool::{Tool, UnknownTool};
+pub use units::Unit;
+
+/// What some editors begin a file with.
+const BOM: char = '\u{feff}';

@@ -1,0 +1,267 @@
+//! What migrations come to: each statement with what it does, what runs as one, and what
+//! must not run at all.
+
+use std::ops::Range;
+
+use serde::Serialize;
+use squawk_syntax::ast::Stmt;
+
+use crate::assess::{Class, Effect, Known, Lock, OldCode, assess, is_of_sluice};
+use crate::file::{File, Phase};
+use crate::read::Reading;
+use crate::refusal::Refusal;
+use crate::split::{self, Parsed};
+use crate::tool::Tool;
+use crate::transaction;
+use crate::units::{self, Unit};
+
+/// What migrations come to. Where something is refused, none of them may run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lint {
+    /// The tool whose they are; null where it can't be told.
+    pub tool: Option<Tool>,
+    /// The migrations, in the order in which the tool applies them.
+    pub files: Vec<Linted>,
+    /// Why they must not run, if anything says so.
+    pub refused: Vec<Refusal>,
+}
+
+/// A migration whose statements were looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Linted {
+    /// Its file, within the folder.
+    pub path: String,
+    /// What its tool calls it by.
+    pub version: String,
+    /// Which half of a change it is.
+    pub phase: Phase,
+    /// What it does, in the order in which it is written, without its own `BEGIN` and
+    /// `COMMIT`.
+    pub statements: Vec<Assessed>,
+    /// What runs as one, in order. Empty where the file is refused.
+    pub units: Vec<Unit>,
+}
+
+/// A statement, and what it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Assessed {
+    /// Where it stands in the script's text, in bytes, with its semicolon.
+    #[serde(skip)]
+    pub range: Range<usize>,
+    /// The line of the file that it begins in, from 1.
+    pub line: usize,
+    /// What it is: `ALTER TABLE … ADD COLUMN`.
+    pub kind: String,
+    /// How much care it asks for.
+    pub class: Class,
+    /// The strongest lock that it takes and that others may meet, and on what.
+    pub lock: Option<Lock>,
+    /// Whether it writes all rows of a table anew.
+    pub rewrites: bool,
+    /// Whether it reads all rows of a table.
+    pub scans: bool,
+    /// Whether PostgreSQL lets it run within a transaction.
+    pub in_transaction: bool,
+    /// Whether the code of the version before works on once it has run.
+    #[serde(serialize_with = "old_code_name")]
+    pub old_code: OldCode,
+    /// Why the old code may not; empty where it does.
+    pub old_code_reason: String,
+    /// Why it has this class.
+    pub reason: String,
+    /// A way to the same end that stops others for less long, in words.
+    pub safer: Option<String>,
+    /// The same in SQL with the statement's own names, each for a transaction of its own.
+    pub safer_sql: Vec<String>,
+}
+
+fn old_code_name<S: serde::Serializer>(old: &OldCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(old.name())
+}
+
+/// A statement on its way to be told: where it stands, what it is and does.
+pub(crate) struct Seen {
+    pub(crate) parsed: Parsed,
+    pub(crate) kind: String,
+    pub(crate) effect: Effect,
+}
+
+impl Lint {
+    /// How many statements have this class.
+    #[must_use]
+    pub fn count(&self, class: Class) -> usize {
+        let statements = self.files.iter().flat_map(|file| &file.statements);
+        statements.filter(|one| one.class == class).count()
+    }
+}
+
+/// Looks at every statement of the migrations that were read.
+#[must_use]
+pub fn lint(reading: &Reading) -> Lint {
+    let mut known = Known::default();
+    let mut refused = reading.refused.clone();
+    let mut files = Vec::with_capacity(reading.files.len());
+    for file in &reading.files {
+        known.next_file();
+        let tool = reading.tool.unwrap_or(Tool::Plain);
+        if let Some(linted) = of_file(tool, file, &mut known, &mut refused) {
+            files.push(linted);
+        }
+    }
+    Lint {
+        tool: reading.tool,
+        files,
+        refused,
+    }
+}
+
+/// A migration's statements; nothing of one that is no SQL.
+fn of_file(
+    tool: Tool,
+    file: &File,
+    known: &mut Known,
+    refused: &mut Vec<Refusal>,
+) -> Option<Linted> {
+    let before = refused.len();
+    if let Some(Err(refusal)) = file.down.as_ref().map(split::split) {
+        refused.push(*refusal);
+    }
+    let parsed = split::parse(&file.up).map_err(|refusal| {
+        known.forget_all();
+        refused.push(*refusal);
+    });
+    let mut parsed = parsed.ok()?;
+    let is_wrapped = unwrap_own_transaction(&mut parsed);
+    if parsed.is_empty() {
+        refused.push(*empty(file));
+    }
+    refused.extend(
+        parsed
+            .iter()
+            .filter_map(|one| Some(*of_its_own(file, one)?)),
+    );
+    let mut seen: Vec<Seen> = parsed
+        .into_iter()
+        .map(|parsed| {
+            let told = assess(&parsed.tree, known);
+            let (kind, effect) = (told.kind, told.effect);
+            Seen {
+                parsed,
+                kind,
+                effect,
+            }
+        })
+        .collect();
+    let units = units::of(tool, file, is_wrapped, &seen).unwrap_or_else(|refusal| {
+        refused.push(*refusal);
+        Vec::new()
+    });
+    for unit in units.iter().filter(|unit| unit.transaction) {
+        transaction::look(&mut seen, unit);
+    }
+    if file.phase == Phase::Expand {
+        refused.extend(seen.iter().filter_map(|one| Some(*removed(file, one)?)));
+    }
+    let is_fine = refused.len() == before;
+    Some(Linted {
+        path: file.path.clone(),
+        version: file.version.to_string(),
+        phase: file.phase,
+        statements: seen.into_iter().map(Assessed::of).collect(),
+        units: if is_fine { units } else { Vec::new() },
+    })
+}
+
+/// Takes off a `BEGIN` at the start and a `COMMIT` at the end. Whether there were both.
+fn unwrap_own_transaction(parsed: &mut Vec<Parsed>) -> bool {
+    let is_wrapped = match &parsed[..] {
+        [first, .., last] => split::begins(&first.tree) && split::commits(&last.tree),
+        _ => false,
+    };
+    if is_wrapped {
+        parsed.pop();
+        parsed.remove(0);
+    }
+    is_wrapped
+}
+
+fn empty(file: &File) -> Box<Refusal> {
+    Refusal::of(&file.path, "the migration is empty")
+        .found("no statement")
+        .expected("a statement at least")
+        .next("write what it is to do, or delete the file")
+}
+
+/// What a statement does that is not a migration's to do.
+fn of_its_own(file: &File, one: &Parsed) -> Option<Box<Refusal>> {
+    let refusal = |what: &str| Refusal::of(&file.path, what).at(one.statement.line);
+    let written = &file.up.text[one.statement.range.clone()];
+    if split::is_of_transactions(&one.tree) {
+        let refusal = refusal("the file handles transactions itself")
+            .found(format!("`{}`", crate::text::brief(written)))
+            .expected("at most a BEGIN at its start with a COMMIT at its end, and no other")
+            .next("take it out, or make a file of each transaction");
+        return Some(refusal);
+    }
+    let setting = is_of_sluice(&one.tree)?;
+    let refusal = refusal("the file sets what Sluice sets")
+        .found(format!("`{}`", crate::text::brief(written)))
+        .expected(format!("no change of {setting}"))
+        .next("take it out: with each migration comes a limit for how long it waits and runs");
+    Some(refusal)
+}
+
+/// What takes away in the wrong half of a change.
+fn removed(file: &File, one: &Seen) -> Option<Box<Refusal>> {
+    let OldCode::Removed(why) = &one.effect.old_code else {
+        return None;
+    };
+    let refusal = Refusal::of(&file.path, "the migration takes away what old code may use")
+        .at(one.parsed.statement.line)
+        .found(format!("{}: {why}", one.kind))
+        .expected("a migration that leaves the running version what it uses")
+        .next("move it into a migration of a later release that begins with `-- sluice: phase contract`");
+    Some(refusal)
+}
+
+impl Assessed {
+    fn of(seen: Seen) -> Self {
+        let Seen {
+            parsed,
+            kind,
+            effect,
+        } = seen;
+        let (safer, safer_sql) = effect
+            .safer
+            .map_or((None, Vec::new()), |safer| (Some(safer.words), safer.sql));
+        Self {
+            range: parsed.statement.range,
+            line: parsed.statement.line,
+            kind,
+            class: effect.class,
+            lock: effect.lock,
+            rewrites: effect.rewrites,
+            scans: effect.scans,
+            in_transaction: effect.in_transaction,
+            old_code_reason: effect.old_code.reason().to_owned(),
+            old_code: effect.old_code,
+            reason: effect.reason,
+            safer,
+            safer_sql,
+        }
+    }
+}
+
+impl Seen {
+    pub(crate) fn tree(&self) -> &Stmt {
+        &self.parsed.tree
+    }
+
+    pub(crate) fn line(&self) -> usize {
+        self.parsed.statement.line
+    }
+}
+
+#[cfg(test)]
+#[path = "lint_tests.rs"]
+mod tests;

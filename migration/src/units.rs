@@ -1,0 +1,77 @@
+//! What of a migration runs as one: all of it in a transaction, or a statement by itself.
+
+use serde::Serialize;
+
+use crate::file::File;
+use crate::lint::Seen;
+use crate::refusal::Refusal;
+use crate::tool::Tool;
+
+/// Statements that run as one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unit {
+    /// Whether they run in a transaction. If not, it is one statement, sent by itself.
+    pub transaction: bool,
+    /// Which of the file's statements they are, from 0, in order.
+    pub statements: Vec<usize>,
+}
+
+/// The units of a file. `is_wrapped` says that it begins and ends a transaction itself.
+///
+/// A file whose tool runs it in no transaction is taken statement by statement. So is one
+/// with nothing but statements that may not run in a transaction, where the tool runs
+/// that.
+///
+/// # Errors
+/// When what may run in no transaction is in one.
+pub(crate) fn of(
+    tool: Tool,
+    file: &File,
+    is_wrapped: bool,
+    statements: &[Seen],
+) -> Result<Vec<Unit>, Box<Refusal>> {
+    let all: Vec<usize> = (0..statements.len()).collect();
+    let apart = |all: Vec<usize>| {
+        all.into_iter().map(|one| Unit {
+            transaction: false,
+            statements: vec![one],
+        })
+    };
+    if !file.transaction && !is_wrapped {
+        return Ok(apart(all).collect());
+    }
+    let alone = statements.iter().filter(|one| !one.effect.in_transaction);
+    let alone: Vec<&Seen> = alone.collect();
+    let Some(first) = alone.first() else {
+        return Ok(vec![Unit {
+            transaction: true,
+            statements: all,
+        }]);
+    };
+    let is_pure = alone.len() == statements.len() && !is_wrapped;
+    let runs_it = tool.finds_out() || (tool.opt_out().is_none() && statements.len() == 1);
+    if is_pure && runs_it {
+        return Ok(apart(all).collect());
+    }
+    Err(mixed(tool, file, first, is_wrapped, is_pure))
+}
+
+fn mixed(tool: Tool, file: &File, first: &Seen, is_wrapped: bool, is_pure: bool) -> Box<Refusal> {
+    let why = match (is_wrapped, is_pure) {
+        (true, _) => "the file's own BEGIN and COMMIT around it".to_owned(),
+        (false, true) => format!("a file that {tool} runs in a transaction"),
+        (false, false) => "other statements in the same transaction".to_owned(),
+    };
+    let next = match (is_pure, tool.opt_out()) {
+        (true, Some(opt_out)) => format!("tell {tool} to use none: {opt_out}"),
+        (false, Some(opt_out)) if !tool.finds_out() => {
+            format!("move it into a file of its own, with {opt_out}")
+        }
+        _ => "move it into a file of its own, without BEGIN and COMMIT".to_owned(),
+    };
+    Refusal::of(&file.path, "the statement can't run in a transaction")
+        .at(first.line())
+        .found(format!("{}, and {why}", first.kind))
+        .expected("such a statement alone")
+        .next(next)
+}
