@@ -302,7 +302,7 @@ pub fn annotations(assessment: &Assessment, folder: &Folder) -> Vec<String> {
         let message = format!("found {}; expected {}", check.found, check.expected);
         Some(annotation_of(
             level,
-            &file.to_string_lossy(),
+            (&file.to_string_lossy(), None),
             &title,
             &message,
         ))

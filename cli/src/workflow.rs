@@ -26,10 +26,17 @@ pub(crate) fn annotation(title: &str, message: &str) -> String {
     format!("::error title={}::{}", property(title), data(message))
 }
 
-/// The line that shows an `error` or a `warning` at a file.
-pub(crate) fn annotation_of(level: &str, file: &str, title: &str, message: &str) -> String {
+/// The line that shows an `error` or a `warning` at a file, or at a line of it.
+pub(crate) fn annotation_of(
+    level: &str,
+    (file, line): (&str, Option<usize>),
+    title: &str,
+    message: &str,
+) -> String {
     let (file, title) = (property(file), property(title));
-    format!("::{level} file={file},title={title}::{}", data(message))
+    let line = line.map_or_else(String::new, |line| format!(",line={line}"));
+    let message = data(message);
+    format!("::{level} file={file}{line},title={title}::{message}")
 }
 
 /// Lines of which none is a command.
@@ -109,7 +116,7 @@ mod tests {
             "::error title=a%3Ab%2Cc::50 %25%0A::warning::x"
         );
         for forged in FORGED {
-            let line = annotation_of("error", forged, forged, forged);
+            let line = annotation_of("error", (forged, None), forged, forged);
             assert_eq!(read(&line), [&line], "{forged}");
             let (command, data) = command(&line).expect("a command");
             assert_eq!(data, forged.replace("##[", "## ["));

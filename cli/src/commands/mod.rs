@@ -11,6 +11,7 @@ mod history;
 mod init;
 mod inspect;
 mod judge;
+mod migrate;
 mod observe;
 mod pack;
 mod plan;
@@ -84,6 +85,8 @@ pub(crate) enum Command {
     Inspect(inspect::Args),
     /// Check a bundle against what an environment asks, before it is uploaded
     Verify(verify::Args),
+    /// Look at PostgreSQL migrations before anybody runs them
+    Migrate(migrate::Args),
     /// Print the JSON Schema of a document that people write
     Schema(schema::Args),
     /// Show what a release would change, and what its steps can find out
@@ -125,6 +128,7 @@ impl Command {
             Self::Env(args) => args.run(global, output).await,
             Self::Inspect(args) => args.run(output),
             Self::Verify(args) => args.run(output).await,
+            Self::Migrate(args) => args.run(output),
             Self::Schema(args) => args.run(output),
             Self::Plan(args) => args.run(global, output).await,
             Self::Judge(args) => args.run(output).await,

@@ -1,0 +1,68 @@
+//! `sluice migrate`: what PostgreSQL migrations do, before anybody runs them.
+
+use std::path::PathBuf;
+
+use sluice_migration::Tool;
+
+use crate::error::{Exit, Result};
+use crate::migrations::{Place, lines};
+use crate::paint::Output;
+use crate::workflow;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Say of each statement what it locks, what old code makes of it, and a safer way
+    Lint(Lint),
+}
+
+/// The class of a statement says how much care it asks for: A adds and stops nobody for
+/// long, B stops others while it works or has a safer way, C rewrites, destroys or can't be
+/// seen through. Ends with 0, and with 6 where something is refused: what is no SQL or no
+/// migration, and what takes away from old code in a migration that does not contract.
+#[derive(Debug, clap::Args)]
+struct Lint {
+    /// The folder that migrations are in, or single files. Of single files, order, versions
+    /// and what is missing are not checked
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// Whose migrations they are: plain, sqlx, refinery, flyway, prisma, dbmate,
+    /// golang-migrate or diesel. As it stands, what names and contents tell
+    #[arg(long, value_name = "TOOL")]
+    tool: Option<Tool>,
+    /// Tell of what is refused, and of classes B and C, as annotations of GitHub Actions.
+    /// As it stands, where GITHUB_ACTIONS is `true`
+    #[arg(long)]
+    github: bool,
+}
+
+impl Args {
+    pub(super) fn run(self, output: &Output) -> Result<Exit> {
+        let Action::Lint(lint) = self.action;
+        lint.run(output)
+    }
+}
+
+impl Lint {
+    fn run(self, output: &Output) -> Result<Exit> {
+        let place = Place::of(self.paths)?;
+        let lint = place.lint(self.tool)?;
+        if self.github || workflow::is_job() {
+            let annotations = place.annotations(&lint);
+            annotations
+                .iter()
+                .try_for_each(|line| output.command(line))?;
+        }
+        output.answer(&lint, |style| lines(&lint, &place, style))?;
+        Ok(if lint.refused.is_empty() {
+            Exit::Ok
+        } else {
+            Exit::Refused
+        })
+    }
+}

@@ -1,0 +1,317 @@
+//! PostgreSQL migrations on this disk: reading them, and showing what they come to.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use sluice_migration::{
+    Assessed, Class, LONGEST, Lint, Linted, Options, Refusal, Source, Tool, lint, read,
+};
+
+use crate::error::{Error, Result};
+use crate::folder::Folder;
+use crate::paint::{Style, Tone};
+use crate::workflow::annotation_of;
+
+/// Where migrations are.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// All that lies in a folder.
+    Folder(PathBuf),
+    /// These files alone.
+    Files(Vec<PathBuf>),
+}
+
+impl Place {
+    /// What paths on a command line mean.
+    ///
+    /// # Errors
+    /// When a folder is one of several paths.
+    pub fn of(mut paths: Vec<PathBuf>) -> Result<Self> {
+        let Some(folder) = paths.iter().find(|path| path.is_dir()) else {
+            return Ok(Self::Files(paths));
+        };
+        if paths.len() > 1 {
+            let message = format!(
+                "{} is a folder, and one of {} paths; expected one folder, or files: run the command once for each folder",
+                folder.display(),
+                paths.len()
+            );
+            return Err(Error::Usage(message));
+        }
+        Ok(Self::Folder(paths.remove(0)))
+    }
+
+    /// Reads the migrations and looks at each statement.
+    ///
+    /// # Errors
+    /// When a file can't be read.
+    pub fn lint(&self, tool: Option<Tool>) -> Result<Lint> {
+        let files = self.files()?;
+        let sources = files.iter().map(|(path, bytes)| Source { path, bytes });
+        let sources: Vec<Source<'_>> = sources.collect();
+        let options = Options {
+            tool,
+            whole: matches!(self, Self::Folder(_)),
+            ..Options::default()
+        };
+        Ok(lint(&read(&sources, &options)))
+    }
+
+    /// The files with their paths, within the folder if it is one.
+    fn files(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let one = |path: &Path, key: String, file: io::Result<File>| {
+            let bytes = file.and_then(bytes);
+            Ok((key, bytes.map_err(Error::file("read", path))?))
+        };
+        match self {
+            Self::Folder(path) => {
+                let folder = Folder::new(path);
+                let keys = folder.keys().map_err(Error::file("list", path))?;
+                let keys = keys.into_iter().filter(|key| may_count(key));
+                keys.map(|key| one(&path.join(&key), key.clone(), folder.open(&key)))
+                    .collect()
+            }
+            Self::Files(paths) => paths
+                .iter()
+                .map(|path| one(path, path.to_string_lossy().into_owned(), File::open(path)))
+                .collect(),
+        }
+    }
+
+    /// A migration's path, as people can open it.
+    fn shown(&self, path: &str) -> String {
+        match self {
+            Self::Folder(folder) if path.is_empty() => folder.to_string_lossy().into_owned(),
+            Self::Folder(folder) => folder.join(path).to_string_lossy().into_owned(),
+            Self::Files(_) => path.to_owned(),
+        }
+    }
+
+    /// For a job of GitHub Actions: an error for each refusal, a warning for each statement
+    /// that is not of class A, at its line.
+    #[must_use]
+    pub fn annotations(&self, lint: &Lint) -> Vec<String> {
+        let refused = lint.refused.iter().map(|refusal| {
+            let message = format!(
+                "found {}; expected {}; {}",
+                refusal.found, refusal.expected, refusal.next
+            );
+            let place = (&*self.shown(&refusal.path), refusal.line);
+            annotation_of(
+                "error",
+                place,
+                &format!("Sluice: {}", refusal.what),
+                &message,
+            )
+        });
+        let careful = careful(lint).map(|(file, one)| {
+            let place = (&*self.shown(&file.path), Some(one.line));
+            let title = format!("Sluice: class {:?}: {}", one.class, one.kind);
+            let mut message = told(one).join("\n");
+            message.extend(one.safer_sql.iter().map(|sql| format!("\n{sql}")));
+            annotation_of("warning", place, &title, &message)
+        });
+        refused.chain(careful).collect()
+    }
+}
+
+/// What tools look at: the rest of a folder may be anything, and need not be read.
+fn may_count(key: &str) -> bool {
+    [".sql", ".conf", ".toml"]
+        .iter()
+        .any(|end| key.ends_with(end))
+}
+
+/// As much of a file as is read, and one byte more, which says that it is too long.
+fn bytes(file: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(LONGEST as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The statements that ask for care, with their files.
+fn careful(lint: &Lint) -> impl Iterator<Item = (&Linted, &Assessed)> {
+    let files = lint.files.iter();
+    let each = files.flat_map(|file| file.statements.iter().map(move |one| (file, one)));
+    each.filter(|(_, one)| one.class != Class::A)
+}
+
+/// What is said of a statement, a line each.
+fn told(one: &Assessed) -> Vec<String> {
+    let mut told = Vec::new();
+    if let Some(lock) = &one.lock {
+        let does = match (one.rewrites, one.scans) {
+            (true, _) => ", rewrites",
+            (false, true) => ", scans",
+            (false, false) => "",
+        };
+        told.push(format!("lock: {lock}{does}"));
+    }
+    told.push(format!("why: {}", one.reason));
+    let reason = match one.old_code_reason.as_str() {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    };
+    told.push(format!("old code: {}{reason}", one.old_code.name()));
+    told.extend(one.safer.iter().map(|safer| format!("safer: {safer}")));
+    told
+}
+
+/// For people: what asks for care, what is refused, and how much there is of each.
+#[must_use]
+pub fn lines(lint: &Lint, place: &Place, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (file, one) in careful(lint) {
+        let tone = if one.class == Class::B {
+            Tone::Doubt
+        } else {
+            Tone::Bad
+        };
+        let class = style.paint(tone, &format!("{:?}", one.class));
+        let kind = style.paint(Tone::Strong, &one.kind);
+        let path = place.shown(&file.path);
+        lines.push(format!("{class}  {path}:{}  {kind}", one.line));
+        lines.extend(told(one).iter().map(|told| format!("   {told}")));
+        let sql = one.safer_sql.iter();
+        lines.extend(sql.map(|sql| format!("     {}", style.paint(Tone::Good, sql))));
+    }
+    for refusal in &lint.refused {
+        lines.extend(refused(refusal, place, style));
+    }
+    lines.extend(totals(lint, place, style));
+    lines
+}
+
+fn refused(refusal: &Refusal, place: &Place, style: Style) -> Vec<String> {
+    let word = style.paint(Tone::Bad, "refused");
+    let what = style.paint(Tone::Strong, &refusal.what);
+    let numbers = [refusal.line, refusal.column].into_iter().flatten();
+    let at = numbers.fold(place.shown(&refusal.path), |at, number| {
+        format!("{at}:{number}")
+    });
+    let mut lines = vec![format!("{word}  {at}  {what}")];
+    let excerpt = refusal.excerpt.iter().flat_map(|it| it.lines());
+    lines.extend(excerpt.map(|line| format!("     {line}")));
+    lines.extend([
+        format!("   found {}; expected {}", refusal.found, refusal.expected),
+        format!("   next: {}", refusal.next),
+    ]);
+    lines
+}
+
+fn totals(lint: &Lint, place: &Place, style: Style) -> Vec<String> {
+    let counts = [Class::A, Class::B, Class::C].map(|class| {
+        let count = lint.count(class);
+        format!("{count} {class:?}")
+    });
+    let tool = lint.tool.map_or("no tool", Tool::name);
+    let mut lines = vec![format!(
+        "{} migrations ({tool}), statements of each class: {}",
+        lint.files.len(),
+        counts.join(", ")
+    )];
+    if let Place::Files(_) = place {
+        let left_out = "single files: order, versions and what is missing were not checked";
+        lines.push(style.paint(Tone::Faint, left_out));
+    }
+    lines.push(match lint.refused.len() {
+        0 => style.paint(Tone::Good, "nothing refuses these migrations"),
+        1 => style.paint(Tone::Bad, "refused, for one fault"),
+        several => style.paint(Tone::Bad, &format!("refused, for {several} faults")),
+    });
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("within")).expect("a folder");
+            std::fs::write(path, text).expect("written");
+        }
+        folder
+    }
+
+    #[test]
+    fn people_see_what_asks_for_care_with_its_place_and_a_safer_way() {
+        let folder = folder(&[
+            ("1_a.sql", "CREATE TABLE t (a int);"),
+            ("2_b.sql", "\nCREATE INDEX i ON t (a);"),
+            ("README.md", "\0"),
+        ]);
+        let place = Place::of(vec![folder.path().to_owned()]).expect("a folder");
+        let lint = place.lint(None).expect("read");
+        let path = folder.path().join("2_b.sql");
+        assert_eq!(
+            lines(&lint, &place, Style::PLAIN),
+            [
+                &format!("B  {}:2  CREATE INDEX", path.display()),
+                "   lock: SHARE on t, scans",
+                "   why: reads all rows while nobody writes",
+                "   old code: safe",
+                "   safer: build it CONCURRENTLY, alone in its file and in no transaction",
+                "     CREATE INDEX CONCURRENTLY i ON t (a);",
+                "2 migrations (plain), statements of each class: 1 A, 1 B, 0 C",
+                "nothing refuses these migrations",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_told_with_its_line_and_a_caret_and_single_files_are_called_so() {
+        let folder = folder(&[("1_a.sql", "SELECT (1 + );")]);
+        let file = folder.path().join("1_a.sql");
+        let place = Place::of(vec![file.clone()]).expect("a file");
+        let lint = place.lint(None).expect("read");
+        let lines = lines(&lint, &place, Style::PLAIN);
+        assert!(
+            lines[0].starts_with(&format!("refused  {}:1:", file.display())),
+            "{lines:?}"
+        );
+        assert_eq!(lines[1], "     SELECT (1 + );");
+        assert!(lines[2].ends_with('^'), "{lines:?}");
+        assert!(
+            lines.iter().any(|line| line.starts_with("single files: ")),
+            "{lines:?}"
+        );
+        assert_eq!(
+            lines.last().map(String::as_str),
+            Some("refused, for one fault")
+        );
+    }
+
+    #[test]
+    fn annotations_stand_at_lines_errors_for_what_is_refused_and_warnings_for_the_rest() {
+        let folder = folder(&[("1_a.sql", "DELETE FROM t;\nDROP TABLE t;")]);
+        let place = Place::of(vec![folder.path().to_owned()]).expect("a folder");
+        let lint = place.lint(None).expect("read");
+        let annotations = place.annotations(&lint);
+        let starts: Vec<(&str, &str)> = annotations
+            .iter()
+            .filter_map(|it| it.split_once(" file="))
+            .filter_map(|(level, rest)| Some((level, rest.split_once("1_a.sql")?.1)))
+            .map(|(level, rest)| (level, rest.split_once(",title").map_or(rest, |it| it.0)))
+            .collect();
+        assert_eq!(
+            starts,
+            [
+                ("::error", ",line=2"),
+                ("::warning", ",line=1"),
+                ("::warning", ",line=2")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_folder_among_other_paths_is_wrong_usage() {
+        let folder = folder(&[]);
+        let paths = vec![folder.path().to_owned(), "1_a.sql".into()];
+        let told = Place::of(paths).expect_err("refused").to_string();
+        assert!(told.contains("one folder, or files"), "{told}");
+    }
+}
