@@ -61,7 +61,7 @@ pub struct Reading {
 /// Reads a folder's files. What is no migration (a README, what is hidden) is left out.
 #[must_use]
 pub fn read(sources: &[Source<'_>], options: &Options) -> Reading {
-    let beside = |source: &&Source<'_>| !names::is_beside(source.path);
+    let beside = |source: &&Source<'_>| !names::is_beside(source.path, options.whole);
     let sources: Vec<Source<'_>> = sources.iter().filter(beside).copied().collect();
     if sources.len() > MOST {
         let refusal = Refusal::of("", "too many migrations")

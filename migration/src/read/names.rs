@@ -50,8 +50,11 @@ impl fmt::Display for Unfit {
 type Parsed = Result<Named, Unfit>;
 
 /// What is no migration of any tool: nothing that ends in `.sql`, and nothing hidden.
-pub(crate) fn is_beside(path: &str) -> bool {
-    let hidden = path.split('/').any(|part| part.starts_with('.'));
+/// `whole` says that paths are those within a folder: of others, where they lead from may
+/// be hidden, or be written as `./`.
+pub(crate) fn is_beside(path: &str, whole: bool) -> bool {
+    let mut parts = path.rsplit('/').take(if whole { usize::MAX } else { 1 });
+    let hidden = parts.any(|part| part.starts_with('.'));
     let known = [".sql", ".sql.conf", "metadata.toml"];
     hidden || !known.iter().any(|end| path.ends_with(end))
 }
@@ -301,10 +304,11 @@ mod tests {
     #[test]
     fn what_is_hidden_or_no_sql_is_no_migration() {
         for path in ["README.md", ".git/a.sql", "migration_lock.toml", ".1_a.sql"] {
-            assert!(is_beside(path), "{path}");
+            assert!(is_beside(path, true), "{path}");
         }
         for path in ["1_a.sql", "1_a/metadata.toml", "V1__a.sql.conf"] {
-            assert!(!is_beside(path), "{path}");
+            assert!(!is_beside(path, true), "{path}");
         }
+        assert!(!is_beside("./a/.b/1_a.sql", false) && is_beside("a/.1_a.sql", false));
     }
 }
