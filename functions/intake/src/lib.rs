@@ -1,9 +1,10 @@
 //! Turns events and requests into releases.
 //!
-//! Decides: who sends an event or a request, what it asks for, whether its bundle is what its place says, how far
-//! who asks may take it, and whether that starts an attempt, is a repetition, or is refused. What
-//! starts does so once, however often its event arrives. A further attempt at a
-//! version takes the bundle that was pinned before. Starts runs of test suites, too.
+//! Decides: who sends an event or a request, what it asks for, whether its bundle is what
+//! its place says, how far who asks may take it, and whether that starts an attempt, is a
+//! repetition, or is refused. What starts does so once, however often its event arrives. A
+//! further attempt at a version takes the bundle that was pinned before. Starts runs of
+//! test suites, too.
 //!
 //! Environment: `SLUICE_RELEASE_MACHINE`, `SLUICE_SUITES_MACHINE`,
 //! `SLUICE_ARTIFACTS_BUCKET`, `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.

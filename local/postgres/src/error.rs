@@ -8,8 +8,7 @@ use std::path::PathBuf;
 pub enum Error {
     /// The programs are not there.
     #[error(
-        "there is no PostgreSQL in {}: run `make postgres` (SLUICE_POSTGRES names the folder), or \
-         name a server: SLUICE_TEST_DATABASE_URL",
+        "there is no PostgreSQL in {}: run `make postgres` (SLUICE_POSTGRES names the folder)",
         folder.display()
     )]
     NotInstalled {
