@@ -111,4 +111,6 @@ fn of_other(statement: &Stmt, known: &mut Known) -> Effect {
 #[cfg(test)]
 mod context_tests;
 #[cfg(test)]
+mod data_tests;
+#[cfg(test)]
 mod tests;
