@@ -17,8 +17,8 @@ use crate::artifacts::images;
 use crate::error::Error;
 use crate::ports::Images;
 
-/// How long a replica is waited for. A push may have started the release, and most images
-/// follow it within minutes.
+/// How long a replica is waited for: a push may have started the release, and ECR's
+/// replication follows it. Who waits longer than this is told what to do.
 const WAIT: Duration = Duration::from_secs(180);
 
 /// Looks for the images of one bundle.
