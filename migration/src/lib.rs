@@ -27,7 +27,7 @@ mod tool;
 mod transaction;
 mod units;
 
-pub use assess::{Class, Lock, LockMode, OldCode, Safer};
+pub use assess::{Class, Halfway, Lock, LockMode, OldCode, Safer};
 pub use checksum::Checksum;
 pub use file::{File, Phase, Script, Version};
 pub use lint::{Assessed, Lint, Linted, lint};

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::Serialize;
 use squawk_syntax::ast::Stmt;
 
-use crate::assess::{Class, Effect, Known, Lock, OldCode, assess, is_of_sluice};
+use crate::assess::{Class, Effect, Halfway, Known, Lock, OldCode, assess, is_of_sluice};
 use crate::file::{File, Phase};
 use crate::read::Reading;
 use crate::refusal::Refusal;
@@ -62,6 +62,9 @@ pub struct Assessed {
     pub scans: bool,
     /// Whether PostgreSQL lets it run within a transaction.
     pub in_transaction: bool,
+    /// What it leaves behind when it is interrupted, where that can be known.
+    #[serde(skip)]
+    pub halfway: Option<Halfway>,
     /// Whether the code of the version before works on once it has run.
     #[serde(serialize_with = "old_code_name")]
     pub old_code: OldCode,
@@ -159,6 +162,7 @@ fn of_file(
     for unit in units.iter().filter(|unit| unit.transaction) {
         transaction::look(&mut seen, unit);
     }
+    refused.extend(seen.iter().filter_map(|one| Some(*nameless(file, one)?)));
     if file.phase == Phase::Expand {
         refused.extend(seen.iter().filter_map(|one| Some(*removed(file, one)?)));
     }
@@ -211,6 +215,23 @@ fn of_its_own(file: &File, one: &Parsed) -> Option<Box<Refusal>> {
     Some(refusal)
 }
 
+/// An index that is built in no transaction, and that nobody could find again after an
+/// interruption.
+fn nameless(file: &File, one: &Seen) -> Option<Box<Refusal>> {
+    let Some(Halfway::Index { index: None, .. }) = &one.effect.halfway else {
+        return None;
+    };
+    let refusal = Refusal::of(
+        &file.path,
+        "an index that is built CONCURRENTLY has no name",
+    )
+    .at(one.line())
+    .found(one.kind.clone())
+    .expected("a name: an interrupted build leaves an invalid index behind, which must be found")
+    .next("name the index");
+    Some(refusal)
+}
+
 /// What takes away in the wrong half of a change.
 fn removed(file: &File, one: &Seen) -> Option<Box<Refusal>> {
     let OldCode::Removed(why) = &one.effect.old_code else {
@@ -243,6 +264,7 @@ impl Assessed {
             rewrites: effect.rewrites,
             scans: effect.scans,
             in_transaction: effect.in_transaction,
+            halfway: effect.halfway,
             old_code_reason: effect.old_code.reason().to_owned(),
             old_code: effect.old_code,
             reason: effect.reason,

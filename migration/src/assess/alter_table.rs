@@ -5,7 +5,7 @@
 
 use squawk_syntax::ast::{self, AlterTableAction as Action, AstNode as _};
 
-use super::effect::{Effect, LockMode};
+use super::effect::{Effect, Halfway, LockMode};
 use super::known::Known;
 use super::names::{name_of, words};
 use super::{Told, add_column, alter_column, constraint};
@@ -169,8 +169,11 @@ fn of_partitions(table: &str, action: &Action) -> Effect {
             let detach = match it.detach_partition_option() {
                 Some(ast::DetachPartitionOption::DetachConcurrently(_)) => {
                     Effect::b("waits for all who use the table")
-                        .locks(LockMode::ShareUpdateExclusive, both(partition))
-                        .alone()
+                        .locks(LockMode::ShareUpdateExclusive, both(partition.clone()))
+                        .leaves(Halfway::Detached {
+                            table: table.to_owned(),
+                            partition,
+                        })
                 }
                 Some(ast::DetachPartitionOption::DetachFinalize(_)) => {
                     Effect::b("ends what was interrupted").exclusively([partition])

@@ -127,6 +127,30 @@ pub struct Safer {
     pub sql: Vec<String>,
 }
 
+/// What a statement that runs in no transaction leaves half done when it is interrupted.
+/// All by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Halfway {
+    /// An index that is not valid.
+    Index {
+        /// The index, if the statement names it.
+        index: Option<String>,
+        /// Its table.
+        table: String,
+    },
+    /// An index that is still there, but perhaps not valid.
+    Dropped(String),
+    /// Beside an index, or those of a table, others that are not valid (`…_ccnew`).
+    Rebuilt(String),
+    /// A partition that is about to be detached.
+    Detached {
+        /// The partitioned table.
+        table: String,
+        /// The partition.
+        partition: String,
+    },
+}
+
 /// What a statement, or an action of one, does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Effect {
@@ -137,6 +161,7 @@ pub(crate) struct Effect {
     /// Whether it may take long without reading a table that others use as a whole.
     pub(crate) is_long: bool,
     pub(crate) in_transaction: bool,
+    pub(crate) halfway: Option<Halfway>,
     pub(crate) old_code: OldCode,
     pub(crate) reason: String,
     pub(crate) safer: Option<Safer>,
@@ -151,6 +176,7 @@ impl Effect {
             scans: false,
             is_long: false,
             in_transaction: true,
+            halfway: None,
             old_code: OldCode::Safe,
             reason: reason.into(),
             safer: None,
@@ -206,6 +232,12 @@ impl Effect {
         self
     }
 
+    /// It runs alone, and leaves this behind when it is interrupted.
+    pub(crate) fn leaves(mut self, halfway: Halfway) -> Self {
+        self.halfway = Some(halfway);
+        self.alone()
+    }
+
     pub(crate) fn depends(mut self, why: impl Into<String>) -> Self {
         self.old_code = OldCode::Depends(why.into());
         self
@@ -251,6 +283,7 @@ impl Effect {
         self.scans |= other.scans;
         self.is_long |= other.is_long;
         self.in_transaction &= other.in_transaction;
+        self.halfway = self.halfway.or(other.halfway);
         self.old_code = worse(self.old_code, other.old_code);
         self.safer = match (self.safer, other.safer) {
             (Some(mut one), Some(other)) => {

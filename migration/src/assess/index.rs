@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::Told;
 use super::alter_table::NEW;
-use super::effect::{Effect, LockMode};
+use super::effect::{Effect, Halfway, LockMode};
 use super::known::Known;
 use super::names::{name_of, names_of, text};
 
@@ -24,10 +24,11 @@ pub(super) fn create(statement: &ast::CreateIndex, known: &Known) -> Told {
         if statement.if_not_exists().is_some() {
             reason.push_str("; of a build that failed, IF NOT EXISTS keeps the invalid index");
         }
+        let index = statement.index().map(|index| name_of(Some(index)));
         Effect::a(reason)
-            .locks(LockMode::ShareUpdateExclusive, [table])
+            .locks(LockMode::ShareUpdateExclusive, [table.clone()])
             .scans()
-            .alone()
+            .leaves(Halfway::Index { index, table })
     } else if known.is_new(&table) {
         Effect::a(NEW)
     } else {
@@ -81,8 +82,8 @@ pub(super) fn drop(statement: &ast::DropIndex) -> Told {
     let slower = "queries that the index serves get slow, and ON CONFLICT needs a unique one";
     if statement.concurrently_token().is_some() {
         let effect = Effect::a("waits for those who use the index, and stops nobody")
-            .locks(LockMode::ShareUpdateExclusive, names)
-            .alone();
+            .locks(LockMode::ShareUpdateExclusive, names.clone())
+            .leaves(Halfway::Dropped(names.concat()));
         return Told::of("DROP INDEX CONCURRENTLY", effect.depends(slower));
     }
     let effect = Effect::b("stops everybody who uses the table, and waits behind them")
@@ -116,9 +117,9 @@ pub(super) fn reindex(statement: &ast::Reindex) -> Told {
     }
     if concurrently {
         let effect = Effect::a("builds it again while others read and write")
-            .locks(LockMode::ShareUpdateExclusive, [on])
+            .locks(LockMode::ShareUpdateExclusive, [on.clone()])
             .scans()
-            .alone();
+            .leaves(Halfway::Rebuilt(on));
         return Told::of("REINDEX CONCURRENTLY", effect);
     }
     let effect = Effect::b("builds it again while nobody writes, nor reads by it")

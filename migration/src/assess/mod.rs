@@ -28,7 +28,7 @@ mod types;
 use squawk_syntax::ast::{AstNode as _, Stmt};
 
 pub(crate) use effect::Effect;
-pub use effect::{Class, Lock, LockMode, OldCode, Safer};
+pub use effect::{Class, Halfway, Lock, LockMode, OldCode, Safer};
 pub(crate) use known::Known;
 pub(crate) use names::{name_of, names_of, text};
 pub(crate) use session::is_of_sluice;
