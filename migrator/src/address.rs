@@ -1,0 +1,202 @@
+//! Where a database is, and who asks.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+/// PostgreSQL's own port (IANA).
+const PORT: u16 = 5432;
+
+/// A database on a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// A name or an IP address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The database.
+    pub database: String,
+    /// Who asks.
+    pub user: String,
+    /// How they prove it.
+    pub password: Password,
+    /// Whether the session goes without TLS, which only this machine's own servers may.
+    pub plain: bool,
+}
+
+/// A password or a token. Never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Password(String);
+
+impl Password {
+    /// Takes it.
+    #[must_use]
+    pub const fn new(password: String) -> Self {
+        Self(password)
+    }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("…")
+    }
+}
+
+/// What is wrong with an address or with a secret that should hold one. Says nothing of
+/// what they hold: a password can stand anywhere in them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// The secret is something else.
+    #[error(
+        "the secret is no JSON object with `username` and `password` (the shape that RDS and \
+         Secrets Manager's rotation write)"
+    )]
+    Shape,
+    /// Neither the secret nor the settings have a part.
+    #[error("neither the secret nor the settings say the {0}")]
+    Missing(&'static str),
+    /// A URL that is none of PostgreSQL's.
+    #[error("not an address of PostgreSQL; expected postgres://user:password@host:port/database")]
+    Url,
+    /// A session without TLS to another machine.
+    #[error("`sslmode=disable` is for servers on this machine; {0} is another")]
+    Plain(String),
+}
+
+/// A secret as RDS and Secrets Manager's rotation functions write it. RDS's own secrets of
+/// master users have `username` and `password` alone (RDS user guide, "Password management
+/// with Amazon RDS and AWS Secrets Manager").
+#[derive(Deserialize)]
+struct Secret {
+    username: String,
+    password: Password,
+    host: Option<String>,
+    port: Option<u16>,
+    dbname: Option<String>,
+}
+
+/// What settings say beside a secret, and instead of it where both speak.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// A name or an IP address.
+    pub host: Option<String>,
+    /// The port.
+    pub port: Option<u16>,
+    /// The database.
+    pub database: Option<String>,
+}
+
+impl Address {
+    /// Reads a secret, and fills in what it leaves out.
+    ///
+    /// # Errors
+    /// Where it is no secret of a database, or a part is missing.
+    pub fn of_secret(text: &str, overrides: &Overrides) -> Result<Self, AddressError> {
+        let secret: Secret = serde_json::from_str(text).map_err(|_| AddressError::Shape)?;
+        let part = |own: &Option<String>, theirs: Option<String>, what| {
+            own.clone().or(theirs).ok_or(AddressError::Missing(what))
+        };
+        Ok(Self {
+            host: part(&overrides.host, secret.host, "host")?,
+            port: overrides.port.or(secret.port).unwrap_or(PORT),
+            database: part(&overrides.database, secret.dbname, "database")?,
+            user: secret.username,
+            password: secret.password,
+            plain: false,
+        })
+    }
+
+    /// What names the database, without who asks.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}:{}/{}", self.host, self.port, self.database)
+    }
+
+    fn is_here(host: &str) -> bool {
+        host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(url: &str) -> Result<Self, AddressError> {
+        let config: Config = url.parse().map_err(|_| AddressError::Url)?;
+        let host = match config.get_hosts().first() {
+            Some(Host::Tcp(host)) => host.clone(),
+            _ => return Err(AddressError::Url),
+        };
+        let user = config.get_user().ok_or(AddressError::Url)?;
+        let password = config.get_password().unwrap_or_default();
+        let plain = config.get_ssl_mode() == SslMode::Disable;
+        if plain && !Self::is_here(&host) {
+            return Err(AddressError::Plain(host));
+        }
+        Ok(Self {
+            port: config.get_ports().first().copied().unwrap_or(PORT),
+            database: config.get_dbname().unwrap_or(user).to_owned(),
+            user: user.to_owned(),
+            password: Password::new(String::from_utf8_lossy(password).into_owned()),
+            host,
+            plain,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_of_rds_itself_takes_the_rest_from_the_settings() {
+        let overrides = Overrides {
+            host: Some("db.example".to_owned()),
+            port: None,
+            database: Some("shop".to_owned()),
+        };
+        let found = Address::of_secret(r#"{"username":"u","password":"p"}"#, &overrides).unwrap();
+        assert_eq!(found.place(), "db.example:5432/shop");
+        assert_eq!(
+            Address::of_secret(r#"{"username":"u","password":"p"}"#, &Overrides::default()),
+            Err(AddressError::Missing("host"))
+        );
+    }
+
+    #[test]
+    fn a_secret_of_a_rotation_function_says_all() {
+        let text = r#"{"engine":"postgres","host":"h","port":6000,"dbname":"d","username":"u","password":"p"}"#;
+        let found = Address::of_secret(text, &Overrides::default()).unwrap();
+        assert_eq!(found.place(), "h:6000/d");
+    }
+
+    #[test]
+    fn no_password_is_shown_by_an_address_or_by_what_is_wrong_with_it() {
+        let found: Address = "postgres://ada:tops3cret@db:5432/shop".parse().unwrap();
+        assert!(!format!("{found:?}").contains("tops3cret"));
+        for text in ["tops3cret", r#"{"password":"tops3cret"}"#] {
+            let error = Address::of_secret(text, &Overrides::default()).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("tops3cret"));
+        }
+        let error = "postgres://ada:tops3cret@db:x/"
+            .parse::<Address>()
+            .unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("tops3cret"));
+    }
+
+    #[test]
+    fn only_a_server_on_this_machine_may_go_without_tls() {
+        let here: Address = "postgres://u@127.0.0.1/d?sslmode=disable".parse().unwrap();
+        assert!(here.plain);
+        let there = "postgres://u@db.example/d?sslmode=disable".parse::<Address>();
+        assert_eq!(there, Err(AddressError::Plain("db.example".to_owned())));
+    }
+}

@@ -1,0 +1,417 @@
+//! Does what is next: one unit of one file, in a session of its own.
+//!
+//! Whoever calls this may be ended at any moment, and so may the server. Nothing is
+//! remembered here: each call compares the folder with the database and goes on from
+//! there. A unit that has a transaction is recorded within it, so it is through or never
+//! was. One that has none is looked at in the catalog before it is tried again.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use rand::RngExt;
+use sha2::{Digest, Sha256};
+use sluice_migration::{Assessed, File, Halfway, Lint, Phase, Reading, Refusal, Tool};
+use tokio::time::{Instant, sleep};
+
+use crate::books::{Books, Took};
+use crate::connect::{Budget, NAME, Session};
+use crate::error::{Place, said};
+use crate::ledger::{Backend, Holder, Ledger, State, Unit, key};
+use crate::standing::{Found, Item, Standing, standing};
+use crate::{Error, Result, interrupted, locks};
+
+/// A team's migrations, ready to be applied.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    /// Whose way they follow.
+    pub tool: Tool,
+    /// In the order in which they are applied.
+    pub files: Vec<Prepared>,
+}
+
+/// A file and its units.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The file.
+    pub file: File,
+    /// SHA-256 of what it applies, in hexadecimal.
+    pub sha256: String,
+    /// What is applied as one.
+    units: Vec<Work>,
+}
+
+/// A part of a file's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Piece {
+    range: Range<usize>,
+    line: usize,
+}
+
+/// What is applied as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Work {
+    /// Statements in one transaction.
+    Transaction(Vec<Piece>),
+    /// A statement that PostgreSQL runs outside of transactions only.
+    Alone(Piece, Option<Halfway>),
+}
+
+impl Folder {
+    /// Takes migrations that were read and looked at.
+    ///
+    /// # Errors
+    /// With why they must not run, if anything says so.
+    pub fn new(reading: Reading, lint: &Lint) -> std::result::Result<Self, Vec<Refusal>> {
+        let Some(tool) = lint.tool.filter(|_| lint.refused.is_empty()) else {
+            return Err(lint.refused.clone());
+        };
+        let files = reading.files.into_iter().zip(&lint.files);
+        let files = files.map(|(file, linted)| {
+            let units = linted.units.iter().map(|unit| {
+                let statements = unit.statements.iter();
+                Work::of(
+                    statements
+                        .filter_map(|at| linted.statements.get(*at))
+                        .collect(),
+                )
+            });
+            Prepared::new(file, units.collect())
+        });
+        Ok(Self {
+            tool,
+            files: files.collect(),
+        })
+    }
+}
+
+impl Work {
+    /// A statement that may run in a transaction gets one, also where its tool gives it
+    /// none: then it is recorded in it.
+    fn of(statements: Vec<&Assessed>) -> Self {
+        let piece = |one: &&Assessed| Piece {
+            range: one.range.clone(),
+            line: one.line,
+        };
+        match statements.as_slice() {
+            [one] if !one.in_transaction => Self::Alone(piece(one), one.halfway.clone()),
+            all => Self::Transaction(all.iter().map(piece).collect()),
+        }
+    }
+}
+
+impl Prepared {
+    fn new(file: File, units: Vec<Work>) -> Self {
+        let digest = Sha256::digest(file.up.text.as_bytes());
+        let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            file,
+            sha256,
+            units,
+        }
+    }
+
+    fn item(&self) -> Item<'_> {
+        Item {
+            file: &self.file,
+            sha256: &self.sha256,
+        }
+    }
+
+    fn unit(&self, index: usize) -> Unit<'_> {
+        Unit {
+            file: &self.file,
+            index,
+            sha256: self.sha256.clone(),
+        }
+    }
+}
+
+/// How long a call may take, and how patient it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// What statements may take.
+    pub budget: Budget,
+    /// How long it waits for others who migrate the same database.
+    pub turn: Duration,
+    /// How long it goes on asking for a lock on a table, in pauses between tries.
+    pub patience: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            budget: Budget::default(),
+            turn: Duration::from_secs(5),
+            patience: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What a call came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A unit is through now.
+    Applied {
+        /// Its file.
+        path: String,
+        /// Which of the file's units, from 0.
+        unit: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// Nothing of this phase is left.
+    Done,
+}
+
+/// Compares a folder with a database.
+///
+/// # Errors
+/// [`Error::Refused`] with everything that does not fit.
+pub async fn compare(session: &Session, folder: &Folder) -> Result<Vec<Standing>> {
+    let ledger = Ledger::of(session, folder.tool).entries().await?;
+    let table = Books::of(folder.tool);
+    let books = match &table {
+        Some(table) => Some(table.entries(&session.client).await?),
+        None => None,
+    };
+    let found = Found {
+        ledger,
+        books,
+        is_mark: table.is_some_and(|table| table.is_mark()),
+    };
+    let items: Vec<Item<'_>> = folder.files.iter().map(Prepared::item).collect();
+    standing(&items, &found).map_err(|refused| Error::Refused {
+        place: session.place.clone(),
+        refused,
+    })
+}
+
+/// Applies the next unit of a phase.
+///
+/// # Errors
+/// Where it was not applied, or ([`Error::is_unknown`]) nobody knows; the next call finds
+/// out.
+pub async fn apply(
+    session: &Session,
+    folder: &Folder,
+    phase: Phase,
+    holder: &Holder,
+    limits: Limits,
+) -> Result<Step> {
+    locks::take(session, folder.tool, limits.turn).await?;
+    let ledger = Ledger::of(session, folder.tool);
+    ledger.open().await?;
+    if let Some(books) = Books::of(folder.tool) {
+        books.open(&session.client).await?;
+    }
+    ledger.take(holder).await?;
+    end_orphans(session, &ledger).await?;
+    let standings = compare(session, folder).await?;
+    let call = Call {
+        session,
+        ledger,
+        tool: folder.tool,
+        holder,
+        limits,
+    };
+    for (prepared, standing) in folder.files.iter().zip(&standings) {
+        match *standing {
+            Standing::Applied => {}
+            Standing::Adopt => {
+                let unit = prepared.unit(0);
+                call.ledger.follow(&unit, holder, State::Adopted).await?;
+            }
+            Standing::Pending { .. } if prepared.file.phase != phase => break,
+            Standing::Pending { unit, begun, .. } => return call.run(prepared, unit, begun).await,
+        }
+    }
+    Ok(Step::Done)
+}
+
+/// Ends what an earlier call left running on the server: nobody waits for it any more, and
+/// it may hold locks, or be about to commit.
+async fn end_orphans(session: &Session, ledger: &Ledger<'_>) -> Result<()> {
+    let rows = ledger.entries().await?;
+    let left = rows.iter().filter(|row| row.state == State::Running);
+    for backend in left.filter_map(|row| row.backend.as_ref()) {
+        end(session, backend).await?;
+    }
+    Ok(())
+}
+
+async fn end(session: &Session, backend: &Backend) -> Result<()> {
+    let asked = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+                 WHERE pid = $1 AND backend_start = $2::text::timestamptz \
+                 AND application_name = $3 AND pid <> pg_backend_pid()";
+    let ended = session
+        .client
+        .query_opt(asked, &[&backend.pid, &backend.started, &NAME])
+        .await;
+    ended
+        .map(|_| ())
+        .map_err(Error::server("ending what an earlier call left running"))
+}
+
+/// One call's work.
+struct Call<'a> {
+    session: &'a Session,
+    ledger: Ledger<'a>,
+    tool: Tool,
+    holder: &'a Holder,
+    limits: Limits,
+}
+
+impl Call<'_> {
+    async fn run(&self, prepared: &Prepared, index: usize, begun: bool) -> Result<Step> {
+        let unit = prepared.unit(index);
+        let is_last = index + 1 >= prepared.units.len();
+        self.ledger.begin(&unit, self.holder).await?;
+        match prepared.units.get(index) {
+            Some(Work::Transaction(statements)) => {
+                self.patiently(prepared, &unit, statements, is_last).await?;
+            }
+            Some(Work::Alone(statement, halfway)) => {
+                let (file, halfway) = (&prepared.file, halfway.as_ref());
+                self.alone(file, statement, halfway, begun).await?;
+                self.transaction(prepared, &unit, &[], is_last).await?;
+            }
+            // A file without a statement is recorded like any other.
+            None => self.transaction(prepared, &unit, &[], true).await?,
+        }
+        Ok(Step::Applied {
+            path: prepared.file.path.clone(),
+            unit: index,
+            of: prepared.units.len().max(1),
+        })
+    }
+
+    /// Tries a transaction again while locks are not to be had: the queue behind a lock
+    /// that somebody waits for grows with everybody who comes, so waits are short, and
+    /// pauses between them longer.
+    async fn patiently(
+        &self,
+        prepared: &Prepared,
+        unit: &Unit<'_>,
+        statements: &[Piece],
+        is_last: bool,
+    ) -> Result<()> {
+        let until = Instant::now() + self.limits.patience;
+        loop {
+            match self.transaction(prepared, unit, statements, is_last).await {
+                Err(error) if error.is_lock_timeout() && Instant::now() < until => {
+                    let wait = self.limits.budget.lock;
+                    sleep(wait.mul_f64(rand::rng().random_range(0.5..2.0))).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Runs statements and records them, as one.
+    async fn transaction(
+        &self,
+        prepared: &Prepared,
+        unit: &Unit<'_>,
+        statements: &[Piece],
+        is_last: bool,
+    ) -> Result<()> {
+        let done = self.within(prepared, unit, statements, is_last).await;
+        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = self.session.client.batch_execute(end).await;
+        done?;
+        ended.map_err(Error::server("COMMIT"))
+    }
+
+    async fn within(
+        &self,
+        prepared: &Prepared,
+        unit: &Unit<'_>,
+        statements: &[Piece],
+        is_last: bool,
+    ) -> Result<()> {
+        let client = &self.session.client;
+        let begun = client.batch_execute("BEGIN").await;
+        begun.map_err(Error::server("BEGIN"))?;
+        self.ledger.hold(self.holder).await?;
+        for statement in statements {
+            self.send(&prepared.file, statement).await?;
+        }
+        self.ledger.finish(unit).await?;
+        if let Some(books) = Books::of(self.tool).filter(|_| is_last) {
+            let nanos = self.ledger.took(&prepared.file).await?;
+            books.write(client, &prepared.file, Took { nanos }).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement that has no transaction, unless it is through: an earlier call may
+    /// have been ended before it could say so. Its waits for locks have no limit of their
+    /// own: one that ran out would leave an index behind that nobody can use.
+    async fn alone(
+        &self,
+        file: &File,
+        statement: &Piece,
+        halfway: Option<&Halfway>,
+        begun: bool,
+    ) -> Result<()> {
+        let budget = self.limits.budget;
+        let lock = Duration::ZERO;
+        self.session.limit(Budget { lock, ..budget }).await?;
+        let is_through = match halfway.filter(|_| begun) {
+            Some(halfway) => interrupted::settle(self.session, halfway).await?,
+            None => false,
+        };
+        if !is_through {
+            self.send(file, statement).await?;
+        }
+        if let Some(halfway) = halfway
+            && !interrupted::is_usable(self.session, halfway).await?
+        {
+            return Err(Error::Unusable {
+                place: Place {
+                    path: file.path.clone(),
+                    line: statement.line,
+                },
+            });
+        }
+        self.session.limit(budget).await
+    }
+
+    async fn send(&self, file: &File, statement: &Piece) -> Result<()> {
+        let text = &file.up.text[statement.range.clone()];
+        let sent = self.session.client.batch_execute(text).await;
+        sent.map_err(|source| {
+            let line = statement.line;
+            let path = file.path.clone();
+            match source.as_db_error() {
+                None => Error::Cut {
+                    place: Place { path, line },
+                    source,
+                },
+                Some(error) => Error::Statement {
+                    place: Place {
+                        path,
+                        line: line + lines_before(text, error.position()),
+                    },
+                    what: said(error),
+                    code: error.code().code().to_owned(),
+                },
+            }
+        })
+    }
+}
+
+/// How many lines of a statement lie before the place that the server names.
+fn lines_before(text: &str, position: Option<&tokio_postgres::error::ErrorPosition>) -> usize {
+    let Some(tokio_postgres::error::ErrorPosition::Original(place)) = position else {
+        return 0;
+    };
+    let before = text.chars().take((*place as usize).saturating_sub(1));
+    before.filter(|char| *char == '\n').count()
+}
+
+/// What names a file to its tool, for messages.
+#[must_use]
+pub fn name(prepared: &Prepared) -> &str {
+    key(&prepared.file)
+}

@@ -1,0 +1,160 @@
+//! What can go wrong with a server, and what to do about it.
+
+use sluice_migration::Refusal;
+use tokio_postgres::error::{DbError, SqlState};
+
+use crate::address::AddressError;
+
+/// Where a statement stands, or what is wrong in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its file.
+    pub path: String,
+    /// The line of the file, from 1.
+    pub line: usize,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}:{}", self.path, self.line)
+    }
+}
+
+/// Why something was not done. What was not done left nothing behind, unless it says so.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No usable address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+
+    /// The authorities' certificates can't be used.
+    #[error("the certificates of the database's authority can't be used: {0}; expected PEM")]
+    Authority(String),
+
+    /// No session.
+    #[error("no session with {place}: {why}")]
+    Unreachable {
+        /// The server and the database.
+        place: String,
+        /// Why not, without a credential.
+        why: String,
+    },
+
+    /// What answers is not what migrations can be applied on.
+    #[error("{place} can't be migrated: {found}; {next}")]
+    Unsuitable {
+        /// The server and the database.
+        place: String,
+        /// What was found.
+        found: String,
+        /// What to do.
+        next: &'static str,
+    },
+
+    /// Somebody else migrates this database.
+    #[error(
+        "somebody else migrates this database: {lock} is held by {holder}; try again when they are done"
+    )]
+    Busy {
+        /// Whose lock.
+        lock: &'static str,
+        /// Who holds it, as the server says.
+        holder: String,
+    },
+
+    /// Another promotion took over.
+    #[error("a promotion with a higher generation than {own} has taken this database over")]
+    Fenced {
+        /// The generation that was fenced off.
+        own: i64,
+    },
+
+    /// The server refused a statement. What came before it in its transaction was undone.
+    #[error("{place}: {what}")]
+    Statement {
+        /// Where the statement stands.
+        place: Place,
+        /// What the server said, with its advice.
+        what: String,
+        /// Its SQLSTATE.
+        code: String,
+    },
+
+    /// What was built can't be used.
+    #[error(
+        "{place}: the index is there and is not valid: an earlier build of it failed, and IF NOT \
+         EXISTS keeps what is left; drop it CONCURRENTLY and try again"
+    )]
+    Unusable {
+        /// Where the statement stands.
+        place: Place,
+    },
+
+    /// The session ended while a statement ran.
+    #[error("{place}: the session ended: {source}")]
+    Cut {
+        /// Where the statement stands.
+        place: Place,
+        /// What came.
+        source: tokio_postgres::Error,
+    },
+
+    /// What the folder has does not fit what the database says.
+    #[error("the migrations don't fit {place}: {}", listed(refused))]
+    Refused {
+        /// The server and the database.
+        place: String,
+        /// All of it.
+        refused: Vec<Refusal>,
+    },
+
+    /// The session ended, or the server said no to what this crate asked for itself.
+    #[error("{action} failed: {source}")]
+    Server {
+        /// What was asked.
+        action: &'static str,
+        /// What came.
+        source: tokio_postgres::Error,
+    },
+}
+
+impl Error {
+    /// Wraps what came of something that this crate asks for itself.
+    pub(crate) fn server(action: &'static str) -> impl FnOnce(tokio_postgres::Error) -> Self {
+        move |source| Self::Server { action, source }
+    }
+
+    /// Whether nobody knows what became of what was asked: the answer was lost.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            Self::Server { source, .. } | Self::Cut { source, .. } => {
+                source.as_db_error().is_none()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a lock was not to be had in time, so that another try may go through.
+    #[must_use]
+    pub fn is_lock_timeout(&self) -> bool {
+        matches!(self, Self::Statement { code, .. } if code == SqlState::LOCK_NOT_AVAILABLE.code())
+    }
+}
+
+fn listed(refused: &[Refusal]) -> String {
+    let all: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    all.join("; ")
+}
+
+/// What the server said, in one text: message, detail and hint.
+pub(crate) fn said(error: &DbError) -> String {
+    let mut text = format!("{} ({})", error.message(), error.code().code());
+    for (label, more) in [("detail", error.detail()), ("hint", error.hint())] {
+        if let Some(more) = more {
+            text = format!("{text}; {label}: {more}");
+        }
+    }
+    text
+}

@@ -1,0 +1,109 @@
+//! What a statement that has no transaction may have left half done, and whether it is
+//! through.
+//!
+//! PostgreSQL builds an index CONCURRENTLY in several transactions of its own. Whoever is
+//! ended in between leaves an index behind that slows writes down and serves nobody, and
+//! that IF NOT EXISTS takes for the one that is wanted.
+
+use sluice_migration::Halfway;
+use tokio_postgres::types::ToSql;
+
+use crate::connect::Session;
+use crate::{Error, Result};
+
+/// Indexes of a table by name, with the schema, and whether they can be used.
+const INDEX: &str = "\
+SELECT format('%I.%I', n.nspname, c.relname), i.indisvalid AND i.indisready
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE i.indrelid = to_regclass($1::text) AND c.relname = (parse_ident($2::text))[1]";
+
+/// What is left of an index, or of those of a table, that was built again and is not valid.
+const REBUILT: &str = "\
+SELECT format('%I.%I', n.nspname, c.relname)
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' AND i.indrelid = coalesce(
+    (SELECT indrelid FROM pg_index WHERE indexrelid = to_regclass($1::text)),
+    to_regclass($1::text))";
+
+const DETACHED: &str = "\
+SELECT inhdetachpending FROM pg_inherits
+WHERE inhparent = to_regclass($1::text) AND inhrelid = to_regclass($2::text)";
+
+/// Clears up after an interruption. Whether the statement is through after all.
+pub(crate) async fn settle(session: &Session, halfway: &Halfway) -> Result<bool> {
+    match halfway {
+        Halfway::Index {
+            index: Some(index),
+            table,
+        } => {
+            let found = rows(session, INDEX, &[table, index]).await?;
+            let Some(row) = found.first() else {
+                return Ok(false);
+            };
+            if row.get(1) {
+                return Ok(true);
+            }
+            drop_index(session, row.get(0)).await?;
+            Ok(false)
+        }
+        // Without a name it is not let through.
+        Halfway::Index { index: None, .. } => Ok(false),
+        Halfway::Dropped(index) => {
+            let found = rows(session, "SELECT to_regclass($1::text) IS NULL", &[index]).await?;
+            Ok(found.first().is_some_and(|row| row.get(0)))
+        }
+        Halfway::Rebuilt(on) => {
+            for row in rows(session, REBUILT, &[on]).await? {
+                drop_index(session, row.get(0)).await?;
+            }
+            Ok(false)
+        }
+        Halfway::Detached { table, partition } => {
+            let found = rows(session, DETACHED, &[table, partition]).await?;
+            let Some(row) = found.first() else {
+                return Ok(true);
+            };
+            if row.get(0) {
+                let text = format!("ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE");
+                let ended = session.client.batch_execute(&text).await;
+                ended.map_err(Error::server("ending an interrupted DETACH PARTITION"))?;
+                return Ok(true);
+            }
+            Ok(false)
+        }
+    }
+}
+
+/// Whether what was built can be used.
+pub(crate) async fn is_usable(session: &Session, halfway: &Halfway) -> Result<bool> {
+    let Halfway::Index {
+        index: Some(index),
+        table,
+    } = halfway
+    else {
+        return Ok(true);
+    };
+    let found = rows(session, INDEX, &[table, index]).await?;
+    Ok(found.first().is_some_and(|row| row.get(1)))
+}
+
+async fn drop_index(session: &Session, name: String) -> Result<()> {
+    let text = format!("DROP INDEX CONCURRENTLY IF EXISTS {name}");
+    let dropped = session.client.batch_execute(&text).await;
+    dropped.map_err(Error::server(
+        "dropping an index that was not built to its end",
+    ))
+}
+
+async fn rows(
+    session: &Session,
+    query: &str,
+    names: &[&String],
+) -> Result<Vec<tokio_postgres::Row>> {
+    let values: Vec<&(dyn ToSql + Sync)> = names
+        .iter()
+        .map(|name| *name as &(dyn ToSql + Sync))
+        .collect();
+    let found = session.client.query(query, &values).await;
+    found.map_err(Error::server("looking at what was interrupted"))
+}

@@ -1,0 +1,345 @@
+//! Sluice's own record of what it did to a database, kept in that database.
+//!
+//! A row for each unit of each file: written as `running` before the unit begins, and made
+//! `done` in the unit's own transaction where it has one. The fence is a row, too: who
+//! migrates for a promotion that has been overtaken finds a higher generation there.
+
+use sluice_migration::{File, Tool};
+use tokio_postgres::Row;
+
+use crate::connect::Session;
+use crate::{Error, Result};
+
+const CREATE: &str = "\
+CREATE SCHEMA IF NOT EXISTS sluice;
+CREATE TABLE IF NOT EXISTS sluice.fence (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    generation bigint NOT NULL,
+    promotion text NOT NULL
+);
+CREATE TABLE IF NOT EXISTS sluice.migration (
+    tool text NOT NULL,
+    version text NOT NULL,
+    unit integer NOT NULL,
+    path text NOT NULL,
+    phase text NOT NULL,
+    sha256 text NOT NULL,
+    state text NOT NULL CHECK (state IN ('running', 'done', 'adopted', 'reverted')),
+    release text NOT NULL,
+    promotion text NOT NULL,
+    generation bigint NOT NULL,
+    backup text,
+    backend_pid integer,
+    backend_start timestamptz,
+    tries integer NOT NULL DEFAULT 1,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    progress jsonb,
+    PRIMARY KEY (tool, version, unit)
+);
+COMMENT ON SCHEMA sluice IS 'What Sluice did to this database. Written by its migrations alone.'";
+
+/// For whom a database is migrated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The promotion, as people write it.
+    pub promotion: String,
+    /// The release, as people write it.
+    pub release: String,
+    /// The generation of the promotion's lock.
+    pub generation: i64,
+    /// The backup that was made before, if one was.
+    pub backup: Option<String>,
+}
+
+/// How a unit stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It was begun. Whether it is through, the database itself tells.
+    Running,
+    /// It is through.
+    Done,
+    /// The team's own tool had applied the file.
+    Adopted,
+    /// The team's own tool took the file back.
+    Reverted,
+}
+
+impl State {
+    fn of(word: &str) -> Self {
+        match word {
+            "done" => Self::Done,
+            "adopted" => Self::Adopted,
+            "reverted" => Self::Reverted,
+            _ => Self::Running,
+        }
+    }
+
+    /// Whether what it is about is in the database.
+    #[must_use]
+    pub const fn is_in(self) -> bool {
+        matches!(self, Self::Done | Self::Adopted)
+    }
+}
+
+/// The server's process that ran a unit. Numbers are reused, so its start goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    pub(crate) pid: i32,
+    pub(crate) started: String,
+}
+
+/// A row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What the tool calls the file by; see [`key`].
+    pub version: String,
+    /// Which unit of the file, from 0.
+    pub unit: usize,
+    /// The file.
+    pub path: String,
+    /// SHA-256 of what was or is to be applied, in hexadecimal.
+    pub sha256: String,
+    /// How it stands.
+    pub state: State,
+    /// Who ran it last.
+    pub backend: Option<Backend>,
+}
+
+/// What names a file in the ledger: its version, or what is repeatable by its description.
+#[must_use]
+pub fn key(file: &File) -> &str {
+    if file.repeatable {
+        &file.description
+    } else {
+        file.version.as_str()
+    }
+}
+
+/// The record in one database.
+#[derive(Clone, Copy)]
+pub struct Ledger<'a> {
+    session: &'a Session,
+    tool: Tool,
+}
+
+impl<'a> Ledger<'a> {
+    /// The record of what was applied in a tool's way.
+    #[must_use]
+    pub const fn of(session: &'a Session, tool: Tool) -> Self {
+        Self { session, tool }
+    }
+
+    /// Makes its tables, where they are not there.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn open(&self) -> Result<()> {
+        if self.exists().await? {
+            return Ok(());
+        }
+        let made = self.session.client.batch_execute(CREATE).await;
+        made.map_err(Error::server("making the schema `sluice`"))
+    }
+
+    async fn exists(&self) -> Result<bool> {
+        let asked = "SELECT to_regclass('sluice.migration') IS NOT NULL";
+        let row = self.session.client.query_one(asked, &[]).await;
+        let row = row.map_err(Error::server("looking for the schema `sluice`"))?;
+        Ok(row.get(0))
+    }
+
+    /// All rows of the tool, whichever promotion wrote them. None where nothing was
+    /// recorded yet.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn entries(&self) -> Result<Vec<Entry>> {
+        if !self.exists().await? {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .session
+            .client
+            .query(
+                "SELECT version, unit, path, sha256, state, backend_pid, \
+                 backend_start::text FROM sluice.migration WHERE tool = $1 \
+                 ORDER BY started_at, unit",
+                &[&self.tool.name()],
+            )
+            .await;
+        let rows = rows.map_err(Error::server("reading sluice.migration"))?;
+        Ok(rows.iter().map(entry).collect())
+    }
+
+    /// Takes the database for a promotion, or finds that a later one has it.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] where it has.
+    pub async fn take(&self, holder: &Holder) -> Result<()> {
+        let taken = self
+            .session
+            .client
+            .execute(
+                "INSERT INTO sluice.fence (generation, promotion) VALUES ($1, $2) \
+                 ON CONFLICT (one) DO UPDATE SET generation = $1, promotion = $2 \
+                 WHERE sluice.fence.generation < $1 \
+                 OR (sluice.fence.generation = $1 AND sluice.fence.promotion = $2)",
+                &[&holder.generation, &holder.promotion],
+            )
+            .await
+            .map_err(Error::server("taking the fence"))?;
+        if taken == 1 {
+            return Ok(());
+        }
+        Err(Error::Fenced {
+            own: holder.generation,
+        })
+    }
+
+    /// Holds the fence until the transaction ends: who takes it over waits for that.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] where it was taken over.
+    pub async fn hold(&self, holder: &Holder) -> Result<()> {
+        let held = self
+            .session
+            .client
+            .query_opt(
+                "SELECT 1 FROM sluice.fence WHERE generation = $1 AND promotion = $2 FOR SHARE",
+                &[&holder.generation, &holder.promotion],
+            )
+            .await
+            .map_err(Error::server("holding the fence"))?;
+        held.map(|_| ()).ok_or(Error::Fenced {
+            own: holder.generation,
+        })
+    }
+
+    /// Records that a unit begins in this session.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn begin(&self, unit: &Unit<'_>, holder: &Holder) -> Result<()> {
+        let number = unit.number();
+        self.session
+            .client
+            .execute(
+                "INSERT INTO sluice.migration (tool, version, unit, path, phase, sha256, state, \
+                 release, promotion, generation, backup, backend_pid, backend_start) \
+                 SELECT $1, $2, $3, $4, $5, $6, 'running', $7, $8, $9, $10, pid, backend_start \
+                 FROM pg_stat_activity WHERE pid = pg_backend_pid() \
+                 ON CONFLICT (tool, version, unit) DO UPDATE SET path = $4, phase = $5, \
+                 sha256 = $6, state = 'running', release = $7, promotion = $8, generation = $9, \
+                 backup = $10, backend_pid = excluded.backend_pid, \
+                 backend_start = excluded.backend_start, tries = sluice.migration.tries + 1, \
+                 finished_at = NULL",
+                &[
+                    &self.tool.name(),
+                    &key(unit.file),
+                    &number,
+                    &unit.file.path,
+                    &unit.file.phase.name(),
+                    &unit.sha256,
+                    &holder.release,
+                    &holder.promotion,
+                    &holder.generation,
+                    &holder.backup,
+                ],
+            )
+            .await
+            .map(|_| ())
+            .map_err(Error::server("recording that a unit begins"))
+    }
+
+    /// Records that a unit is through. To be called in the unit's transaction, if it has
+    /// one.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn finish(&self, unit: &Unit<'_>) -> Result<()> {
+        self.session
+            .client
+            .execute(
+                "UPDATE sluice.migration SET state = 'done', finished_at = clock_timestamp() \
+                 WHERE tool = $1 AND version = $2 AND unit = $3",
+                &[&self.tool.name(), &key(unit.file), &unit.number()],
+            )
+            .await
+            .map(|_| ())
+            .map_err(Error::server("recording that a unit is through"))
+    }
+
+    /// How long ago the first unit of a file began, in nanoseconds.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn took(&self, file: &File) -> Result<i64> {
+        let row = self
+            .session
+            .client
+            .query_one(
+                "SELECT coalesce((extract(epoch FROM clock_timestamp() - min(started_at)) \
+                 * 1e9)::bigint, 0) FROM sluice.migration WHERE tool = $1 AND version = $2",
+                &[&self.tool.name(), &key(file)],
+            )
+            .await
+            .map_err(Error::server("asking how long a file took"))?;
+        Ok(row.get(0))
+    }
+
+    /// Records what the team's own tool did since: applied files, or took them back.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn follow(&self, unit: &Unit<'_>, holder: &Holder, state: State) -> Result<()> {
+        self.begin(unit, holder).await?;
+        let word = if state == State::Reverted {
+            "reverted"
+        } else {
+            "adopted"
+        };
+        self.session
+            .client
+            .execute(
+                "UPDATE sluice.migration SET state = $4, finished_at = clock_timestamp() \
+                 WHERE tool = $1 AND version = $2 AND unit = $3",
+                &[&self.tool.name(), &key(unit.file), &unit.number(), &word],
+            )
+            .await
+            .map(|_| ())
+            .map_err(Error::server("recording what the tool did"))
+    }
+}
+
+/// What is applied as one: a whole file, or a part of it.
+#[derive(Debug, Clone)]
+pub struct Unit<'a> {
+    /// The file.
+    pub file: &'a File,
+    /// Which of the file's units, from 0.
+    pub index: usize,
+    /// SHA-256 of what the file applies, in hexadecimal.
+    pub sha256: String,
+}
+
+impl Unit<'_> {
+    fn number(&self) -> i32 {
+        i32::try_from(self.index).unwrap_or(i32::MAX)
+    }
+}
+
+fn entry(row: &Row) -> Entry {
+    let pid: Option<i32> = row.get(5);
+    let started: Option<String> = row.get(6);
+    Entry {
+        version: row.get(0),
+        unit: usize::try_from(row.get::<_, i32>(1)).unwrap_or_default(),
+        path: row.get(2),
+        sha256: row.get(3),
+        state: State::of(row.get(4)),
+        backend: pid
+            .zip(started)
+            .map(|(pid, started)| Backend { pid, started }),
+    }
+}

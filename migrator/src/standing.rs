@@ -1,0 +1,290 @@
+//! Where a database stands: a folder's files beside what the ledger and the team's own tool
+//! say was applied.
+//!
+//! The tool's table is believed before the ledger, since the team may have used its tool in
+//! between: to apply, and to take back. Whatever does not fit is told, all of it at once,
+//! and nothing is done.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sluice_migration::{File, Refusal};
+
+use crate::books;
+use crate::ledger::{self, State, key};
+
+/// What a database says of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// The ledger's rows.
+    pub ledger: Vec<ledger::Entry>,
+    /// The rows of the tool's table. None where the files are nobody's.
+    pub books: Option<Vec<books::Entry>>,
+    /// Whether the tool's table has one row, for where the database stands.
+    pub is_mark: bool,
+}
+
+/// How one file stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is in, and the ledger knows.
+    Applied,
+    /// It is in: the team's own tool applied it.
+    Adopt,
+    /// To be applied, from this unit on.
+    Pending {
+        /// Units before it are through.
+        unit: usize,
+        /// Whether the ledger says that this unit was begun.
+        begun: bool,
+        /// Whether the tool took it back after Sluice had applied it.
+        reverted: bool,
+    },
+}
+
+impl Standing {
+    /// Whether it is in the database.
+    #[must_use]
+    pub const fn is_in(self) -> bool {
+        matches!(self, Self::Applied | Self::Adopt)
+    }
+}
+
+/// A file and what it applies, for comparing.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'a> {
+    /// The file.
+    pub file: &'a File,
+    /// SHA-256 of what it applies, in hexadecimal.
+    pub sha256: &'a str,
+}
+
+/// How each file stands, in the order of the files.
+///
+/// # Errors
+/// With everything that does not fit.
+pub fn standing(items: &[Item<'_>], found: &Found) -> Result<Vec<Standing>, Vec<Refusal>> {
+    let look = Look::of(items, found);
+    let standings: Vec<Standing> = items.iter().map(|item| look.at(item)).collect();
+    let mut refused = look.strangers();
+    for (item, standing) in items.iter().zip(&standings) {
+        refused.extend(look.changed(item, *standing));
+    }
+    refused.extend(out_of_order(items, &standings));
+    if refused.is_empty() {
+        Ok(standings)
+    } else {
+        Err(refused)
+    }
+}
+
+struct Look<'a> {
+    items: &'a [Item<'a>],
+    found: &'a Found,
+    /// Rows of the ledger by what names a file.
+    ledger: BTreeMap<&'a str, Vec<&'a ledger::Entry>>,
+    /// The newest row of the tool's table by what names a file.
+    books: BTreeMap<&'a str, &'a books::Entry>,
+    /// Up to which file a tool with a mark is through.
+    mark: Option<usize>,
+}
+
+impl<'a> Look<'a> {
+    fn of(items: &'a [Item<'a>], found: &'a Found) -> Self {
+        let mut ledger: BTreeMap<&str, Vec<&ledger::Entry>> = BTreeMap::new();
+        for entry in &found.ledger {
+            ledger.entry(&entry.version).or_default().push(entry);
+        }
+        let rows = found.books.iter().flatten();
+        let books: BTreeMap<&str, &books::Entry> =
+            rows.map(|entry| (entry.version.as_str(), entry)).collect();
+        let is_marked = |item: &Item<'_>| books.contains_key(key(item.file));
+        let mark = found
+            .is_mark
+            .then(|| items.iter().position(is_marked))
+            .flatten();
+        Self {
+            items,
+            found,
+            ledger,
+            books,
+            mark,
+        }
+    }
+
+    fn at(&self, item: &Item<'a>) -> Standing {
+        let rows = self
+            .ledger
+            .get(key(item.file))
+            .map_or(&[][..], Vec::as_slice);
+        let is_same = |entry: &&&ledger::Entry| entry.sha256 == item.sha256;
+        let is_recorded = !rows.is_empty()
+            && rows.iter().all(|entry| entry.state.is_in())
+            && (!item.file.repeatable || rows.iter().all(|entry| is_same(&entry)));
+        let through = rows
+            .iter()
+            .filter(|entry| entry.state.is_in() && (!item.file.repeatable || is_same(entry)))
+            .count();
+        let begun = rows
+            .iter()
+            .any(|entry| entry.state == State::Running && entry.unit == through);
+        match self.tool_has(item) {
+            Some(true) if is_recorded => Standing::Applied,
+            Some(true) => Standing::Adopt,
+            None if is_recorded => Standing::Applied,
+            Some(false) if is_recorded => Standing::Pending {
+                unit: 0,
+                begun: false,
+                reverted: true,
+            },
+            _ => Standing::Pending {
+                unit: through,
+                begun,
+                reverted: false,
+            },
+        }
+    }
+
+    /// Whether the tool says that a file is in. None where there is no tool.
+    fn tool_has(&self, item: &Item<'_>) -> Option<bool> {
+        self.found.books.as_ref()?;
+        if self.found.is_mark {
+            let place = self
+                .items
+                .iter()
+                .position(|other| other.file.path == item.file.path);
+            return Some(self.mark.is_some() && place <= self.mark);
+        }
+        let row = self.books.get(key(item.file));
+        let text = item.file.checksum.to_string();
+        Some(row.is_some_and(|row| !item.file.repeatable || row.checksum == text))
+    }
+
+    /// What was applied and is not in the folder, and what the tool did not finish.
+    fn strangers(&self) -> Vec<Refusal> {
+        let known: BTreeSet<&str> = self.items.iter().map(|item| key(item.file)).collect();
+        let mut refused = Vec::new();
+        let unknown = |version: &str, whose: &str| Refusal {
+            path: String::new(),
+            line: None,
+            column: None,
+            what: "a migration that was applied is missing".to_owned(),
+            found: format!("`{version}` in {whose}, and no file of it"),
+            expected: "the file of everything that was applied".to_owned(),
+            next: "bring the file back, or release from the branch that has it".to_owned(),
+            excerpt: None,
+        };
+        for (version, rows) in &self.ledger {
+            if !known.contains(version) && rows.iter().any(|row| row.state != State::Reverted) {
+                refused.push(unknown(version, "sluice.migration"));
+            }
+        }
+        let is_empty = self.found.books.as_ref().is_some_and(Vec::is_empty);
+        if is_empty && self.ledger.values().flatten().any(|row| row.state.is_in()) {
+            refused.push(lost());
+        }
+        for entry in self.found.books.iter().flatten() {
+            if entry.dirty {
+                refused.push(dirty(&entry.version));
+            }
+            let is_told = self.ledger.contains_key(entry.version.as_str());
+            if !known.contains(entry.version.as_str()) && !is_told && !entry.repeatable {
+                refused.push(unknown(&entry.version, "the tool's table"));
+            }
+        }
+        refused
+    }
+
+    /// A file that was changed after it was applied.
+    fn changed(&self, item: &Item<'_>, standing: Standing) -> Option<Refusal> {
+        if item.file.repeatable {
+            return None;
+        }
+        let rows = self
+            .ledger
+            .get(key(item.file))
+            .map_or(&[][..], Vec::as_slice);
+        let is_begun =
+            matches!(standing, Standing::Pending { unit, begun, .. } if unit > 0 || begun);
+        let before = (standing.is_in() || is_begun)
+            .then(|| rows.iter().find(|row| row.sha256 != item.sha256))
+            .flatten()
+            .filter(|row| row.state.is_in() || row.unit > 0)
+            .map(|row| row.sha256.clone());
+        let own = item.file.checksum.to_string();
+        let theirs = self.books.get(key(item.file));
+        let theirs = theirs
+            .filter(|row| !own.is_empty() && !row.checksum.is_empty() && row.checksum != own)
+            .map(|row| row.checksum.clone());
+        let (found, expected) = match (theirs, before) {
+            (Some(theirs), _) => (own, theirs),
+            (None, Some(before)) => (item.sha256.to_owned(), before),
+            (None, None) => return None,
+        };
+        Some(Refusal {
+            path: item.file.path.clone(),
+            line: None,
+            column: None,
+            what: "a migration was changed after it was applied".to_owned(),
+            found: format!("the checksum {found}"),
+            expected: format!("{expected}, as when it was applied"),
+            next: "bring the file back as it was, and write what is new into a new one".to_owned(),
+            excerpt: None,
+        })
+    }
+}
+
+/// All that was applied would be applied again.
+fn lost() -> Refusal {
+    Refusal {
+        path: String::new(),
+        line: None,
+        column: None,
+        what: "the tool's table is lost".to_owned(),
+        found: "no row in it, and migrations in sluice.migration".to_owned(),
+        expected: "a row for each migration that was applied".to_owned(),
+        next: "bring the table back; or, if the database was made anew, drop the schema `sluice`"
+            .to_owned(),
+        excerpt: None,
+    }
+}
+
+fn dirty(version: &str) -> Refusal {
+    Refusal {
+        path: String::new(),
+        line: None,
+        column: None,
+        what: "the team's tool did not finish a migration".to_owned(),
+        found: format!("`{version}` is marked as failed in the tool's table"),
+        expected: "no row that is marked so".to_owned(),
+        next: "see what of it is in the database, finish it or take it back, and repair the row \
+               with the tool"
+            .to_owned(),
+        excerpt: None,
+    }
+}
+
+/// Files that come before one that was applied: the tool's order is not the order in which
+/// the database was made any more.
+fn out_of_order(items: &[Item<'_>], standings: &[Standing]) -> Vec<Refusal> {
+    let is_versioned = |at: &usize| !items[*at].file.repeatable;
+    let last = (0..items.len())
+        .filter(is_versioned)
+        .rfind(|at| standings[*at].is_in());
+    let Some(last) = last else {
+        return Vec::new();
+    };
+    (0..last)
+        .filter(is_versioned)
+        .filter(|at| !standings[*at].is_in())
+        .map(|at| Refusal {
+            path: items[at].file.path.clone(),
+            line: None,
+            column: None,
+            what: "a migration comes too late".to_owned(),
+            found: format!("it was not applied, and {} was", items[last].file.path),
+            expected: "a version after all that were applied".to_owned(),
+            next: "give it a version after that one".to_owned(),
+            excerpt: None,
+        })
+        .collect()
+}

@@ -1,0 +1,103 @@
+//! What is applied, and what is refused.
+
+use sluice_migration::Tool;
+use sluice_migrator::Error;
+use sluice_migrator::apply::Step;
+
+use crate::bench::Bench;
+
+const TABLE: &str =
+    "CREATE TABLE person (id bigint PRIMARY KEY);\nINSERT INTO person VALUES (1);\n";
+const COLUMN: &str = "ALTER TABLE person ADD COLUMN name text;\n";
+
+async fn people(client: &tokio_postgres::Client) -> i64 {
+    let row = client.query_one("SELECT count(*) FROM person", &[]).await;
+    row.expect("a table").get(0)
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn files_are_applied_one_by_one_and_once() {
+    let bench = Bench::new(
+        Tool::Sqlx,
+        &[("1_person.sql", TABLE), ("2_name.sql", COLUMN)],
+    )
+    .await;
+    let steps = bench.all().await.expect("applied");
+    let paths: Vec<&str> = steps
+        .iter()
+        .map(|step| match step {
+            Step::Applied { path, .. } => path.as_str(),
+            Step::Done => "",
+        })
+        .collect();
+    assert_eq!(paths, ["1_person.sql", "2_name.sql"]);
+    assert_eq!(bench.all().await.expect("nothing to do"), []);
+    assert_eq!(people(&bench.client().await).await, 1);
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_statement_that_fails_leaves_nothing_of_its_file_and_names_its_line() {
+    let broken = "CREATE TABLE other (id int);\nSELECT 1;\nINSERT INTO other\n  VALUES ('x');\n";
+    let bench = Bench::new(
+        Tool::Plain,
+        &[("1_person.sql", TABLE), ("2_other.sql", broken)],
+    )
+    .await;
+    let error = bench.all().await.expect_err("refused");
+    let said = error.to_string();
+    assert!(
+        said.starts_with("2_other.sql:4: invalid input syntax"),
+        "{said}"
+    );
+    let client = bench.client().await;
+    let row = client
+        .query_one("SELECT to_regclass('other') IS NULL", &[])
+        .await;
+    assert!(row.expect("asked").get::<_, bool>(0));
+    let row = client
+        .query_one(
+            "SELECT string_agg(state, ',' ORDER BY version) FROM sluice.migration",
+            &[],
+        )
+        .await;
+    assert_eq!(row.expect("asked").get::<_, String>(0), "done,running");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn what_was_changed_is_missing_or_comes_too_late_is_refused_and_changes_nothing() {
+    let mut bench = Bench::new(
+        Tool::Sqlx,
+        &[("1_person.sql", TABLE), ("3_name.sql", COLUMN)],
+    )
+    .await;
+    bench.all().await.expect("applied");
+    bench.files[0].1.push_str("-- changed\n");
+    bench.files[1].0 = "2_late.sql";
+    let Err(Error::Refused { refused, .. }) = bench.call(1).await else {
+        panic!("expected a refusal");
+    };
+    let what: Vec<&str> = refused.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(
+        what,
+        [
+            "a migration that was applied is missing",
+            "a migration was changed after it was applied"
+        ]
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_promotion_that_was_overtaken_changes_nothing() {
+    let bench = Bench::new(
+        Tool::Plain,
+        &[("1_person.sql", TABLE), ("2_name.sql", COLUMN)],
+    )
+    .await;
+    bench.call(5).await.expect("the first");
+    assert!(matches!(bench.call(4).await, Err(Error::Fenced { own: 4 })));
+    assert!(matches!(bench.call(5).await, Ok(Step::Applied { .. })));
+}

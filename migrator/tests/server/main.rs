@@ -1,0 +1,6 @@
+//! What is promised of a real server.
+
+mod applied;
+mod bench;
+mod crashes;
+mod cut;
