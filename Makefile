@@ -93,8 +93,11 @@ lint: venvs ## Check templates, state machines and the action with AWS's and the
 		done; \
 	else echo "no Node: state machines and the action for GitHub were not checked with their validators"; fi
 
+# A linter to be as fast as, and the migrations that both are given.
+SQUAWK := $(TARGET_DIR)/bench/squawk
+LINTED := $(SLUICE_PUBLISHED)/lemmy_db_schema-1.0.0-test-fix-publish-3/migrations
 .PHONY: bench
-bench: venvs ## Build the functions as AWS gets them, show their sizes, and time verification
+bench: venvs published ## Build the functions as AWS gets them, show their sizes, and time verification and linting
 	@PATH="$(SLUICE_VENVS)/sam/bin:$$PATH" CARGO_LAMBDA_COMPILER=cargo \
 		cargo lambda build --release --quiet --lambda-dir $(TARGET_DIR)/bench
 	@for function in $(TARGET_DIR)/bench/*/bootstrap; do \
@@ -105,6 +108,8 @@ bench: venvs ## Build the functions as AWS gets them, show their sizes, and time
 	@cargo build --release --quiet -p sluice-cli
 	@cargo build --release --quiet -p verify --example streamed
 	@bench/verification $(TARGET_DIR)/$(HOST)/release/sluice $(TARGET_DIR)/$(HOST)/release/examples/streamed
+	@[ -x $(SQUAWK)/bin/squawk ] || cargo install --quiet --locked --root $(SQUAWK) squawk@2.68.0
+	@bench/linting $(TARGET_DIR)/$(HOST)/release/sluice $(SQUAWK)/bin/squawk diesel $(LINTED)
 
 # The same seed gives the same calls, and so the same report.
 SEED ?= 42
