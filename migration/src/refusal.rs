@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One thing that must be mended before any of the migrations may run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The file, within the folder; empty where it is about the folder.
     pub path: String,
     /// The line, from 1, where it is about one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
     /// The column in characters, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<usize>,
     /// What is refused.
     pub what: String,
@@ -24,13 +24,14 @@ pub struct Refusal {
     /// What to do next.
     pub next: String,
     /// The line as it is written, and a caret below the place.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<String>,
 }
 
 impl Refusal {
     /// About a whole file, or with an empty path about the folder.
-    pub(crate) fn of(path: impl Into<String>, what: impl Into<String>) -> Box<Self> {
+    #[must_use]
+    pub fn of(path: impl Into<String>, what: impl Into<String>) -> Box<Self> {
         Box::new(Self {
             path: path.into(),
             line: None,
@@ -43,22 +44,30 @@ impl Refusal {
         })
     }
 
-    pub(crate) fn at(mut self: Box<Self>, line: usize) -> Box<Self> {
+    /// At this line, from 1.
+    #[must_use]
+    pub fn at(mut self: Box<Self>, line: usize) -> Box<Self> {
         self.line = Some(line);
         self
     }
 
-    pub(crate) fn found(mut self: Box<Self>, found: impl Into<String>) -> Box<Self> {
+    /// What was found.
+    #[must_use]
+    pub fn found(mut self: Box<Self>, found: impl Into<String>) -> Box<Self> {
         self.found = found.into();
         self
     }
 
-    pub(crate) fn expected(mut self: Box<Self>, expected: impl Into<String>) -> Box<Self> {
+    /// What was expected.
+    #[must_use]
+    pub fn expected(mut self: Box<Self>, expected: impl Into<String>) -> Box<Self> {
         self.expected = expected.into();
         self
     }
 
-    pub(crate) fn next(mut self: Box<Self>, next: impl Into<String>) -> Box<Self> {
+    /// What to do next.
+    #[must_use]
+    pub fn next(mut self: Box<Self>, next: impl Into<String>) -> Box<Self> {
         self.next = next.into();
         self
     }

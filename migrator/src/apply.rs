@@ -5,126 +5,21 @@
 //! there. A unit that has a transaction is recorded within it, so it is through or never
 //! was. One that has none is looked at in the catalog before it is tried again.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use rand::RngExt;
-use sha2::{Digest, Sha256};
-use sluice_migration::{Assessed, File, Halfway, Lint, Phase, Reading, Refusal, Tool};
+use sluice_migration::{File, Halfway, Phase, Refusal, Tool};
 use tokio::time::{Instant, sleep};
 
 use crate::books::{Books, Took};
 use crate::connect::{Budget, NAME, Session};
 use crate::error::{Place, said};
+use crate::folder::{Piece, Work};
 use crate::ledger::{Backend, Holder, Ledger, State, Unit, key};
-use crate::standing::{Found, Item, Standing, standing};
+use crate::standing::{Found, Standing, look};
 use crate::{Error, Result, interrupted, locks};
 
-/// A team's migrations, ready to be applied.
-#[derive(Debug, Clone)]
-pub struct Folder {
-    /// Whose way they follow.
-    pub tool: Tool,
-    /// In the order in which they are applied.
-    pub files: Vec<Prepared>,
-}
-
-/// A file and its units.
-#[derive(Debug, Clone)]
-pub struct Prepared {
-    /// The file.
-    pub file: File,
-    /// SHA-256 of what it applies, in hexadecimal.
-    pub sha256: String,
-    /// What is applied as one.
-    units: Vec<Work>,
-}
-
-/// A part of a file's text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Piece {
-    range: Range<usize>,
-    line: usize,
-}
-
-/// What is applied as one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Work {
-    /// Statements in one transaction.
-    Transaction(Vec<Piece>),
-    /// A statement that PostgreSQL runs outside of transactions only.
-    Alone(Piece, Option<Halfway>),
-}
-
-impl Folder {
-    /// Takes migrations that were read and looked at.
-    ///
-    /// # Errors
-    /// With why they must not run, if anything says so.
-    pub fn new(reading: Reading, lint: &Lint) -> std::result::Result<Self, Vec<Refusal>> {
-        let Some(tool) = lint.tool.filter(|_| lint.refused.is_empty()) else {
-            return Err(lint.refused.clone());
-        };
-        let files = reading.files.into_iter().zip(&lint.files);
-        let files = files.map(|(file, linted)| {
-            let units = linted.units.iter().map(|unit| {
-                let statements = unit.statements.iter();
-                Work::of(
-                    statements
-                        .filter_map(|at| linted.statements.get(*at))
-                        .collect(),
-                )
-            });
-            Prepared::new(file, units.collect())
-        });
-        Ok(Self {
-            tool,
-            files: files.collect(),
-        })
-    }
-}
-
-impl Work {
-    /// A statement that may run in a transaction gets one, also where its tool gives it
-    /// none: then it is recorded in it.
-    fn of(statements: Vec<&Assessed>) -> Self {
-        let piece = |one: &&Assessed| Piece {
-            range: one.range.clone(),
-            line: one.line,
-        };
-        match statements.as_slice() {
-            [one] if !one.in_transaction => Self::Alone(piece(one), one.halfway.clone()),
-            all => Self::Transaction(all.iter().map(piece).collect()),
-        }
-    }
-}
-
-impl Prepared {
-    fn new(file: File, units: Vec<Work>) -> Self {
-        let digest = Sha256::digest(file.up.text.as_bytes());
-        let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self {
-            file,
-            sha256,
-            units,
-        }
-    }
-
-    fn item(&self) -> Item<'_> {
-        Item {
-            file: &self.file,
-            sha256: &self.sha256,
-        }
-    }
-
-    fn unit(&self, index: usize) -> Unit<'_> {
-        Unit {
-            file: &self.file,
-            index,
-            sha256: self.sha256.clone(),
-        }
-    }
-}
+pub use crate::folder::{Folder, Prepared};
 
 /// How long a call may take, and how patient it is.
 #[derive(Debug, Clone, Copy)]
@@ -135,6 +30,19 @@ pub struct Limits {
     pub turn: Duration,
     /// How long it goes on asking for a lock on a table, in pauses between tries.
     pub patience: Duration,
+    /// How long it may take in all.
+    pub call: Duration,
+}
+
+/// What a call leaves of its time, to record what it did and to answer.
+const MARGIN: Duration = Duration::from_secs(10);
+
+impl Limits {
+    /// The longest that a unit may take.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        self.budget.statement.min(self.call.saturating_sub(MARGIN))
+    }
 }
 
 impl Default for Limits {
@@ -143,6 +51,8 @@ impl Default for Limits {
             budget: Budget::default(),
             turn: Duration::from_secs(5),
             patience: Duration::from_secs(60),
+            // A function of Lambda's may take 15 minutes (AWS Lambda's quotas).
+            call: Duration::from_secs(14 * 60),
         }
     }
 }
@@ -163,11 +73,12 @@ pub enum Step {
     Done,
 }
 
-/// Compares a folder with a database.
+/// Compares a folder with a database: how each file stands, and everything that does not
+/// fit.
 ///
 /// # Errors
-/// [`Error::Refused`] with everything that does not fit.
-pub async fn compare(session: &Session, folder: &Folder) -> Result<Vec<Standing>> {
+/// Where the server refuses.
+pub async fn compare(session: &Session, folder: &Folder) -> Result<(Vec<Standing>, Vec<Refusal>)> {
     let ledger = Ledger::of(session, folder.tool).entries().await?;
     let table = Books::of(folder.tool);
     let books = match &table {
@@ -179,11 +90,10 @@ pub async fn compare(session: &Session, folder: &Folder) -> Result<Vec<Standing>
         books,
         is_mark: table.is_some_and(|table| table.is_mark()),
     };
-    let items: Vec<Item<'_>> = folder.files.iter().map(Prepared::item).collect();
-    standing(&items, &found).map_err(|refused| Error::Refused {
-        place: session.place.clone(),
-        refused,
-    })
+    let (standings, unfit) = look(&folder.items(), &found);
+    let mut refused = folder.refused(&standings);
+    refused.extend(unfit);
+    Ok((standings, refused))
 }
 
 /// Applies the next unit of a phase.
@@ -206,7 +116,13 @@ pub async fn apply(
     }
     ledger.take(holder).await?;
     end_orphans(session, &ledger).await?;
-    let standings = compare(session, folder).await?;
+    let (standings, refused) = compare(session, folder).await?;
+    if !refused.is_empty() {
+        return Err(Error::Refused {
+            place: session.place.clone(),
+            refused,
+        });
+    }
     let call = Call {
         session,
         ledger,

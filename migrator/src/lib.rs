@@ -16,9 +16,11 @@ pub mod apply;
 pub mod books;
 mod connect;
 mod error;
+mod folder;
 mod interrupted;
 pub mod ledger;
 mod locks;
+pub mod plan;
 pub mod standing;
 mod tls;
 

@@ -58,11 +58,9 @@ pub struct Item<'a> {
     pub sha256: &'a str,
 }
 
-/// How each file stands, in the order of the files.
-///
-/// # Errors
-/// With everything that does not fit.
-pub fn standing(items: &[Item<'_>], found: &Found) -> Result<Vec<Standing>, Vec<Refusal>> {
+/// How each file stands, in the order of the files, and everything that does not fit.
+#[must_use]
+pub fn look(items: &[Item<'_>], found: &Found) -> (Vec<Standing>, Vec<Refusal>) {
     let look = Look::of(items, found);
     let standings: Vec<Standing> = items.iter().map(|item| look.at(item)).collect();
     let mut refused = look.strangers();
@@ -70,11 +68,7 @@ pub fn standing(items: &[Item<'_>], found: &Found) -> Result<Vec<Standing>, Vec<
         refused.extend(look.changed(item, *standing));
     }
     refused.extend(out_of_order(items, &standings));
-    if refused.is_empty() {
-        Ok(standings)
-    } else {
-        Err(refused)
-    }
+    (standings, refused)
 }
 
 struct Look<'a> {

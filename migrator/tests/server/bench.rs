@@ -1,6 +1,6 @@
 //! A database and a folder to try things with.
 
-use sluice_migration::{Options, Phase, Source, Tool, lint, read};
+use sluice_migration::{Lint, Options, Phase, Source, Tool, lint, read};
 use sluice_migrator::apply::{Folder, Limits, Step, apply};
 use sluice_migrator::ledger::Holder;
 use sluice_migrator::{Address, Budget, Result, Session, Trust, connect};
@@ -14,6 +14,7 @@ pub(crate) struct Bench {
     pub(crate) database: Database,
     pub(crate) tool: Tool,
     pub(crate) files: Vec<(&'static str, String)>,
+    pub(crate) limits: Limits,
 }
 
 impl Bench {
@@ -23,6 +24,7 @@ impl Bench {
             database: Database::create().await.expect("a database"),
             tool,
             files: own.collect(),
+            limits: Limits::default(),
         }
     }
 
@@ -45,6 +47,10 @@ impl Bench {
     }
 
     pub(crate) fn folder(&self) -> Folder {
+        self.linted().0
+    }
+
+    pub(crate) fn linted(&self) -> (Folder, Lint) {
         let sources: Vec<Source<'_>> = self
             .files
             .iter()
@@ -61,15 +67,14 @@ impl Bench {
         let reading = read(&sources, &options);
         assert!(reading.refused.is_empty(), "{:?}", reading.refused);
         let lint = lint(&reading);
-        Folder::new(reading, &lint).expect("nothing refused")
+        (Folder::new(reading, &lint).expect("a tool's"), lint)
     }
 
     /// One call, in a session of its own.
     pub(crate) async fn call(&self, generation: i64) -> Result<Step> {
         let session = self.session().await;
-        let holder = holder(generation);
-        let (folder, limits) = (self.folder(), Limits::default());
-        apply(&session, &folder, Phase::Expand, &holder, limits).await
+        let (holder, folder) = (holder(generation), self.folder());
+        apply(&session, &folder, Phase::Expand, &holder, self.limits).await
     }
 
     /// One call, through a wire that may be cut.
@@ -77,8 +82,8 @@ impl Bench {
         let mut address = self.address();
         address.port = wire.address.port();
         let session = connect(&address, &Trust::Rds, Budget::default()).await?;
-        let (folder, limits) = (self.folder(), Limits::default());
-        apply(&session, &folder, Phase::Expand, &holder(1), limits).await
+        let (holder, folder) = (holder(1), self.folder());
+        apply(&session, &folder, Phase::Expand, &holder, self.limits).await
     }
 
     /// Takes all that was applied away, for the next try.

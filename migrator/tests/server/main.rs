@@ -4,3 +4,4 @@ mod applied;
 mod bench;
 mod crashes;
 mod cut;
+mod planned;

@@ -1,0 +1,152 @@
+//! A team's migrations, ready to be applied: each file's text cut into what is sent to the
+//! server as one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+use sluice_migration::{Assessed, File, Halfway, Lint, Linted, Reading, Refusal, Tool};
+
+use crate::ledger::Unit;
+use crate::standing::{Item, Standing};
+
+/// A team's migrations, ready to be applied.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    /// Whose way they follow.
+    pub tool: Tool,
+    /// In the order in which they are applied.
+    pub files: Vec<Prepared>,
+    /// Why what is not applied yet must not be. Of what stands applied nothing is asked
+    /// any more.
+    refused: Vec<Refusal>,
+}
+
+/// A file and its units.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The file.
+    pub file: File,
+    /// SHA-256 of what it applies, in hexadecimal.
+    pub sha256: String,
+    /// What is applied as one.
+    pub(crate) units: Vec<Work>,
+}
+
+/// A part of a file's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) range: Range<usize>,
+    pub(crate) line: usize,
+}
+
+/// What is applied as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Statements in one transaction.
+    Transaction(Vec<Piece>),
+    /// A statement that PostgreSQL runs outside of transactions only.
+    Alone(Piece, Option<Halfway>),
+}
+
+impl Folder {
+    /// Takes migrations that were read and looked at.
+    ///
+    /// # Errors
+    /// With why, where nobody knows whose migrations they are.
+    pub fn new(reading: Reading, lint: &Lint) -> Result<Self, Vec<Refusal>> {
+        let Some(tool) = lint.tool else {
+            return Err(lint.refused.clone());
+        };
+        let linted: BTreeMap<&str, &Linted> = lint
+            .files
+            .iter()
+            .map(|file| (file.path.as_str(), file))
+            .collect();
+        let files = reading.files.into_iter().map(|file| {
+            let linted = linted.get(file.path.as_str());
+            let units = linted.map(|linted| units(linted)).unwrap_or_default();
+            Prepared::new(file, units)
+        });
+        Ok(Self {
+            tool,
+            files: files.collect(),
+            refused: lint.refused.clone(),
+        })
+    }
+
+    /// What is refused of a folder whose files stand so: whatever is wrong with a file that
+    /// is in the database has happened.
+    pub(crate) fn refused(&self, standings: &[Standing]) -> Vec<Refusal> {
+        let each = self.files.iter().zip(standings);
+        let past = each.filter(|(_, standing)| standing.is_in());
+        let past: BTreeSet<&str> = past
+            .flat_map(|(prepared, _)| {
+                let file = &prepared.file;
+                [Some(&file.path), file.down.as_ref().map(|down| &down.path)]
+            })
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        let open = |refusal: &&Refusal| !past.contains(refusal.path.as_str());
+        self.refused.iter().filter(open).cloned().collect()
+    }
+
+    /// The files, as they are compared with a database.
+    pub(crate) fn items(&self) -> Vec<Item<'_>> {
+        let files = self.files.iter();
+        files
+            .map(|prepared| Item {
+                file: &prepared.file,
+                sha256: &prepared.sha256,
+            })
+            .collect()
+    }
+}
+
+fn units(linted: &Linted) -> Vec<Work> {
+    let units = linted.units.iter().map(|unit| {
+        let statements = unit.statements.iter();
+        let statements = statements.filter_map(|at| linted.statements.get(*at));
+        Work::of(&statements.collect::<Vec<_>>())
+    });
+    units.collect()
+}
+
+impl Work {
+    /// A statement that may run in a transaction gets one, also where its tool gives it
+    /// none: then it is recorded in it.
+    fn of(statements: &[&Assessed]) -> Self {
+        let piece = |one: &&Assessed| Piece {
+            range: one.range.clone(),
+            line: one.line,
+        };
+        match statements {
+            [one] if !one.in_transaction => Self::Alone(piece(one), one.halfway.clone()),
+            all => Self::Transaction(all.iter().map(piece).collect()),
+        }
+    }
+}
+
+impl Prepared {
+    fn new(file: File, units: Vec<Work>) -> Self {
+        let sha256 = hexadecimal(&Sha256::digest(file.up.text.as_bytes()));
+        Self {
+            file,
+            sha256,
+            units,
+        }
+    }
+
+    pub(crate) fn unit(&self, index: usize) -> Unit<'_> {
+        Unit {
+            file: &self.file,
+            index,
+            sha256: self.sha256.clone(),
+        }
+    }
+}
+
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
