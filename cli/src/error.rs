@@ -161,6 +161,9 @@ pub enum Error {
     /// An AWS call failed.
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// A database can't be asked.
+    #[error(transparent)]
+    Database(#[from] sluice_migrator::Error),
     /// The terminal, or whoever reads the output, failed.
     #[error("can't write the output: {0}")]
     Output(std::io::Error),

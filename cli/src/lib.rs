@@ -43,6 +43,7 @@ pub mod inspected;
 pub mod intake;
 pub mod ledger;
 pub mod managed;
+pub mod migration_plan;
 pub mod migrations;
 pub mod minutes;
 pub mod observe;

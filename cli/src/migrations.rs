@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use sluice_migration::{
-    Assessed, Class, LONGEST, Lint, Linted, Options, Refusal, Source, Tool, lint, read,
+    Assessed, Class, LONGEST, Lint, Linted, Options, Reading, Refusal, Source, Tool, lint, read,
 };
 
 use crate::error::{Error, Result};
@@ -47,15 +47,23 @@ impl Place {
     /// # Errors
     /// When a file can't be read.
     pub fn lint(&self, tool: Option<Tool>) -> Result<Lint> {
+        Ok(lint(&self.read(tool, Vec::new())?))
+    }
+
+    /// Reads the migrations. Those that patterns mean contract.
+    ///
+    /// # Errors
+    /// When a file can't be read.
+    pub fn read(&self, tool: Option<Tool>, contract: Vec<String>) -> Result<Reading> {
         let files = self.files()?;
         let sources = files.iter().map(|(path, bytes)| Source { path, bytes });
         let sources: Vec<Source<'_>> = sources.collect();
         let options = Options {
             tool,
+            contract,
             whole: matches!(self, Self::Folder(_)),
-            ..Options::default()
         };
-        Ok(lint(&read(&sources, &options)))
+        Ok(read(&sources, &options))
     }
 
     /// The files with their paths, within the folder if it is one.
@@ -80,7 +88,7 @@ impl Place {
     }
 
     /// A migration's path, as people can open it.
-    fn shown(&self, path: &str) -> String {
+    pub(crate) fn shown(&self, path: &str) -> String {
         match self {
             Self::Folder(folder) if path.is_empty() => folder.to_string_lossy().into_owned(),
             Self::Folder(folder) => folder.join(path).to_string_lossy().into_owned(),
@@ -108,7 +116,7 @@ impl Place {
         let careful = careful(lint).map(|(file, one)| {
             let place = (&*self.shown(&file.path), Some(one.line));
             let title = format!("Sluice: class {:?}: {}", one.class, one.kind);
-            let mut message = told(one).join("\n");
+            let mut message = Facts::from(one).told().join("\n");
             message.extend(one.safer_sql.iter().map(|sql| format!("\n{sql}")));
             annotation_of("warning", place, &title, &message)
         });
@@ -137,25 +145,73 @@ fn careful(lint: &Lint) -> impl Iterator<Item = (&Linted, &Assessed)> {
     each.filter(|(_, one)| one.class != Class::A)
 }
 
-/// What is said of a statement, a line each.
-fn told(one: &Assessed) -> Vec<String> {
-    let mut told = Vec::new();
-    if let Some(lock) = &one.lock {
-        let does = match (one.rewrites, one.scans) {
+/// How a class looks.
+pub(crate) const fn tone(class: Class) -> Tone {
+    match class {
+        Class::A => Tone::Plain,
+        Class::B => Tone::Doubt,
+        Class::C => Tone::Bad,
+    }
+}
+
+/// What people are told of a statement.
+pub(crate) struct Facts<'a> {
+    pub(crate) lock: Option<String>,
+    pub(crate) rewrites: bool,
+    pub(crate) scans: bool,
+    pub(crate) reason: &'a str,
+    pub(crate) old_code: &'a str,
+    pub(crate) old_code_reason: &'a str,
+    pub(crate) safer: Option<&'a str>,
+    pub(crate) safer_sql: &'a [String],
+}
+
+impl<'a> From<&'a Assessed> for Facts<'a> {
+    fn from(one: &'a Assessed) -> Self {
+        Self {
+            lock: one.lock.as_ref().map(ToString::to_string),
+            rewrites: one.rewrites,
+            scans: one.scans,
+            reason: &one.reason,
+            old_code: one.old_code.name(),
+            old_code_reason: &one.old_code_reason,
+            safer: one.safer.as_deref(),
+            safer_sql: &one.safer_sql,
+        }
+    }
+}
+
+impl Facts<'_> {
+    /// A line each.
+    fn told(&self) -> Vec<String> {
+        let mut told: Vec<String> = self.lock().into_iter().collect();
+        told.push(format!("why: {}", self.reason));
+        let reason = match self.old_code_reason {
+            "" => String::new(),
+            reason => format!(": {reason}"),
+        };
+        told.push(format!("old code: {}{reason}", self.old_code));
+        told.extend(self.safer.map(|safer| format!("safer: {safer}")));
+        told
+    }
+
+    /// The lock, and what is done meanwhile.
+    pub(crate) fn lock(&self) -> Option<String> {
+        let lock = self.lock.as_ref()?;
+        let does = match (self.rewrites, self.scans) {
             (true, _) => ", rewrites",
             (false, true) => ", scans",
             (false, false) => "",
         };
-        told.push(format!("lock: {lock}{does}"));
+        Some(format!("lock: {lock}{does}"))
     }
-    told.push(format!("why: {}", one.reason));
-    let reason = match one.old_code_reason.as_str() {
-        "" => String::new(),
-        reason => format!(": {reason}"),
-    };
-    told.push(format!("old code: {}{reason}", one.old_code.name()));
-    told.extend(one.safer.iter().map(|safer| format!("safer: {safer}")));
-    told
+
+    /// All of it below the line that names the statement, with the safer SQL.
+    pub(crate) fn lines(&self, style: Style) -> impl Iterator<Item = String> {
+        let told = self.told().into_iter().map(|told| format!("   {told}"));
+        let sql = self.safer_sql.iter();
+        told.chain(sql.map(move |sql| format!("     {}", style.paint(Tone::Good, sql))))
+    }
 }
 
 /// For people: what asks for care, what is refused, and how much there is of each.
@@ -163,18 +219,11 @@ fn told(one: &Assessed) -> Vec<String> {
 pub fn lines(lint: &Lint, place: &Place, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
     for (file, one) in careful(lint) {
-        let tone = if one.class == Class::B {
-            Tone::Doubt
-        } else {
-            Tone::Bad
-        };
-        let class = style.paint(tone, &format!("{:?}", one.class));
+        let class = style.paint(tone(one.class), &format!("{:?}", one.class));
         let kind = style.paint(Tone::Strong, &one.kind);
         let path = place.shown(&file.path);
         lines.push(format!("{class}  {path}:{}  {kind}", one.line));
-        lines.extend(told(one).iter().map(|told| format!("   {told}")));
-        let sql = one.safer_sql.iter();
-        lines.extend(sql.map(|sql| format!("     {}", style.paint(Tone::Good, sql))));
+        lines.extend(Facts::from(one).lines(style));
     }
     for refusal in &lint.refused {
         lines.extend(refused(refusal, place, style));
@@ -183,7 +232,7 @@ pub fn lines(lint: &Lint, place: &Place, style: Style) -> Vec<String> {
     lines
 }
 
-fn refused(refusal: &Refusal, place: &Place, style: Style) -> Vec<String> {
+pub(crate) fn refused(refusal: &Refusal, place: &Place, style: Style) -> Vec<String> {
     let word = style.paint(Tone::Bad, "refused");
     let what = style.paint(Tone::Strong, &refusal.what);
     let numbers = [refusal.line, refusal.column].into_iter().flatten();
@@ -215,12 +264,17 @@ fn totals(lint: &Lint, place: &Place, style: Style) -> Vec<String> {
         let left_out = "single files: order, versions and what is missing were not checked";
         lines.push(style.paint(Tone::Faint, left_out));
     }
-    lines.push(match lint.refused.len() {
+    lines.push(end(lint.refused.len(), style));
+    lines
+}
+
+/// What it comes to where so much is refused.
+pub(crate) fn end(refusals: usize, style: Style) -> String {
+    match refusals {
         0 => style.paint(Tone::Good, "nothing refuses these migrations"),
         1 => style.paint(Tone::Bad, "refused, for one fault"),
         several => style.paint(Tone::Bad, &format!("refused, for {several} faults")),
-    });
-    lines
+    }
 }
 
 #[cfg(test)]

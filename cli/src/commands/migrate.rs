@@ -1,5 +1,7 @@
 //! `sluice migrate`: what PostgreSQL migrations do, before anybody runs them.
 
+mod plan;
+
 use std::path::PathBuf;
 
 use sluice_migration::Tool;
@@ -19,6 +21,8 @@ pub(crate) struct Args {
 enum Action {
     /// Say of each statement what it locks, what old code makes of it, and a safer way
     Lint(Lint),
+    /// Say what is pending in a database, how long it takes and what is refused
+    Plan(plan::Args),
 }
 
 /// The class of a statement says how much care it asks for: A adds and stops nobody for
@@ -42,9 +46,11 @@ struct Lint {
 }
 
 impl Args {
-    pub(super) fn run(self, output: &Output) -> Result<Exit> {
-        let Action::Lint(lint) = self.action;
-        lint.run(output)
+    pub(super) async fn run(self, output: &Output) -> Result<Exit> {
+        match self.action {
+            Action::Lint(lint) => lint.run(output),
+            Action::Plan(plan) => plan.run(output).await,
+        }
     }
 }
 

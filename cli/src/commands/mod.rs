@@ -128,7 +128,7 @@ impl Command {
             Self::Env(args) => args.run(global, output).await,
             Self::Inspect(args) => args.run(output),
             Self::Verify(args) => args.run(output).await,
-            Self::Migrate(args) => args.run(output),
+            Self::Migrate(args) => args.run(output).await,
             Self::Schema(args) => args.run(output),
             Self::Plan(args) => args.run(global, output).await,
             Self::Judge(args) => args.run(output).await,
