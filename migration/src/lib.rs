@@ -15,6 +15,7 @@
 //! Never: touches a database, a file, a network or a clock.
 
 mod assess;
+mod backfill;
 mod checksum;
 mod depth;
 mod file;
@@ -28,6 +29,7 @@ mod transaction;
 mod units;
 
 pub use assess::{Class, Halfway, Lock, LockMode, OldCode, Safer};
+pub use backfill::Backfill;
 pub use checksum::Checksum;
 pub use file::{File, Phase, Script, Version};
 pub use lint::{Assessed, Lint, Linted, lint};

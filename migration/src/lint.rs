@@ -7,6 +7,7 @@ use serde::Serialize;
 use squawk_syntax::ast::Stmt;
 
 use crate::assess::{Class, Effect, Halfway, Known, Lock, OldCode, assess, is_of_sluice};
+use crate::backfill::{self, Backfill};
 use crate::file::{File, Phase};
 use crate::read::Reading;
 use crate::refusal::Refusal;
@@ -62,6 +63,8 @@ pub struct Assessed {
     pub scans: bool,
     /// Whether PostgreSQL lets it run within a transaction.
     pub in_transaction: bool,
+    /// How it is run in batches, if the file says so.
+    pub backfill: Option<Backfill>,
     /// What it leaves behind when it is interrupted, where that can be known.
     #[serde(skip)]
     pub halfway: Option<Halfway>,
@@ -87,6 +90,7 @@ pub(crate) struct Seen {
     pub(crate) parsed: Parsed,
     pub(crate) kind: String,
     pub(crate) effect: Effect,
+    pub(crate) backfill: Option<Backfill>,
 }
 
 impl Lint {
@@ -134,6 +138,7 @@ fn of_file(
         refused.push(*refusal);
     });
     let mut parsed = parsed.ok()?;
+    let mut backfills = backfill::of(file, &parsed, refused);
     let is_wrapped = unwrap_own_transaction(&mut parsed);
     if parsed.is_empty() {
         refused.push(*empty(file));
@@ -147,11 +152,16 @@ fn of_file(
         .into_iter()
         .map(|parsed| {
             let told = assess(&parsed.tree, known);
-            let (kind, effect) = (told.kind, told.effect);
+            let (kind, mut effect) = (told.kind, told.effect);
+            let backfill = backfills.remove(&parsed.statement.range.start);
+            if let Some(backfill) = &backfill {
+                backfill::soften(&parsed.tree, &mut effect, backfill);
+            }
             Seen {
                 parsed,
                 kind,
                 effect,
+                backfill,
             }
         })
         .collect();
@@ -251,6 +261,7 @@ impl Assessed {
             parsed,
             kind,
             effect,
+            backfill,
         } = seen;
         let (safer, safer_sql) = effect
             .safer
@@ -264,6 +275,7 @@ impl Assessed {
             rewrites: effect.rewrites,
             scans: effect.scans,
             in_transaction: effect.in_transaction,
+            backfill,
             halfway: effect.halfway,
             old_code_reason: effect.old_code.reason().to_owned(),
             old_code: effect.old_code,

@@ -10,7 +10,8 @@ use crate::tool::Tool;
 /// Statements that run as one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unit {
-    /// Whether they run in a transaction. If not, it is one statement, sent by itself.
+    /// Whether they run in a transaction. If not, it is one statement, sent by itself or in
+    /// batches.
     pub transaction: bool,
     /// Which of the file's statements they are, from 0, in order.
     pub statements: Vec<usize>,
@@ -20,7 +21,7 @@ pub struct Unit {
 ///
 /// A file whose tool runs it in no transaction is taken statement by statement. So is one
 /// with nothing but statements that may not run in a transaction, where the tool runs
-/// that.
+/// that. What goes in batches is by itself in any file.
 ///
 /// # Errors
 /// When what may run in no transaction is in one.
@@ -40,13 +41,14 @@ pub(crate) fn of(
     if !file.transaction && !is_wrapped {
         return Ok(apart(all).collect());
     }
+    let batched = statements.iter().find(|one| one.backfill.is_some());
+    if let Some(batched) = batched.filter(|_| is_wrapped) {
+        return Err(wrapped(file, batched));
+    }
     let alone = statements.iter().filter(|one| !one.effect.in_transaction);
     let alone: Vec<&Seen> = alone.collect();
     let Some(first) = alone.first() else {
-        return Ok(vec![Unit {
-            transaction: true,
-            statements: all,
-        }]);
+        return Ok(around_batches(statements));
     };
     let is_pure = alone.len() == statements.len() && !is_wrapped;
     let runs_it = tool.finds_out() || (tool.opt_out().is_none() && statements.len() == 1);
@@ -54,6 +56,29 @@ pub(crate) fn of(
         return Ok(apart(all).collect());
     }
     Err(mixed(tool, file, first, is_wrapped, is_pure))
+}
+
+/// A transaction for what lies between statements that go in batches.
+fn around_batches(statements: &[Seen]) -> Vec<Unit> {
+    let parts = statements.chunk_by(|one, next| one.backfill.is_none() && next.backfill.is_none());
+    let mut from = 0;
+    let units = parts.map(|part| {
+        let own = from..from + part.len();
+        from = own.end;
+        Unit {
+            transaction: part.iter().all(|one| one.backfill.is_none()),
+            statements: own.collect(),
+        }
+    });
+    units.collect()
+}
+
+fn wrapped(file: &File, one: &Seen) -> Box<Refusal> {
+    Refusal::of(&file.path, "the backfill is in a transaction")
+        .at(one.line())
+        .found("the file's own BEGIN and COMMIT around it")
+        .expected("no transaction around a statement of which each batch has one")
+        .next("take BEGIN and COMMIT out, or move it into a file of its own")
 }
 
 fn mixed(tool: Tool, file: &File, first: &Seen, is_wrapped: bool, is_pure: bool) -> Box<Refusal> {

@@ -5,13 +5,18 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::alter_table::NEW;
 use super::calls::first_unknown;
-use super::effect::{Effect, LockMode};
+use super::effect::{Class, Effect, LockMode};
 use super::known::Known;
 use super::names::{name, name_of, names_of};
+use crate::backfill;
 
 /// How many rows are changed without holding all of them.
 const BATCHES: &str =
     "change the rows in batches, each in a transaction of its own, apart from migrations";
+
+/// How, of one table.
+const BACKFILL: &str = "have them changed in batches: write `-- sluice: backfill key=<a unique \
+                        column> batch=1000 pause=100ms` in the line before the statement";
 
 pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Effect {
     let node = statement.syntax();
@@ -28,8 +33,14 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Effect {
         return creating(node, known);
     }
     let writes = node.descendants().filter_map(|it| of_write(&it, known));
-    let writes = writes.reduce(Effect::and);
-    writes.unwrap_or_else(|| read(node))
+    let effect = writes.reduce(Effect::and);
+    match effect {
+        Some(effect) if effect.class == Class::B && backfill::is_fit(statement) => {
+            effect.safer(BACKFILL, [])
+        }
+        Some(effect) => effect,
+        None => read(node),
+    }
 }
 
 fn opaque(function: &str) -> Effect {

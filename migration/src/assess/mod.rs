@@ -30,7 +30,7 @@ use squawk_syntax::ast::{AstNode as _, Stmt};
 pub(crate) use effect::Effect;
 pub use effect::{Class, Halfway, Lock, LockMode, OldCode, Safer};
 pub(crate) use known::Known;
-pub(crate) use names::{name_of, names_of, text};
+pub(crate) use names::{identifier, name, name_of, names_of, text};
 pub(crate) use session::is_of_sluice;
 
 /// What a statement is called, and what it does.

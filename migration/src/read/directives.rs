@@ -7,7 +7,7 @@ use crate::refusal::Refusal;
 use crate::tool::Tool;
 
 /// What begins a line that is meant for Sluice.
-const MARK: &str = "-- sluice:";
+pub(crate) const MARK: &str = "-- sluice:";
 
 /// What the first lines of a migration say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,8 @@ impl Directives {
                 ["phase", "expand"] => directives.phase = Phase::Expand,
                 ["phase", "contract"] => directives.phase = Phase::Contract,
                 ["no-transaction"] if tool == Tool::Plain => directives.transaction = false,
+                // Of the statement below it: read with that.
+                ["backfill", ..] => {}
                 _ => {
                     return Err(Refusal::of(path, "the file says what is not understood")
                         .at(index + 1)

@@ -17,6 +17,7 @@ use crate::refusal::Refusal;
 use crate::text::Lines;
 use crate::tool::Tool;
 use dbmate::Unmarked;
+pub(crate) use directives::MARK;
 use directives::{Directives, settles};
 use names::{Named, Part};
 
