@@ -15,6 +15,7 @@ impl<'a> From<&'a Statement> for Facts<'a> {
             reason: &one.reason,
             old_code: &one.old_code,
             old_code_reason: &one.old_code_reason,
+            backfill: one.backfill.as_ref(),
             safer: one.safer.as_deref(),
             safer_sql: &one.safer_sql,
         }
@@ -73,7 +74,8 @@ fn pending(file: &Pending, place: &Place, style: Style) -> Vec<String> {
         lines.push(format!("{class}  {path}:{}  {kind}{about}", one.line));
         let facts = Facts::from(one);
         if one.class == Class::A {
-            lines.extend(facts.lock().map(|lock| format!("   {lock}")));
+            let told = facts.lock().into_iter().chain(facts.batches());
+            lines.extend(told.map(|told| format!("   {told}")));
         } else {
             lines.extend(facts.lines(style));
         }

@@ -5,7 +5,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use sluice_migration::{
-    Assessed, Class, LONGEST, Lint, Linted, Options, Reading, Refusal, Source, Tool, lint, read,
+    Assessed, Backfill, Class, LONGEST, Lint, Linted, Options, Reading, Refusal, Source, Tool,
+    lint, read,
 };
 
 use crate::error::{Error, Result};
@@ -162,6 +163,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) reason: &'a str,
     pub(crate) old_code: &'a str,
     pub(crate) old_code_reason: &'a str,
+    pub(crate) backfill: Option<&'a Backfill>,
     pub(crate) safer: Option<&'a str>,
     pub(crate) safer_sql: &'a [String],
 }
@@ -175,6 +177,7 @@ impl<'a> From<&'a Assessed> for Facts<'a> {
             reason: &one.reason,
             old_code: one.old_code.name(),
             old_code_reason: &one.old_code_reason,
+            backfill: one.backfill.as_ref(),
             safer: one.safer.as_deref(),
             safer_sql: &one.safer_sql,
         }
@@ -185,6 +188,7 @@ impl Facts<'_> {
     /// A line each.
     fn told(&self) -> Vec<String> {
         let mut told: Vec<String> = self.lock().into_iter().collect();
+        told.extend(self.batches());
         told.push(format!("why: {}", self.reason));
         let reason = match self.old_code_reason {
             "" => String::new(),
@@ -204,6 +208,19 @@ impl Facts<'_> {
             (false, false) => "",
         };
         Some(format!("lock: {lock}{does}"))
+    }
+
+    /// How it goes in batches.
+    pub(crate) fn batches(&self) -> Option<String> {
+        let Backfill {
+            key,
+            batch,
+            pause_ms,
+            ..
+        } = self.backfill?;
+        Some(format!(
+            "backfill: {batch} rows at a time by {key}, with pauses of {pause_ms} ms"
+        ))
     }
 
     /// All of it below the line that names the statement, with the safer SQL.

@@ -67,6 +67,27 @@ fn a_plan_that_is_refused_ends_with_6_and_a_pattern_says_what_contracts() {
 }
 
 #[test]
+fn a_plan_shows_what_goes_in_batches_and_lint_says_how_the_rest_could() {
+    let folder = folder(&[
+        (
+            "1_a.sql",
+            "-- sluice: backfill key=id batch=50 pause=1s\nUPDATE t SET a = 1;",
+        ),
+        ("2_b.sql", "UPDATE t SET b = 1;"),
+    ]);
+    for command in ["plan", "lint"] {
+        let out = sluice(&["migrate", command, path(&folder)]);
+        let lines: Vec<&str> = text(&out.stdout).lines().collect();
+        let batches = "   backfill: 50 rows at a time by id, with pauses of 1000 ms";
+        assert!(lines.contains(&batches), "{lines:?}");
+        let advised = lines
+            .iter()
+            .filter(|line| line.contains("-- sluice: backfill key="));
+        assert_eq!(advised.count(), 1, "{lines:?}");
+    }
+}
+
+#[test]
 fn no_password_is_shown_whatever_is_wrong_with_an_address() {
     let folder = folder(&[("1_a.sql", "CREATE TABLE t (a int);")]);
     for url in [

@@ -58,7 +58,7 @@ impl Default for Limits {
 }
 
 /// What a call came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// A unit is through now.
     Applied {
@@ -68,6 +68,20 @@ pub enum Step {
         unit: usize,
         /// Of how many.
         of: usize,
+    },
+    /// The call's time is nearly over, and a unit that goes in batches is not through. The
+    /// next call goes on with it.
+    Progress {
+        /// Its file.
+        path: String,
+        /// Which of the file's units, from 0.
+        unit: usize,
+        /// Of how many.
+        of: usize,
+        /// How many rows were changed so far.
+        rows: u64,
+        /// Which part of the table was looked at, from 0 to 1; 0 where nobody knows.
+        fraction: f64,
     },
     /// Nothing of this phase is left.
     Done,
@@ -108,6 +122,7 @@ pub async fn apply(
     holder: &Holder,
     limits: Limits,
 ) -> Result<Step> {
+    let until = Instant::now() + limits.call.saturating_sub(MARGIN);
     locks::take(session, folder.tool, limits.turn).await?;
     let ledger = Ledger::of(session, folder.tool);
     ledger.open().await?;
@@ -129,6 +144,7 @@ pub async fn apply(
         tool: folder.tool,
         holder,
         limits,
+        until,
     };
     for (prepared, standing) in folder.files.iter().zip(&standings) {
         match *standing {
@@ -169,18 +185,21 @@ async fn end(session: &Session, backend: &Backend) -> Result<()> {
 }
 
 /// One call's work.
-struct Call<'a> {
-    session: &'a Session,
-    ledger: Ledger<'a>,
+pub(crate) struct Call<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) ledger: Ledger<'a>,
     tool: Tool,
-    holder: &'a Holder,
+    pub(crate) holder: &'a Holder,
     limits: Limits,
+    /// When it is to be through.
+    pub(crate) until: Instant,
 }
 
 impl Call<'_> {
     async fn run(&self, prepared: &Prepared, index: usize, begun: bool) -> Result<Step> {
         let unit = prepared.unit(index);
         let is_last = index + 1 >= prepared.units.len();
+        self.session.limit(self.budget()).await?;
         self.ledger.begin(&unit, self.holder).await?;
         match prepared.units.get(index) {
             Some(Work::Transaction(statements)) => {
@@ -189,6 +208,13 @@ impl Call<'_> {
             Some(Work::Alone(statement, halfway)) => {
                 let (file, halfway) = (&prepared.file, halfway.as_ref());
                 self.alone(file, statement, halfway, begun).await?;
+                self.transaction(prepared, &unit, &[], is_last).await?;
+            }
+            Some(Work::Backfill(statement, backfill)) => {
+                let step = self.batches(prepared, &unit, statement, backfill).await?;
+                if let Some(step) = step {
+                    return Ok(step);
+                }
                 self.transaction(prepared, &unit, &[], is_last).await?;
             }
             // A file without a statement is recorded like any other.
@@ -201,6 +227,28 @@ impl Call<'_> {
         })
     }
 
+    /// How long statements may take: no longer than what is left of the call.
+    pub(crate) fn budget(&self) -> Budget {
+        let budget = self.limits.budget;
+        let left = self.until.saturating_duration_since(Instant::now());
+        Budget {
+            // What little is asked at the end of a call has a part of the margin.
+            statement: budget.statement.min(left.max(MARGIN / 2)),
+            ..budget
+        }
+    }
+
+    /// Until when it goes on asking for locks.
+    pub(crate) fn patience(&self) -> Instant {
+        self.until.min(Instant::now() + self.limits.patience)
+    }
+
+    /// The pause before the next try to get a lock.
+    pub(crate) fn pause(&self) -> Duration {
+        let wait = self.limits.budget.lock;
+        wait.mul_f64(rand::rng().random_range(0.5..2.0))
+    }
+
     /// Tries a transaction again while locks are not to be had: the queue behind a lock
     /// that somebody waits for grows with everybody who comes, so waits are short, and
     /// pauses between them longer.
@@ -211,12 +259,11 @@ impl Call<'_> {
         statements: &[Piece],
         is_last: bool,
     ) -> Result<()> {
-        let until = Instant::now() + self.limits.patience;
+        let until = self.patience();
         loop {
             match self.transaction(prepared, unit, statements, is_last).await {
                 Err(error) if error.is_lock_timeout() && Instant::now() < until => {
-                    let wait = self.limits.budget.lock;
-                    sleep(wait.mul_f64(rand::rng().random_range(0.5..2.0))).await;
+                    sleep(self.pause()).await;
                 }
                 other => return other,
             }
@@ -270,8 +317,8 @@ impl Call<'_> {
         halfway: Option<&Halfway>,
         begun: bool,
     ) -> Result<()> {
-        let budget = self.limits.budget;
         let lock = Duration::ZERO;
+        let budget = self.budget();
         self.session.limit(Budget { lock, ..budget }).await?;
         let is_through = match halfway.filter(|_| begun) {
             Some(halfway) => interrupted::settle(self.session, halfway).await?,
@@ -290,30 +337,32 @@ impl Call<'_> {
                 },
             });
         }
-        self.session.limit(budget).await
+        self.session.limit(self.budget()).await
     }
 
     async fn send(&self, file: &File, statement: &Piece) -> Result<()> {
         let text = &file.up.text[statement.range.clone()];
         let sent = self.session.client.batch_execute(text).await;
-        sent.map_err(|source| {
-            let line = statement.line;
-            let path = file.path.clone();
-            match source.as_db_error() {
-                None => Error::Cut {
-                    place: Place { path, line },
-                    source,
-                },
-                Some(error) => Error::Statement {
-                    place: Place {
-                        path,
-                        line: line + lines_before(text, error.position()),
-                    },
-                    what: said(error),
-                    code: error.code().code().to_owned(),
-                },
-            }
-        })
+        sent.map_err(|source| failed(file, statement.line, text, source))
+    }
+}
+
+/// What came of a statement that begins in this line.
+pub(crate) fn failed(file: &File, line: usize, text: &str, source: tokio_postgres::Error) -> Error {
+    let path = file.path.clone();
+    match source.as_db_error() {
+        None => Error::Cut {
+            place: Place { path, line },
+            source,
+        },
+        Some(error) => Error::Statement {
+            place: Place {
+                path,
+                line: line + lines_before(text, error.position()),
+            },
+            what: said(error),
+            code: error.code().code().to_owned(),
+        },
     }
 }
 

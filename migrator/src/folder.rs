@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
-use sluice_migration::{Assessed, File, Halfway, Lint, Linted, Reading, Refusal, Tool};
+use sluice_migration::{Assessed, Backfill, File, Halfway, Lint, Linted, Reading, Refusal, Tool};
 
 use crate::ledger::Unit;
 use crate::standing::{Item, Standing};
@@ -47,6 +47,8 @@ pub(crate) enum Work {
     Transaction(Vec<Piece>),
     /// A statement that PostgreSQL runs outside of transactions only.
     Alone(Piece, Option<Halfway>),
+    /// A statement that changes many rows, in batches.
+    Backfill(Piece, Backfill),
 }
 
 impl Folder {
@@ -121,6 +123,11 @@ impl Work {
             range: one.range.clone(),
             line: one.line,
         };
+        if let [one] = statements
+            && let Some(backfill) = &one.backfill
+        {
+            return Self::Backfill(piece(one), backfill.clone());
+        }
         match statements {
             [one] if !one.in_transaction => Self::Alone(piece(one), one.halfway.clone()),
             all => Self::Transaction(all.iter().map(piece).collect()),

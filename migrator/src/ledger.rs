@@ -7,6 +7,7 @@
 use sluice_migration::{File, Tool};
 use tokio_postgres::Row;
 
+use crate::backfill::Progress;
 use crate::connect::Session;
 use crate::{Error, Result};
 
@@ -233,7 +234,8 @@ impl<'a> Ledger<'a> {
                  sha256 = $6, state = 'running', release = $7, promotion = $8, generation = $9, \
                  backup = $10, backend_pid = excluded.backend_pid, \
                  backend_start = excluded.backend_start, tries = sluice.migration.tries + 1, \
-                 finished_at = NULL",
+                 finished_at = NULL, progress = CASE WHEN sluice.migration.state = 'running' \
+                 AND sluice.migration.sha256 = $6 THEN sluice.migration.progress END",
                 &[
                     &self.tool.name(),
                     &key(unit.file),
@@ -268,6 +270,56 @@ impl<'a> Ledger<'a> {
             .await
             .map(|_| ())
             .map_err(Error::server("recording that a unit is through"))
+    }
+
+    /// How far a unit that goes in batches is.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn progress(&self, unit: &Unit<'_>) -> Result<Progress> {
+        let row = self
+            .session
+            .client
+            .query_one(
+                "SELECT progress->>'last', coalesce((progress->>'rows')::bigint, 0), \
+                 coalesce((progress->>'batches')::bigint, 0) FROM sluice.migration \
+                 WHERE tool = $1 AND version = $2 AND unit = $3",
+                &[&self.tool.name(), &key(unit.file), &unit.number()],
+            )
+            .await
+            .map_err(Error::server("asking how far a backfill is"))?;
+        let number = |at: usize| u64::try_from(row.get::<_, i64>(at)).unwrap_or_default();
+        Ok(Progress {
+            last: row.get(0),
+            rows: number(1),
+            batches: number(2),
+        })
+    }
+
+    /// Records how far a unit is. To be called in the transaction of its batch.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn advance(&self, unit: &Unit<'_>, progress: &Progress) -> Result<()> {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.session
+            .client
+            .execute(
+                "UPDATE sluice.migration SET progress = jsonb_build_object('last', $4::text, \
+                 'rows', $5::bigint, 'batches', $6::bigint) \
+                 WHERE tool = $1 AND version = $2 AND unit = $3",
+                &[
+                    &self.tool.name(),
+                    &key(unit.file),
+                    &unit.number(),
+                    &progress.last,
+                    &number(progress.rows),
+                    &number(progress.batches),
+                ],
+            )
+            .await
+            .map(|_| ())
+            .map_err(Error::server("recording how far a backfill is"))
     }
 
     /// How long ago the first unit of a file began, in nanoseconds.

@@ -13,6 +13,8 @@
 
 mod address;
 pub mod apply;
+mod backfill;
+mod batches;
 pub mod books;
 mod connect;
 mod error;
@@ -25,6 +27,7 @@ pub mod standing;
 mod tls;
 
 pub use address::{Address, AddressError, Password};
+pub use backfill::Progress;
 pub use connect::{Budget, Session, connect};
 pub use error::{Error, Place};
 pub use tls::Trust;

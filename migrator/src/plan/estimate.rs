@@ -3,7 +3,7 @@
 //! Rough on purpose: it is to tell a second from an hour. The rates are those of a small
 //! server whose disk others use as well, so most servers are faster.
 
-use sluice_migration::Assessed;
+use sluice_migration::{Assessed, Backfill};
 
 use super::Table;
 
@@ -37,8 +37,21 @@ enum Work {
 /// where no size is known.
 pub(super) fn seconds(one: &Assessed, tables: &[Table]) -> Option<u64> {
     let work = work(one).filter(|_| !tables.is_empty())?;
-    let each = tables.iter().map(|table| seconds_of(work, table));
+    let each = tables.iter().map(|table| {
+        let pauses = one.backfill.as_ref().map(|it| pauses(it, table));
+        seconds_of(work, table).saturating_add(pauses.unwrap_or_default())
+    });
     each.reduce(u64::saturating_add)
+}
+
+/// How long the pauses between batches are in all, where the rows are known.
+fn pauses(backfill: &Backfill, table: &Table) -> u64 {
+    let batches = table
+        .rows
+        .unwrap_or_default()
+        .div_ceil(backfill.batch.into());
+    let pauses = batches.saturating_mul(backfill.pause_ms.into());
+    pauses.div_ceil(1_000)
 }
 
 fn work(one: &Assessed) -> Option<Work> {
@@ -104,6 +117,21 @@ mod tests {
     fn changes_are_estimated_by_rows_and_by_size_where_rows_are_not_known() {
         assert_eq!(seconds_of(Work::Change, &table(Some(40_000_000))), 4_000);
         assert_eq!(seconds_of(Work::Change, &table(None)), 512);
+    }
+
+    #[test]
+    fn batches_take_their_pauses_as_well() {
+        let backfill = Backfill {
+            table: "t".to_owned(),
+            only: false,
+            key: "id".to_owned(),
+            batch: 1_000,
+            pause_ms: 100,
+            condition: None,
+        };
+        assert_eq!(pauses(&backfill, &table(Some(40_000_000))), 4_000);
+        assert_eq!(pauses(&backfill, &table(Some(1))), 1);
+        assert_eq!(pauses(&backfill, &table(None)), 0);
     }
 
     #[test]

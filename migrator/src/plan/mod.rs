@@ -5,6 +5,7 @@
 
 mod estimate;
 mod hash;
+mod keys;
 mod refused;
 mod size;
 mod summary;
@@ -12,7 +13,7 @@ mod summary;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sluice_migration::{Assessed, Class, Lint, Linted, Phase, Refusal, Tool};
+use sluice_migration::{Assessed, Backfill, Class, Lint, Linted, Phase, Refusal, Tool};
 
 use crate::apply::{Limits, compare};
 use crate::connect::Session;
@@ -104,6 +105,8 @@ pub struct Statement {
     pub safer: Option<String>,
     /// The same in SQL, each for a transaction of its own.
     pub safer_sql: Vec<String>,
+    /// How it goes in batches, if it does. Then it is not bound to the length of a call.
+    pub backfill: Option<Backfill>,
     /// What it locks, as far as it is there already.
     pub tables: Vec<Table>,
     /// About how long it takes, in seconds, rounded up; null of what reads and writes no
@@ -144,8 +147,10 @@ pub async fn plan(session: &Session, folder: &Folder, lint: &Lint, limits: Limit
     begun.map_err(Error::server("BEGIN"))?;
     let compared = compare(session, folder).await;
     let ended = client.batch_execute("ROLLBACK").await;
-    let (standings, refused) = compared?;
+    let (standings, mut refused) = compared?;
     ended.map_err(Error::server("ROLLBACK"))?;
+    let linted = pending(folder, lint, &standings).map(|(_, linted, _)| linted);
+    refused.extend(keys::refused(session, linted).await?);
     let server = Server {
         place: Some(session.place.clone()),
         version: Some(session.version),
@@ -319,6 +324,7 @@ impl Statement {
             reason: one.reason.clone(),
             safer: one.safer.clone(),
             safer_sql: one.safer_sql.clone(),
+            backfill: one.backfill.clone(),
             seconds: estimate::seconds(one, &tables),
             tables,
         }

@@ -51,6 +51,7 @@ pub(super) fn out_of_phase(files: &[Pending]) -> Vec<Refusal> {
 pub(super) fn too_long(files: &[Pending], longest: Duration) -> Vec<Refusal> {
     let each = files.iter();
     let each = each.flat_map(|file| file.units.iter().map(move |unit| (file, unit)));
+    let each = each.filter(|(file, unit)| file.of_unit(unit).all(|it| it.backfill.is_none()));
     let long = each.filter(|(_, unit)| unit.seconds.is_some_and(|it| it > longest.as_secs()));
     long.map(|(file, unit)| too_long_one(file, unit, longest))
         .collect()

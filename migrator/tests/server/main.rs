@@ -1,6 +1,7 @@
 //! What is promised of a real server.
 
 mod applied;
+mod backfills;
 mod bench;
 mod crashes;
 mod cut;

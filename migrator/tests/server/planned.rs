@@ -10,7 +10,7 @@ const INDEX: &str = "CREATE INDEX person_name ON person (name);\n";
 const DROP: &str = "-- sluice: phase contract\nDROP TABLE person;\n";
 
 impl Bench {
-    async fn plan(&self) -> Plan {
+    pub(crate) async fn plan(&self) -> Plan {
         let (folder, lint) = self.linted();
         let session = self.session().await;
         let planned = plan(&session, &folder, &lint, self.limits).await;
