@@ -31,6 +31,7 @@ pub mod judge;
 pub mod ledger;
 pub mod manifest;
 pub mod may;
+pub mod migrations;
 pub mod naming;
 pub mod owner;
 pub mod path;

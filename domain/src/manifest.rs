@@ -11,6 +11,7 @@ use serde_json_path::JsonPath;
 
 use crate::digest::Digest;
 use crate::document::{Document, Problem, check_link, check_name, check_range, check_url};
+use crate::migrations::Migrations;
 use crate::preview;
 
 /// The longest version, in characters: with it a promotion's name fits into the
@@ -58,6 +59,9 @@ pub struct Manifest {
     /// What the build proved: test reports, scans, attestations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
+    /// What is applied to the database before traffic moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrations: Option<Migrations>,
     /// Free text for approvers.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub notes: String,
@@ -209,7 +213,8 @@ impl Manifest {
             key: item.key.clone(),
             digest: item.digest.clone(),
         });
-        code.chain(evidence)
+        let migrations = self.migrations.iter().map(|one| one.zip.clone());
+        code.chain(evidence).chain(migrations)
     }
 }
 
@@ -245,6 +250,9 @@ impl Document for Manifest {
         }
         for (index, item) in self.evidence.iter().enumerate() {
             check_key(&format!("evidence[{index}].key"), &item.key, problems);
+        }
+        if let Some(migrations) = &self.migrations {
+            migrations.check(problems);
         }
         self.check_keys_are_used_once(problems);
     }
@@ -424,7 +432,7 @@ fn check_ref(path: &str, name: Option<&str>, problems: &mut Vec<Problem>) {
 }
 
 /// A key must stay inside the bundle's folder, whatever reads it later.
-fn check_key(path: &str, key: &str, problems: &mut Vec<Problem>) {
+pub(crate) fn check_key(path: &str, key: &str, problems: &mut Vec<Problem>) {
     let is_plain = !key.is_empty()
         && key.len() <= 512
         && !key.starts_with('/')

@@ -9,6 +9,7 @@ use crate::codedeploy::CodeDeploy;
 use crate::configuration::FunctionConfiguration;
 use crate::digest::Digest;
 use crate::manifest::{Configuration, Function, Manifest};
+use crate::migrations::MigrationPlan;
 use crate::settings::{JudgePolicy, Role, Settings, Step, Target, WarmUp};
 use crate::suites::{Suite, in_releases};
 
@@ -23,6 +24,9 @@ pub struct Plan {
     /// Whether it takes the environment back to a bundle that was promoted there before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub goes_back: bool,
+    /// What is applied to the database before traffic moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrations: Option<MigrationPlan>,
     /// The role to assume for these functions, if they are in another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
@@ -207,6 +211,7 @@ impl Plan {
             bundle,
             functions,
             goes_back: false,
+            migrations: None,
             role: settings.role.clone(),
             steps: settings.own_steps(),
             approval_seconds: settings.step_approval_seconds(),
@@ -238,6 +243,12 @@ impl Plan {
     #[must_use]
     pub fn shares_aliases(&self) -> bool {
         self.codedeploy.is_some() || self.steps.iter().any(|step| step.weight < 100.0)
+    }
+
+    /// Whether there is a migration to apply.
+    #[must_use]
+    pub fn migrates(&self) -> bool {
+        self.migrations.as_ref().is_some_and(|one| one.pending > 0)
     }
 
     /// The functions that change, in order.

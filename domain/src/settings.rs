@@ -16,6 +16,7 @@ use crate::guards::Guards;
 pub use crate::judge::{JudgePolicy, OnInconclusive};
 use crate::judge::{MOST_LOOKS, looks_held, may_ask, probe};
 use crate::may::May;
+use crate::migrations::Database;
 use crate::naming::function_name;
 use crate::preview::{self, PreviewOf, PreviewRules};
 pub use crate::role::Role;
@@ -66,6 +67,10 @@ pub struct Settings {
     /// the older ones go those that Sluice published and nobody uses. Null: none.
     #[serde(default = "default_keep_versions")]
     pub keep_versions: Option<usize>,
+    /// The PostgreSQL database that releases migrate. Left out: there is none, and a bundle
+    /// with migrations is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
     /// Test suites that run when a release enters, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suites: Vec<Suite>,
@@ -229,6 +234,9 @@ impl Document for Settings {
         self.evidence.check("evidence", problems);
         probe::check(&self.judge.probes, &self.functions, problems);
         suites::check(&self.suites, problems);
+        if let Some(database) = &self.database {
+            database.check(problems);
+        }
         if let Some(approval) = &self.approval {
             approval.check(problems);
         }

@@ -292,6 +292,7 @@ impl Seat {
                 approval_seconds: None,
                 keep_versions: None,
                 goes_back: false,
+                migrations: None,
                 suites: Vec::new(),
                 role: settings.role.clone(),
                 steps: settings.own_steps(),

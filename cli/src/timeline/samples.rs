@@ -133,6 +133,7 @@ pub(crate) fn record(environment: &str, outcome: Option<Outcome>, entries: Vec<E
             approval_seconds: None,
             keep_versions: None,
             goes_back: false,
+            migrations: None,
             suites: Vec::new(),
             steps,
             codedeploy: None,

@@ -53,6 +53,7 @@ pub fn derive(wanted: Wanted<'_>, settings: &Settings, now: Timestamp) -> Settin
         warm_up: None,
         keep_versions: None,
         approval: None,
+        database: None,
         queue: QueuePolicy::Supersede,
         windows: Vec::new(),
         guards: Guards {

@@ -10,6 +10,7 @@ use sluice_domain::codedeploy::LAMBDA;
 use sluice_domain::digest::Digest;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
+use sluice_domain::migrations::MigrationPlan;
 use sluice_domain::owner;
 use sluice_domain::plan::{Change, Observed, Plan};
 use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
@@ -24,7 +25,12 @@ use crate::{Error, Guard, Output, Ports, schedule, signals};
 
 impl<P: Ports> Guard<P> {
     /// Makes the plan and keeps it.
-    pub(crate) async fn plan(&self, id: &PromotionId, now: Timestamp) -> Result<Output, Error> {
+    pub(crate) async fn plan(
+        &self,
+        id: &PromotionId,
+        migrations: Option<MigrationPlan>,
+        now: Timestamp,
+    ) -> Result<Output, Error> {
         let (promotion, _) = self.ports.promotion(id).await?;
         let settings = self.ports.settings(id).await?;
         refuse_if_frozen(id, &settings)?;
@@ -32,7 +38,8 @@ impl<P: Ports> Guard<P> {
         let soaks = self
             .refuse_unless_it_may_enter(&promotion, &manifest, now)
             .await?;
-        let (plan, hash) = self.make_plan(&promotion, &manifest, &settings).await?;
+        let found = (&manifest, migrations);
+        let (plan, hash) = self.make_plan(&promotion, &settings, found).await?;
         let guards = self.refuse_if_stopped(id, &settings, &plan, now).await?;
         self.ports.keep_plan(id, &plan).await?;
         let mut facts = json!({ "plan": plan, "hash": hash });
@@ -48,6 +55,7 @@ impl<P: Ports> Guard<P> {
             plan_hash: hash,
             changes: plan.changes().count(),
             timed: schedule::is_timed(&settings),
+            migrates: plan.migrates(),
             approval_required: settings.approval.is_some(),
             approval_seconds: settings
                 .approval
@@ -68,7 +76,11 @@ impl<P: Ports> Guard<P> {
         let manifest = self.ports.manifest(&promotion.bundle).await?;
         self.refuse_unless_it_enters_now(&promotion, &manifest, now)
             .await?;
-        let (plan, hash) = self.make_plan(&promotion, &manifest, &settings).await?;
+        let before = self.ports.plan_of(id).await?;
+        // What migrations do is not asked for again: `migrate` holds the database against
+        // this plan before it applies anything.
+        let found = (&manifest, before.migrations.clone());
+        let (plan, hash) = self.make_plan(&promotion, &settings, found).await?;
         self.refuse_outside_windows(id, &settings, &plan, now)
             .await?;
         let guards = self.refuse_if_stopped(id, &settings, &plan, now).await?;
@@ -77,7 +89,8 @@ impl<P: Ports> Guard<P> {
         }
         // Without an approval to bind to, a promotion that waited in line goes
         // on from what the one before it left.
-        self.lock_what_is_new(id, generation, &plan).await?;
+        self.lock_what_is_new(id, generation, (&before, &plan))
+            .await?;
         self.ports.keep_plan(id, &plan).await?;
         let mut facts = json!({ "generation": generation, "plan": hash });
         signals::note(&mut facts, &guards);
@@ -125,9 +138,9 @@ impl<P: Ports> Guard<P> {
         &self,
         id: &PromotionId,
         generation: Generation,
-        plan: &Plan,
+        (before, plan): (&Plan, &Plan),
     ) -> Result<(), Error> {
-        let mut all = targets(&self.ports.plan_of(id).await?);
+        let mut all = targets(before);
         let locked = all.len();
         for target in targets(plan) {
             if !all.contains(&target) {
@@ -173,8 +186,8 @@ impl<P: Ports> Guard<P> {
     async fn make_plan(
         &self,
         promotion: &Promotion,
-        manifest: &Manifest,
         settings: &Settings,
+        (manifest, migrations): (&Manifest, Option<MigrationPlan>),
     ) -> Result<(Plan, Digest), Error> {
         let observed = self.observe(promotion, manifest, settings).await?;
         let mut plan = Plan::make(
@@ -184,6 +197,10 @@ impl<P: Ports> Guard<P> {
             &observed,
         )?;
         plan.goes_back = self.goes_back(&promotion.id).await?;
+        if let Some(migrations) = &migrations {
+            migrations.check(&promotion.id.environment, settings)?;
+        }
+        plan.migrations = migrations;
         self.refuse_foreign_aliases(promotion, settings, &plan)
             .await?;
         self.refuse_if_aliases_are_provisioned(&promotion.id, &plan)

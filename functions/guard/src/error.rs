@@ -4,6 +4,7 @@ use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::entry::NotAdmitted;
 use sluice_domain::guards::{Checked, Guard, State};
 use sluice_domain::may::NotAllowed;
+use sluice_domain::migrations::Unfit;
 use sluice_domain::owner::NotOurs;
 use sluice_domain::path;
 use sluice_domain::plan::NoPlan;
@@ -22,6 +23,9 @@ pub enum Error {
     /// No plan can be made.
     #[error(transparent)]
     NoPlan(#[from] NoPlan),
+    /// Nobody is foreseen who looks at what its migrations do.
+    #[error(transparent)]
+    MigrationsUnfit(#[from] Unfit),
     /// An alias is not Sluice's to move.
     #[error(transparent)]
     NotOurs(#[from] NotOurs),
@@ -210,6 +214,7 @@ impl Named for Error {
             Self::AliasProvisioned(_) => "AliasProvisioned",
             Self::DeploymentGroupUnfit { .. } => "DeploymentGroupUnfit",
             Self::PlanChanged { .. } => "PlanChanged",
+            Self::MigrationsUnfit(_) => "MigrationsUnfit",
             Self::NotApproved(_) => "NotApproved",
             Self::Frozen { .. } => "Frozen",
             Self::OutsideWindow { .. } => "OutsideWindow",

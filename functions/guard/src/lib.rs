@@ -23,6 +23,7 @@ mod signals;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_domain::digest::Digest;
+use sluice_domain::migrations::MigrationPlan;
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, PromotionId};
 use sluice_platform::store::TaskToken;
 
@@ -41,6 +42,9 @@ pub enum Input {
     Plan {
         /// Whose plan.
         promotion: PromotionId,
+        /// What its migrations would do, as `migrate` found it.
+        #[serde(default)]
+        migrations: Option<MigrationPlan>,
     },
     /// May it start, or how long does it wait for its time?
     Schedule {
@@ -140,6 +144,8 @@ pub enum Output {
         approval_seconds: u64,
         /// Whether something says when it may start.
         timed: bool,
+        /// Whether there is a migration to apply.
+        migrates: bool,
     },
     /// Its time has come, or not yet.
     Scheduled {
@@ -228,7 +234,10 @@ impl<P: Ports> Guard<P> {
     /// With what says no, or what failed.
     pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
         match input {
-            Input::Plan { promotion } => self.plan(&promotion, now).await,
+            Input::Plan {
+                promotion,
+                migrations,
+            } => self.plan(&promotion, migrations, now).await,
             Input::Schedule { promotion } => self.schedule(&promotion, now).await,
             Input::Acquire {
                 promotion,

@@ -77,7 +77,14 @@ fn enter(guard: &Guard<World>, version: &str, second: i64) -> bool {
 fn prepare(guard: &Guard<World>, version: &str) {
     guard.ports.open(version);
     let promotion = id(version);
-    run(guard.handle(Input::Plan { promotion }, at(0))).unwrap();
+    run(guard.handle(
+        Input::Plan {
+            promotion,
+            migrations: None,
+        },
+        at(0),
+    ))
+    .unwrap();
 }
 
 /// The bundle of the event files.
@@ -133,7 +140,13 @@ fn the_state_machines_inputs_are_understood() {
         promotion: promotion.clone(),
     };
     assert_eq!(input(SCHEDULE), asked);
-    assert_eq!(input(PLAN), Input::Plan { promotion });
+    assert_eq!(
+        input(PLAN),
+        Input::Plan {
+            promotion,
+            migrations: None
+        }
+    );
     assert_eq!(input(HANDOVER), Input::Handover {});
 }
 

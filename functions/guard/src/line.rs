@@ -187,10 +187,12 @@ struct Pass<'a> {
     failed: Option<Error>,
 }
 
-/// What a plan locks.
+/// What a plan locks: functions, and the database, which several applications may share.
 pub(crate) fn targets(plan: &Plan) -> Vec<String> {
-    let changes = plan.changes();
-    changes.map(|(_, function)| function.arn.clone()).collect()
+    let changes = plan.changes().map(|(_, function)| function.arn.clone());
+    let migrations = plan.migrations.iter().filter(|one| one.pending > 0);
+    let databases = migrations.map(|one| format!("database {}", one.place));
+    changes.chain(databases).collect()
 }
 
 /// A target of a ticket that another promotion ahead of it wants, too, and which

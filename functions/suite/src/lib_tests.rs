@@ -25,6 +25,7 @@ impl Records for Table {
             keep_versions: None,
             codedeploy: None,
             goes_back: false,
+            migrations: None,
             suites: self.0.clone(),
             judge: JudgePolicy::default(),
         };

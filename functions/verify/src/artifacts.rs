@@ -281,6 +281,10 @@ fn named(manifest: &Manifest) -> BTreeMap<&str, Named<'_>> {
         let named = all.entry(&zip.key).or_insert_with(|| new(&zip.digest));
         named.is_package = true;
     }
+    if let Some(migrations) = &manifest.migrations {
+        let zip = &migrations.zip;
+        all.entry(&zip.key).or_insert_with(|| new(&zip.digest));
+    }
     for item in &manifest.evidence {
         let named = all.entry(&item.key).or_insert_with(|| new(&item.digest));
         named.evidence.push(item);

@@ -65,6 +65,15 @@ pub enum Error {
         /// The region of its functions.
         region: String,
     },
+    /// Nobody said where the database is.
+    #[error(
+        "the bundle brings migrations, and the settings of {environment} name no database; expected `database`: add it with \
+         `sluice env put`, then release again. Nothing was changed"
+    )]
+    NoDatabase {
+        /// The environment.
+        environment: String,
+    },
     /// A file can't be copied to where the functions are.
     #[error(
         "the code can't be copied to {place}: {reason}. Nothing was changed; release again then"
@@ -321,7 +330,9 @@ impl Named for Error {
             Self::EvidenceRefused { .. } => "EvidenceRefused",
             Self::CopyRefused { .. } => "CopyRefused",
             Self::CopyDamaged { .. } | Self::CopyChanged { .. } => "DigestMismatch",
-            Self::Key(_) | Self::Settings(_) | Self::NoBucket { .. } => "InvalidSettings",
+            Self::Key(_) | Self::Settings(_) | Self::NoBucket { .. } | Self::NoDatabase { .. } => {
+                "InvalidSettings"
+            }
             Self::Bundle(BundleError::DigestMismatch { .. }) => "DigestMismatch",
             Self::Bundle(BundleError::Missing { .. }) => "ArtifactMissing",
             Self::Store(error) => error.name(),

@@ -273,6 +273,21 @@ impl World {
         self.settings.borrow_mut()["role"] = role;
     }
 
+    /// The bundle brings migrations.
+    pub(super) fn add_migrations(&self, version: &str) {
+        let key = "migrations.zip";
+        self.put(version, key);
+        let zip = json!({"key": key, "digest": Digest::of(&content(key))});
+        let mut manifests = self.manifests.borrow_mut();
+        let manifest = manifests.values_mut().next().expect("a manifest");
+        manifest["migrations"] = json!({ "zip": zip });
+    }
+
+    /// The environment's settings say something else.
+    pub(super) fn change_settings(&self, change: impl FnOnce(&mut Value)) {
+        change(&mut self.settings.borrow_mut());
+    }
+
     /// The environment asks this of evidence.
     pub(super) fn ask(&self, evidence: Value) {
         self.settings.borrow_mut()["evidence"] = evidence;

@@ -18,6 +18,7 @@ pub mod aws;
 mod copies;
 mod error;
 mod evidence;
+mod migrations;
 mod nameless;
 mod pins;
 mod ports;
@@ -30,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
+use sluice_domain::migrations::Request;
 use sluice_domain::path::was_promoted;
 use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
 use sluice_domain::role::{CodeCopies, Role};
@@ -71,6 +73,8 @@ pub struct Output {
     pub artifacts: usize,
     /// How many container images exist.
     pub images: usize,
+    /// What `migrate` is asked. Null: there is nothing to migrate.
+    pub migrations: Option<Request>,
 }
 
 /// The function.
@@ -132,13 +136,12 @@ where
         let files = files.check(&manifest).await?;
         self.promotions.pin(&id, &files.pins).await?;
 
-        let output = Output {
-            artifacts: files.pins.len(),
-            images: files.images,
-        };
+        let (artifacts, images) = (files.pins.len(), files.images);
         let mut verified = verified(&bundle, &manifest, &files);
         let pins = files.pins.clone();
         let goes_back = self.goes_back(&id, &bundle, &attempts).await?;
+        let migrations =
+            migrations::request(&id, (&bundle, &manifest, &pins), &settings, goes_back)?;
         self.assess(
             &id,
             &settings,
@@ -161,9 +164,12 @@ where
         self.ledger
             .record(&id, Kind::BundleVerified, "bundle", verified)
             .await?;
-        let Output { artifacts, images } = output;
         tracing::info!(promotion = %id, artifacts, images, "verified");
-        Ok(output)
+        Ok(Output {
+            artifacts,
+            images,
+            migrations,
+        })
     }
 
     /// Opens the promotion's record.

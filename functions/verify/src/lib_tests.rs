@@ -13,6 +13,8 @@ mod earlier;
 mod evidence;
 #[path = "fakes.rs"]
 mod fakes;
+#[path = "migrations_tests.rs"]
+mod migrations_tests;
 #[path = "replicas_tests.rs"]
 mod replicas;
 #[path = "tags_tests.rs"]
@@ -74,7 +76,8 @@ async fn a_bundle_is_verified_pinned_and_recorded() {
         output,
         Output {
             artifacts: 3,
-            images: 0
+            images: 0,
+            migrations: None,
         }
     );
     let expected = pins(&[
@@ -227,7 +230,8 @@ async fn images_are_looked_up_by_digest() {
         output,
         Output {
             artifacts: 2,
-            images: 1
+            images: 1,
+            migrations: None,
         }
     );
 

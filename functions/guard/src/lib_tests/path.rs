@@ -192,7 +192,13 @@ fn pre_releases_stay_out_of_the_last_environment_unless_it_takes_them() {
     guard.ports.open("1.2.0-rc.1");
     let plan = |guard: &Guard<World>| {
         let promotion = id("1.2.0-rc.1");
-        let answer = run(guard.handle(Input::Plan { promotion }, at(20)));
+        let answer = run(guard.handle(
+            Input::Plan {
+                promotion,
+                migrations: None,
+            },
+            at(20),
+        ));
         answer.map(drop).map_err(|error| error.name())
     };
     assert_eq!(plan(&guard), Err("NotAdmitted"));

@@ -14,7 +14,7 @@ fn a_plan_is_made_kept_and_recorded() {
     let hash = kept.hash().unwrap();
     assert_eq!(
         answer,
-        json!({"plan_hash": hash, "changes": 1, "approval_required": false, "approval_seconds": 0, "timed": false})
+        json!({"plan_hash": hash, "changes": 1, "approval_required": false, "approval_seconds": 0, "timed": false, "migrates": false})
     );
     let entries = guard.ports.recorded("1.1.0", Kind::ChangesPlanned);
     assert_eq!(entries, [json!({"plan": kept, "hash": hash})]);
@@ -195,4 +195,60 @@ fn settings_that_nobody_wrote_are_refused() {
     let guard = guard();
     guard.ports.0.borrow_mut().settings = Value::Null;
     assert_eq!(send(&guard, PLAN), Err("InvalidSettings"));
+}
+
+/// A plan of migrations with a statement of class C.
+fn migrations() -> serde_json::Value {
+    json!({
+        "digest": sluice_domain::digest::Digest::of(b"migrations"), "phase": "expand", "tool": "sqlx",
+        "place": "db:5432/shop", "server": "17.10", "applied": 1, "pending": 1, "files": ["2_x.sql"],
+        "waiting": 0, "classes": {"a": 0, "b": 0, "c": 1}, "more": 0,
+        "statements": [{"place": "2_x.sql:1", "kind": "UPDATE", "class": "C", "reason": "all rows"}],
+    })
+}
+
+/// `plan`, with these migrations.
+fn with_migrations(migrations: &serde_json::Value) -> String {
+    let mut event: serde_json::Value = serde_json::from_str(PLAN).unwrap();
+    event["migrations"] = migrations.clone();
+    event.to_string()
+}
+
+#[test]
+fn what_migrations_do_is_part_of_the_plan_and_of_what_is_approved() {
+    let guard = guard();
+    let mut migrations = migrations();
+    migrations["classes"]["c"] = json!(0);
+    let without = send(&guard, PLAN).unwrap();
+    let answer = send(&guard, &with_migrations(&migrations)).unwrap();
+    assert_eq!(
+        (&without["migrates"], &answer["migrates"]),
+        (&json!(false), &json!(true))
+    );
+    assert_ne!(without["plan_hash"], answer["plan_hash"]);
+    let kept = guard.ports.0.borrow().plans[&id("1.1.0")].clone();
+    assert_eq!(kept.migrations.unwrap().files, ["2_x.sql"]);
+}
+
+#[test]
+fn class_c_is_refused_where_nobody_is_asked_or_no_window_is_kept_for_it() {
+    let guard = guard();
+    let event = with_migrations(&migrations());
+    assert_eq!(send(&guard, &event), Err("MigrationsUnfit"));
+    assert!(guard.ports.0.borrow().plans.is_empty());
+}
+
+#[test]
+fn a_database_is_locked_like_a_function() {
+    let guard = guard();
+    let mut migrations = migrations();
+    migrations["classes"]["c"] = json!(0);
+    send(&guard, &with_migrations(&migrations)).unwrap();
+    send(&guard, ACQUIRE).unwrap();
+    let world = guard.ports.0.borrow();
+    assert!(
+        world.locks.contains_key("database db:5432/shop"),
+        "{:?}",
+        world.locks
+    );
 }

@@ -29,7 +29,13 @@ fn promoted_into(guard: &Guard<World>, environment: &str) -> PromotionId {
 
 fn plan(guard: &Guard<World>, promotion: &PromotionId) -> Result<(), (&'static str, String)> {
     let promotion = promotion.clone();
-    let answer = run(guard.handle(Input::Plan { promotion }, at(20)));
+    let answer = run(guard.handle(
+        Input::Plan {
+            promotion,
+            migrations: None,
+        },
+        at(20),
+    ));
     answer
         .map(drop)
         .map_err(|error| (error.name(), error.to_string()))

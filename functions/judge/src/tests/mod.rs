@@ -260,6 +260,7 @@ fn judge_of(
         approval_seconds: None,
         keep_versions: None,
         goes_back: false,
+        migrations: None,
         suites: Vec::new(),
         steps: steps.clone(),
         codedeploy: None,

@@ -308,6 +308,7 @@ impl Records for Rc<Town> {
             approval_seconds: None,
             keep_versions: None,
             goes_back: false,
+            migrations: None,
             suites: Vec::new(),
             codedeploy: None,
         };

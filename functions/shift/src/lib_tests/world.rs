@@ -110,6 +110,7 @@ impl World {
                 approval_seconds: None,
                 keep_versions: None,
                 goes_back: false,
+                migrations: None,
                 suites: Vec::new(),
                 steps: vec![
                     Step::new(10.0, 600),

@@ -1,0 +1,20 @@
+//! Database migrations: what a bundle brings, where an environment's database is, and
+//! what applying them would do.
+//!
+//! `migrate` reads and applies them, next to the database; what it finds comes back as a
+//! [`MigrationPlan`], which is part of the plan that people approve.
+
+mod backup;
+mod bundle;
+mod database;
+mod plan;
+mod request;
+
+pub use backup::{Backup, BackupPolicy, BackupRule, begins_with_backup};
+pub use bundle::{IntegrityCheck, Migrations, Reads, Tool};
+pub use database::{Credentials, Database, IamUser};
+pub use plan::{Counts, MigrationPlan, PlannedStatement, Unfit};
+pub use request::{Applied, Archive, Phase, Request};
+
+#[cfg(test)]
+mod tests;

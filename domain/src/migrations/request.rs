@@ -1,0 +1,84 @@
+//! What `migrate` is told, and what it answers to the state machine.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::bundle::Migrations;
+use super::database::Database;
+use crate::digest::Digest;
+use crate::promotion::PromotionId;
+
+/// Everything that `migrate` needs to know: where it runs it reaches neither settings nor
+/// Sluice's tables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// For which promotion.
+    pub promotion: PromotionId,
+    /// Where the migrations lie.
+    pub archive: Archive,
+    /// What the bundle says of them.
+    pub migrations: Migrations,
+    /// Where the database is.
+    pub database: Database,
+    /// Which half of changes is applied.
+    pub phase: Phase,
+    /// Whether the promotion takes the environment back to a bundle that was promoted
+    /// before: then nothing is applied, and its code must still fit the schema.
+    pub goes_back: bool,
+}
+
+/// A zip file in S3.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archive {
+    /// The bucket.
+    pub bucket: String,
+    /// The object's key.
+    pub key: String,
+    /// The version that is pinned.
+    pub version_id: String,
+    /// What it must hold.
+    pub digest: Digest,
+}
+
+/// Which half of a change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Adds what new code needs. Runs before traffic moves.
+    #[default]
+    Expand,
+    /// Takes away what no code uses any more. Runs in a promotion of its own.
+    Contract,
+}
+
+impl Phase {
+    /// The other half.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Expand => Self::Contract,
+            Self::Contract => Self::Expand,
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Expand => "expand",
+            Self::Contract => "contract",
+        })
+    }
+}
+
+/// What one call of `migrate` applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// What fences off whoever was given an older one by the database.
+    pub token: i64,
+    /// Whether something is left to apply.
+    pub more: bool,
+    /// What was applied, for people. None: nothing was left.
+    pub what: Option<String>,
+}

@@ -1,0 +1,92 @@
+//! Why migrations are not planned, applied or found in order.
+
+use sluice_domain::digest::Digest;
+use sluice_migration::Refusal;
+use sluice_migrator::Error as Migrator;
+use sluice_platform::fault::Fault;
+use sluice_platform::lambda::{Named, fault_name};
+
+/// Why migrations are not planned, applied or found in order.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The pinned object holds something else.
+    #[error(
+        "{key} has digest {found}; expected {expected}: build and upload the bundle again. Nothing was applied"
+    )]
+    Changed {
+        /// The object's key.
+        key: String,
+        /// What was read.
+        found: Digest,
+        /// What the manifest names.
+        expected: Digest,
+    },
+    /// It can't be unpacked.
+    #[error("{key} is no zip file of migrations: {why}; pack the folder with `sluice pack`")]
+    Archive {
+        /// The object's key.
+        key: String,
+        /// Why not.
+        why: String,
+    },
+    /// What the migrations are, or how the database stands, speaks against it.
+    #[error(
+        "the migrations can't be applied: {}. Nothing was applied; `sluice migrate plan` shows all of it",
+        list(.0)
+    )]
+    Refused(Vec<Refusal>),
+    /// The settings name no way in, which they are checked for when they are stored.
+    #[error("the settings name neither `database.secret` nor `database.iam`; mend them with `sluice env put`")]
+    NoCredentials,
+    /// The database.
+    #[error(transparent)]
+    Migrator(#[from] Migrator),
+    /// A plan that can't be hashed.
+    #[error("the plan has no usable hash: {0}")]
+    Hash(String),
+    /// An AWS call failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// The most refusals that are told: people read them in a message.
+const TOLD: usize = 20;
+
+fn list(refused: &[Refusal]) -> String {
+    let told = refused.iter().take(TOLD).map(ToString::to_string);
+    let told: Vec<String> = told.collect();
+    match refused.len().saturating_sub(TOLD) {
+        0 => told.join("; "),
+        more => format!("{}; and {more} more", told.join("; ")),
+    }
+}
+
+impl Named for Error {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Changed { .. } => "DigestMismatch",
+            Self::Archive { .. } | Self::Hash(_) => "BundleInvalid",
+            Self::Refused(_) => "MigrationsRefused",
+            Self::NoCredentials => "InvalidSettings",
+            Self::Migrator(error) => of_database(error),
+            Self::Fault(fault) => fault_name(fault),
+        }
+    }
+}
+
+/// Names by what a caller can do: try again, mend the migrations, or mend the settings.
+fn of_database(error: &Migrator) -> &'static str {
+    match error {
+        error if error.is_unknown() => "SessionLost",
+        Migrator::Address(_) | Migrator::Authority(_) => "InvalidSettings",
+        Migrator::Unreachable { .. } => "DatabaseUnreachable",
+        Migrator::Unsuitable { .. } => "DatabaseUnfit",
+        Migrator::Busy { .. } => "DatabaseBusy",
+        Migrator::Fenced { .. } => "Fenced",
+        Migrator::Refused { .. } => "MigrationsRefused",
+        Migrator::PlanChanged { .. } => "PlanChanged",
+        Migrator::Unfit { .. } => "SchemaUnfit",
+        Migrator::Unsound { .. } => "SchemaUnsound",
+        _ => "StatementFailed",
+    }
+}

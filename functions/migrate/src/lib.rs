@@ -1,0 +1,290 @@
+//! Plans, applies and checks a bundle's migrations, next to the database.
+//!
+//! Decides: whether the database is still what was planned for, and what is next. It gets
+//! all it needs to know with each call and answers in full, because it may run in another
+//! account and VPC, from where neither Sluice's tables nor its functions can be reached.
+//!
+//! Environment: none of its own.
+//!
+//! Never: applies what is not in the pinned bundle, tells or logs a credential, or
+//! remembers anything between two calls: what was done stands in the database.
+
+mod archive;
+pub mod aws;
+mod door;
+mod error;
+mod summary;
+
+use std::future::Future;
+
+use serde::{Deserialize, Serialize};
+use sluice_domain::digest::Digest;
+use sluice_domain::migrations::{Applied, Archive, MigrationPlan, Phase, Request};
+use sluice_migration::{Lint, Options};
+use sluice_migrator::apply::{Folder, Limits, Step};
+use sluice_migrator::ledger::Holder;
+use sluice_migrator::{Address, Session, Trust, begin, check, plan};
+use sluice_platform::fault::Fault;
+
+use archive::sources;
+pub use error::Error;
+
+/// What the state machine asks for.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "goal", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Input {
+    /// What would applying the migrations do?
+    Plan {
+        /// Which, and where.
+        request: Request,
+    },
+    /// Apply what is next.
+    Apply {
+        /// Which, and where.
+        request: Request,
+        /// The plan that people approved. Null: nobody was asked, and a promotion that
+        /// waited in line goes on from what the one before it left.
+        approved: Option<Digest>,
+        /// What the database gave the call before. Null: this is the first one.
+        token: Option<i64>,
+        /// The backup that was made before.
+        backup: Option<String>,
+    },
+    /// Is everything as it has to be?
+    Check {
+        /// Which, and where.
+        request: Request,
+        /// What the database gave.
+        token: i64,
+    },
+}
+
+/// What was reached.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Output {
+    /// What applying them would do.
+    Planned(Box<MigrationPlan>),
+    /// One unit is through.
+    Applied(Applied),
+    /// Everything is as it has to be.
+    Checked(Checked),
+}
+
+/// What stands after migrations were applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// How many migrations are in.
+    pub applied: usize,
+    /// What the catalog has that it did not have before, and the other way round.
+    pub changes: Vec<String>,
+    /// How many more such changes there are.
+    pub more_changes: usize,
+    /// How many of the bundle's own queries found nothing.
+    pub queries: usize,
+}
+
+/// Where migrations lie.
+pub trait Archives {
+    /// A pinned object's bytes, of which there must not be more than `most`. Reads only.
+    fn read(
+        &self,
+        archive: &Archive,
+        most: u64,
+    ) -> impl Future<Output = Result<Vec<u8>, Fault>>;
+}
+
+/// Who lets into a database.
+pub trait Keys {
+    /// A secret's text. Reads only.
+    fn secret(&self, name: &str) -> impl Future<Output = Result<String, Fault>>;
+
+    /// A token for a user of a server, for a quarter of an hour. Nothing is sent for it.
+    fn token(
+        &self,
+        user: &sluice_domain::migrations::IamUser,
+        host: &str,
+        port: u16,
+    ) -> impl Future<Output = Result<String, Fault>>;
+}
+
+/// The function.
+pub struct Migrate<A, K> {
+    /// Where migrations lie.
+    pub archives: A,
+    /// Who lets in.
+    pub keys: K,
+}
+
+/// A bundle's migrations and a way into the database.
+struct Opened {
+    session: Session,
+    folder: Folder,
+    lint: Lint,
+    limits: Limits,
+}
+
+impl<A: Archives, K: Keys> Migrate<A, K> {
+    /// Handles one request.
+    ///
+    /// # Errors
+    /// With what does not fit, what the server said, or the call that failed.
+    pub async fn handle(&self, input: Input) -> Result<Output, Error> {
+        match input {
+            Input::Plan { request } => {
+                let opened = self.open(&request, true).await?;
+                let plan = self.plan(&request, &opened).await?;
+                Ok(Output::Planned(Box::new(plan)))
+            }
+            Input::Apply {
+                request,
+                approved,
+                token,
+                backup,
+            } => {
+                let opened = self.open(&request, token.is_none()).await?;
+                let token = match token {
+                    Some(token) => token,
+                    None => self.begin(&request, &opened, approved.as_ref()).await?,
+                };
+                let applied = self.apply(&request, &opened, token, backup).await?;
+                Ok(Output::Applied(applied))
+            }
+            Input::Check { request, token } => {
+                let opened = self.open(&request, false).await?;
+                Ok(Output::Checked(self.check(&request, &opened, token).await?))
+            }
+        }
+    }
+
+    /// Reads the bundle's migrations, and opens a session. `look` makes sure that it goes
+    /// to the server itself.
+    async fn open(&self, request: &Request, look: bool) -> Result<Opened, Error> {
+        let (folder, lint) = self.read(request).await?;
+        let (address, trust) = self.door(&request.database).await?;
+        let limits = door::limits(&request.database);
+        let session = sluice_migrator::connect(&address, &trust, limits.budget).await?;
+        if look {
+            session.refuse_pooler(&address, &trust).await?;
+        }
+        Ok(Opened {
+            session,
+            folder,
+            lint,
+            limits,
+        })
+    }
+
+    async fn read(&self, request: &Request) -> Result<(Folder, Lint), Error> {
+        let bytes = self
+            .archives
+            .read(&request.archive, archive::LONGEST_ZIP)
+            .await?;
+        let found = Digest::of(&bytes);
+        if found != request.archive.digest {
+            return Err(Error::Changed {
+                key: request.archive.key.clone(),
+                found,
+                expected: request.archive.digest.clone(),
+            });
+        }
+        let files = archive::unpack(&request.archive.key, &bytes)?;
+        let options = Options {
+            tool: request.migrations.tool.map(summary::tool),
+            contract: request.migrations.contract.clone(),
+            whole: true,
+        };
+        let reading = sluice_migration::read(&sources(&files), &options);
+        let lint = sluice_migration::lint(&reading);
+        let folder = Folder::new(reading, &lint).map_err(Error::Refused)?;
+        Ok((folder, lint))
+    }
+
+    async fn door(
+        &self,
+        database: &sluice_domain::migrations::Database,
+    ) -> Result<(Address, Trust), Error> {
+        door::open(&self.keys, database).await
+    }
+
+    async fn plan(&self, request: &Request, opened: &Opened) -> Result<MigrationPlan, Error> {
+        let Opened {
+            session,
+            folder,
+            lint,
+            limits,
+        } = opened;
+        if request.goes_back {
+            let standing = check::fits(session, folder, &door::reads(request)).await?;
+            return Ok(summary::of_a_way_back(request, session, folder, standing));
+        }
+        let plan = plan::plan(session, folder, lint, *limits).await?;
+        summary::of(&plan, request.phase)
+    }
+
+    async fn begin(
+        &self,
+        request: &Request,
+        opened: &Opened,
+        approved: Option<&Digest>,
+    ) -> Result<i64, Error> {
+        let promotion = request.promotion.to_string();
+        let approved = approved.map(Digest::hex);
+        let Opened {
+            session,
+            folder,
+            lint,
+            limits,
+        } = opened;
+        let begun = begin::begin(session, (folder, lint), *limits, (&promotion, approved)).await?;
+        Ok(begun)
+    }
+
+    async fn apply(
+        &self,
+        request: &Request,
+        opened: &Opened,
+        token: i64,
+        backup: Option<String>,
+    ) -> Result<Applied, Error> {
+        let id = &request.promotion;
+        let holder = Holder {
+            promotion: id.to_string(),
+            release: format!("{} {}", id.application, id.version),
+            generation: token,
+            backup,
+        };
+        let phase = door::phase(request.phase);
+        let Opened {
+            session,
+            folder,
+            limits,
+            ..
+        } = opened;
+        let step = sluice_migrator::apply::apply(session, folder, phase, &holder, *limits).await?;
+        let more = sluice_migrator::apply::is_left(session, folder, phase).await?;
+        let what = summary::step(&step);
+        tracing::info!(promotion = %id, what, more, "applied");
+        Ok(Applied { token, more, what })
+    }
+
+    async fn check(
+        &self,
+        request: &Request,
+        opened: &Opened,
+        token: i64,
+    ) -> Result<Checked, Error> {
+        let queries = request.migrations.checks.iter();
+        let queries = queries.map(|check| (check.name.as_str(), check.query.as_str()));
+        let queries: Vec<(&str, &str)> = queries.collect();
+        let phase = door::phase(request.phase);
+        let (session, folder) = (&opened.session, &opened.folder);
+        let found = check::check(session, folder, phase, token, &queries).await?;
+        Ok(Checked {
+            applied: found.applied,
+            changes: found.changes,
+            more_changes: found.more_changes,
+            queries: queries.len(),
+        })
+    }
+}

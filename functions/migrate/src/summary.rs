@@ -1,0 +1,140 @@
+//! A plan in short: what people approve, and what fits into a state machine's payload.
+
+use sluice_domain::digest::Digest;
+use sluice_domain::migrations::{Counts, MigrationPlan, Phase, PlannedStatement, Request, Tool};
+use sluice_migration::Class;
+use sluice_migrator::Session;
+use sluice_migrator::apply::{Folder, Step};
+use sluice_migrator::check::Standings;
+use sluice_migrator::plan::{Pending, Plan, Statement};
+
+use crate::{Error, door};
+
+/// The most files that are listed.
+const FILES: usize = 50;
+
+/// The most statements that are listed. With the longest texts they stay well below the
+/// 256 KB that Step Functions hands on.
+const STATEMENTS: usize = 40;
+
+/// The longest text, in characters.
+const LONGEST: usize = 300;
+
+/// A plan in short. What is refused is an error, all of it.
+pub(crate) fn of(plan: &Plan, phase: Phase) -> Result<MigrationPlan, Error> {
+    if !plan.refused.is_empty() {
+        return Err(Error::Refused(plan.refused.clone()));
+    }
+    let own = door::phase(phase);
+    let pending: Vec<&Pending> = plan.pending(own).collect();
+    let statements: Vec<(&Pending, &Statement)> = pending
+        .iter()
+        .flat_map(|file| file.statements.iter().map(move |one| (*file, one)))
+        .collect();
+    let count = |class| statements.iter().filter(|(_, one)| one.class == class).count();
+    let mut careful: Vec<&(&Pending, &Statement)> = statements
+        .iter()
+        .filter(|(_, one)| one.class != Class::A || one.old_code != "safe")
+        .collect();
+    careful.sort_by_key(|(_, one)| std::cmp::Reverse(one.class));
+    let seconds = pending.iter().flat_map(|file| file.left());
+    let seconds = seconds.filter_map(|(unit, _)| unit.seconds);
+    Ok(MigrationPlan {
+        digest: digest(&plan.hash)?,
+        phase,
+        tool: plan.tool.map_or("none", sluice_migration::Tool::name).to_owned(),
+        place: plan.place.clone().unwrap_or_default(),
+        server: plan.server.map(version).unwrap_or_default(),
+        applied: plan.applied + plan.adopted,
+        pending: pending.len(),
+        files: pending.iter().take(FILES).map(|file| short(&file.path)).collect(),
+        waiting: plan.files.len() - pending.len(),
+        classes: Counts {
+            a: count(Class::A),
+            b: count(Class::B),
+            c: count(Class::C),
+        },
+        more: careful.len().saturating_sub(STATEMENTS),
+        statements: careful
+            .into_iter()
+            .take(STATEMENTS)
+            .map(|(file, one)| planned(file, one))
+            .collect(),
+        seconds: seconds.reduce(u64::saturating_add),
+    })
+}
+
+/// Nothing is applied on a way back: its code fits the schema that is there.
+pub(crate) fn of_a_way_back(
+    request: &Request,
+    session: &Session,
+    folder: &Folder,
+    standings: Standings,
+) -> MigrationPlan {
+    MigrationPlan {
+        digest: request.archive.digest.clone(),
+        phase: request.phase,
+        tool: folder.tool.name().to_owned(),
+        place: session.place.clone(),
+        server: version(session.version),
+        applied: standings.applied,
+        pending: 0,
+        files: Vec::new(),
+        waiting: 0,
+        classes: Counts::default(),
+        statements: Vec::new(),
+        more: 0,
+        seconds: None,
+    }
+}
+
+fn planned(file: &Pending, one: &Statement) -> PlannedStatement {
+    PlannedStatement {
+        place: short(&format!("{}:{}", file.path, one.line)),
+        kind: short(&one.kind),
+        class: format!("{:?}", one.class),
+        lock: one.lock.as_deref().map(short),
+        reason: short(&one.reason),
+        old_code: short(&one.old_code_reason),
+    }
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn digest(hex: &str) -> Result<Digest, Error> {
+    Digest::try_from(format!("sha256:{hex}")).map_err(|error| Error::Hash(error.to_string()))
+}
+
+/// 170010 is 17.10 (PostgreSQL's documentation, `server_version_num`).
+fn version(number: i32) -> String {
+    format!("{}.{}", number / 10_000, number % 10_000)
+}
+
+/// What was applied, for people.
+pub(crate) fn step(step: &Step) -> Option<String> {
+    match step {
+        Step::Applied { path, of: 1, .. } => Some(path.clone()),
+        Step::Applied { path, unit, of } => Some(format!("{path}, part {} of {of}", unit + 1)),
+        _ => None,
+    }
+}
+
+/// The same tool in the language of migrations.
+pub(crate) fn tool(tool: Tool) -> sluice_migration::Tool {
+    use sluice_migration::Tool as Of;
+    match tool {
+        Tool::Plain => Of::Plain,
+        Tool::Sqlx => Of::Sqlx,
+        Tool::Refinery => Of::Refinery,
+        Tool::Flyway => Of::Flyway,
+        Tool::Prisma => Of::Prisma,
+        Tool::Dbmate => Of::Dbmate,
+        Tool::GolangMigrate => Of::GolangMigrate,
+        Tool::Diesel => Of::Diesel,
+    }
+}
