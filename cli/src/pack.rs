@@ -2,8 +2,8 @@
 //! the manifest and its artifacts.
 //!
 //! The template is `release.json` as the manifest describes it, with less in
-//! it: a function's `zip` names a directory or a `.zip` file, relative to the
-//! folder; evidence names its files by `key` without a digest; `schema`,
+//! it: the `zip` of a function or of `migrations` names a directory or a `.zip` file,
+//! relative to the folder; evidence names its files by `key` without a digest; `schema`,
 //! `version`, `commit`, `branch`, `tag`, `author` and `co_authors` may be left out.
 //! They come from the command line, branch and tag also from the build system's
 //! variables, or from git. The same input gives the same bytes.
@@ -30,6 +30,9 @@ use crate::error::{Error, Result};
 
 /// The manifest's name in a bundle, and the template's in a folder.
 pub const RELEASE_JSON: &str = "release.json";
+
+/// The key of a bundle's migrations.
+const MIGRATIONS: &str = "database/migrations.zip";
 
 /// What the command line says of a release.
 #[derive(Debug, Clone, Default)]
@@ -141,6 +144,7 @@ impl Bundle {
         fill(&mut template, given, facts, &mut notes)?;
         let mut files = BTreeMap::new();
         pack_functions(folder, &mut template, &mut files)?;
+        pack_migrations(folder, &mut template, &mut files)?;
         pack_evidence(folder, &mut template, &mut files)?;
         let draft = Value::Object(template).to_string();
         let manifest = Manifest::parse(RELEASE_JSON, draft.as_bytes())?;
@@ -232,7 +236,8 @@ pub(crate) fn is_template(text: &[u8]) -> Result<bool> {
         .into_iter()
         .flat_map(Map::values);
     let named = functions
-        .filter_map(|function| function.get("zip"))
+        .chain(template.get("migrations"))
+        .filter_map(|packed| packed.get("zip"))
         .any(Value::is_string);
     let undigested = items("evidence").any(|item| item.get("digest").is_none());
     Ok(named
@@ -350,15 +355,39 @@ fn pack_functions(
             continue;
         };
         let place = format!("{RELEASE_JSON}: functions.{name}.zip");
-        if let Some(path) = zip.as_str() {
-            let bytes = archive::of(&place, &folder.join(path))?;
-            let key = format!("{name}.zip");
-            *zip = json!({ "key": key, "digest": Digest::of(&bytes) });
-            files.insert(key, bytes);
-        } else {
-            take_named(folder, &place, zip, files)?;
-        }
+        pack_zip(folder, &place, (zip, format!("{name}.zip")), files)?;
     }
+    Ok(())
+}
+
+fn pack_migrations(
+    folder: &Path,
+    template: &mut Map<String, Value>,
+    files: &mut BTreeMap<String, Vec<u8>>,
+) -> Result<()> {
+    let migrations = template.get_mut("migrations");
+    let Some(zip) = migrations.and_then(|migrations| migrations.get_mut("zip")) else {
+        return Ok(());
+    };
+    let place = format!("{RELEASE_JSON}: migrations.zip");
+    // In a folder of its own: no function's key has one.
+    pack_zip(folder, &place, (zip, MIGRATIONS.to_owned()), files)
+}
+
+/// Makes a zip file of the folder that `zip` names, under this key, or takes in the file
+/// that it names by `key`.
+fn pack_zip(
+    folder: &Path,
+    place: &str,
+    (zip, key): (&mut Value, String),
+    files: &mut BTreeMap<String, Vec<u8>>,
+) -> Result<()> {
+    let Some(path) = zip.as_str() else {
+        return take_named(folder, place, zip, files);
+    };
+    let bytes = archive::of(place, &folder.join(path))?;
+    *zip = json!({ "key": key, "digest": Digest::of(&bytes) });
+    files.insert(key, bytes);
     Ok(())
 }
 

@@ -34,6 +34,12 @@ pub enum Kind {
     TargetsQueued,
     /// The locks are held.
     TargetsAcquired,
+    /// What is saved before migrations is there.
+    BackupMade,
+    /// Migrations begin.
+    MigrationsBegun,
+    /// Migrations are through, and the schema is as it has to be.
+    MigrationsApplied,
     /// Lambda versions were published.
     VersionsPublished,
     /// Versions were made ready for traffic.

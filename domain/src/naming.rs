@@ -92,6 +92,24 @@ pub fn suite_execution(subject: Subject<'_>, stage: Stage, suite: &str) -> Strin
     format!("{suite}-{stage}-{}", &tested.hex()[..16])
 }
 
+/// The name of the backup that is made before a promotion migrates: of letters, digits and
+/// single hyphens, as RDS takes them, and cut well below the 63 characters that servers
+/// have (RDS user guide, `CreateDBSnapshot`: at most 255 for a snapshot).
+#[must_use]
+pub fn backup(id: &PromotionId) -> String {
+    let whole = id.to_string();
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let words: String = whole.to_ascii_lowercase().chars().map(plain).collect();
+    let words: Vec<&str> = words.split('-').filter(|word| !word.is_empty()).collect();
+    let words: String = words.join("-").chars().take(48).collect();
+    let digest = Digest::of(whole.as_bytes());
+    format!(
+        "sluice-{}-{}",
+        words.trim_end_matches('-'),
+        &digest.hex()[..8]
+    )
+}
+
 /// The name of a `suites` execution: application, environment, minute.
 #[must_use]
 pub fn test_execution(run: &TestRun) -> String {
@@ -176,6 +194,23 @@ mod tests {
         assert_eq!(name, format!("storefront-1.1.0-{}-1", digest.short()));
         assert_eq!(name, release_execution("storefront", &version, &digest, 1));
         assert_ne!(name, release_execution("storefront", &version, &digest, 2));
+    }
+
+    #[test]
+    fn a_backup_has_a_name_that_rds_takes_and_no_other_promotion_has() {
+        let id = |text: &str| text.parse::<PromotionId>().expect("a promotion");
+        let name = backup(&id("shop/prod/1.4.0-rc.1+build.7/2"));
+        assert!(
+            name.starts_with("sluice-shop-prod-1-4-0-rc-1-build-7-2-"),
+            "{name}"
+        );
+        assert_ne!(
+            backup(&id("shop/prod/1.4.0-1/2")),
+            backup(&id("shop/prod/1.4.0+1/2"))
+        );
+        let long = format!("{}/prod/1.0.0-{}/1", "a".repeat(32), "x".repeat(80));
+        let name = backup(&id(&long));
+        assert!(name.len() <= 64 && !name.contains("--"), "{name}");
     }
 
     #[test]

@@ -160,6 +160,17 @@ pub async fn apply(
     Ok(Step::Done)
 }
 
+/// Whether anything of a phase is left to apply.
+///
+/// # Errors
+/// Where the server can't be asked.
+pub async fn is_left(session: &Session, folder: &Folder, phase: Phase) -> Result<bool> {
+    let (standings, _) = compare(session, folder).await?;
+    let mut files = folder.files.iter().zip(&standings);
+    let next = files.find(|(_, standing)| !standing.is_in());
+    Ok(next.is_some_and(|(prepared, _)| prepared.file.phase == phase))
+}
+
 /// Ends what an earlier call left running on the server: nobody waits for it any more, and
 /// it may hold locks, or be about to commit.
 async fn end_orphans(session: &Session, ledger: &Ledger<'_>) -> Result<()> {

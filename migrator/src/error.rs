@@ -109,6 +109,42 @@ pub enum Error {
         refused: Vec<Refusal>,
     },
 
+    /// What would be done is not what people approved.
+    #[error(
+        "the plan for {place} changed since it was approved: found {found}, approved was {approved}; nothing was \
+         applied. Release again to ask for a new approval"
+    )]
+    PlanChanged {
+        /// The server and the database.
+        place: String,
+        /// The plan's hash now.
+        found: String,
+        /// The hash that was approved.
+        approved: String,
+    },
+
+    /// Code can't work with the schema that is there.
+    #[error(
+        "the schema of {place} has moved on: {}; expected one that the code of this release can work with. Nothing \
+         was changed; mend it forward with a new release",
+        found.join("; ")
+    )]
+    Unfit {
+        /// The server and the database.
+        place: String,
+        /// What it can't work with.
+        found: Vec<String>,
+    },
+
+    /// Migrations are through, and the database is not as it has to be.
+    #[error("{place} is not as it has to be after its migrations: {}; mend it with another migration", found.join("; "))]
+    Unsound {
+        /// The server and the database.
+        place: String,
+        /// All that was found.
+        found: Vec<String>,
+    },
+
     /// The session ended, or the server said no to what this crate asked for itself.
     #[error("{action} failed: {source}")]
     Server {

@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS sluice.fence (
     generation bigint NOT NULL,
     promotion text NOT NULL
 );
+CREATE TABLE IF NOT EXISTS sluice.catalog (line text NOT NULL);
 CREATE TABLE IF NOT EXISTS sluice.migration (
     tool text NOT NULL,
     version text NOT NULL,
@@ -171,6 +172,71 @@ impl<'a> Ledger<'a> {
             .await;
         let rows = rows.map_err(Error::server("reading sluice.migration"))?;
         Ok(rows.iter().map(entry).collect())
+    }
+
+    /// The promotion that has the database, or had it last. None: none ever had.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn holder(&self) -> Result<Option<String>> {
+        let asked = "SELECT promotion FROM sluice.fence";
+        let row = self.session.client.query_opt(asked, &[]).await;
+        let row = row.map_err(Error::server("reading the fence"))?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
+    /// Gives the database to a promotion, under a generation that is higher than all
+    /// before.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn issue(&self, promotion: &str) -> Result<i64> {
+        let row = self
+            .session
+            .client
+            .query_one(
+                "INSERT INTO sluice.fence AS fence (generation, promotion) VALUES (1, $1) \
+                 ON CONFLICT (one) DO UPDATE SET generation = fence.generation + 1, \
+                 promotion = $1 RETURNING generation",
+                &[&promotion],
+            )
+            .await
+            .map_err(Error::server("taking the fence"))?;
+        Ok(row.get(0))
+    }
+
+    /// Whether nobody has taken the database over since.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] where somebody has.
+    pub async fn is_current(&self, generation: i64) -> Result<()> {
+        let asked = "SELECT 1 FROM sluice.fence WHERE generation = $1";
+        let row = self.session.client.query_opt(asked, &[&generation]).await;
+        let row = row.map_err(Error::server("reading the fence"))?;
+        row.map(|_| ()).ok_or(Error::Fenced { own: generation })
+    }
+
+    /// What is in: version, path and phase of each file, in the order in which it came.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn applied(&self) -> Result<Vec<(String, String, String)>> {
+        if !self.exists().await? {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .session
+            .client
+            .query(
+                "SELECT version, min(path), min(phase) FROM sluice.migration WHERE tool = $1 \
+                 GROUP BY version HAVING bool_and(state IN ('done', 'adopted')) \
+                 ORDER BY min(started_at), version",
+                &[&self.tool.name()],
+            )
+            .await;
+        let rows = rows.map_err(Error::server("reading sluice.migration"))?;
+        let of = |row: &Row| (row.get(0), row.get(1), row.get(2));
+        Ok(rows.iter().map(of).collect())
     }
 
     /// Takes the database for a promotion, or finds that a later one has it.

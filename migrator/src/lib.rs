@@ -15,7 +15,10 @@ mod address;
 pub mod apply;
 mod backfill;
 mod batches;
+pub mod begin;
 pub mod books;
+mod catalog;
+pub mod check;
 mod connect;
 mod error;
 mod folder;
@@ -28,6 +31,7 @@ mod tls;
 
 pub use address::{Address, AddressError, Password};
 pub use backfill::Progress;
+pub use address::{Address, AddressError, Overrides, Password};
 pub use connect::{Budget, Session, connect};
 pub use error::{Error, Place};
 pub use tls::Trust;

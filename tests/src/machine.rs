@@ -54,13 +54,23 @@ impl<'a> State<'a> {
         resource.starts_with("arn:aws:states:::lambda:invoke") && !self.runs_a_suite()
     }
 
-    /// Whether it runs what settings name: no placeholder, but known when it runs.
+    /// Whether it runs a suite that settings name: no placeholder, but known when it runs.
     #[must_use]
     pub fn runs_a_suite(&self) -> bool {
         let arguments = &self.body["Arguments"];
         let targets = ["FunctionName", "StateMachineArn", "ProjectName"];
-        let mut targets = targets.iter().filter_map(|field| arguments[field].as_str());
-        targets.any(|target| expression(target).is_some())
+        let targets = targets.iter().filter_map(|field| arguments[field].as_str());
+        let mut targets = targets.filter_map(expression);
+        targets.any(|target| target == "$suite.target")
+    }
+
+    /// Whether it calls `migrate`: Sluice's own, or the one that settings name, which is the
+    /// same deployed elsewhere. `verify` says which.
+    #[must_use]
+    pub fn migrates(&self) -> bool {
+        let target = self.body["Arguments"]["FunctionName"].as_str();
+        let target = target.and_then(expression).unwrap_or_default();
+        ["$migrations.function", "$request.function"].contains(&target)
     }
 
     /// Whether something else resumes it.
@@ -96,6 +106,9 @@ impl<'a> State<'a> {
     /// `"FunctionName": "${VerifyFunction}"`. "" where it calls nothing.
     #[must_use]
     pub fn calls(&self) -> &'a str {
+        if self.migrates() {
+            return "MigrateFunction";
+        }
         let arguments = &self.body["Arguments"];
         ["FunctionName", "StateMachineArn"]
             .into_iter()

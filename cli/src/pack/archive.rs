@@ -36,7 +36,7 @@ fn zip_directory(place: &str, root: &Path) -> Result<Vec<u8>> {
     collect(place, root, Path::new(""), &mut files)?;
     if files.is_empty() {
         return Err(Error::Pack(format!(
-            "{place}: the directory {} is empty; expected the function's code",
+            "{place}: the directory {} is empty; expected files to pack",
             root.display()
         )));
     }

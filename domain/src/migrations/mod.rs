@@ -14,7 +14,7 @@ pub use backup::{Backup, BackupPolicy, BackupRule, begins_with_backup};
 pub use bundle::{IntegrityCheck, Migrations, Reads, Tool};
 pub use database::{Credentials, Database, IamUser};
 pub use plan::{Counts, MigrationPlan, PlannedStatement, Unfit};
-pub use request::{Applied, Archive, Phase, Request};
+pub use request::{Applied, Archive, Checked, Phase, Request};
 
 #[cfg(test)]
 mod tests;

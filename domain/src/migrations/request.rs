@@ -13,6 +13,8 @@ use crate::promotion::PromotionId;
 /// Sluice's tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
+    /// The function that is asked: its ARN.
+    pub function: String,
     /// For which promotion.
     pub promotion: PromotionId,
     /// Where the migrations lie.
@@ -81,4 +83,17 @@ pub struct Applied {
     pub more: bool,
     /// What was applied, for people. None: nothing was left.
     pub what: Option<String>,
+}
+
+/// What stands after migrations were applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// How many migrations are in.
+    pub applied: usize,
+    /// How the catalog changed: `+ table public.person`.
+    pub changes: Vec<String>,
+    /// How many more such changes there are.
+    pub more_changes: usize,
+    /// How many of the bundle's own queries found nothing.
+    pub queries: usize,
 }

@@ -56,6 +56,10 @@ impl<P: Ports> Guard<P> {
             changes: plan.changes().count(),
             timed: schedule::is_timed(&settings),
             migrates: plan.migrates(),
+            approves: plan
+                .migrations
+                .filter(|_| settings.approval.is_some())
+                .map(|migrations| migrations.digest),
             approval_required: settings.approval.is_some(),
             approval_seconds: settings
                 .approval

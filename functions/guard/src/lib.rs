@@ -146,6 +146,9 @@ pub enum Output {
         timed: bool,
         /// Whether there is a migration to apply.
         migrates: bool,
+        /// The plan of migrations that people approve. None: nobody is asked, and a
+        /// promotion that waited in line goes on from what the one before it left.
+        approves: Option<Digest>,
     },
     /// Its time has come, or not yet.
     Scheduled {

@@ -86,7 +86,9 @@ impl Keys for Keyring {
             None => config,
         };
         let config = config.build().map_err(|error| failed(error.to_string()))?;
-        let token = AuthTokenGenerator::new(config).auth_token(&self.config).await;
+        let token = AuthTokenGenerator::new(config)
+            .auth_token(&self.config)
+            .await;
         let token = token.map_err(|error| failed(error.to_string()))?;
         Ok(token.as_str().to_owned())
     }

@@ -13,10 +13,7 @@ use crate::{Error, Keys};
 const PORT: u16 = 5432;
 
 /// Where the database is, who asks, and whom they trust.
-pub(crate) async fn open(
-    keys: &impl Keys,
-    database: &Database,
-) -> Result<(Address, Trust), Error> {
+pub(crate) async fn open(keys: &impl Keys, database: &Database) -> Result<(Address, Trust), Error> {
     let trust = match &database.authority {
         Some(pem) => Trust::Pem(pem.clone()),
         None => Trust::Rds,

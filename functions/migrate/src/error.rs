@@ -36,7 +36,9 @@ pub enum Error {
     )]
     Refused(Vec<Refusal>),
     /// The settings name no way in, which they are checked for when they are stored.
-    #[error("the settings name neither `database.secret` nor `database.iam`; mend them with `sluice env put`")]
+    #[error(
+        "the settings name neither `database.secret` nor `database.iam`; mend them with `sluice env put`"
+    )]
     NoCredentials,
     /// The database.
     #[error(transparent)]

@@ -19,9 +19,11 @@ use std::future::Future;
 
 use serde::{Deserialize, Serialize};
 use sluice_domain::digest::Digest;
-use sluice_domain::migrations::{Applied, Archive, MigrationPlan, Phase, Request};
+use sluice_domain::migrations::{
+    Applied, Archive, Checked, Database, IamUser, MigrationPlan, Request,
+};
 use sluice_migration::{Lint, Options};
-use sluice_migrator::apply::{Folder, Limits, Step};
+use sluice_migrator::apply::{Folder, Limits};
 use sluice_migrator::ledger::Holder;
 use sluice_migrator::{Address, Session, Trust, begin, check, plan};
 use sluice_platform::fault::Fault;
@@ -64,34 +66,23 @@ pub enum Input {
 #[serde(untagged)]
 pub enum Output {
     /// What applying them would do.
-    Planned(Box<MigrationPlan>),
+    Planned {
+        /// In short.
+        plan: Box<MigrationPlan>,
+    },
     /// One unit is through.
     Applied(Applied),
     /// Everything is as it has to be.
-    Checked(Checked),
-}
-
-/// What stands after migrations were applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Checked {
-    /// How many migrations are in.
-    pub applied: usize,
-    /// What the catalog has that it did not have before, and the other way round.
-    pub changes: Vec<String>,
-    /// How many more such changes there are.
-    pub more_changes: usize,
-    /// How many of the bundle's own queries found nothing.
-    pub queries: usize,
+    Checked {
+        /// What stands.
+        checked: Checked,
+    },
 }
 
 /// Where migrations lie.
 pub trait Archives {
     /// A pinned object's bytes, of which there must not be more than `most`. Reads only.
-    fn read(
-        &self,
-        archive: &Archive,
-        most: u64,
-    ) -> impl Future<Output = Result<Vec<u8>, Fault>>;
+    fn read(&self, archive: &Archive, most: u64) -> impl Future<Output = Result<Vec<u8>, Fault>>;
 }
 
 /// Who lets into a database.
@@ -102,7 +93,7 @@ pub trait Keys {
     /// A token for a user of a server, for a quarter of an hour. Nothing is sent for it.
     fn token(
         &self,
-        user: &sluice_domain::migrations::IamUser,
+        user: &IamUser,
         host: &str,
         port: u16,
     ) -> impl Future<Output = Result<String, Fault>>;
@@ -134,7 +125,8 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             Input::Plan { request } => {
                 let opened = self.open(&request, true).await?;
                 let plan = self.plan(&request, &opened).await?;
-                Ok(Output::Planned(Box::new(plan)))
+                let plan = Box::new(plan);
+                Ok(Output::Planned { plan })
             }
             Input::Apply {
                 request,
@@ -152,7 +144,8 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             }
             Input::Check { request, token } => {
                 let opened = self.open(&request, false).await?;
-                Ok(Output::Checked(self.check(&request, &opened, token).await?))
+                let checked = self.check(&request, &opened, token).await?;
+                Ok(Output::Checked { checked })
             }
         }
     }
@@ -200,10 +193,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         Ok((folder, lint))
     }
 
-    async fn door(
-        &self,
-        database: &sluice_domain::migrations::Database,
-    ) -> Result<(Address, Trust), Error> {
+    async fn door(&self, database: &Database) -> Result<(Address, Trust), Error> {
         door::open(&self.keys, database).await
     }
 
@@ -215,8 +205,8 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             limits,
         } = opened;
         if request.goes_back {
-            let standing = check::fits(session, folder, &door::reads(request)).await?;
-            return Ok(summary::of_a_way_back(request, session, folder, standing));
+            let applied = check::fits(session, folder, &door::reads(request)).await?;
+            return Ok(summary::of_a_way_back(request, session, folder, applied));
         }
         let plan = plan::plan(session, folder, lint, *limits).await?;
         summary::of(&plan, request.phase)
@@ -288,3 +278,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "lib_tests.rs"]
+mod tests;

@@ -5,7 +5,6 @@ use sluice_domain::migrations::{Counts, MigrationPlan, Phase, PlannedStatement, 
 use sluice_migration::Class;
 use sluice_migrator::Session;
 use sluice_migrator::apply::{Folder, Step};
-use sluice_migrator::check::Standings;
 use sluice_migrator::plan::{Pending, Plan, Statement};
 
 use crate::{Error, door};
@@ -31,23 +30,37 @@ pub(crate) fn of(plan: &Plan, phase: Phase) -> Result<MigrationPlan, Error> {
         .iter()
         .flat_map(|file| file.statements.iter().map(move |one| (*file, one)))
         .collect();
-    let count = |class| statements.iter().filter(|(_, one)| one.class == class).count();
+    let count = |class| {
+        statements
+            .iter()
+            .filter(|(_, one)| one.class == class)
+            .count()
+    };
     let mut careful: Vec<&(&Pending, &Statement)> = statements
         .iter()
         .filter(|(_, one)| one.class != Class::A || one.old_code != "safe")
         .collect();
     careful.sort_by_key(|(_, one)| std::cmp::Reverse(one.class));
-    let seconds = pending.iter().flat_map(|file| file.left());
-    let seconds = seconds.filter_map(|(unit, _)| unit.seconds);
+    let units = pending
+        .iter()
+        .flat_map(|file| file.units.iter().skip(file.next));
+    let seconds = units.filter_map(|unit| unit.seconds);
     Ok(MigrationPlan {
         digest: digest(&plan.hash)?,
         phase,
-        tool: plan.tool.map_or("none", sluice_migration::Tool::name).to_owned(),
+        tool: plan
+            .tool
+            .map_or("none", sluice_migration::Tool::name)
+            .to_owned(),
         place: plan.place.clone().unwrap_or_default(),
         server: plan.server.map(version).unwrap_or_default(),
         applied: plan.applied + plan.adopted,
         pending: pending.len(),
-        files: pending.iter().take(FILES).map(|file| short(&file.path)).collect(),
+        files: pending
+            .iter()
+            .take(FILES)
+            .map(|file| short(&file.path))
+            .collect(),
         waiting: plan.files.len() - pending.len(),
         classes: Counts {
             a: count(Class::A),
@@ -69,7 +82,7 @@ pub(crate) fn of_a_way_back(
     request: &Request,
     session: &Session,
     folder: &Folder,
-    standings: Standings,
+    applied: usize,
 ) -> MigrationPlan {
     MigrationPlan {
         digest: request.archive.digest.clone(),
@@ -77,7 +90,7 @@ pub(crate) fn of_a_way_back(
         tool: folder.tool.name().to_owned(),
         place: session.place.clone(),
         server: version(session.version),
-        applied: standings.applied,
+        applied,
         pending: 0,
         files: Vec::new(),
         waiting: 0,

@@ -102,6 +102,9 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         | Kind::ApprovalDecided
         | Kind::TargetsQueued
         | Kind::TargetsAcquired
+        | Kind::BackupMade
+        | Kind::MigrationsBegun
+        | Kind::MigrationsApplied
         | Kind::VersionsPublished
         | Kind::VersionsWarmed
         | Kind::VersionsRetired

@@ -8,7 +8,8 @@
 //! promotion's record, and has the code where the functions are: zip files are copied,
 //! images have to be there.
 //!
-//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
+//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`, `SLUICE_MIGRATOR`
+//! (named to the state machine, and never called from here).
 //!
 //! Never: changes a bundle, keeps or tells a secret that it found, or looks at what the
 //! artifacts would change.
@@ -97,6 +98,8 @@ pub struct Verify<P, B, O, C, I, E, L> {
     pub scanner: Scanner,
     /// How often a scan that is running is looked at.
     pub patience: Patience,
+    /// Sluice's own function that migrates: the ARN of a version.
+    pub migrator: String,
 }
 
 impl<P, B, O, C, I, E, L> Verify<P, B, O, C, I, E, L>
@@ -140,8 +143,12 @@ where
         let mut verified = verified(&bundle, &manifest, &files);
         let pins = files.pins.clone();
         let goes_back = self.goes_back(&id, &bundle, &attempts).await?;
-        let migrations =
-            migrations::request(&id, (&bundle, &manifest, &pins), &settings, goes_back)?;
+        let migrations = migrations::request(
+            &id,
+            (&bundle, &manifest, &pins),
+            &settings,
+            (&self.migrator, goes_back),
+        )?;
         self.assess(
             &id,
             &settings,

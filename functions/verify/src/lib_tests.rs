@@ -44,6 +44,7 @@ async fn hand(world: &World, event: &str) -> Result<Output, Error> {
         ledger: world,
         scanner: Scanner::new().expect("patterns"),
         patience: patience(),
+        migrator: "arn:aws:lambda:eu-west-1:123456789012:function:sluice-migrate:7".to_owned(),
     };
     let input = serde_json::from_str(event).expect("the input is understood");
     verify.handle(input, Timestamp::UNIX_EPOCH).await

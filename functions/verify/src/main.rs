@@ -23,6 +23,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         ledger: Ledger::from_env(&config, "verify")?,
         scanner: Scanner::new()?,
         patience: Patience::default(),
+        migrator: lambda::variable("SLUICE_MIGRATOR")?,
     };
     lambda::serve(|input| verify.handle(input, Timestamp::now())).await
 }

@@ -7,13 +7,13 @@ use sluice_domain::settings::Settings;
 
 use crate::{Error, Pins};
 
-/// What `migrate` is asked; none where there is nothing to migrate. A preview lives on the
+/// What `migrate` is asked: Sluice's `own`, or the one that the settings name. None where there is nothing to migrate. A preview lives on the
 /// functions of an environment, and on its schema as it is.
 pub(crate) fn request(
     id: &PromotionId,
     (bundle, manifest, pins): (&BundleRef, &Manifest, &Pins),
     settings: &Settings,
-    goes_back: bool,
+    (own, goes_back): (&str, bool),
 ) -> Result<Option<Request>, Error> {
     let Some(migrations) = manifest.migrations.as_ref() else {
         return Ok(None);
@@ -29,6 +29,7 @@ pub(crate) fn request(
     // Everything that the manifest names is pinned by now.
     let version_id = pins.get(key).cloned().unwrap_or_default();
     Ok(Some(Request {
+        function: database.migrator.clone().unwrap_or_else(|| own.to_owned()),
         promotion: id.clone(),
         archive: Archive {
             bucket: bundle.bucket.clone(),

@@ -58,11 +58,13 @@ impl Releases for Table {
 pub struct StateMachines {
     client: aws_sdk_sfn::Client,
     release: String,
+    migrations: String,
     rollout: String,
 }
 
 impl StateMachines {
-    /// From `SLUICE_RELEASE_MACHINE` and `SLUICE_ROLLOUT_MACHINE`.
+    /// From `SLUICE_RELEASE_MACHINE`, `SLUICE_MIGRATIONS_MACHINE` and
+    /// `SLUICE_ROLLOUT_MACHINE`.
     ///
     /// # Errors
     /// When a variable is not set.
@@ -70,6 +72,7 @@ impl StateMachines {
         Ok(Self {
             client: aws_sdk_sfn::Client::new(config),
             release: variable("SLUICE_RELEASE_MACHINE")?,
+            migrations: variable("SLUICE_MIGRATIONS_MACHINE")?,
             rollout: variable("SLUICE_ROLLOUT_MACHINE")?,
         })
     }
@@ -130,11 +133,13 @@ impl Executions for StateMachines {
     }
 
     async fn stop(&self, promotion: &Promotion) -> Result<(), Fault> {
-        // In this order: it would act upon the end of its rollout.
+        // In this order: it would act upon the end of its migrations and its rollout.
         self.stop_if_running(&promotion.execution_arn).await?;
         let name = promotion_execution(&promotion.id, &promotion.bundle.digest);
-        let rollout = execution_arn(&self.rollout, &name);
-        self.stop_if_running(&rollout).await
+        for machine in [&self.migrations, &self.rollout] {
+            self.stop_if_running(&execution_arn(machine, &name)).await?;
+        }
+        Ok(())
     }
 }
 

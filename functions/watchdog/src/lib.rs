@@ -9,7 +9,7 @@
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`,
 //! `SLUICE_SHIFT_FUNCTION`, `SLUICE_WARM_FUNCTION`, `SLUICE_GUARD_FUNCTION`,
-//! `SLUICE_APPROVAL_FUNCTION`, `SLUICE_RELEASE_MACHINE`, `SLUICE_ROLLOUT_MACHINE`.
+//! `SLUICE_APPROVAL_FUNCTION`, `SLUICE_RELEASE_MACHINE`, `SLUICE_MIGRATIONS_MACHINE`, `SLUICE_ROLLOUT_MACHINE`.
 //!
 //! Never: touches an alias or a lock itself, trusts what an event says, decides
 //! a request itself, lets a request's id into a log, or interferes with a

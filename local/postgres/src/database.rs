@@ -38,6 +38,16 @@ impl Database {
         Ok(Self { name, admin, url })
     }
 
+    /// The authority that signed the certificate of its server, in PEM. None where the
+    /// server is not this process's own.
+    #[must_use]
+    pub fn authority(&self) -> Option<String> {
+        let is_own = env::var_os("SLUICE_TEST_DATABASE_URL").is_none();
+        let shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = shared.as_ref().filter(|_| is_own);
+        own.map(|server| server.authority().to_owned())
+    }
+
     /// Its address, as the server's superuser.
     #[must_use]
     pub fn url(&self) -> &str {

@@ -22,7 +22,7 @@ pub(super) fn of(plan: &Plan, applied: &[&Prepared]) -> String {
         .map(|prepared| (key(&prepared.file), prepared.sha256.as_str()))
         .collect();
     let pending: Vec<Bound<'_>> = plan.files.iter().map(bound).collect();
-    let all = serde_json::json!([FORMAT, plan.tool, major, applied, pending]);
+    let all = serde_json::json!([FORMAT, plan.tool, plan.place, major, applied, pending]);
     hexadecimal(&Sha256::digest(all.to_string()))
 }
 

@@ -124,6 +124,21 @@ impl World {
     /// When it can't be packed.
     #[must_use]
     pub fn build(&self, version: &str, functions: &[(&str, String)], more: Value) -> Build {
+        self.build_with(version, functions, &[], more)
+    }
+
+    /// The same, with other files beside the functions: their paths, and what is in them.
+    ///
+    /// # Panics
+    /// When it can't be packed.
+    #[must_use]
+    pub fn build_with(
+        &self,
+        version: &str,
+        functions: &[(&str, String)],
+        files: &[(String, &str)],
+        more: Value,
+    ) -> Build {
         let folder = std::env::temp_dir().join(format!(
             "sluice-{}-{version}-{}",
             self.unique,
@@ -136,6 +151,11 @@ impl World {
             fs::create_dir_all(&code).expect("a folder for the code");
             fs::write(code.join(file_of(source)), source).expect("the code");
             named.insert((*function).to_owned(), json!({ "zip": function }));
+        }
+        for (path, text) in files {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().expect("within the folder")).expect("a folder");
+            fs::write(path, text).expect("a file");
         }
         let mut manifest =
             json!({ "application": self.application, "version": version, "functions": named });

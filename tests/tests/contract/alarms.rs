@@ -117,7 +117,11 @@ fn what_record_prints_of_a_stranded_promotion_raises_its_alarm() {
 #[test]
 fn an_alarm_over_several_metrics_follows_one_expression_over_all_of_them() {
     let template = template();
-    for id in ["FunctionFailsAlarm", "SuitesFailAlarm"] {
+    for id in [
+        "FunctionFailsAlarm",
+        "MigrationsFailAlarm",
+        "SuitesFailAlarm",
+    ] {
         let alarm = alarm(&template, id);
         assert_eq!(alarm.body["Condition"], "OnAws", "{id}");
         let queries: Vec<&Value> = items(alarm.property("Metrics")).collect();

@@ -61,11 +61,13 @@ fn a_machine_may_invoke_what_it_calls_and_nothing_else() {
     for (name, machine) in state_machines() {
         let states = states(&machine);
         let suites = states.iter().any(State::runs_a_suite);
+        let migrates = states.iter().any(State::migrates);
         let called: BTreeSet<String> = states
             .iter()
             .filter(|state| state.invokes())
             .map(|state| state.calls().to_owned())
             .chain(suites.then(|| "ManagedSuites".to_owned()))
+            .chain(migrates.then(|| "ManagedMigrators".to_owned()))
             .collect();
         let held = permissions(&template, &resources[&name]);
         let granted = granted(&held, "lambda:InvokeFunction");

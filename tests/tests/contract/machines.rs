@@ -22,12 +22,13 @@ const TRANSIENT: [&str; 4] = [
 
 /// How the machines beside `promote` may end. Its own ends are the outcomes of a
 /// promotion.
-const ENDS: [&str; 8] = [
+const ENDS: [&str; 9] = [
     "Promoted",
     "NotPromoted",
     "Released",
     "NotReleased",
     "Committed",
+    "Migrated",
     "Unhealthy",
     "Tested",
     "SuitesFailed",

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sluice_domain::approval::State as Decision;
 use sluice_domain::digest::Digest;
 use sluice_domain::judge::Outcome as Verdict;
+use sluice_domain::migrations::{Applied, Checked, Counts, MigrationPlan, Phase, Request};
 use sluice_domain::promotion::{Generation, Outcome};
 use sluice_domain::suites::{Follows, Next};
 use sluice_tests::machine::{State, all_states, expression, states, strings};
@@ -40,6 +41,12 @@ fn sample(key: &str) -> Value {
         }
         "failed" => json!([]),
         "answer" => json!({"report": "1..0"}),
+        "migrations" => json!(migrations()),
+        "request" => value(request()),
+        "approved" => json!(digest),
+        "token" => json!(7),
+        "backup" => json!("sluice-storefront-prod-1-1-0-1-0f8a3c21"),
+        "checked" => value(checked()),
         "desk_url" => json!("https://desk.example/"),
         other => panic!("name a sample of `{other}` here: a state machine sends one"),
     }
@@ -49,8 +56,10 @@ fn sample(key: &str) -> Value {
 fn accepts(function: &str, payload: Value) -> Result<(), String> {
     match function {
         "approval" => read::<approval::Input>(payload),
+        "database" => read::<database::Input>(payload),
         "guard" => read::<guard::Input>(payload),
         "judge" => read::<judge::Input>(payload),
+        "migrate" => read::<migrate::Input>(payload),
         "publish" => read::<publish::Input>(payload),
         "shift" => read::<shift::Input>(payload),
         "smoke" => read::<smoke::Input>(payload),
@@ -83,6 +92,8 @@ fn answer(function: &str, payload: &Value) -> Value {
             approval_required: true,
             approval_seconds: 3600,
             timed: true,
+            migrates: true,
+            approves: Some(Digest::of(b"migrations")),
         }),
         ("guard", "schedule", _) => value(guard::Output::Scheduled {
             starts: false,
@@ -107,6 +118,21 @@ fn answer(function: &str, payload: &Value) -> Value {
             wait_seconds: 0,
             sequence: 9,
         }),
+        ("database", "prepare", _) => value(database::Output::Prepared {
+            ready: false,
+            wait_seconds: 15,
+            backup: None,
+        }),
+        ("database", "finish", _) => value(database::Output::Finished { finished: true }),
+        ("migrate", _, "plan") => value(migrate::Output::Planned {
+            plan: Box::new(migrations()),
+        }),
+        ("migrate", _, "apply") => value(Applied {
+            token: 7,
+            more: true,
+            what: None,
+        }),
+        ("migrate", _, "check") => value(migrate::Output::Checked { checked: checked() }),
         ("publish", ..) => value(publish::Output {
             published: 2,
             unchanged: 0,
@@ -138,6 +164,7 @@ fn answer(function: &str, payload: &Value) -> Value {
         ("verify", ..) => value(verify::Output {
             artifacts: 2,
             images: 0,
+            migrations: Some(request()),
         }),
         ("warm", "ready", _) => value(warm::Output::Ready {
             provisioned: 1,
@@ -151,6 +178,39 @@ fn answer(function: &str, payload: &Value) -> Value {
             problems: 0,
         }),
         other => panic!("add {other:?} here: a state machine asks for it"),
+    }
+}
+
+/// What `verify` answers, and `migrate` and `database` are asked.
+fn request() -> Request {
+    let event: Value = serde_json::from_str(&text("events/migrate/plan.json")).expect("json");
+    serde_json::from_value(event["request"].clone()).expect("a request")
+}
+
+fn migrations() -> MigrationPlan {
+    MigrationPlan {
+        digest: Digest::of(b"migrations"),
+        phase: Phase::Expand,
+        tool: "sqlx".to_owned(),
+        place: "db:5432/shop".to_owned(),
+        server: "17.10".to_owned(),
+        applied: 1,
+        pending: 1,
+        files: Vec::new(),
+        waiting: 0,
+        classes: Counts::default(),
+        statements: Vec::new(),
+        more: 0,
+        seconds: None,
+    }
+}
+
+fn checked() -> Checked {
+    Checked {
+        applied: 2,
+        changes: Vec::new(),
+        more_changes: 0,
+        queries: 0,
     }
 }
 

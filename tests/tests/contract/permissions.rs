@@ -352,6 +352,8 @@ fn a_function_may_use_the_services_whose_sdk_it_links_and_no_others() {
                     .flat_map(|statement| statement.actions.clone())
                     .filter(|action| !ON_BEHALF.iter().any(|behalf| action.starts_with(behalf)))
                     .filter_map(|action| Some(action.split_once(':')?.0))
+                    // Who signs in to a database makes the token with the SDK of RDS.
+                    .map(|service| if service == "rds-db" { "rds" } else { service })
                     // Every function links what assumes a role; only some may.
                     .filter(|service| *service != "sts")
                     .collect();
@@ -380,6 +382,7 @@ fn services(function: &str) -> BTreeSet<&'static str> {
         ("aws-sdk-ecr", "ecr"),
         ("aws-sdk-kms", "kms"),
         ("aws-sdk-lambda", "lambda"),
+        ("aws-sdk-rds", "rds"),
         ("aws-sdk-s3", "s3"),
         ("aws-sdk-secretsmanager", "secretsmanager"),
         ("aws-sdk-sfn", "states"),

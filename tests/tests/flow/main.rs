@@ -19,6 +19,7 @@ mod images;
 mod init;
 mod line;
 mod may;
+mod migrations;
 mod nightly;
 mod operators;
 mod owners;

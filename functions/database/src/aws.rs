@@ -1,0 +1,282 @@
+//! Snapshots through RDS, other backups through a function of the team's, records through
+//! the state table.
+
+use aws_config::SdkConfig;
+use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_rds::types::Tag;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_domain::ledger::Kind;
+use sluice_domain::migrations::Backup;
+use sluice_domain::plan::Plan;
+use sluice_domain::promotion::{Generation, PromotionId};
+use sluice_domain::settings::Role;
+use sluice_platform::aws::PerAccount;
+use sluice_platform::call::call;
+use sluice_platform::fault::Fault;
+use sluice_platform::ledger::Ledger;
+use sluice_platform::store::{Part, Store, StoreError};
+
+use crate::{Backups, Error, Made, Promotions, Record, Wanted};
+
+/// The tag that says for which promotion a snapshot was made.
+const OF: &str = "sluice:promotion";
+
+/// The tag that says until when it is kept.
+const KEEP: &str = "sluice:keep-until";
+
+/// What RDS says of a snapshot that a database can be restored from.
+const AVAILABLE: &str = "available";
+
+/// What RDS says of a snapshot that is on its way.
+const UNDER_WAY: [&str; 3] = ["creating", "pending", "copying"];
+
+/// Promotions in the state table.
+pub struct Table(pub Store);
+
+impl Promotions for Table {
+    async fn check_fence(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+    ) -> Result<(), StoreError> {
+        self.0.check_fence(id, generation).await
+    }
+
+    async fn plan_of(&self, id: &PromotionId) -> Result<Plan, StoreError> {
+        self.0.required_part(id, Part::Plan).await
+    }
+}
+
+impl Record for Ledger {
+    async fn record(
+        &self,
+        id: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> Result<(), Fault> {
+        self.append(id, kind, key, facts).await.map(|_| ())
+    }
+}
+
+/// The servers of one account.
+#[derive(Clone)]
+pub struct Account(aws_sdk_rds::Client);
+
+impl Account {
+    /// Through RDS in the account that the configuration opens.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self(aws_sdk_rds::Client::new(config))
+    }
+}
+
+/// Where backups are made.
+pub struct Servers {
+    accounts: PerAccount<Account>,
+    functions: aws_sdk_lambda::Client,
+}
+
+/// What a function that makes backups is asked.
+#[derive(Serialize)]
+struct Asked<'a> {
+    name: &'a str,
+    promotion: &'a PromotionId,
+    keep_until: jiff::Timestamp,
+}
+
+/// What it answers.
+#[derive(Deserialize)]
+struct Answered {
+    id: String,
+    available: bool,
+}
+
+impl Servers {
+    /// Builds the client of functions.
+    #[must_use]
+    pub fn new(config: &SdkConfig, accounts: PerAccount<Account>) -> Self {
+        Self {
+            accounts,
+            functions: aws_sdk_lambda::Client::new(config),
+        }
+    }
+
+    async fn account(&self, role: Option<&Role>, wanted: &Wanted<'_>) -> aws_sdk_rds::Client {
+        self.accounts.of(role, wanted.promotion).await.0
+    }
+
+    async fn of_cluster(
+        client: &aws_sdk_rds::Client,
+        cluster: &str,
+        wanted: &Wanted<'_>,
+    ) -> Result<Made, Error> {
+        let name = &wanted.name;
+        let begun = client
+            .create_db_cluster_snapshot()
+            .db_cluster_identifier(cluster)
+            .db_cluster_snapshot_identifier(name)
+            .set_tags(Some(tags(wanted)))
+            .send()
+            .await;
+        unless_there(
+            begun,
+            "DBClusterSnapshotAlreadyExistsFault",
+            format!("rds:CreateDBClusterSnapshot of {cluster}"),
+        )?;
+        let operation = format!("rds:DescribeDBClusterSnapshots of {name}");
+        let found = client
+            .describe_db_cluster_snapshots()
+            .db_cluster_snapshot_identifier(name)
+            .send()
+            .await
+            .map_err(|error| Fault::new(&operation, error))?;
+        let snapshot = found.db_cluster_snapshots().first();
+        let snapshot = snapshot.ok_or_else(|| Fault::other(&operation, "it is gone"))?;
+        made(name, snapshot.status())
+    }
+
+    async fn of_instance(
+        client: &aws_sdk_rds::Client,
+        instance: &str,
+        wanted: &Wanted<'_>,
+    ) -> Result<Made, Error> {
+        let name = &wanted.name;
+        let begun = client
+            .create_db_snapshot()
+            .db_instance_identifier(instance)
+            .db_snapshot_identifier(name)
+            .set_tags(Some(tags(wanted)))
+            .send()
+            .await;
+        unless_there(
+            begun,
+            "DBSnapshotAlreadyExists",
+            format!("rds:CreateDBSnapshot of {instance}"),
+        )?;
+        let operation = format!("rds:DescribeDBSnapshots of {name}");
+        let found = client
+            .describe_db_snapshots()
+            .db_snapshot_identifier(name)
+            .send()
+            .await
+            .map_err(|error| Fault::new(&operation, error))?;
+        let snapshot = found.db_snapshots().first();
+        let snapshot = snapshot.ok_or_else(|| Fault::other(&operation, "it is gone"))?;
+        made(name, snapshot.status())
+    }
+
+    async fn by_function(&self, function: &str, wanted: &Wanted<'_>) -> Result<Made, Error> {
+        let asked = Asked {
+            name: &wanted.name,
+            promotion: wanted.promotion,
+            keep_until: wanted.keep_until,
+        };
+        let operation = format!("a backup by function {function}");
+        let answered: Answered = call(&self.functions, function, operation, &asked).await?;
+        let status = if answered.available {
+            AVAILABLE
+        } else {
+            "on its way"
+        };
+        Ok(Made {
+            id: answered.id,
+            available: answered.available,
+            status: status.to_owned(),
+        })
+    }
+}
+
+impl Backups for Servers {
+    async fn make(&self, role: Option<&Role>, wanted: &Wanted<'_>) -> Result<Made, Error> {
+        match wanted.of {
+            Backup::Cluster(cluster) => {
+                Self::of_cluster(&self.account(role, wanted).await, cluster, wanted).await
+            }
+            Backup::Instance(instance) => {
+                Self::of_instance(&self.account(role, wanted).await, instance, wanted).await
+            }
+            Backup::Function(function) => self.by_function(function, wanted).await,
+        }
+    }
+
+    async fn recovery_days(
+        &self,
+        role: Option<&Role>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<i32>, Error> {
+        match wanted.of {
+            Backup::Cluster(cluster) => {
+                let client = self.account(role, wanted).await;
+                let operation = format!("rds:DescribeDBClusters of {cluster}");
+                let found = client
+                    .describe_db_clusters()
+                    .db_cluster_identifier(cluster)
+                    .send()
+                    .await
+                    .map_err(|error| Fault::new(&operation, error))?;
+                let server = found.db_clusters().first();
+                let server = server.ok_or_else(|| Fault::other(&operation, "there is none"))?;
+                Ok(server.backup_retention_period())
+            }
+            Backup::Instance(instance) => {
+                let client = self.account(role, wanted).await;
+                let operation = format!("rds:DescribeDBInstances of {instance}");
+                let found = client
+                    .describe_db_instances()
+                    .db_instance_identifier(instance)
+                    .send()
+                    .await
+                    .map_err(|error| Fault::new(&operation, error))?;
+                let server = found.db_instances().first();
+                let server = server.ok_or_else(|| Fault::other(&operation, "there is none"))?;
+                Ok(server.backup_retention_period())
+            }
+            Backup::Function(_) => Ok(None),
+        }
+    }
+}
+
+fn tags(wanted: &Wanted<'_>) -> Vec<Tag> {
+    let tag = |key: &str, value: String| Tag::builder().key(key).value(value).build();
+    vec![
+        tag(OF, wanted.promotion.to_string().replace('+', "_")),
+        tag(KEEP, wanted.keep_until.to_string()),
+    ]
+}
+
+/// A snapshot of this name that is there was begun by an earlier try.
+fn unless_there<T, E, R>(
+    begun: Result<T, SdkError<E, R>>,
+    there: &str,
+    operation: String,
+) -> Result<(), Fault>
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    match begun {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let fault = Fault::new(operation, error);
+            if fault.is(there) { Ok(()) } else { Err(fault) }
+        }
+    }
+}
+
+fn made(name: &str, status: Option<&str>) -> Result<Made, Error> {
+    let status = status.unwrap_or("in a state that RDS does not tell");
+    let available = status == AVAILABLE;
+    if !available && !UNDER_WAY.contains(&status) {
+        return Err(Error::BackupFailed {
+            id: name.to_owned(),
+            status: status.to_owned(),
+        });
+    }
+    Ok(Made {
+        id: name.to_owned(),
+        available,
+        status: status.to_owned(),
+    })
+}

@@ -1,0 +1,269 @@
+//! Has backups made before migrations are applied, and writes down what came of both.
+//!
+//! Decides: whether a backup is made, and whether it is there: nothing is applied before.
+//! It works where Sluice's tables are, and never sees the database itself; `migrate` does,
+//! from wherever that is.
+//!
+//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
+//!
+//! Never: opens a session with a database, deletes a backup, or takes one for made that is
+//! not available yet.
+
+pub mod aws;
+mod error;
+
+use std::future::Future;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sluice_domain::ledger::Kind;
+use sluice_domain::migrations::{
+    Backup, BackupPolicy, Checked, MigrationPlan, Request, begins_with_backup,
+};
+use sluice_domain::naming::backup;
+use sluice_domain::plan::Plan;
+use sluice_domain::promotion::{Generation, PromotionId};
+use sluice_domain::settings::Role;
+use sluice_platform::fault::Fault;
+use sluice_platform::store::StoreError;
+
+pub use error::Error;
+
+/// How long it is waited before a backup is looked at again, in seconds.
+const PACE: u64 = 15;
+
+/// What the state machine asks for.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Input {
+    /// Have a backup made, if one is to be made, and see whether it is there. Asked again
+    /// until it is.
+    Prepare {
+        /// For which promotion.
+        promotion: PromotionId,
+        /// The caller's fencing generation.
+        generation: Generation,
+        /// What is migrated.
+        request: Request,
+    },
+    /// Write down that migrations are through.
+    Finish {
+        /// Of which promotion.
+        promotion: PromotionId,
+        /// What stands now, as `migrate` found it.
+        checked: Checked,
+        /// The backup that was made before.
+        backup: Option<String>,
+    },
+}
+
+/// What was reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Output {
+    /// Whether migrations may begin.
+    Prepared {
+        /// Whether they may.
+        ready: bool,
+        /// How long to wait before asking again, in seconds.
+        wait_seconds: u64,
+        /// The backup. Null: none is made.
+        backup: Option<String>,
+    },
+    /// It is written down.
+    Finished {
+        /// Always true.
+        finished: bool,
+    },
+}
+
+/// A backup that is being made, or is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// What to ask for it by.
+    pub id: String,
+    /// Whether the database could be restored from it.
+    pub available: bool,
+    /// What it says of itself, for people.
+    pub status: String,
+}
+
+/// What a backup is made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// Of what.
+    pub of: Backup<'a>,
+    /// What it is called: the same whenever the same promotion asks.
+    pub name: String,
+    /// For which promotion.
+    pub promotion: &'a PromotionId,
+    /// When it may go.
+    pub keep_until: Timestamp,
+}
+
+/// Promotions.
+pub trait Promotions {
+    /// Refuses a generation that is not the promotion's any more. Reads only.
+    fn check_fence(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+    ) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// The plan that holds. Reads only.
+    fn plan_of(&self, id: &PromotionId) -> impl Future<Output = Result<Plan, StoreError>>;
+}
+
+/// Where backups are made.
+pub trait Backups {
+    /// Begins a backup under its name, or finds the one that was begun. Safe to repeat.
+    fn make(
+        &self,
+        role: Option<&Role>,
+        wanted: &Wanted<'_>,
+    ) -> impl Future<Output = Result<Made, Error>>;
+
+    /// For how many days the server keeps what point-in-time recovery needs; None where
+    /// that can't be known. Reads only.
+    fn recovery_days(
+        &self,
+        role: Option<&Role>,
+        wanted: &Wanted<'_>,
+    ) -> impl Future<Output = Result<Option<i32>, Error>>;
+}
+
+/// The way to the ledger.
+pub trait Record {
+    /// Records a fact of a promotion, once.
+    fn record(
+        &self,
+        id: &PromotionId,
+        kind: Kind,
+        key: &str,
+        facts: Value,
+    ) -> impl Future<Output = Result<(), Fault>>;
+}
+
+/// The function.
+pub struct Databases<P, B, L> {
+    /// Where promotions' records are.
+    pub promotions: P,
+    /// Where backups are made.
+    pub backups: B,
+    /// The way to the ledger.
+    pub ledger: L,
+}
+
+impl<P: Promotions, B: Backups, L: Record> Databases<P, B, L> {
+    /// Handles one request at this time.
+    ///
+    /// # Errors
+    /// With what says no, or the call that failed.
+    pub async fn handle(&self, input: Input, now: Timestamp) -> Result<Output, Error> {
+        match input {
+            Input::Prepare {
+                promotion,
+                generation,
+                request,
+            } => {
+                self.promotions.check_fence(&promotion, generation).await?;
+                self.prepare(&promotion, &request, now).await
+            }
+            Input::Finish {
+                promotion,
+                checked,
+                backup,
+            } => {
+                let facts = json!({ "backup": backup, "stands": checked });
+                self.ledger
+                    .record(&promotion, Kind::MigrationsApplied, "migrations", facts)
+                    .await?;
+                Ok(Output::Finished { finished: true })
+            }
+        }
+    }
+
+    async fn prepare(
+        &self,
+        id: &PromotionId,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Output, Error> {
+        let plan = self.promotions.plan_of(id).await?;
+        let missing = || Error::NoPlan(id.clone());
+        let migrations = plan.migrations.as_ref().ok_or_else(missing)?;
+        let policy = &request.database.backup;
+        let Some(of) = begins_with_backup(policy, migrations) else {
+            self.begun(id, migrations, None).await?;
+            return Ok(Output::Prepared {
+                ready: true,
+                wait_seconds: 0,
+                backup: None,
+            });
+        };
+        let wanted = Wanted {
+            of,
+            name: backup(id),
+            promotion: id,
+            keep_until: keep_until(policy, now),
+        };
+        let role = plan.role.as_ref();
+        self.refuse_without_recovery(policy, role, &wanted).await?;
+        let made = self.backups.make(role, &wanted).await?;
+        if made.available {
+            let facts = json!({ "id": made.id, "status": made.status });
+            self.ledger
+                .record(id, Kind::BackupMade, "backup", facts)
+                .await?;
+            self.begun(id, migrations, Some(&made.id)).await?;
+        }
+        tracing::info!(promotion = %id, backup = made.id, status = made.status, "backup");
+        Ok(Output::Prepared {
+            ready: made.available,
+            wait_seconds: PACE,
+            backup: Some(made.id),
+        })
+    }
+
+    async fn refuse_without_recovery(
+        &self,
+        policy: &BackupPolicy,
+        role: Option<&Role>,
+        wanted: &Wanted<'_>,
+    ) -> Result<(), Error> {
+        if !policy.point_in_time_recovery {
+            return Ok(());
+        }
+        match self.backups.recovery_days(role, wanted).await? {
+            Some(days) if days < 1 => Err(Error::NoRecovery {
+                server: format!("{:?}", wanted.of),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn begun(
+        &self,
+        id: &PromotionId,
+        plan: &MigrationPlan,
+        backup: Option<&str>,
+    ) -> Result<(), Fault> {
+        let facts = json!({ "plan": plan, "backup": backup });
+        let key = "migrations-begun";
+        self.ledger
+            .record(id, Kind::MigrationsBegun, key, facts)
+            .await
+    }
+}
+
+fn keep_until(policy: &BackupPolicy, now: Timestamp) -> Timestamp {
+    let days = SignedDuration::from_hours(24 * i64::from(policy.keep_days));
+    now.saturating_add(days).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod fakes;
+#[cfg(test)]
+#[path = "lib_tests.rs"]
+mod tests;

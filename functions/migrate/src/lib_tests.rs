@@ -1,0 +1,236 @@
+//! What `migrate` is asked, on a real PostgreSQL.
+
+use std::cell::RefCell;
+use std::io::{Cursor, Write as _};
+
+use serde_json::{Value, json};
+use sluice_platform::lambda::Named as _;
+use sluice_postgres::Database as Server;
+use tokio_postgres::config::Host;
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+use super::*;
+
+const PLAN: &str = include_str!("../../../events/migrate/plan.json");
+const APPLY: &str = include_str!("../../../events/migrate/apply.json");
+const CHECK: &str = include_str!("../../../events/migrate/check.json");
+
+const FILES: [(&str, &str); 2] = [
+    (
+        "1_orders.sql",
+        "CREATE TABLE orders (id int PRIMARY KEY, customer text);",
+    ),
+    ("2_total.sql", "ALTER TABLE orders ADD COLUMN total int;"),
+];
+
+/// A bundle and a secret, in memory.
+struct Shelf {
+    zip: RefCell<Vec<u8>>,
+    secret: String,
+}
+
+impl Archives for &Shelf {
+    async fn read(&self, _: &Archive, _: u64) -> Result<Vec<u8>, Fault> {
+        Ok(self.zip.borrow().clone())
+    }
+}
+
+impl Keys for &Shelf {
+    async fn secret(&self, _: &str) -> Result<String, Fault> {
+        Ok(self.secret.clone())
+    }
+
+    async fn token(&self, _: &IamUser, _: &str, _: u16) -> Result<String, Fault> {
+        Err(Fault::other("a token", "nobody signs in with one here"))
+    }
+}
+
+/// A bundle's migrations and a database of a test's own.
+struct World {
+    server: Server,
+    shelf: Shelf,
+}
+
+impl World {
+    async fn new(files: &[(&str, &str)]) -> Self {
+        let server = Server::create().await.expect("a database");
+        let config: tokio_postgres::Config = server.url().parse().expect("its address");
+        let Some(Host::Tcp(host)) = config.get_hosts().first() else {
+            panic!("a server on no network");
+        };
+        let password = config.get_password().unwrap_or_default();
+        let secret = json!({
+            "host": host, "port": config.get_ports().first(), "dbname": config.get_dbname(),
+            "username": config.get_user(), "password": String::from_utf8_lossy(password),
+        });
+        let shelf = Shelf {
+            zip: RefCell::new(zip(files)),
+            secret: secret.to_string(),
+        };
+        Self { server, shelf }
+    }
+
+    /// Asks what an event asks, of this bundle and this database.
+    async fn ask(&self, event: &str, change: impl FnOnce(&mut Value)) -> Result<Value, Error> {
+        let mut event: Value = serde_json::from_str(event).expect("json");
+        let request = &mut event["request"];
+        request["archive"]["digest"] = json!(Digest::of(&self.shelf.zip.borrow()));
+        request["migrations"]["tool"] = json!("plain");
+        request["migrations"]["checks"][0]["query"] =
+            json!("SELECT id FROM orders WHERE customer IS NULL");
+        request["database"] = json!({
+            "secret": "s", "authority": self.server.authority(), "backup": { "before": "none" },
+        });
+        change(&mut event);
+        let migrate = Migrate {
+            archives: &self.shelf,
+            keys: &self.shelf,
+        };
+        let input = serde_json::from_value(event).expect("the input is understood");
+        let output = migrate.handle(input).await?;
+        Ok(serde_json::to_value(output).expect("json"))
+    }
+
+    async fn planned(&self) -> Value {
+        let answer = self.ask(PLAN, |_| {}).await;
+        answer.expect("a plan")["plan"].clone()
+    }
+
+    /// Applies what is next, as it was approved.
+    async fn apply(&self, approved: &Value, token: &Value) -> Result<Value, Error> {
+        let (approved, token) = (approved.clone(), token.clone());
+        self.ask(APPLY, |event| {
+            event["approved"] = approved;
+            event["token"] = token;
+        })
+        .await
+    }
+}
+
+fn zip(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (path, text) in files {
+        zip.start_file(*path, SimpleFileOptions::default())
+            .expect("an entry");
+        zip.write_all(text.as_bytes()).expect("its content");
+    }
+    zip.finish().expect("a zip file").into_inner()
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn what_was_planned_is_applied_unit_by_unit_and_found_in_order() {
+    let world = World::new(&FILES).await;
+    let plan = world.planned().await;
+    assert_eq!(plan["files"], json!(["1_orders.sql", "2_total.sql"]));
+    assert_eq!(plan["classes"], json!({ "a": 2, "b": 0, "c": 0 }));
+    let first = world.apply(&plan["digest"], &Value::Null).await;
+    let first = first.expect("applied");
+    assert_eq!(
+        (&first["more"], &first["what"]),
+        (&json!(true), &json!("1_orders.sql"))
+    );
+    let last = world.apply(&plan["digest"], &first["token"]).await;
+    let last = last.expect("applied");
+    assert_eq!(last["more"], false);
+    let token = last["token"].clone();
+    let found = world.ask(CHECK, |event| event["token"] = token).await;
+    let found = found.expect("in order");
+    assert_eq!(
+        (&found["checked"]["applied"], &found["checked"]["queries"]),
+        (&json!(2), &json!(1))
+    );
+    let changes = found["checked"]["changes"].to_string();
+    assert!(changes.contains("+ table public.orders"), "{changes}");
+    assert!(!changes.contains("sluice"), "{changes}");
+    assert_eq!(world.planned().await["pending"], 0);
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_call_whose_answer_was_lost_is_made_again_and_fences_the_first_one_off() {
+    let world = World::new(&FILES).await;
+    let plan = world.planned().await;
+    let lost = world
+        .apply(&plan["digest"], &Value::Null)
+        .await
+        .expect("applied");
+    let again = world
+        .apply(&plan["digest"], &Value::Null)
+        .await
+        .expect("applied");
+    assert_eq!(again["what"], "2_total.sql", "nothing is applied twice");
+    let zombie = world.apply(&plan["digest"], &lost["token"]).await;
+    assert_eq!(zombie.expect_err("fenced off").name(), "Fenced");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn another_plan_than_the_approved_one_is_not_begun() {
+    let world = World::new(&FILES).await;
+    let plan = world.planned().await;
+    *world.shelf.zip.borrow_mut() = zip(&FILES[..1]);
+    let error = world.apply(&plan["digest"], &Value::Null).await;
+    assert_eq!(error.expect_err("refused").name(), "PlanChanged");
+    assert_eq!(world.planned().await["applied"], 0);
+    // Nobody was asked: it goes on from what is there.
+    world
+        .apply(&Value::Null, &Value::Null)
+        .await
+        .expect("applied");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn code_whose_schema_was_taken_away_does_not_come_back() {
+    let drop = (
+        "3_drop.sql",
+        "-- sluice: phase contract\nALTER TABLE orders DROP COLUMN total;",
+    );
+    let world = World::new(&[FILES[0], FILES[1], drop]).await;
+    for _ in 0..2 {
+        world
+            .apply(&Value::Null, &Value::Null)
+            .await
+            .expect("applied");
+    }
+    let contract = |event: &mut Value| {
+        event["request"]["phase"] = json!("contract");
+        event["approved"] = Value::Null;
+        event["token"] = Value::Null;
+    };
+    world.ask(APPLY, contract).await.expect("contracted");
+    let back = |event: &mut Value| event["request"]["goes_back"] = json!(true);
+    world.ask(PLAN, back).await.expect("it has the file itself");
+    *world.shelf.zip.borrow_mut() = zip(&FILES);
+    let error = world.ask(PLAN, back).await.expect_err("refused");
+    assert_eq!(error.name(), "SchemaUnfit");
+    assert!(
+        error.to_string().contains("3_drop.sql took away"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_zip_file_that_was_exchanged_is_not_read() {
+    let world = World::new(&FILES).await;
+    let other = json!(Digest::of(b"another"));
+    let error = world
+        .ask(PLAN, |event| event["request"]["archive"]["digest"] = other)
+        .await;
+    assert_eq!(error.expect_err("refused").name(), "DigestMismatch");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_server_that_does_not_prove_who_it_is_gets_no_password() {
+    let world = World::new(&FILES).await;
+    let unknown = |event: &mut Value| {
+        let database = event["request"]["database"].as_object_mut();
+        database.expect("an object").remove("authority");
+    };
+    let error = world.ask(PLAN, unknown).await.expect_err("refused");
+    assert_eq!(error.name(), "DatabaseUnreachable");
+    assert!(error.to_string().contains("certificate"), "{error}");
+}

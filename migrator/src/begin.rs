@@ -1,0 +1,49 @@
+//! Takes a database for a promotion, if it still is what people approved.
+
+use sluice_migration::Lint;
+
+use crate::apply::{Folder, Limits};
+use crate::connect::Session;
+use crate::ledger::Ledger;
+use crate::plan::plan;
+use crate::{Error, Result, catalog, locks};
+
+/// Takes a database for a promotion, and answers the generation that it carries from now
+/// on: whoever carries an older one applies nothing any more. `approved` is the hash of the
+/// plan that people said yes to.
+///
+/// Safe to repeat: who has the database already gets a newer generation, whatever was
+/// applied since, and the look at the plan is not taken again.
+///
+/// # Errors
+/// [`Error::PlanChanged`] where another plan was approved, [`Error::Refused`] with
+/// everything that does not fit. Nothing was applied then.
+pub async fn begin(
+    session: &Session,
+    (folder, lint): (&Folder, &Lint),
+    limits: Limits,
+    (promotion, approved): (&str, Option<&str>),
+) -> Result<i64> {
+    locks::take(session, folder.tool, limits.turn).await?;
+    let ledger = Ledger::of(session, folder.tool);
+    ledger.open().await?;
+    if ledger.holder().await?.as_deref() == Some(promotion) {
+        return ledger.issue(promotion).await;
+    }
+    let plan = plan(session, folder, lint, limits).await?;
+    if !plan.refused.is_empty() {
+        return Err(Error::Refused {
+            place: session.place.clone(),
+            refused: plan.refused,
+        });
+    }
+    if let Some(approved) = approved.filter(|approved| **approved != *plan.hash) {
+        return Err(Error::PlanChanged {
+            place: session.place.clone(),
+            found: plan.hash,
+            approved: approved.to_owned(),
+        });
+    }
+    catalog::remember(session).await?;
+    ledger.issue(promotion).await
+}

@@ -1,0 +1,152 @@
+//! Whether a database is as it has to be: after migrations were applied, and before code of
+//! an earlier release comes back.
+
+use std::collections::BTreeSet;
+
+use sluice_migration::Phase;
+
+use crate::apply::{Folder, compare};
+use crate::catalog;
+use crate::connect::Session;
+use crate::error::said;
+use crate::ledger::{Ledger, key};
+use crate::{Error, Result};
+
+/// The most rows that a query is asked for: that there are any is enough.
+const ROWS: i64 = 1_000;
+
+/// What was found in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sound {
+    /// How many files are in.
+    pub applied: usize,
+    /// How the catalog changed: `+ table public.person`.
+    pub changes: Vec<String>,
+    /// How many more such changes there are.
+    pub more_changes: usize,
+}
+
+/// Which schemas code can work with, by the versions of migrations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// What must have been applied.
+    pub from: Option<String>,
+    /// The newest that may have been.
+    pub to: Option<String>,
+}
+
+/// Whether all of a phase is in, nothing that can't be used was left behind, and the
+/// team's own queries, by name, find nothing.
+///
+/// # Errors
+/// [`Error::Unsound`] with everything that was found.
+pub async fn check(
+    session: &Session,
+    folder: &Folder,
+    phase: Phase,
+    generation: i64,
+    queries: &[(&str, &str)],
+) -> Result<Sound> {
+    Ledger::of(session, folder.tool)
+        .is_current(generation)
+        .await?;
+    let (standings, refused) = compare(session, folder).await?;
+    let mut found: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    let files = folder.files.iter().zip(&standings);
+    for (prepared, _) in files.filter(|(_, standing)| !standing.is_in()) {
+        if prepared.file.phase != phase {
+            break;
+        }
+        found.push(format!("{} was not applied", prepared.file.path));
+    }
+    let differences = catalog::differences(session).await?;
+    let invalid = differences.invalid.iter();
+    found.extend(invalid.map(|line| format!("it can't be used: {}", &line[2..])));
+    for (name, query) in queries {
+        found.extend(violated(session, name, query).await?);
+    }
+    if !found.is_empty() {
+        return Err(Error::Unsound {
+            place: session.place.clone(),
+            found,
+        });
+    }
+    Ok(Sound {
+        applied: standings.iter().filter(|one| one.is_in()).count(),
+        changes: differences.told,
+        more_changes: differences.more,
+    })
+}
+
+/// What a query of the team's found, if it found anything or can't be run.
+async fn violated(session: &Session, name: &str, query: &str) -> Result<Option<String>> {
+    let client = &session.client;
+    let begun = client.batch_execute("BEGIN READ ONLY").await;
+    begun.map_err(Error::server("BEGIN"))?;
+    let query = query.trim().trim_end_matches(';');
+    // On lines of its own: it may end with a comment.
+    let text = format!(
+        "SELECT count(*) FROM (SELECT FROM (\n{query}\n) AS found LIMIT {ROWS}) AS counted"
+    );
+    let counted = client.query_one(&text, &[]).await;
+    let ended = client.batch_execute("ROLLBACK").await;
+    let count: i64 = match counted {
+        Ok(row) => row.get(0),
+        Err(error) => {
+            let Some(why) = error.as_db_error().map(said) else {
+                return Err(Error::server("running an integrity query")(error));
+            };
+            return Ok(Some(format!("`{name}` can't be run: {why}")));
+        }
+    };
+    ended.map_err(Error::server("ROLLBACK"))?;
+    Ok(match count {
+        0 => None,
+        1 => Some(format!("`{name}` found a row")),
+        ROWS => Some(format!("`{name}` found {ROWS} rows or more")),
+        several => Some(format!("`{name}` found {several} rows")),
+    })
+}
+
+/// Whether code that has this folder works with the schema that is there. Answers how many
+/// migrations are in.
+///
+/// # Errors
+/// [`Error::Unfit`] with what it can't work with.
+pub async fn fits(session: &Session, folder: &Folder, reads: &Reads) -> Result<usize> {
+    let applied = Ledger::of(session, folder.tool).applied().await?;
+    let known: BTreeSet<&str> = folder.files.iter().map(|one| key(&one.file)).collect();
+    let mut found = Vec::new();
+    for (version, path, phase) in &applied {
+        if phase == Phase::Contract.name() && !known.contains(version.as_str()) {
+            found.push(format!("{path} took away what the code may still use"));
+        }
+    }
+    let place = |wanted: &String| applied.iter().position(|(version, ..)| version == wanted);
+    if let Some(from) = reads.from.as_ref().filter(|from| place(from).is_none()) {
+        found.push(format!(
+            "the code needs migration `{from}`, which is not in"
+        ));
+    }
+    if let Some(at) = reads.to.as_ref().and_then(place) {
+        let later = applied
+            .iter()
+            .skip(at + 1)
+            .map(|(_, path, _)| path.as_str());
+        let later: Vec<&str> = later.collect();
+        if !later.is_empty() {
+            let to = reads.to.as_deref().unwrap_or_default();
+            found.push(format!(
+                "the code can work with migrations up to `{to}`, and {} came after it",
+                later.join(", ")
+            ));
+        }
+    }
+    if found.is_empty() {
+        return Ok(applied.len());
+    }
+    Err(Error::Unfit {
+        place: session.place.clone(),
+        found,
+    })
+}

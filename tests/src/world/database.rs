@@ -1,0 +1,111 @@
+//! The application's database: a real PostgreSQL, with TLS, opened by a secret.
+
+use serde_json::{Value, json};
+use sluice_postgres::Database;
+use tokio_postgres::config::Host;
+use tokio_postgres::{Client, Config, NoTls};
+
+use super::build::{Build, healthy};
+use super::{World, merge};
+
+/// A database of a test's own.
+pub struct Data {
+    database: Database,
+    secret: String,
+    password: String,
+}
+
+impl World {
+    /// Creates a database and the secret that opens it.
+    ///
+    /// # Panics
+    /// When there is no server, or Secrets Manager refuses.
+    pub async fn database(&self) -> Data {
+        let database = Database::create().await.expect("a database");
+        let config: Config = database.url().parse().expect("its address");
+        let password = config.get_password().unwrap_or_default();
+        let password = String::from_utf8_lossy(password).into_owned();
+        let host = match config.get_hosts().first() {
+            Some(Host::Tcp(host)) => host.clone(),
+            other => panic!("a server at {other:?}"),
+        };
+        let secret = json!({
+            "engine": "postgres", "host": host, "port": config.get_ports().first(),
+            "dbname": config.get_dbname(), "username": config.get_user(), "password": password,
+        });
+        let name = format!("sluice-database-{}", self.unique);
+        aws_sdk_secretsmanager::Client::new(&self.config)
+            .create_secret()
+            .name(&name)
+            .secret_string(secret.to_string())
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("creating {name}: {error:?}"));
+        Data {
+            database,
+            secret: name,
+            password,
+        }
+    }
+
+    /// A build of one healthy function and these migrations, by their file names. `more` is
+    /// what else its manifest says.
+    #[must_use]
+    pub fn migrating(&self, version: &str, migrations: &[(&str, &str)], more: Value) -> Build {
+        let files = migrations.iter();
+        let files = files.map(|(name, text)| (format!("migrations/{name}"), *text));
+        let mut own = json!({ "migrations": { "zip": "migrations" } });
+        merge(&mut own, more);
+        let functions = [("api", healthy(version))];
+        self.build_with(version, &functions, &files.collect::<Vec<_>>(), own)
+    }
+}
+
+impl Data {
+    /// What the settings of an environment say of it. Nothing is saved before migrations.
+    #[must_use]
+    pub fn settings(&self) -> Value {
+        json!({ "database": {
+            "secret": self.secret,
+            "authority": self.database.authority(),
+            "backup": { "before": "none" },
+        } })
+    }
+
+    /// What must stand in no log and no record.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// A session.
+    ///
+    /// # Panics
+    /// When the server can't be reached.
+    pub async fn session(&self) -> Client {
+        let connected = tokio_postgres::connect(self.database.url(), NoTls).await;
+        let (client, connection) = connected.expect("a session");
+        tokio::spawn(connection);
+        client
+    }
+
+    /// The text that a query answers; empty where it answers none.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn text(&self, query: &str) -> String {
+        let row = self.session().await.query_opt(query, &[]).await;
+        let row = row.unwrap_or_else(|error| panic!("{query}: {error}"));
+        let text: Option<String> = row.and_then(|row| row.get(0));
+        text.unwrap_or_default()
+    }
+
+    /// The names of a table's columns, in order, with commas; empty where there is none.
+    pub async fn columns(&self, table: &str) -> String {
+        let query = format!(
+            "SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute \
+             WHERE attrelid = to_regclass('{table}') AND attnum > 0 AND NOT attisdropped"
+        );
+        self.text(&query).await
+    }
+}
