@@ -29,9 +29,8 @@ pub mod plan;
 pub mod standing;
 mod tls;
 
-pub use address::{Address, AddressError, Password};
-pub use backfill::Progress;
 pub use address::{Address, AddressError, Overrides, Password};
+pub use backfill::Progress;
 pub use connect::{Budget, Session, connect};
 pub use error::{Error, Place};
 pub use tls::Trust;

@@ -70,6 +70,28 @@ pub struct PlannedStatement {
     pub old_code: String,
 }
 
+impl PlannedStatement {
+    /// In one line, for people: class, place, what it is, what it locks, and why it asks for
+    /// care.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let lock = self.lock.as_ref();
+        let lock = lock.map_or_else(String::new, |lock| format!(", locks {lock}"));
+        let old_code = match self.old_code.as_str() {
+            "" => String::new(),
+            why => format!("; the version that serves: {why}"),
+        };
+        let Self {
+            place,
+            kind,
+            class,
+            reason,
+            ..
+        } = self;
+        format!("{class}  {place}  {kind}{lock}: {reason}{old_code}")
+    }
+}
+
 /// Why migrations can't enter an environment as its settings are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use sluice_domain::approval::Request;
 use sluice_domain::manifest::Manifest;
+use sluice_domain::migrations::MigrationPlan;
 use sluice_domain::plan::{Change, GOES_BACK, Plan};
 use sluice_domain::start::NotYet;
 use sluice_domain::text;
@@ -110,8 +111,31 @@ fn body(draft: &Draft, desk_url: Option<&str>) -> String {
             let _ = writeln!(text, "  {}", one_line(change));
         }
     }
+    if let Some(migrations) = &plan.migrations {
+        text.push_str(&database(migrations));
+    }
     text.extend(starts.as_ref().map(waits));
     text.push_str(&how_to_vote(request, desk_url));
+    text
+}
+
+/// The most statements that a message tells of: the page has more.
+const STATEMENTS: usize = 10;
+
+/// What is applied to the database, the statements that ask for care by name.
+fn database(migrations: &MigrationPlan) -> String {
+    let mut text = format!("\nDatabase: {}\n", one_line(&migrations.sentence()));
+    for statement in migrations.statements.iter().take(STATEMENTS) {
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "- {}", one_line(&statement.sentence()));
+    }
+    let told = migrations.statements.len().min(STATEMENTS);
+    match migrations.statements.len() + migrations.more - told {
+        0 => {}
+        more => {
+            let _ = writeln!(text, "- and {more} more that ask for care");
+        }
+    }
     text
 }
 

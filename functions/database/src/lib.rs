@@ -45,7 +45,7 @@ pub enum Input {
         /// The caller's fencing generation.
         generation: Generation,
         /// What is migrated.
-        request: Request,
+        request: Box<Request>,
     },
     /// Write down that migrations are through.
     Finish {

@@ -38,12 +38,12 @@ pub enum Input {
     /// What would applying the migrations do?
     Plan {
         /// Which, and where.
-        request: Request,
+        request: Box<Request>,
     },
     /// Apply what is next.
     Apply {
         /// Which, and where.
-        request: Request,
+        request: Box<Request>,
         /// The plan that people approved. Null: nobody was asked, and a promotion that
         /// waited in line goes on from what the one before it left.
         approved: Option<Digest>,
@@ -55,7 +55,7 @@ pub enum Input {
     /// Is everything as it has to be?
     Check {
         /// Which, and where.
-        request: Request,
+        request: Box<Request>,
         /// What the database gave.
         token: i64,
     },

@@ -133,7 +133,16 @@ pub(crate) fn step(step: &Step) -> Option<String> {
     match step {
         Step::Applied { path, of: 1, .. } => Some(path.clone()),
         Step::Applied { path, unit, of } => Some(format!("{path}, part {} of {of}", unit + 1)),
-        _ => None,
+        Step::Progress {
+            path,
+            rows,
+            fraction,
+            ..
+        } => Some(format!(
+            "{path}: {rows} rows so far, {:.0} % of the table",
+            fraction * 100.0
+        )),
+        Step::Done => None,
     }
 }
 

@@ -8,7 +8,6 @@ mod hash;
 mod keys;
 mod refused;
 mod size;
-mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +19,6 @@ use crate::connect::Session;
 use crate::folder::{Folder, Prepared};
 use crate::standing::Standing;
 use crate::{Error, Result};
-
-pub use summary::Summary;
 
 /// What is to be done to a database, in the order in which it is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

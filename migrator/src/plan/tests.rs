@@ -171,35 +171,6 @@ fn the_shorter_of_what_a_statement_and_a_call_may_take_counts() {
 }
 
 #[test]
-fn a_summary_keeps_to_its_size_and_tells_how_much_it_leaves_out() {
-    let drop = |n: usize| (format!("{n}_drop.sql"), format!("DROP TABLE \"t{n}é\";"));
-    let files: Vec<(String, String)> = (1..=300).map(drop).collect();
-    let files: Vec<(&str, &str)> = files
-        .iter()
-        .map(|(p, t)| (p.as_str(), t.as_str()))
-        .collect();
-    let plan = planned(&files);
-    for limit in [1_024, 1_500, 4_096, 8_000] {
-        let summary = plan.summary(limit);
-        let text = serde_json::to_string(&summary).expect("JSON");
-        assert!(text.len() <= limit, "{limit}: {}", text.len());
-        let lists = [&summary.refused, &summary.careful, &summary.pending];
-        for (list, total) in lists.into_iter().zip([300, 300, 300]) {
-            let last = list.last().expect("something");
-            assert_eq!(*last, format!("and {} more", total - list.len() + 1));
-        }
-        assert_eq!(
-            (summary.c, summary.refusals, summary.expand),
-            (300, 300, 300)
-        );
-    }
-    let all = plan.summary(1 << 20);
-    assert_eq!(all.careful.len(), 300);
-    assert_eq!(all.careful[0], "1_drop.sql:1 DROP TABLE");
-    assert_eq!(all.pending[299], "300_drop.sql");
-}
-
-#[test]
 fn a_plan_comes_back_from_json_as_it_was() {
     let files = [("1_users.sql", USERS), ("2_drop.sql", "DROP TABLE users;")];
     let plan = planned_on(&files, 170_000, 0, &users(5));

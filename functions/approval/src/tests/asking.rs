@@ -237,3 +237,25 @@ fn people_are_told_that_they_are_asked_for_a_rollback_and_what_that_passes_over(
         message.body
     );
 }
+
+#[test]
+fn people_are_told_which_statements_ask_for_care() {
+    let approval = world(1, &["ada"]);
+    let migrations = json!({
+        "digest": format!("sha256:{}", "0".repeat(64)), "phase": "expand", "tool": "sqlx", "place": "db:5432/shop",
+        "server": "17.10", "applied": 3, "pending": 1, "files": ["4_drop.sql"], "waiting": 0,
+        "classes": {"a": 0, "b": 0, "c": 1}, "more": 2,
+        "statements": [{"place": "4_drop.sql:1", "kind": "DO", "class": "C",
+            "reason": "it can't be seen through", "old_code": "nobody knows"}],
+    });
+    approval
+        .ports
+        .migrations
+        .replace(serde_json::from_value(migrations).expect("valid"));
+    run(&approval, input(REQUEST), 10).expect("asked");
+    let body = approval.ports.told.borrow()[0].1.body.clone();
+    let told = "Database: 1 migration on db:5432/shop, statements of each class: 0 A, 0 B, 1 C\n\
+                - C 4_drop.sql:1 DO: it can't be seen through; the version that serves: nobody knows\n\
+                - and 2 more that ask for care\n";
+    assert!(body.contains(told), "{body}");
+}

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
+use sluice_domain::migrations::MigrationPlan;
 use sluice_domain::promotion::Outcome;
 use sluice_domain::settings::Approver;
 use sluice_platform::lambda::Named as _;
@@ -39,6 +40,7 @@ struct World {
     /// How long the plan gives approvers of a step.
     approval_seconds: Cell<Option<u64>>,
     goes_back: Cell<bool>,
+    migrations: RefCell<Option<MigrationPlan>>,
     /// How the promotion ended.
     ended: Cell<Option<Outcome>>,
     /// Decides this just before the function does.
@@ -93,6 +95,7 @@ fn world(quorum: usize, approvers: &[&str]) -> Approval<World> {
         throttled: Cell::default(),
         approval_seconds: Cell::default(),
         goes_back: Cell::default(),
+        migrations: RefCell::default(),
         ended: Cell::default(),
         overtaken_by: Cell::default(),
     };
@@ -138,6 +141,7 @@ impl Subjects for World {
         Ok(Plan {
             approval_seconds: self.approval_seconds.get(),
             goes_back: self.goes_back.get(),
+            migrations: self.migrations.borrow().clone(),
             ..plan()
         })
     }

@@ -4,6 +4,7 @@ use askama::Template;
 use jiff::Timestamp;
 use sluice_domain::approval::{AtStep, Choice, Request, State, Vote};
 use sluice_domain::manifest::{Manifest, SmokeTest};
+use sluice_domain::migrations::MigrationPlan;
 use sluice_domain::plan::{Change, FunctionPlan, GOES_BACK, Plan};
 use sluice_domain::settings::{Step, Then};
 use sluice_domain::text::plain;
@@ -32,6 +33,7 @@ pub(super) struct RequestPage<'a> {
     approvals: usize,
     people: Vec<Person<'a>>,
     functions: Vec<Function<'a>>,
+    migrations: Option<Migrations>,
     steps: Vec<String>,
     /// That it is a rollback, if it is one.
     goes_back: Option<&'static str>,
@@ -71,6 +73,15 @@ struct Function<'a> {
     now: String,
     then: String,
     configuration: Vec<String>,
+}
+
+/// What is applied to the database.
+struct Migrations {
+    sentence: String,
+    files: Vec<String>,
+    /// Those that ask for care.
+    statements: Vec<String>,
+    more: usize,
 }
 
 /// What the manifest tells about the change.
@@ -125,6 +136,7 @@ impl<'a> RequestPage<'a> {
                 .iter()
                 .map(|(name, function)| row(name, function))
                 .collect(),
+            migrations: subject.plan.migrations.as_ref().map(migrations),
             steps: steps(&subject.plan),
             goes_back: subject.plan.goes_back.then_some(GOES_BACK),
             at_step: request.step.as_ref().map(at),
@@ -215,6 +227,19 @@ fn people<'a>(request: &'a Request, votes: &[Vote]) -> Vec<Person<'a>> {
         .iter()
         .map(|approver| person(&approver.name))
         .collect()
+}
+
+fn migrations(plan: &MigrationPlan) -> Migrations {
+    Migrations {
+        sentence: plain(&plan.sentence()),
+        files: plan.files.iter().map(|file| plain(file)).collect(),
+        statements: plan
+            .statements
+            .iter()
+            .map(|one| plain(&one.sentence()))
+            .collect(),
+        more: plan.more,
+    }
 }
 
 fn row<'a>(name: &'a str, function: &FunctionPlan) -> Function<'a> {

@@ -58,6 +58,28 @@ fn the_page_says_that_it_is_a_rollback() {
 }
 
 #[test]
+fn the_page_names_each_statement_that_asks_for_care() {
+    let desk = desk();
+    let migrations = json!({
+        "digest": format!("sha256:{}", "0".repeat(64)), "phase": "expand", "tool": "sqlx", "place": "db:5432/shop",
+        "server": "17.10", "applied": 3, "pending": 1, "files": ["4_drop.sql"], "waiting": 0,
+        "classes": {"a": 0, "b": 0, "c": 1}, "more": 2,
+        "statements": [{"place": "4_drop.sql:1", "kind": "DO", "class": "C",
+            "reason": "it can't be seen through", "old_code": "nobody knows"}],
+    });
+    desk.ports.subject.borrow_mut().plan.migrations =
+        serde_json::from_value(migrations).expect("valid");
+    let page = run(&desk, event(SHOW, as_sent), 0);
+    for told in [
+        "1 migration on db:5432/shop, statements of each class: 0 A, 0 B, 1 C",
+        "C  4_drop.sql:1  DO: it can",
+        "and 2 more",
+    ] {
+        assert!(page.body.contains(told), "{told}: {}", page.body);
+    }
+}
+
+#[test]
 fn the_page_says_which_test_suites_run() {
     let desk = desk();
     let suites = json!([{"name": "orders", "stage": "live", "function": "shop-tests"}]);
