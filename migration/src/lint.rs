@@ -1,12 +1,13 @@
 //! What migrations come to: each statement with what it does, what runs as one, and what
 //! must not run at all.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Serialize;
 use squawk_syntax::ast::Stmt;
 
-use crate::assess::{Class, Effect, Halfway, Known, Lock, OldCode, assess, is_of_sluice};
+use crate::assess::{Class, Effect, Halfway, Known, Lock, OldCode, Told, assess, is_of_sluice};
 use crate::backfill::{self, Backfill};
 use crate::file::{File, Phase};
 use crate::read::Reading;
@@ -148,23 +149,9 @@ fn of_file(
             .iter()
             .filter_map(|one| Some(*of_its_own(file, one)?)),
     );
-    let mut seen: Vec<Seen> = parsed
-        .into_iter()
-        .map(|parsed| {
-            let told = assess(&parsed.tree, known);
-            let (kind, mut effect) = (told.kind, told.effect);
-            let backfill = backfills.remove(&parsed.statement.range.start);
-            if let Some(backfill) = &backfill {
-                backfill::soften(&parsed.tree, &mut effect, backfill);
-            }
-            Seen {
-                parsed,
-                kind,
-                effect,
-                backfill,
-            }
-        })
-        .collect();
+    let seen = parsed.into_iter();
+    let seen = seen.map(|one| Seen::of(one, known, &mut backfills));
+    let mut seen: Vec<Seen> = seen.collect();
     let units = units::of(tool, file, is_wrapped, &seen).unwrap_or_else(|refusal| {
         refused.push(*refusal);
         Vec::new()
@@ -287,6 +274,21 @@ impl Assessed {
 }
 
 impl Seen {
+    /// What a statement does after those before it, as its backfill has it run.
+    fn of(parsed: Parsed, known: &mut Known, backfills: &mut BTreeMap<usize, Backfill>) -> Self {
+        let Told { kind, mut effect } = assess(&parsed.tree, known);
+        let backfill = backfills.remove(&parsed.statement.range.start);
+        if let Some(backfill) = &backfill {
+            backfill::soften(&parsed.tree, &mut effect, backfill);
+        }
+        Self {
+            parsed,
+            kind,
+            effect,
+            backfill,
+        }
+    }
+
     pub(crate) fn tree(&self) -> &Stmt {
         &self.parsed.tree
     }
