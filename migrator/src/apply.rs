@@ -12,10 +12,10 @@ use sluice_migration::{File, Halfway, Phase, Refusal, Tool};
 use tokio::time::{Instant, sleep};
 
 use crate::books::{Books, Took};
-use crate::connect::{Budget, NAME, Session};
+use crate::connect::{Budget, Session};
 use crate::error::{Place, said};
 use crate::folder::{Piece, Work};
-use crate::ledger::{Backend, Holder, Ledger, State, Unit, key};
+use crate::ledger::{Holder, Ledger, Unit, key};
 use crate::standing::{Found, Standing, look};
 use crate::{Error, Result, interrupted, locks};
 
@@ -95,13 +95,18 @@ pub enum Step {
 pub async fn compare(session: &Session, folder: &Folder) -> Result<(Vec<Standing>, Vec<Refusal>)> {
     let ledger = Ledger::of(session, folder.tool).entries().await?;
     let table = Books::of(folder.tool);
-    let books = match &table {
-        Some(table) => Some(table.entries(&session.client).await?),
-        None => None,
+    let (books, has_table) = match &table {
+        Some(table) => {
+            let rows = table.entries(&session.client).await?;
+            let has_table = rows.is_some();
+            (Some(rows.unwrap_or_default()), has_table)
+        }
+        None => (None, false),
     };
     let found = Found {
         ledger,
         books,
+        has_table,
         is_mark: table.is_some_and(|table| table.is_mark()),
     };
     let (standings, unfit) = look(&folder.items(), &found);
@@ -123,20 +128,21 @@ pub async fn apply(
     limits: Limits,
 ) -> Result<Step> {
     let until = Instant::now() + limits.call.saturating_sub(MARGIN);
-    locks::take(session, folder.tool, limits.turn).await?;
     let ledger = Ledger::of(session, folder.tool);
+    locks::take(session, &ledger, holder, limits.turn).await?;
+    locks::take_of_tool(session, folder.tool, limits.turn).await?;
     ledger.open().await?;
-    if let Some(books) = Books::of(folder.tool) {
-        books.open(&session.client).await?;
-    }
     ledger.take(holder).await?;
-    end_orphans(session, &ledger).await?;
+    // A table of the tool's that is gone must be missed before it is made.
     let (standings, refused) = compare(session, folder).await?;
     if !refused.is_empty() {
         return Err(Error::Refused {
             place: session.place.clone(),
             refused,
         });
+    }
+    if let Some(books) = Books::of(folder.tool) {
+        books.open(&session.client).await?;
     }
     let call = Call {
         session,
@@ -150,11 +156,19 @@ pub async fn apply(
         match *standing {
             Standing::Applied => {}
             Standing::Adopt => {
-                let unit = prepared.unit(0);
-                call.ledger.follow(&unit, holder, State::Adopted).await?;
+                call.ledger.adopt(&prepared.unit(0), holder).await?;
             }
             Standing::Pending { .. } if prepared.file.phase != phase => break,
-            Standing::Pending { unit, begun, .. } => return call.run(prepared, unit, begun).await,
+            Standing::Pending {
+                unit,
+                begun,
+                reverted,
+            } => {
+                if reverted {
+                    call.ledger.revert(&prepared.file).await?;
+                }
+                return call.run(prepared, unit, begun).await;
+            }
         }
     }
     Ok(Step::Done)
@@ -171,30 +185,6 @@ pub async fn is_left(session: &Session, folder: &Folder, phase: Phase) -> Result
     Ok(next.is_some_and(|(prepared, _)| prepared.file.phase == phase))
 }
 
-/// Ends what an earlier call left running on the server: nobody waits for it any more, and
-/// it may hold locks, or be about to commit.
-async fn end_orphans(session: &Session, ledger: &Ledger<'_>) -> Result<()> {
-    let rows = ledger.entries().await?;
-    let left = rows.iter().filter(|row| row.state == State::Running);
-    for backend in left.filter_map(|row| row.backend.as_ref()) {
-        end(session, backend).await?;
-    }
-    Ok(())
-}
-
-async fn end(session: &Session, backend: &Backend) -> Result<()> {
-    let asked = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
-                 WHERE pid = $1 AND backend_start = $2::text::timestamptz \
-                 AND application_name = $3 AND pid <> pg_backend_pid()";
-    let ended = session
-        .client
-        .query_opt(asked, &[&backend.pid, &backend.started, &NAME])
-        .await;
-    ended
-        .map(|_| ())
-        .map_err(Error::server("ending what an earlier call left running"))
-}
-
 /// One call's work.
 pub(crate) struct Call<'a> {
     pub(crate) session: &'a Session,
@@ -206,19 +196,36 @@ pub(crate) struct Call<'a> {
     pub(crate) until: Instant,
 }
 
+/// How a statement without a transaction stood when its call began.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    /// Whether an earlier call began it.
+    begun: bool,
+    /// Whether what it is to do was there before it was begun first.
+    found: bool,
+}
+
 impl Call<'_> {
     async fn run(&self, prepared: &Prepared, index: usize, begun: bool) -> Result<Step> {
         let unit = prepared.unit(index);
         let is_last = index + 1 >= prepared.units.len();
         self.session.limit(self.budget()).await?;
-        self.ledger.begin(&unit, self.holder).await?;
-        match prepared.units.get(index) {
+        let work = prepared.units.get(index);
+        let found = match work {
+            Some(Work::Alone(_, Some(halfway))) => {
+                interrupted::is_so(self.session, halfway).await?
+            }
+            _ => false,
+        };
+        let found = self.ledger.begin(&unit, self.holder, found).await?;
+        match work {
             Some(Work::Transaction(statements)) => {
                 self.patiently(prepared, &unit, statements, is_last).await?;
             }
             Some(Work::Alone(statement, halfway)) => {
                 let (file, halfway) = (&prepared.file, halfway.as_ref());
-                self.alone(file, statement, halfway, begun).await?;
+                let before = Before { begun, found };
+                self.alone(file, statement, halfway, before).await?;
                 self.transaction(prepared, &unit, &[], is_last).await?;
             }
             Some(Work::Backfill(statement, backfill)) => {
@@ -234,7 +241,7 @@ impl Call<'_> {
         Ok(Step::Applied {
             path: prepared.file.path.clone(),
             unit: index,
-            of: prepared.units.len().max(1),
+            of: unit.of,
         })
     }
 
@@ -270,13 +277,24 @@ impl Call<'_> {
         statements: &[Piece],
         is_last: bool,
     ) -> Result<()> {
-        let until = self.patience();
+        let (begun, until) = (Instant::now(), self.patience());
         loop {
-            match self.transaction(prepared, unit, statements, is_last).await {
-                Err(error) if error.is_lock_timeout() && Instant::now() < until => {
+            let tried = self.transaction(prepared, unit, statements, is_last).await;
+            let Err(error) = tried else {
+                return Ok(());
+            };
+            match error {
+                Error::Statement { ref place, .. } if error.is_lock_timeout() => {
+                    if Instant::now() >= until {
+                        return Err(Error::Locked {
+                            place: place.clone(),
+                            waited: begun.elapsed(),
+                            beside: locks::oldest_beside(self.session).await?,
+                        });
+                    }
                     sleep(self.pause()).await;
                 }
-                other => return other,
+                error => return Err(error),
             }
         }
     }
@@ -293,7 +311,18 @@ impl Call<'_> {
         let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = self.session.client.batch_execute(end).await;
         done?;
-        ended.map_err(Error::server("COMMIT"))
+        // What is checked at the end of a transaction is refused there.
+        ended.map_err(|source| match (source.as_db_error(), statements.last()) {
+            (Some(error), Some(statement)) => Error::Statement {
+                place: Place {
+                    path: prepared.file.path.clone(),
+                    line: statement.line,
+                },
+                what: format!("at its COMMIT: {}", said(error)),
+                code: error.code().code().to_owned(),
+            },
+            _ => Error::server("COMMIT")(source),
+        })
     }
 
     async fn within(
@@ -318,25 +347,33 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Runs a statement that has no transaction, unless it is through: an earlier call may
-    /// have been ended before it could say so. Its waits for locks have no limit of their
+    /// Runs a statement that has no transaction, unless it is through: an earlier call
+    /// may have been ended before it could say so. Its waits for locks have no limit of their
     /// own: one that ran out would leave an index behind that nobody can use.
     async fn alone(
         &self,
         file: &File,
         statement: &Piece,
         halfway: Option<&Halfway>,
-        begun: bool,
+        before: Before,
     ) -> Result<()> {
         let lock = Duration::ZERO;
         let budget = self.budget();
         self.session.limit(Budget { lock, ..budget }).await?;
-        let is_through = match halfway.filter(|_| begun) {
+        let own = halfway.filter(|_| !before.found);
+        let is_through = match own.filter(|_| before.begun) {
             Some(halfway) => interrupted::settle(self.session, halfway).await?,
             None => false,
         };
-        if !is_through {
-            self.send(file, statement).await?;
+        if !is_through && let Err(mut error) = self.send(file, statement).await {
+            if let (Error::Statement { what, .. }, Some(halfway)) = (&mut error, own)
+                && interrupted::is_left(self.session, halfway).await?
+            {
+                what.push_str(
+                    "; it left an index behind that is not valid, which the next try drops",
+                );
+            }
+            return Err(error);
         }
         if let Some(halfway) = halfway
             && !interrupted::is_usable(self.session, halfway).await?

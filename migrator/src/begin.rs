@@ -4,7 +4,7 @@ use sluice_migration::Lint;
 
 use crate::apply::{Folder, Limits};
 use crate::connect::Session;
-use crate::ledger::Ledger;
+use crate::ledger::{Holder, Ledger};
 use crate::plan::plan;
 use crate::{Error, Result, catalog, locks};
 
@@ -24,10 +24,18 @@ pub async fn begin(
     limits: Limits,
     (promotion, approved): (&str, Option<&str>),
 ) -> Result<i64> {
-    locks::take(session, folder.tool, limits.turn).await?;
     let ledger = Ledger::of(session, folder.tool);
+    let own = ledger.generation_of(promotion).await?;
+    let holder = Holder {
+        promotion: promotion.to_owned(),
+        release: String::new(),
+        generation: own.unwrap_or_default(),
+        backup: None,
+    };
+    locks::take(session, &ledger, &holder, limits.turn).await?;
+    locks::take_of_tool(session, folder.tool, limits.turn).await?;
     ledger.open().await?;
-    if ledger.holder().await?.as_deref() == Some(promotion) {
+    if own.is_some() {
         return ledger.issue(promotion).await;
     }
     let plan = plan(session, folder, lint, limits).await?;

@@ -164,6 +164,8 @@ impl Session {
             "SET lock_timeout = {}; SET statement_timeout = {}; \
              SET idle_in_transaction_session_timeout = '60s'; \
              SET client_connection_check_interval = '2s'; \
+             SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; \
+             SET tcp_keepalives_count = 3; \
              SET client_min_messages = warning; \
              SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET row_security = off",
             budget.lock.as_millis(),

@@ -1,7 +1,9 @@
 //! What can go wrong with a server, and what to do about it.
 
+use std::time::Duration;
+
 use sluice_migration::Refusal;
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::DbError;
 
 use crate::address::AddressError;
 
@@ -79,6 +81,20 @@ pub enum Error {
         what: String,
         /// Its SQLSTATE.
         code: String,
+    },
+
+    /// A lock on a table was not to be had, however often it was asked for.
+    #[error(
+        "{place}: the statement got no lock within {} s of tries, since others use what it \
+         changes; {beside}; try again when they are done", waited.as_secs()
+    )]
+    Locked {
+        /// Where the statement stands.
+        place: Place,
+        /// For how long it was tried.
+        waited: Duration,
+        /// Whose transaction is the oldest.
+        beside: String,
     },
 
     /// What was built can't be used.
@@ -174,8 +190,8 @@ impl Error {
 
     /// Whether a lock was not to be had in time, so that another try may go through.
     #[must_use]
-    pub fn is_lock_timeout(&self) -> bool {
-        matches!(self, Self::Statement { code, .. } if code == SqlState::LOCK_NOT_AVAILABLE.code())
+    pub const fn is_lock_timeout(&self) -> bool {
+        matches!(self, Self::Locked { .. })
     }
 }
 

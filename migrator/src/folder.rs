@@ -149,6 +149,7 @@ impl Prepared {
         Unit {
             file: &self.file,
             index,
+            of: self.units.len().max(1),
             sha256: self.sha256.clone(),
         }
     }

@@ -19,15 +19,38 @@ WHERE i.indrelid = to_regclass($1::text) AND c.relname = (parse_ident($2::text))
 
 /// What is left of an index, or of those of a table, that was built again and is not valid.
 const REBUILT: &str = "\
+WITH named AS (SELECT coalesce(
+    (SELECT indrelid::regclass FROM pg_index WHERE indexrelid = to_regclass($1::text)),
+    to_regclass($1::text)) AS oid
+), tables AS (
+    SELECT oid FROM named UNION SELECT tree.relid FROM named,
+    LATERAL pg_partition_tree(pg_partition_root(oid)) AS tree
+)
 SELECT format('%I.%I', n.nspname, c.relname)
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' AND i.indrelid = coalesce(
-    (SELECT indrelid FROM pg_index WHERE indexrelid = to_regclass($1::text)),
-    to_regclass($1::text))";
+WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' AND i.indrelid IN (
+    SELECT unnest(ARRAY[p.oid, p.reltoastrelid]) FROM tables JOIN pg_class p USING (oid))";
 
 const DETACHED: &str = "\
 SELECT inhdetachpending FROM pg_inherits
 WHERE inhparent = to_regclass($1::text) AND inhrelid = to_regclass($2::text)";
+
+/// Whether what a statement is to do is there before it was sent at all. What is found
+/// later then says nothing of the statement.
+pub(crate) async fn is_so(session: &Session, halfway: &Halfway) -> Result<bool> {
+    match halfway {
+        Halfway::Index {
+            index: Some(index),
+            table,
+        } => Ok(!rows(session, INDEX, &[table, index]).await?.is_empty()),
+        Halfway::Index { index: None, .. } | Halfway::Rebuilt(_) => Ok(false),
+        Halfway::Dropped(index) => is_gone(session, index).await,
+        Halfway::Detached { table, partition } => {
+            let found = rows(session, DETACHED, &[table, partition]).await?;
+            Ok(found.is_empty())
+        }
+    }
+}
 
 /// Clears up after an interruption. Whether the statement is through after all.
 pub(crate) async fn settle(session: &Session, halfway: &Halfway) -> Result<bool> {
@@ -48,10 +71,7 @@ pub(crate) async fn settle(session: &Session, halfway: &Halfway) -> Result<bool>
         }
         // Without a name it is not let through.
         Halfway::Index { index: None, .. } => Ok(false),
-        Halfway::Dropped(index) => {
-            let found = rows(session, "SELECT to_regclass($1::text) IS NULL", &[index]).await?;
-            Ok(found.first().is_some_and(|row| row.get(0)))
-        }
+        Halfway::Dropped(index) => is_gone(session, index).await,
         Halfway::Rebuilt(on) => {
             for row in rows(session, REBUILT, &[on]).await? {
                 drop_index(session, row.get(0)).await?;
@@ -85,6 +105,28 @@ pub(crate) async fn is_usable(session: &Session, halfway: &Halfway) -> Result<bo
     };
     let found = rows(session, INDEX, &[table, index]).await?;
     Ok(found.first().is_some_and(|row| row.get(1)))
+}
+
+/// Whether a statement that failed left an index behind that is not valid.
+pub(crate) async fn is_left(session: &Session, halfway: &Halfway) -> Result<bool> {
+    match halfway {
+        Halfway::Index {
+            index: Some(index),
+            table,
+        } => {
+            let found = rows(session, INDEX, &[table, index]).await?;
+            Ok(found.first().is_some_and(|row| !row.get::<_, bool>(1)))
+        }
+        Halfway::Rebuilt(on) => Ok(!rows(session, REBUILT, &[on]).await?.is_empty()),
+        Halfway::Index { index: None, .. } | Halfway::Dropped(_) | Halfway::Detached { .. } => {
+            Ok(false)
+        }
+    }
+}
+
+async fn is_gone(session: &Session, index: &String) -> Result<bool> {
+    let found = rows(session, "SELECT to_regclass($1::text) IS NULL", &[index]).await?;
+    Ok(found.first().is_some_and(|row| row.get(0)))
 }
 
 async fn drop_index(session: &Session, name: String) -> Result<()> {

@@ -8,7 +8,7 @@ use sluice_migration::{File, Tool};
 use tokio_postgres::Row;
 
 use crate::backfill::Progress;
-use crate::connect::Session;
+use crate::connect::{NAME, Session};
 use crate::{Error, Result};
 
 const CREATE: &str = "\
@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS sluice.migration (
     tool text NOT NULL,
     version text NOT NULL,
     unit integer NOT NULL,
+    units integer NOT NULL,
     path text NOT NULL,
     phase text NOT NULL,
     sha256 text NOT NULL,
@@ -33,6 +34,7 @@ CREATE TABLE IF NOT EXISTS sluice.migration (
     backup text,
     backend_pid integer,
     backend_start timestamptz,
+    found boolean NOT NULL DEFAULT false,
     tries integer NOT NULL DEFAULT 1,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     finished_at timestamptz,
@@ -68,6 +70,15 @@ pub enum State {
 }
 
 impl State {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Adopted => "adopted",
+            Self::Reverted => "reverted",
+        }
+    }
+
     fn of(word: &str) -> Self {
         match word {
             "done" => Self::Done,
@@ -84,13 +95,6 @@ impl State {
     }
 }
 
-/// The server's process that ran a unit. Numbers are reused, so its start goes with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backend {
-    pub(crate) pid: i32,
-    pub(crate) started: String,
-}
-
 /// A row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -98,14 +102,14 @@ pub struct Entry {
     pub version: String,
     /// Which unit of the file, from 0.
     pub unit: usize,
+    /// How many the file had when it was written.
+    pub units: usize,
     /// The file.
     pub path: String,
     /// SHA-256 of what was or is to be applied, in hexadecimal.
     pub sha256: String,
     /// How it stands.
     pub state: State,
-    /// Who ran it last.
-    pub backend: Option<Backend>,
 }
 
 /// What names a file in the ledger: its version, or what is repeatable by its description.
@@ -164,9 +168,8 @@ impl<'a> Ledger<'a> {
             .session
             .client
             .query(
-                "SELECT version, unit, path, sha256, state, backend_pid, \
-                 backend_start::text FROM sluice.migration WHERE tool = $1 \
-                 ORDER BY started_at, unit",
+                "SELECT version, unit, units, path, sha256, state FROM sluice.migration \
+                 WHERE tool = $1 ORDER BY started_at, unit",
                 &[&self.tool.name()],
             )
             .await;
@@ -174,13 +177,17 @@ impl<'a> Ledger<'a> {
         Ok(rows.iter().map(entry).collect())
     }
 
-    /// The promotion that has the database, or had it last. None: none ever had.
+    /// The generation that a promotion carries which has the database, or had it last.
+    /// None: another one has it, or none ever had.
     ///
     /// # Errors
     /// Where the server refuses.
-    pub async fn holder(&self) -> Result<Option<String>> {
-        let asked = "SELECT promotion FROM sluice.fence";
-        let row = self.session.client.query_opt(asked, &[]).await;
+    pub async fn generation_of(&self, promotion: &str) -> Result<Option<i64>> {
+        if !self.exists().await? {
+            return Ok(None);
+        }
+        let asked = "SELECT generation FROM sluice.fence WHERE promotion = $1";
+        let row = self.session.client.query_opt(asked, &[&promotion]).await;
         let row = row.map_err(Error::server("reading the fence"))?;
         Ok(row.map(|row| row.get(0)))
     }
@@ -283,29 +290,61 @@ impl<'a> Ledger<'a> {
         })
     }
 
-    /// Records that a unit begins in this session.
+    /// Ends the session that holds an advisory lock, if it runs a unit for this promotion or
+    /// for one that it overtakes. Whether there was one.
     ///
     /// # Errors
     /// Where the server refuses.
-    pub async fn begin(&self, unit: &Unit<'_>, holder: &Holder) -> Result<()> {
-        let number = unit.number();
+    pub(crate) async fn end_older(&self, holder: &Holder, lock: i64) -> Result<bool> {
+        if !self.exists().await? {
+            return Ok(false);
+        }
+        let ended = self
+            .session
+            .client
+            .query(
+                "SELECT pg_terminate_backend(a.pid, 5000) FROM pg_stat_activity a \
+                 JOIN pg_locks l ON l.pid = a.pid WHERE a.pid <> pg_backend_pid() \
+                 AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+                 AND (l.classid::bigint << 32) | l.objid::bigint = $1 \
+                 AND a.datname = current_database() AND a.application_name = $2 \
+                 AND EXISTS (SELECT FROM sluice.migration m WHERE m.state = 'running' \
+                 AND m.backend_pid = a.pid AND m.backend_start = a.backend_start \
+                 AND (m.generation < $3 OR (m.generation = $3 AND m.promotion = $4)))",
+                &[&lock, &NAME, &holder.generation, &holder.promotion],
+            )
+            .await;
+        let ended = ended.map_err(Error::server("ending what an earlier call left running"))?;
+        Ok(!ended.is_empty())
+    }
+
+    /// Records that a unit begins in this session. `found` says that what it is to do was
+    /// there before. Whether that was so when the unit was begun first.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn begin(&self, unit: &Unit<'_>, holder: &Holder, found: bool) -> Result<bool> {
+        let index = number(unit.index);
         self.session
             .client
-            .execute(
+            .query_one(
                 "INSERT INTO sluice.migration (tool, version, unit, path, phase, sha256, state, \
-                 release, promotion, generation, backup, backend_pid, backend_start) \
-                 SELECT $1, $2, $3, $4, $5, $6, 'running', $7, $8, $9, $10, pid, backend_start \
-                 FROM pg_stat_activity WHERE pid = pg_backend_pid() \
-                 ON CONFLICT (tool, version, unit) DO UPDATE SET path = $4, phase = $5, \
+                 release, promotion, generation, backup, units, found, backend_pid, backend_start) \
+                 SELECT $1, $2, $3, $4, $5, $6, 'running', $7, $8, $9, $10, $11, $12, pid, \
+                 backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid() \
+                 ON CONFLICT (tool, version, unit) DO UPDATE SET \
+                 found = CASE WHEN migration.state = 'running' AND migration.sha256 = $6 \
+                 THEN migration.found ELSE $12 END, path = $4, phase = $5, \
                  sha256 = $6, state = 'running', release = $7, promotion = $8, generation = $9, \
-                 backup = $10, backend_pid = excluded.backend_pid, \
+                 backup = $10, units = $11, backend_pid = excluded.backend_pid, \
                  backend_start = excluded.backend_start, tries = sluice.migration.tries + 1, \
                  finished_at = NULL, progress = CASE WHEN sluice.migration.state = 'running' \
-                 AND sluice.migration.sha256 = $6 THEN sluice.migration.progress END",
+                 AND sluice.migration.sha256 = $6 THEN sluice.migration.progress END \
+                 RETURNING found",
                 &[
                     &self.tool.name(),
                     &key(unit.file),
-                    &number,
+                    &index,
                     &unit.file.path,
                     &unit.file.phase.name(),
                     &unit.sha256,
@@ -313,10 +352,12 @@ impl<'a> Ledger<'a> {
                     &holder.promotion,
                     &holder.generation,
                     &holder.backup,
+                    &number(unit.of),
+                    &found,
                 ],
             )
             .await
-            .map(|_| ())
+            .map(|row| row.get(0))
             .map_err(Error::server("recording that a unit begins"))
     }
 
@@ -331,7 +372,7 @@ impl<'a> Ledger<'a> {
             .execute(
                 "UPDATE sluice.migration SET state = 'done', finished_at = clock_timestamp() \
                  WHERE tool = $1 AND version = $2 AND unit = $3",
-                &[&self.tool.name(), &key(unit.file), &unit.number()],
+                &[&self.tool.name(), &key(unit.file), &number(unit.index)],
             )
             .await
             .map(|_| ())
@@ -406,27 +447,35 @@ impl<'a> Ledger<'a> {
         Ok(row.get(0))
     }
 
-    /// Records what the team's own tool did since: applied files, or took them back.
+    /// Records that the team's own tool applied a file since.
     ///
     /// # Errors
     /// Where the server refuses.
-    pub async fn follow(&self, unit: &Unit<'_>, holder: &Holder, state: State) -> Result<()> {
-        self.begin(unit, holder).await?;
-        let word = if state == State::Reverted {
-            "reverted"
-        } else {
-            "adopted"
-        };
+    pub async fn adopt(&self, unit: &Unit<'_>, holder: &Holder) -> Result<()> {
+        self.begin(unit, holder, true).await?;
+        self.mark(unit.file, State::Adopted).await
+    }
+
+    /// Records that the team's own tool took a file back since.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn revert(&self, file: &File) -> Result<()> {
+        self.mark(file, State::Reverted).await
+    }
+
+    /// Has all units of a file stand the same: the tool knows none.
+    async fn mark(&self, file: &File, state: State) -> Result<()> {
         self.session
             .client
             .execute(
-                "UPDATE sluice.migration SET state = $4, finished_at = clock_timestamp() \
-                 WHERE tool = $1 AND version = $2 AND unit = $3",
-                &[&self.tool.name(), &key(unit.file), &unit.number(), &word],
+                "UPDATE sluice.migration SET state = $3, finished_at = clock_timestamp() \
+                 WHERE tool = $1 AND version = $2",
+                &[&self.tool.name(), &key(file), &state.word()],
             )
             .await
             .map(|_| ())
-            .map_err(Error::server("recording what the tool did"))
+            .map_err(Error::server("recording what the team's tool did"))
     }
 }
 
@@ -437,27 +486,27 @@ pub struct Unit<'a> {
     pub file: &'a File,
     /// Which of the file's units, from 0.
     pub index: usize,
+    /// Of how many.
+    pub of: usize,
     /// SHA-256 of what the file applies, in hexadecimal.
     pub sha256: String,
 }
 
-impl Unit<'_> {
-    fn number(&self) -> i32 {
-        i32::try_from(self.index).unwrap_or(i32::MAX)
-    }
+fn number(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+fn count(number: i32) -> usize {
+    usize::try_from(number).unwrap_or_default()
 }
 
 fn entry(row: &Row) -> Entry {
-    let pid: Option<i32> = row.get(5);
-    let started: Option<String> = row.get(6);
     Entry {
         version: row.get(0),
-        unit: usize::try_from(row.get::<_, i32>(1)).unwrap_or_default(),
-        path: row.get(2),
-        sha256: row.get(3),
-        state: State::of(row.get(4)),
-        backend: pid
-            .zip(started)
-            .map(|(pid, started)| Backend { pid, started }),
+        unit: count(row.get(1)),
+        units: count(row.get(2)),
+        path: row.get(3),
+        sha256: row.get(4),
+        state: State::of(row.get(5)),
     }
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use sluice_migration::Tool;
 use tokio::time::{Instant, sleep};
 
-use crate::books::lock_of;
+use crate::books::locks_of;
 use crate::connect::Session;
+use crate::ledger::{Holder, Ledger};
 use crate::{Error, Result};
 
 /// "sluice" in ASCII.
@@ -18,14 +19,35 @@ const OWN: i64 = 0x736c_7569_6365;
 /// How often a lock is asked for.
 const PACE: Duration = Duration::from_millis(20);
 
-/// Takes both locks for as long as the session lives.
-pub(crate) async fn take(session: &Session, tool: Tool, patience: Duration) -> Result<()> {
+/// Takes Sluice's lock for as long as the session lives.
+///
+/// A session of an earlier call may hold it that nobody waits for any more: on a server
+/// that was not told that its client is gone, for as long as its statement takes. When the
+/// time is up, it is ended, if it ran for this promotion or for one that was overtaken.
+pub(crate) async fn take(
+    session: &Session,
+    ledger: &Ledger<'_>,
+    holder: &Holder,
+    patience: Duration,
+) -> Result<()> {
     let until = Instant::now() + patience;
-    take_one(session, OWN, "Sluice's lock", until).await?;
-    match lock_of(tool, &session.database) {
-        Some(key) => take_one(session, key, "the lock of the team's tool", until).await,
-        None => Ok(()),
+    let taken = take_one(session, OWN, "Sluice's lock", until).await;
+    let Err(Error::Busy { .. }) = &taken else {
+        return taken;
+    };
+    if !ledger.end_older(holder, OWN).await? {
+        return taken;
     }
+    take_one(session, OWN, "Sluice's lock", Instant::now() + patience).await
+}
+
+/// Takes the locks of the team's tool for as long as the session lives.
+pub(crate) async fn take_of_tool(session: &Session, tool: Tool, patience: Duration) -> Result<()> {
+    let until = Instant::now() + patience;
+    for key in locks_of(tool, &session.database) {
+        take_one(session, key, "the lock of the team's tool", until).await?;
+    }
+    Ok(())
 }
 
 async fn take_one(session: &Session, key: i64, lock: &'static str, until: Instant) -> Result<()> {
@@ -63,4 +85,25 @@ async fn holder(session: &Session, key: i64) -> Result<String> {
         .await;
     let row = row.map_err(Error::server("asking who holds an advisory lock"))?;
     Ok(row.map_or_else(|| "a process that just ended".to_owned(), |row| row.get(0)))
+}
+
+/// Whose transaction is the oldest of all others in the database: most likely it holds what
+/// a statement waited for in vain.
+pub(crate) async fn oldest_beside(session: &Session) -> Result<String> {
+    let row = session
+        .client
+        .query_opt(
+            "SELECT format('the oldest transaction beside is that of process %s (%s of %s, \
+             since %s)', pid, coalesce(nullif(application_name, ''), 'no name'), usename, \
+             to_char(xact_start, 'HH24:MI:SS')) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid() \
+             AND xact_start IS NOT NULL ORDER BY xact_start LIMIT 1",
+            &[],
+        )
+        .await;
+    let row = row.map_err(Error::server("asking who has a transaction open"))?;
+    Ok(row.map_or_else(
+        || "no transaction is open beside now".to_owned(),
+        |row| row.get(0),
+    ))
 }

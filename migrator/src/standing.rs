@@ -19,6 +19,8 @@ pub struct Found {
     pub ledger: Vec<ledger::Entry>,
     /// The rows of the tool's table. None where the files are nobody's.
     pub books: Option<Vec<books::Entry>>,
+    /// Whether the tool's table is there at all.
+    pub has_table: bool,
     /// Whether the tool's table has one row, for where the database stands.
     pub is_mark: bool,
 }
@@ -71,6 +73,40 @@ pub fn look(items: &[Item<'_>], found: &Found) -> (Vec<Standing>, Vec<Refusal>) 
     (standings, refused)
 }
 
+/// What the ledger says of one file.
+struct Rows {
+    /// How many units are through, from the first on.
+    through: usize,
+    /// How many there were when they were begun.
+    units: usize,
+    /// Whether the next one was begun.
+    begun: bool,
+}
+
+impl Rows {
+    fn of(item: &Item<'_>, ledger: &BTreeMap<&str, Vec<&ledger::Entry>>) -> Self {
+        let rows = ledger.get(key(item.file)).map_or(&[][..], Vec::as_slice);
+        let is_in = |row: &ledger::Entry| {
+            row.state.is_in() && (!item.file.repeatable || row.sha256 == item.sha256)
+        };
+        let at = |unit: usize| rows.iter().find(|row| row.unit == unit);
+        let through = (0..)
+            .take_while(|unit| at(*unit).is_some_and(|row| is_in(row)))
+            .count();
+        let is_adopted = at(0).is_some_and(|row| row.state == State::Adopted && is_in(row));
+        let units = at(0).map_or(1, |row| row.units);
+        Self {
+            through,
+            units: if is_adopted { 1 } else { units },
+            begun: at(through).is_some_and(|row| row.state == State::Running),
+        }
+    }
+
+    fn are_all(&self) -> bool {
+        self.through >= self.units
+    }
+}
+
 struct Look<'a> {
     items: &'a [Item<'a>],
     found: &'a Found,
@@ -106,33 +142,18 @@ impl<'a> Look<'a> {
     }
 
     fn at(&self, item: &Item<'a>) -> Standing {
-        let rows = self
-            .ledger
-            .get(key(item.file))
-            .map_or(&[][..], Vec::as_slice);
-        let is_same = |entry: &&&ledger::Entry| entry.sha256 == item.sha256;
-        let is_recorded = !rows.is_empty()
-            && rows.iter().all(|entry| entry.state.is_in())
-            && (!item.file.repeatable || rows.iter().all(|entry| is_same(&entry)));
-        let through = rows
-            .iter()
-            .filter(|entry| entry.state.is_in() && (!item.file.repeatable || is_same(entry)))
-            .count();
-        let begun = rows
-            .iter()
-            .any(|entry| entry.state == State::Running && entry.unit == through);
-        match self.tool_has(item) {
-            Some(true) if is_recorded => Standing::Applied,
-            Some(true) => Standing::Adopt,
-            None if is_recorded => Standing::Applied,
-            Some(false) if is_recorded => Standing::Pending {
+        let rows = Rows::of(item, &self.ledger);
+        match (self.tool_has(item), rows.are_all()) {
+            (Some(true) | None, true) => Standing::Applied,
+            (Some(true), false) => Standing::Adopt,
+            (Some(false), true) => Standing::Pending {
                 unit: 0,
                 begun: false,
                 reverted: true,
             },
-            _ => Standing::Pending {
-                unit: through,
-                begun,
+            (Some(false) | None, false) => Standing::Pending {
+                unit: rows.through,
+                begun: rows.begun,
                 reverted: false,
             },
         }
@@ -153,6 +174,11 @@ impl<'a> Look<'a> {
         Some(row.is_some_and(|row| !item.file.repeatable || row.checksum == text))
     }
 
+    /// Whether the tool took back what the ledger has, as far as its table can say.
+    fn is_taken_back(&self, version: &str) -> bool {
+        self.found.books.is_some() && !self.found.is_mark && !self.books.contains_key(version)
+    }
+
     /// What was applied and is not in the folder, and what the tool did not finish.
     fn strangers(&self) -> Vec<Refusal> {
         let known: BTreeSet<&str> = self.items.iter().map(|item| key(item.file)).collect();
@@ -168,12 +194,17 @@ impl<'a> Look<'a> {
             excerpt: None,
         };
         for (version, rows) in &self.ledger {
-            if !known.contains(version) && rows.iter().any(|row| row.state != State::Reverted) {
+            let is_there = rows.iter().any(|row| match row.state {
+                State::Running => true,
+                State::Done | State::Adopted => !self.is_taken_back(version),
+                State::Reverted => false,
+            });
+            if !known.contains(version) && is_there {
                 refused.push(unknown(version, "sluice.migration"));
             }
         }
-        let is_empty = self.found.books.as_ref().is_some_and(Vec::is_empty);
-        if is_empty && self.ledger.values().flatten().any(|row| row.state.is_in()) {
+        let is_gone = self.found.books.is_some() && !self.found.has_table;
+        if is_gone && self.ledger.values().flatten().any(|row| row.state.is_in()) {
             refused.push(lost());
         }
         for entry in self.found.books.iter().flatten() {
@@ -200,9 +231,12 @@ impl<'a> Look<'a> {
         let is_begun =
             matches!(standing, Standing::Pending { unit, begun, .. } if unit > 0 || begun);
         let before = (standing.is_in() || is_begun)
-            .then(|| rows.iter().find(|row| row.sha256 != item.sha256))
+            .then(|| {
+                let begun = rows.iter().filter(|row| row.state != State::Reverted);
+                let mut begun = begun.filter(|row| row.state.is_in() || row.unit > 0);
+                begun.find(|row| row.sha256 != item.sha256)
+            })
             .flatten()
-            .filter(|row| row.state.is_in() || row.unit > 0)
             .map(|row| row.sha256.clone());
         let own = item.file.checksum.to_string();
         let theirs = self.books.get(key(item.file));
@@ -234,8 +268,8 @@ fn lost() -> Refusal {
         line: None,
         column: None,
         what: "the tool's table is lost".to_owned(),
-        found: "no row in it, and migrations in sluice.migration".to_owned(),
-        expected: "a row for each migration that was applied".to_owned(),
+        found: "no such table, and migrations in sluice.migration".to_owned(),
+        expected: "the table with a row for each migration that was applied".to_owned(),
         next: "bring the table back; or, if the database was made anew, drop the schema `sluice`"
             .to_owned(),
         excerpt: None,

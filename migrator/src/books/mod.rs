@@ -9,7 +9,7 @@ use tokio_postgres::{GenericClient, Row};
 
 use crate::{Error, Result};
 
-pub use lock::lock_of;
+pub use lock::locks_of;
 use table::Table;
 
 /// A row of a tool's table.
@@ -62,17 +62,17 @@ impl Books {
         made.map_err(Error::server("making the tool's table"))
     }
 
-    /// All rows in the order in which the tool applied them. None where there is no table.
+    /// All rows in the order in which the tool applied them. `None` where there is no table.
     ///
     /// # Errors
     /// Where the server refuses.
-    pub async fn entries(&self, client: &impl GenericClient) -> Result<Vec<Entry>> {
+    pub async fn entries(&self, client: &impl GenericClient) -> Result<Option<Vec<Entry>>> {
         if !self.exists(client).await? {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let rows = client.query(self.0.read, &[]).await;
         let rows = rows.map_err(Error::server("reading the tool's table"))?;
-        Ok(rows.iter().map(entry).collect())
+        Ok(Some(rows.iter().map(entry).collect()))
     }
 
     /// Writes what the tool would have written after it applied a file. To be called in

@@ -72,9 +72,8 @@ impl Bench {
 
     /// One call, in a session of its own.
     pub(crate) async fn call(&self, generation: i64) -> Result<Step> {
-        let session = self.session().await;
-        let (holder, folder) = (holder(generation), self.folder());
-        apply(&session, &folder, Phase::Expand, &holder, self.limits).await
+        let (session, folder) = (self.session().await, self.folder());
+        next(&session, &folder, generation, self.limits).await
     }
 
     /// One call, through a wire that may be cut.
@@ -82,8 +81,7 @@ impl Bench {
         let mut address = self.address();
         address.port = wire.address.port();
         let session = connect(&address, &Trust::Rds, Budget::default()).await?;
-        let (holder, folder) = (holder(1), self.folder());
-        apply(&session, &folder, Phase::Expand, &holder, self.limits).await
+        next(&session, &self.folder(), 1, self.limits).await
     }
 
     /// Takes all that was applied away, for the next try.
@@ -103,6 +101,20 @@ impl Bench {
                 step => steps.push(step),
             }
         }
+    }
+}
+
+/// The next unit of what expands, or else of what contracts.
+pub(crate) async fn next(
+    session: &Session,
+    folder: &Folder,
+    generation: i64,
+    limits: Limits,
+) -> Result<Step> {
+    let holder = holder(generation);
+    match apply(session, folder, Phase::Expand, &holder, limits).await? {
+        Step::Done => apply(session, folder, Phase::Contract, &holder, limits).await,
+        step => Ok(step),
     }
 }
 

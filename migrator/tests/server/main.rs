@@ -1,5 +1,6 @@
 //! What is promised of a real server.
 
+mod alone;
 mod applied;
 mod backfills;
 mod bench;
