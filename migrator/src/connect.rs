@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use crate::address::Address;
 use crate::error::said;
@@ -16,6 +16,10 @@ pub(crate) const NAME: &str = "sluice-migrate";
 
 /// How long a session may take to open.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked for a pooler: one that others use as well may give the same
+/// process twice by chance.
+const ROUNDS: usize = 5;
 
 /// The oldest version of PostgreSQL that is migrated: `client_connection_check_interval`
 /// came with 14, and 13 has been without support since November 2025 (PostgreSQL's
@@ -158,7 +162,8 @@ impl Session {
     }
 
     /// Sets how long things may take in this session, and what depends on the server's
-    /// own settings otherwise.
+    /// own settings otherwise. PostgreSQL makes tables in the schema of the user's name
+    /// where there is one: of a user `sluice` they would lie in Sluice's own.
     pub async fn limit(&self, budget: Budget) -> Result<()> {
         let text = format!(
             "SET lock_timeout = {}; SET statement_timeout = {}; \
@@ -167,7 +172,10 @@ impl Session {
              SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; \
              SET tcp_keepalives_count = 3; \
              SET client_min_messages = warning; \
-             SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET row_security = off",
+             SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET row_security = off; \
+             SELECT set_config('search_path', coalesce(nullif(regexp_replace(\
+             current_setting('search_path'), '\"\\$user\"\\s*,?\\s*', ''), ''), 'public'), false) \
+             WHERE current_user = 'sluice'",
             budget.lock.as_millis(),
             budget.statement.as_millis()
         );
@@ -187,28 +195,44 @@ impl Session {
     /// Where there is one.
     pub async fn refuse_pooler(&self, address: &Address, trust: &Trust) -> Result<()> {
         let other = Box::pin(connect(address, trust, Budget::default())).await?;
+        for _ in 0..ROUNDS {
+            if !self.is_apart(&other).await? {
+                return Err(self.pooled());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this session stays with its process while another one has a transaction.
+    async fn is_apart(&self, other: &Self) -> Result<bool> {
         let before = self.backend().await?;
         let begun = other.client.batch_execute("BEGIN").await;
         begun.map_err(Error::server("BEGIN"))?;
         let beside = other.backend().await?;
         let after = self.backend().await?;
-        let _ = other.client.batch_execute("ROLLBACK").await;
-        if before == after && before != beside {
-            return Ok(());
-        }
-        Err(Error::Unsuitable {
+        let ended = other.client.batch_execute("ROLLBACK").await;
+        ended.map_err(Error::server("ROLLBACK"))?;
+        Ok(before == after && before != beside)
+    }
+
+    fn pooled(&self) -> Error {
+        Error::Unsuitable {
             place: self.place.clone(),
             found: "a pooler or proxy answers for it, and moves sessions from one server process \
                     to another"
                 .to_owned(),
             next: "name the database's own endpoint",
-        })
+        }
     }
 
-    /// The server's process that answers.
-    pub(crate) async fn backend(&self) -> Result<i32> {
-        let row = self.client.query_one("SELECT pg_backend_pid()", &[]).await;
-        let row = row.map_err(Error::server("asking which process answers"))?;
-        Ok(row.get(0))
+    /// The server's process that answers. Asked without a prepared statement: to close one
+    /// takes a process for a moment as well.
+    async fn backend(&self) -> Result<Option<String>> {
+        let asked = self.client.simple_query("SELECT pg_backend_pid()").await;
+        let answer = asked.map_err(Error::server("asking which process answers"))?;
+        Ok(answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        }))
     }
 }

@@ -128,6 +128,24 @@ impl Server {
         self.dismiss()
     }
 
+    /// Bounds the files that sessions write from now on, in bytes, as a disk does that is
+    /// full; `None` lifts it. Needs `prlimit`, of util-linux.
+    pub fn limit_files(&self, bytes: Option<u64>) -> Result<()> {
+        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        let mut command = Command::new("prlimit");
+        command
+            .arg(format!("--fsize={limit}:"))
+            .arg("--pid")
+            .arg(self.pid().unwrap_or_default());
+        let done = self.installation.as_user(command).status();
+        match done {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(std::io::Error::other(status.to_string())),
+            Err(error) => Err(error),
+        }
+        .map_err(Error::files("run", "prlimit"))
+    }
+
     /// Starts the server on its files.
     pub fn launch(&mut self) -> Result<()> {
         let mut attempt = 1;

@@ -185,7 +185,7 @@ const PRISMA: Table = Table {
 const DBMATE: Table = Table {
     name: "schema_migrations",
     is_mark: false,
-    create: "CREATE TABLE IF NOT EXISTS schema_migrations (version varchar PRIMARY KEY)",
+    create: "CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(128) PRIMARY KEY)",
     read: "SELECT version::text, '', false, false FROM schema_migrations ORDER BY version",
     write: |file, _| {
         vec![Statement::new(

@@ -75,7 +75,7 @@ async fn what_was_changed_is_missing_or_comes_too_late_is_refused_and_changes_no
     .await;
     bench.all().await.expect("applied");
     bench.files[0].1.push_str("-- changed\n");
-    bench.files[1].0 = "2_late.sql";
+    bench.files[1].0 = "2_late.sql".to_owned();
     let Err(Error::Refused { refused, .. }) = bench.call(1).await else {
         panic!("expected a refusal");
     };
@@ -100,4 +100,17 @@ async fn a_promotion_that_was_overtaken_changes_nothing() {
     bench.call(5).await.expect("the first");
     assert!(matches!(bench.call(4).await, Err(Error::Fenced { own: 4 })));
     assert!(matches!(bench.call(5).await, Ok(Step::Applied { .. })));
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_user_of_sluices_name_makes_no_tables_in_sluices_schema() {
+    let bench = Bench::new(Tool::Sqlx, &[("1_person.sql", TABLE)]).await;
+    assert_eq!(bench.address().user, "sluice");
+    bench.all().await.expect("applied");
+    let made = "SELECT string_agg(schemaname || '.' || tablename, ',' ORDER BY tablename) \
+                FROM pg_tables WHERE tablename IN ('person', '_sqlx_migrations')";
+    let row = bench.client().await.query_one(made, &[]).await;
+    let found: String = row.expect("asked").get(0);
+    assert_eq!(found, "public._sqlx_migrations,public.person");
 }

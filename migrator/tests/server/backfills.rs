@@ -7,7 +7,7 @@ use sluice_migrator::Error;
 use sluice_migrator::apply::{Limits, Step};
 
 use crate::bench::Bench;
-use crate::cut::{Cut, Wire};
+use crate::wire::{Stop, Wire};
 
 const FILL: &str = "-- sluice: backfill key=id batch=10 pause=0ms\n\
     UPDATE person SET seen = seen + 1, name = 'p' || id::text WHERE id <> 'never'::text;\n";
@@ -130,20 +130,23 @@ async fn a_connection_that_is_cut_anywhere_changes_no_row_twice_and_leaves_none_
         .replace("batch=10", "batch=40");
     let made = table("int", "n");
     let bench = Bench::prepared(&fill, &made).await;
-    let wire = Wire::to(bench.address().port, Cut::Never).await;
+    let wire = Wire::to(bench.address().port, None).await;
     bench.call_through(&wire).await.expect("applied");
     let messages = wire.seen();
     drop(wire);
     for at in (0..messages).step_by(3) {
-        for cut in [Cut::Before(at), Cut::After(at)] {
+        for stop in [Stop::Before(at), Stop::After(at)] {
             bench.reset().await;
             let client = bench.client().await;
             client.batch_execute(&made).await.expect("a table");
-            let wire = Wire::to(bench.address().port, cut).await;
-            let _ = bench.call_through(&wire).await;
+            let wire = Wire::to(bench.address().port, Some(stop)).await;
+            tokio::select! {
+                _ = bench.call_through(&wire) => {}
+                () = wire.reached() => {}
+            }
             drop(wire);
             bench.all().await.expect("the calls after");
-            assert_eq!(bench.number(ONCE).await, 95, "{cut:?}");
+            assert_eq!(bench.number(ONCE).await, 95, "{stop:?}");
         }
     }
 }

@@ -1,140 +1,149 @@
 //! Wherever it is ended, a migration that is begun again comes to what it would have come
-//! to undisturbed: nothing ran twice, and nothing is half applied.
+//! to undisturbed: nothing ran twice, and nothing is half applied without being told.
+
+use std::time::Duration;
 
 use sluice_migration::Tool;
-use sluice_migrator::apply::Step;
+use sluice_migrator::apply::Limits;
+use sluice_postgres::Ending;
+use tokio::time::timeout;
 
-use crate::bench::Bench;
-use crate::cut::{Cut, Wire};
+use crate::bench::{Bench, NAME, call};
+use crate::child::Process;
+use crate::course::{Course, count, told};
+use crate::plot::{ALONE, GROUND, Part, SEVERAL, TRANSACTIONS};
+use crate::wire::{Stop, Wire};
 
-const FILES: [(&str, &str); 3] = [
-    (
-        "1_person.sql",
-        "CREATE TABLE person (id bigint PRIMARY KEY, name text);\n\
-         INSERT INTO person SELECT n, 'p' || n FROM generate_series(1, 50) n;\n",
-    ),
-    (
-        "2_visit.sql",
-        "CREATE TABLE visit (id serial PRIMARY KEY, person bigint REFERENCES person);\n\
-         INSERT INTO visit (person) SELECT id FROM person;\n\
-         UPDATE person SET name = name || '!';\n",
-    ),
-    (
-        "3_index.sql",
-        "CREATE INDEX visit_person ON visit (person);\n",
-    ),
-];
-
-/// Every how many messages the connection is cut. A call sends some ninety.
-const STRIDE: usize = 9;
-
-/// All that migrations leave: tables, indexes, rows, the ledger and the tool's table.
-const ALL: &str = "\
-SELECT string_agg(line, E'\\n' ORDER BY line) FROM (
-    SELECT format('%s.%s %s %s', table_name, column_name, data_type, column_default) AS line
-    FROM information_schema.columns WHERE table_schema IN ('public', 'sluice')
-    UNION ALL
-    SELECT indexdef || ' ' || indisvalid FROM pg_indexes
-    JOIN pg_index ON indexrelid = format('%I.%I', schemaname, indexname)::regclass
-    WHERE schemaname = 'public'
-    UNION ALL SELECT 'person ' || person FROM person
-    UNION ALL SELECT 'visit ' || visit FROM visit
-    UNION ALL SELECT format('ledger %s %s %s %s', version, unit, sha256, state)
-    FROM sluice.migration
-) AS lines";
-
-async fn all(bench: &Bench) -> String {
-    let client = bench.client().await;
-    let mut text: String = client.query_one(ALL, &[]).await.expect("all").get(0);
-    if let Some(rows) = tools_rows(bench.tool) {
-        let row = client.query_one(rows, &[]).await.expect("the tool's rows");
-        text.push_str(row.get(0));
-    }
-    text
+/// What ends a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// The network.
+    Cut,
+    /// SIGKILL of the client.
+    Killed,
+    /// An administrator ends the server's process.
+    Ended,
+    /// The server ends, and recovers from its log.
+    Crash,
+    /// The server is restarted in order.
+    Restart,
 }
 
-fn tools_rows(tool: Tool) -> Option<&'static str> {
-    match tool {
-        Tool::Sqlx => Some(
-            "SELECT string_agg(format('%s %s %s %s', version, description, success, checksum), \
-             ';' ORDER BY version) FROM _sqlx_migrations",
-        ),
-        Tool::GolangMigrate => {
-            Some("SELECT string_agg(format('%s %s', version, dirty), ';') FROM schema_migrations")
+impl Fault {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Cut => "message: connection cut",
+            Self::Killed => "message: client killed",
+            Self::Ended => "message: backend ended",
+            Self::Crash => "message: server crashed",
+            Self::Restart => "message: server restarted",
         }
-        _ => None,
     }
 }
 
-impl Bench {
-    /// One call through a wire that is cut, then as many as it takes. What comes of it, and
-    /// how many messages the call sent.
-    async fn cut_at(&self, cut: Cut, calls_before: usize) -> (String, usize) {
-        self.reset().await;
-        for _ in 0..calls_before {
-            self.call(1).await.expect("a call before");
+/// Ends one call at a message.
+async fn disturb(bench: &mut Bench, fault: Fault, stop: Stop) {
+    let wire = Wire::to(bench.address().port, Some(stop)).await;
+    if fault == Fault::Killed {
+        let url = bench.url_at(wire.address.port());
+        let process = Process::start(&url, bench.tool, &bench.files);
+        wire.reached().await;
+        assert!(process.kill(), "{stop:?}: the client was gone before");
+        return;
+    }
+    let mut address = bench.address();
+    address.port = wire.address.port();
+    let called = tokio::spawn(call(address, bench.folder(), 1, Limits::default()));
+    wire.reached().await;
+    match fault {
+        Fault::Crash => bench.restart(Ending::Crash),
+        Fault::Restart => bench.restart(Ending::Fast),
+        Fault::Ended => {
+            let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                         WHERE application_name = $1 AND datname = current_database()";
+            let client = bench.client().await;
+            client.query(ended, &[&NAME]).await.expect("ended");
         }
-        let wire = Wire::to(self.address().port, cut).await;
-        let called = self.call_through(&wire).await;
-        let seen = wire.seen();
-        assert!(cut != Cut::Never || called.is_ok(), "{called:?}");
-        drop(wire);
-        self.all().await.expect("the calls after");
-        (all(self).await, seen)
+        Fault::Cut | Fault::Killed => {}
     }
+    drop(wire);
+    let called = timeout(Duration::from_secs(30), called).await;
+    let called = called.expect("it notices").expect("it does not panic");
+    assert!(called.is_err(), "{fault:?} {stop:?}: {called:?}");
 }
 
-fn renamed(path: &str) -> &'static str {
-    match path {
-        "1_person.sql" => "1_person.up.sql",
-        "2_visit.sql" => "2_visit.up.sql",
-        _ => "3_index.up.sql",
-    }
-}
-
-async fn every_cut_of(tool: Tool) {
-    let files = match tool {
-        Tool::GolangMigrate => FILES.map(|(path, text)| (renamed(path), text)),
-        _ => FILES,
-    };
-    let bench = Bench::new(tool, &files).await;
+/// Goes through a folder again and again, each time ending each unit's call at another
+/// message, every so many of them.
+async fn every(bench: &mut Bench, fault: Fault, stride: usize) -> usize {
+    let course = Course::of(bench).await;
+    let longest = course.steps.iter().map(|step| step.messages).max();
     let mut cases = 0;
-    for calls_before in 0..FILES.len() {
-        let (undisturbed, messages) = bench.cut_at(Cut::Never, calls_before).await;
-        for at in (calls_before..messages).step_by(STRIDE) {
-            for cut in [Cut::Before(at), Cut::After(at)] {
-                let (after, _) = bench.cut_at(cut, calls_before).await;
-                assert_eq!(after, undisturbed, "{tool}, call {calls_before}, {cut:?}");
-                cases += 1;
+    for (round, first) in (0..longest.unwrap_or_default()).step_by(stride).enumerate() {
+        bench.reset().await;
+        for (place, step) in course.steps.iter().enumerate() {
+            let at = first + place % stride;
+            if at >= step.messages - 1 {
+                bench.call(1).await.expect("undisturbed");
+                continue;
             }
+            let stop = match (round + place).is_multiple_of(2) {
+                true => Stop::Before(at),
+                false => Stop::After(at),
+            };
+            disturb(bench, fault, stop).await;
+            step.recovers(bench, &format!("{fault:?} {stop:?}")).await;
+            count(&format!("{}, {}", fault.name(), bench.tool));
+            cases += 1;
         }
     }
-    println!("{tool}: {cases} cases");
-    assert!(cases >= 20, "{cases}");
+    cases
+}
+
+fn alone() -> Vec<Part> {
+    let parts = std::iter::once(GROUND).chain([SEVERAL]).chain(ALONE);
+    parts.collect()
 }
 
 #[tokio::test]
 #[ignore = "needs the embedded PostgreSQL: make postgres"]
 async fn a_connection_that_is_cut_at_any_message_changes_nothing_of_what_comes_of_it() {
-    every_cut_of(Tool::Sqlx).await;
-}
-
-#[tokio::test]
-#[ignore = "needs the embedded PostgreSQL: make postgres"]
-async fn so_it_is_with_a_tool_that_keeps_one_row() {
-    every_cut_of(Tool::GolangMigrate).await;
-}
-
-#[tokio::test]
-#[ignore = "needs the embedded PostgreSQL: make postgres"]
-async fn two_promotions_at_once_apply_each_file_once() {
-    let bench = Bench::new(Tool::Sqlx, &FILES).await;
-    let (one, other) = tokio::join!(bench.call(1), bench.call(1));
-    for step in [one, other] {
-        assert!(matches!(step, Ok(Step::Applied { .. })), "{step:?}");
+    for tool in Tool::ALL {
+        let mut bench = Bench::of(tool, &TRANSACTIONS).await;
+        every(&mut bench, Fault::Cut, 20).await;
     }
-    bench.all().await.expect("the rest");
-    let alone = Bench::new(Tool::Sqlx, &FILES).await;
-    alone.all().await.expect("applied");
-    assert_eq!(all(&bench).await, all(&alone).await);
+    let mut bench = Bench::of(Tool::Plain, &alone()).await;
+    every(&mut bench, Fault::Cut, 32).await;
+    assert!(told(Fault::Cut.name()) >= 150);
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_client_that_is_killed_at_any_message_changes_nothing_of_what_comes_of_it() {
+    let mut bench = Bench::of(Tool::Sqlx, &TRANSACTIONS).await;
+    every(&mut bench, Fault::Killed, 14).await;
+    let mut bench = Bench::of(Tool::Sqlx, &alone()).await;
+    every(&mut bench, Fault::Killed, 48).await;
+    assert!(told(Fault::Killed.name()) >= 50);
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_backend_that_is_ended_at_any_message_changes_nothing_of_what_comes_of_it() {
+    let mut bench = Bench::of(Tool::Flyway, &TRANSACTIONS).await;
+    every(&mut bench, Fault::Ended, 14).await;
+    let mut bench = Bench::of(Tool::Dbmate, &alone()).await;
+    every(&mut bench, Fault::Ended, 48).await;
+    assert!(told(Fault::Ended.name()) >= 50);
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_server_that_crashes_or_restarts_changes_nothing_of_what_comes_of_it() {
+    for (fault, stride) in [(Fault::Crash, 50), (Fault::Restart, 70)] {
+        let mut bench = Bench::on_own_server(Tool::Prisma, &TRANSACTIONS);
+        every(&mut bench, fault, stride).await;
+    }
+    let mut bench = Bench::on_own_server(Tool::Diesel, &alone());
+    every(&mut bench, Fault::Crash, 150).await;
+    assert!(told(Fault::Crash.name()) >= 16 && told(Fault::Restart.name()) >= 4);
 }
