@@ -15,6 +15,9 @@ export SLUICE_PUBLISHED
 # Where the embedded PostgreSQL lies.
 SLUICE_POSTGRES ?= $(CURDIR)/.sluice/postgres
 export SLUICE_POSTGRES
+# Where the migration tools lie that tests use in turns with Sluice.
+SLUICE_MIGRATION_TOOLS ?= $(CURDIR)/.sluice/migration-tools
+export SLUICE_MIGRATION_TOOLS
 
 # cargo-lambda always names its target. Naming the same one here puts tests,
 # functions and tools into one folder, so that nothing is compiled twice.
@@ -32,7 +35,7 @@ TEMPLATES := template.yaml examples/storefront/template.yaml
 .PHONY: help
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) \
-		| awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+		| awk -F'\t' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 .PHONY: demo
 demo: local ## Release the storefront twice on the embedded engine: promoted, then rolled back
@@ -49,7 +52,7 @@ down: ## Stop the embedded engine and leave nothing behind
 	else echo "no engine was running"; fi
 
 .PHONY: test
-test: local moto postgres published ## Run all tests, those on the embedded engine included
+test: local moto postgres published migration-tools ## Run all tests, those on the embedded engine included
 	@$(LOCAL) with -- cargo test --workspace -- --include-ignored --skip matrix::
 	@$(FAULTS)
 
@@ -153,6 +156,10 @@ published: venvs ## Get the files of public tools that tests read
 .PHONY: postgres
 postgres: ## Get the PostgreSQL that tests migrate
 	@local/postgres/fetch "$(SLUICE_POSTGRES)"
+
+.PHONY: migration-tools
+migration-tools: ## Install the migration tools that tests use in turns with Sluice
+	@migrator/tests/tools/install "$(SLUICE_MIGRATION_TOOLS)"
 
 # Only tests need it.
 .PHONY: moto
