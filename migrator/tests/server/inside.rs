@@ -112,13 +112,13 @@ impl Call {
         }
     }
 
-    /// Waits until it is over or one of its statements waits for a lock. Whether it waits.
-    async fn waits(&mut self, beside: &Client) -> bool {
+    /// Waits until it is over or one of its statements waits for a process. Whether it waits.
+    async fn waits(&mut self, beside: &Client, blocker: i32) -> bool {
         let query = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1 \
-                     AND datname = current_database() AND state = 'active' \
-                     AND wait_event_type = 'Lock')";
+                     AND datname = current_database() AND $2 = ANY (pg_blocking_pids(pid)))";
         while !self.is_over() {
-            let row = beside.query_one(query, &[&NAME]).await.expect("asked");
+            let row = beside.query_one(query, &[&NAME, &blocker]).await;
+            let row = row.expect("asked");
             if row.get(0) {
                 return true;
             }
@@ -173,8 +173,9 @@ async fn every(bench: &mut Bench, course: &Course, blocker: Blocker, fault: Faul
         let (client, beside) = (bench.client().await, bench.client().await);
         let begun = client.batch_execute(blocker.statements()).await;
         begun.expect("in the way");
+        let own = client.query_one("SELECT pg_backend_pid()", &[]).await;
         let mut call = Call::start(bench, fault).await;
-        if !call.waits(&beside).await {
+        if !call.waits(&beside, own.expect("asked").get(0)).await {
             match call {
                 Call::Here(task, _) => {
                     task.await.expect("no panic").expect("undisturbed");
