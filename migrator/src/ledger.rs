@@ -391,7 +391,7 @@ impl<'a> Ledger<'a> {
                 "SELECT progress->>'last', coalesce((progress->>'rows')::bigint, 0), \
                  coalesce((progress->>'batches')::bigint, 0) FROM sluice.migration \
                  WHERE tool = $1 AND version = $2 AND unit = $3",
-                &[&self.tool.name(), &key(unit.file), &unit.number()],
+                &[&self.tool.name(), &key(unit.file), &number(unit.index)],
             )
             .await
             .map_err(Error::server("asking how far a backfill is"))?;
@@ -408,7 +408,7 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// Where the server refuses.
     pub async fn advance(&self, unit: &Unit<'_>, progress: &Progress) -> Result<()> {
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         self.session
             .client
             .execute(
@@ -418,10 +418,10 @@ impl<'a> Ledger<'a> {
                 &[
                     &self.tool.name(),
                     &key(unit.file),
-                    &unit.number(),
+                    &number(unit.index),
                     &progress.last,
-                    &number(progress.rows),
-                    &number(progress.batches),
+                    &count(progress.rows),
+                    &count(progress.batches),
                 ],
             )
             .await

@@ -109,18 +109,18 @@ fn alone() -> Vec<Part> {
 async fn a_connection_that_is_cut_at_any_message_changes_nothing_of_what_comes_of_it() {
     for tool in Tool::ALL {
         let mut bench = Bench::of(tool, &TRANSACTIONS).await;
-        every(&mut bench, Fault::Cut, 20).await;
+        every(&mut bench, Fault::Cut, 26).await;
     }
     let mut bench = Bench::of(Tool::Plain, &alone()).await;
-    every(&mut bench, Fault::Cut, 32).await;
-    assert!(told(Fault::Cut.name()) >= 150);
+    every(&mut bench, Fault::Cut, 42).await;
+    assert!(told(Fault::Cut.name()) >= 120);
 }
 
 #[tokio::test]
 #[ignore = "needs the embedded PostgreSQL: make postgres"]
 async fn a_client_that_is_killed_at_any_message_changes_nothing_of_what_comes_of_it() {
     let mut bench = Bench::of(Tool::Sqlx, &TRANSACTIONS).await;
-    every(&mut bench, Fault::Killed, 14).await;
+    every(&mut bench, Fault::Killed, 18).await;
     let mut bench = Bench::of(Tool::Sqlx, &alone()).await;
     every(&mut bench, Fault::Killed, 48).await;
     assert!(told(Fault::Killed.name()) >= 50);
@@ -130,7 +130,7 @@ async fn a_client_that_is_killed_at_any_message_changes_nothing_of_what_comes_of
 #[ignore = "needs the embedded PostgreSQL: make postgres"]
 async fn a_backend_that_is_ended_at_any_message_changes_nothing_of_what_comes_of_it() {
     let mut bench = Bench::of(Tool::Flyway, &TRANSACTIONS).await;
-    every(&mut bench, Fault::Ended, 14).await;
+    every(&mut bench, Fault::Ended, 18).await;
     let mut bench = Bench::of(Tool::Dbmate, &alone()).await;
     every(&mut bench, Fault::Ended, 48).await;
     assert!(told(Fault::Ended.name()) >= 50);
