@@ -4,6 +4,7 @@ use squawk_syntax::SyntaxKind;
 use squawk_syntax::ast::{self, AstNode as _, Constraint};
 
 use super::calls::first_volatile;
+use super::constraint::{NARROWED, REFERRED};
 use super::effect::{Effect, LockMode};
 use super::known::Known;
 use super::names::{made, name_of, text};
@@ -96,7 +97,8 @@ impl<'a> Column<'a> {
             "{} may be a domain with constraints, of which each row is checked",
             data_type.name()
         );
-        Some(Effect::b(reason).exclusively(self.on()))
+        let effect = Effect::b(reason).exclusively(self.on());
+        Some(effect.depends("a domain may refuse the null, or the default, that its rows get"))
     }
 
     fn of_default(&self) -> Option<Effect> {
@@ -148,6 +150,10 @@ impl<'a> Column<'a> {
                 let effect = Effect::b("builds an index while nobody reads or writes")
                     .exclusively(self.on())
                     .scans();
+                let effect = match &self.default {
+                    Some(_) => effect.breaks(format!("its INSERTs give all rows the same {name}")),
+                    None => effect,
+                };
                 Some(effect.safer(
                     "add the column alone, then the index CONCURRENTLY",
                     [format!(
@@ -168,7 +174,8 @@ impl<'a> Column<'a> {
                 let expression = it.expr().map(|it| text(it.syntax())).unwrap_or_default();
                 let effect = Effect::b("reads all rows while nobody reads or writes")
                     .exclusively(self.on())
-                    .scans();
+                    .scans()
+                    .depends(NARROWED);
                 Some(effect.safer(
                     "add the column alone, then the CHECK as NOT VALID, then validate it",
                     [
@@ -204,12 +211,14 @@ impl<'a> Column<'a> {
         let parent = name_of(constraint.table());
         if self.default.is_none() {
             return Effect::a(format!("stops writes to {parent} for a moment"))
-                .locks(LockMode::ShareRowExclusive, [parent]);
+                .locks(LockMode::ShareRowExclusive, [parent])
+                .depends(REFERRED);
         }
         let key = made(&[table, name, "fkey"]);
         Effect::b("reads all rows while nobody reads or writes")
             .exclusively(self.on())
             .scans()
+            .depends(REFERRED)
             .safer(
                 "add the column alone, then the foreign key as NOT VALID, then validate it",
                 [

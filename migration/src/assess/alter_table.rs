@@ -5,10 +5,11 @@
 
 use squawk_syntax::ast::{self, AlterTableAction as Action, AstNode as _};
 
+use super::calls::first_unknown;
 use super::effect::{Effect, Halfway, LockMode};
 use super::known::Known;
 use super::names::{name_of, words};
-use super::{Told, add_column, alter_column, constraint};
+use super::{Told, add_column, alter_column, constraint, data};
 
 /// What is said of a table that this file created.
 pub(super) const NEW: &str = "this file creates the table: nobody else uses it yet";
@@ -39,6 +40,10 @@ pub(super) fn assess(statement: &ast::AlterTable, known: &mut Known) -> Told {
 fn action(table: &str, action: &Action, known: &mut Known) -> Effect {
     let is_new = known.is_new(table);
     let effect = of_action(table, action, known);
+    let code = first_unknown(action.syntax());
+    if let Some(function) = &code {
+        known.run(table, function);
+    }
     let reaches_others = matches!(
         action,
         Action::AttachPartition(_)
@@ -50,10 +55,38 @@ fn action(table: &str, action: &Action, known: &mut Known) -> Effect {
     );
     match effect {
         effect if !is_new => effect,
+        // On its rows, if it has any, code runs.
+        _ if known.is_filled(table) && code.is_some() => {
+            known.forget_all();
+            data::opaque(&code.unwrap_or_default())
+        }
         // Only a foreign key among these reaches another table, and that is no new one's.
         effect if reaches_others => constraint::of_new_table(table, action, effect, known),
-        _ => Effect::a(NEW),
+        effect => {
+            let parents: Vec<String> = match action {
+                Action::DropConstraint(_) | Action::DropColumn(_) | Action::AlterColumn(_) => {
+                    known.parents(table).collect()
+                }
+                _ => Vec::new(),
+            };
+            let is_long = effect.takes_long() && known.is_filled(table);
+            released(parents, is_long)
+        }
     }
+}
+
+/// What is done to a table of this file's that others may notice: that a foreign key to
+/// them goes, and how long that takes.
+pub(super) fn released(parents: Vec<String>, is_long: bool) -> Effect {
+    let effect = match parents.is_empty() {
+        true => Effect::a(NEW),
+        false => Effect::a(format!(
+            "{NEW}; a foreign key that goes stops everybody who uses {} for a moment",
+            parents.join(", ")
+        )),
+    };
+    let effect = effect.exclusively(parents);
+    if is_long { effect.long() } else { effect }
 }
 
 fn of_action(table: &str, action: &Action, known: &mut Known) -> Effect {

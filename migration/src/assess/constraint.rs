@@ -9,7 +9,11 @@ use super::known::Known;
 use super::names::{identifier, made, name, name_of, text, words};
 
 /// What writes may run into, which never did.
-const NARROWED: &str = "what it writes may not meet the constraint";
+pub(super) const NARROWED: &str = "what it writes may not meet the constraint";
+
+/// What becomes of rows that others refer to.
+pub(super) const REFERRED: &str =
+    "where it deletes or renumbers rows that new code refers to, it may fail, or delete more";
 
 /// A constraint, as SQL has it.
 pub(super) fn kind(constraint: Option<&Constraint>) -> String {
@@ -172,7 +176,7 @@ pub(super) fn of_new_table(
     table: &str,
     action: &AlterTableAction,
     effect: Effect,
-    known: &Known,
+    known: &mut Known,
 ) -> Effect {
     let parent = |it: &Constraint| match it {
         Constraint::ForeignKeyConstraint(it) => Some(name_of(it.table_name_ref())),
@@ -187,17 +191,37 @@ pub(super) fn of_new_table(
         }
         _ => return effect,
     };
-    referring(parents.into_iter().filter(|it| it != table), known)
+    let parents: Vec<String> = parents.into_iter().filter(|it| it != table).collect();
+    let is_read = effect.takes_long() && known.is_filled(table);
+    let referring = referring(table, &parents, known);
+    match &referring.lock {
+        _ if !is_read => referring,
+        None => referring.long(),
+        Some(lock) => {
+            let reason = format!(
+                "compares all rows that the file put into it with {}, to which nobody writes meanwhile",
+                lock.on.join(", ")
+            );
+            referring.and(Effect::b(reason).scans().safer(
+                "add it as NOT VALID, and validate it in a migration of its own",
+                [],
+            ))
+        }
+    }
 }
 
 /// What a new table does to those that it refers to.
-pub(super) fn referring(parents: impl Iterator<Item = String>, known: &Known) -> Effect {
-    let parents: Vec<String> = parents.filter(|it| !known.is_new(it)).collect();
+pub(super) fn referring(table: &str, parents: &[String], known: &mut Known) -> Effect {
+    let parents = parents.iter().filter(|it| !known.is_new(it)).cloned();
+    let parents: Vec<String> = parents.collect();
     if parents.is_empty() {
         return Effect::a(NEW);
     }
+    known.refer(table, &parents);
     let reason = format!("{NEW}; stops writes to {} for a moment", parents.join(", "));
-    Effect::a(reason).locks(LockMode::ShareRowExclusive, parents)
+    Effect::a(reason)
+        .locks(LockMode::ShareRowExclusive, parents)
+        .depends(REFERRED)
 }
 
 /// The name that a constraint is given.

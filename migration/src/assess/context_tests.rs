@@ -85,11 +85,11 @@ fn a_new_table_that_refers_to_others_stops_their_writes_for_a_moment() {
     expect(&[
         (
             &format!("{create}ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u;"),
-            "A SHARE ROW EXCLUSIVE on u, safe",
+            "A SHARE ROW EXCLUSIVE on u, depends",
         ),
         (
             &format!("{create}ALTER TABLE t ADD COLUMN b int REFERENCES u;"),
-            "A SHARE ROW EXCLUSIVE on u, safe",
+            "A SHARE ROW EXCLUSIVE on u, depends",
         ),
         (
             &format!("{create}ALTER TABLE p ATTACH PARTITION t DEFAULT;"),
@@ -98,6 +98,72 @@ fn a_new_table_that_refers_to_others_stops_their_writes_for_a_moment() {
         (
             &format!("{create}ALTER TABLE t INHERIT p;"),
             "B ACCESS EXCLUSIVE on t, p, depends",
+        ),
+    ]);
+}
+
+#[test]
+fn a_new_table_with_rows_keeps_those_it_refers_to_waiting() {
+    let create = "CREATE TABLE t AS SELECT * FROM old;";
+    let insert = "CREATE TABLE t (a int); INSERT INTO t VALUES (1);";
+    let key = "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u";
+    let read = "B SHARE ROW EXCLUSIVE on u, scans, depends";
+    expect(&[
+        (&format!("{create}{key};"), read),
+        (&format!("{insert}{key};"), read),
+        (
+            &format!("{create}{key} NOT VALID;"),
+            "A SHARE ROW EXCLUSIVE on u, depends",
+        ),
+        (
+            "CREATE TABLE t (a int REFERENCES u); DROP TABLE t;",
+            "A ACCESS EXCLUSIVE on u, safe",
+        ),
+        (
+            "CREATE TABLE t (a int REFERENCES u); ALTER TABLE t DROP COLUMN a;",
+            "A ACCESS EXCLUSIVE on u, safe",
+        ),
+    ]);
+}
+
+#[test]
+fn code_that_runs_when_rows_are_written_or_a_view_is_read_can_not_be_seen_through() {
+    let trigger = "CREATE TRIGGER g AFTER INSERT ON s.t EXECUTE FUNCTION f();";
+    let insert = "INSERT INTO t (a) VALUES (1);";
+    let fired = "B ROW EXCLUSIVE on t, depends";
+    expect(&[
+        (&format!("{trigger}{insert}"), fired),
+        (&format!("{trigger}DO $$ BEGIN END $$;{insert}"), fired),
+        (
+            &format!(
+                "{trigger}ALTER TABLE s.t RENAME TO u;{}",
+                insert.replace(" t ", " u ")
+            ),
+            &fired.replace(" t,", " u,"),
+        ),
+        (
+            &format!("{trigger}DROP TRIGGER g ON s.t;{insert}"),
+            "A ROW EXCLUSIVE on t, depends",
+        ),
+        (
+            &format!("ALTER TABLE t ALTER COLUMN b SET DEFAULT f();{insert}"),
+            fired,
+        ),
+        (
+            "CREATE TABLE t (a int DEFAULT f()); INSERT INTO t DEFAULT VALUES;",
+            "B, depends",
+        ),
+        (
+            "CREATE TABLE t AS SELECT 1; ALTER TABLE t ADD b int DEFAULT f();",
+            "C, depends",
+        ),
+        (
+            "CREATE TABLE t AS SELECT 1 AS a; CREATE INDEX ON t (f(a));",
+            "C, depends",
+        ),
+        (
+            "CREATE VIEW v AS SELECT f(); CREATE VIEW w AS TABLE v; SELECT FROM w;",
+            "C, depends",
         ),
     ]);
 }

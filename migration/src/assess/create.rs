@@ -6,19 +6,26 @@ use squawk_syntax::ast::{
 };
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::calls::first_unknown;
 use super::constraint::referring;
 use super::data;
 use super::effect::{Effect, LockMode};
 use super::known::Known;
-use super::names::{name, name_of};
+use super::names::{last, name, name_of};
 use super::types::DataType;
 
 pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
     let effect = match statement {
-        Stmt::CreateView(it) => match it.or_replace() {
-            Some(_) => replaced(name_of(it.view())),
-            None => Effect::a("nobody uses it yet"),
-        },
+        Stmt::CreateView(it) => {
+            let view = name_of(it.view());
+            if let Some(code) = data::code_read_by(it.syntax(), known) {
+                known.create_view(&view, &code);
+            }
+            match it.or_replace() {
+                Some(_) => replaced(view),
+                None => Effect::a("nobody uses it yet"),
+            }
+        }
         Stmt::CreateFunction(it) => routine(it.or_replace().is_some()),
         Stmt::CreateProcedure(it) => routine(it.or_replace().is_some()),
         Stmt::CreateAggregate(it) => routine(it.or_replace().is_some()),
@@ -54,7 +61,11 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
         Stmt::CreateExtension(_) => Effect::b("runs the extension's own script"),
         Stmt::CreateStatistics(it) => Effect::a("changes what is known of the columns' values")
             .locks(LockMode::ShareUpdateExclusive, from(it.syntax())),
-        Stmt::CreateTrigger(it) => trigger(&name_of(it.on_relation()), known),
+        Stmt::CreateTrigger(it) => {
+            let table = name_of(it.on_relation());
+            known.run(&table, &format!("the trigger {}", name_of(it.trigger())));
+            trigger(&table, known)
+        }
         Stmt::CreatePolicy(it) => {
             let table = name_of(it.on_table());
             match known.is_new(&table) {
@@ -64,11 +75,43 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
                     .depends("code may see, or may write, other rows than before"),
             }
         }
-        Stmt::CommentOn(_) => Effect::a("changes no more than what people read"),
+        Stmt::CommentOn(it) => Effect::a("changes no more than what people read")
+            .locks(LockMode::ShareUpdateExclusive, commented(it)),
         Stmt::Grant(_) => Effect::a("lets somebody do more"),
         _ => return None,
     };
     Some(effect)
+}
+
+/// The relation that a comment is on, or on a part of.
+fn commented(statement: &ast::CommentOn) -> Vec<String> {
+    use ast::CommentObject as On;
+    let object = statement.comment_object();
+    let relation = object.as_ref().and_then(|object| match object {
+        On::ObjectTable(it) => Some(name(it.syntax())),
+        On::ObjectView(it) => Some(name(it.syntax())),
+        On::ObjectMaterializedView(it) => Some(name(it.syntax())),
+        On::ObjectForeignTable(it) => Some(name(it.syntax())),
+        On::ObjectIndex(it) => Some(name(it.syntax())),
+        On::ObjectSequence(it) => Some(name(it.syntax())),
+        On::ObjectColumn(it) => {
+            let column = name(it.syntax());
+            let part = last(&column).len() + 1;
+            Some(column[..column.len().saturating_sub(part)].to_owned())
+        }
+        On::ObjectConstraint(it) => of_relation(it.syntax()),
+        On::ObjectTrigger(it) => of_relation(it.syntax()),
+        On::ObjectPolicy(it) => of_relation(it.syntax()),
+        On::ObjectRule(it) => of_relation(it.syntax()),
+        _ => None,
+    });
+    relation.into_iter().collect()
+}
+
+/// The relation behind `ON`.
+fn of_relation(node: &SyntaxNode) -> Option<String> {
+    let on = node.children().last()?;
+    Some(name(&on))
 }
 
 fn trigger(table: &str, known: &Known) -> Effect {
@@ -124,7 +167,11 @@ pub(super) fn table(statement: &ast::CreateTable, known: &mut Known) -> Effect {
     if statement.if_not_exists().is_some() {
         known.forget(&table);
     }
-    let effect = referring(parents.into_iter().filter(|it| *it != table), known);
+    parents.retain(|it| *it != table);
+    let effect = referring(&table, &parents, known);
+    if let Some(function) = first_unknown(statement.syntax()) {
+        known.run(&table, &function);
+    }
     let reason = effect
         .reason
         .replace(super::alter_table::NEW, "nobody uses it yet");
@@ -178,5 +225,6 @@ pub(super) fn table_as(statement: &ast::CreateTableAs, known: &mut Known) -> Eff
         None => known.create(&table),
         Some(_) => known.forget(&table),
     }
+    known.fill(&table);
     effect
 }

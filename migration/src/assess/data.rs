@@ -7,7 +7,7 @@ use super::alter_table::NEW;
 use super::calls::first_unknown;
 use super::effect::{Class, Effect, LockMode};
 use super::known::Known;
-use super::names::{name, name_of, names_of};
+use super::names::{identifier, name, name_of, names_of};
 use crate::backfill;
 
 /// How many rows are changed without holding all of them.
@@ -32,18 +32,61 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Effect {
     if let Stmt::SelectInto(_) = statement {
         return creating(node, known);
     }
+    let code = code_of_writes(node, known).or_else(|| code_read_by(node, known));
     let writes = node.descendants().filter_map(|it| of_write(&it, known));
-    let effect = writes.reduce(Effect::and);
-    match effect {
-        Some(effect) if effect.class == Class::B && backfill::is_fit(statement) => {
-            effect.safer(BACKFILL, [])
+    let writes = writes.reduce(Effect::and);
+    for written in node.descendants().filter(is_write) {
+        known.fill(&written_table(&written));
+    }
+    match (writes, code) {
+        (None, None) => read(node),
+        (Some(writes), None) if writes.class == Class::B && backfill::is_fit(statement) => {
+            writes.safer(BACKFILL, [])
         }
-        Some(effect) => effect,
-        None => read(node),
+        (Some(writes), None) => writes,
+        (None, Some(code)) => {
+            known.forget_all();
+            opaque(&code)
+        }
+        (Some(writes), Some(code)) => writes.and(fired(&code)),
     }
 }
 
-fn opaque(function: &str) -> Effect {
+/// What is run by rows that come or go, as it is by the rows of code.
+fn fired(code: &str) -> Effect {
+    Effect::b(format!("runs {code}, which can't be seen through"))
+        .long()
+        .depends(UNSEEN)
+}
+
+/// What is known of triggers: that they are there.
+const UNSEEN: &str = "what triggers and functions do is not known";
+
+/// The code that runs when rows are written.
+fn code_of_writes(node: &SyntaxNode, known: &Known) -> Option<String> {
+    let mut written = node.descendants().filter(is_write);
+    written.find_map(|it| known.code_of(&written_table(&it)).map(str::to_owned))
+}
+
+/// The code that a query calls, itself or by a view. A view is taken to be meant by
+/// whatever is called like it.
+pub(super) fn code_read_by(node: &SyntaxNode, known: &Known) -> Option<String> {
+    let tokens = node.descendants_with_tokens();
+    let mut tokens = tokens.filter_map(|it| it.into_token());
+    first_unknown(node).or_else(|| {
+        let code = tokens.find_map(|it| known.code_of_view(&identifier(it.text())));
+        code.map(str::to_owned)
+    })
+}
+
+fn is_write(node: &SyntaxNode) -> bool {
+    matches!(
+        node.kind(),
+        SyntaxKind::INSERT | SyntaxKind::UPDATE | SyntaxKind::DELETE | SyntaxKind::MERGE
+    )
+}
+
+pub(super) fn opaque(function: &str) -> Effect {
     Effect::unknown(format!("runs {function}(), which can't be seen through"))
         .long()
         .safer("write what the function does as statements of the file", [])
@@ -57,22 +100,34 @@ fn read(node: &SyntaxNode) -> Effect {
     if locks {
         return Effect::b("holds rows until the transaction ends").long();
     }
-    Effect::a("reads, and changes nothing")
+    let effect = Effect::a("reads, and changes nothing");
+    let takes_long = |it: SyntaxNode| {
+        matches!(
+            it.kind(),
+            SyntaxKind::FROM_CLAUSE | SyntaxKind::TABLE | SyntaxKind::CALL_EXPR
+        )
+    };
+    match node.descendants().any(takes_long) {
+        true => effect.long(),
+        false => effect,
+    }
+}
+
+/// The table that a part of a statement writes to.
+fn written_table(node: &SyntaxNode) -> String {
+    let is_relation = |it: &SyntaxNode| {
+        matches!(
+            it.kind(),
+            SyntaxKind::RELATION_NAME | SyntaxKind::RELATION_NAME_REF
+        )
+    };
+    let relation = node.children().find(is_relation);
+    relation.map_or_else(|| name(node), |it| name(&it))
 }
 
 /// What a part of a statement does that writes rows; nothing of one that does not.
 fn of_write(node: &SyntaxNode, known: &Known) -> Option<Effect> {
-    let table = || {
-        let mut children = node.children();
-        children
-            .find(|it| {
-                matches!(
-                    it.kind(),
-                    SyntaxKind::RELATION_NAME | SyntaxKind::RELATION_NAME_REF
-                )
-            })
-            .map_or_else(|| name(node), |it| name(&it))
-    };
+    let table = || written_table(node);
     let is_new = |table: &str| known.is_new(table);
     match node.kind() {
         SyntaxKind::INSERT => {

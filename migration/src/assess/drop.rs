@@ -1,9 +1,9 @@
 //! What is dropped.
 
-use squawk_syntax::SyntaxKind;
 use squawk_syntax::ast::{AstNode as _, Stmt};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::alter_table::NEW;
+use super::alter_table::released;
 use super::effect::{Effect, LockMode};
 use super::known::Known;
 use super::names::{name_of, names_of};
@@ -12,20 +12,30 @@ use super::names::{name_of, names_of};
 const LATER: &str =
     "release code that does without it; drop it in a migration of a later release that contracts";
 
+/// What `CASCADE` locks.
+const WHATEVER: &str = "whatever relies on it";
+
 pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
     let effect = match statement {
         Stmt::DropTable(it) => {
             let names = names_of(it.table_name_refs());
-            let cascades = it
-                .syntax()
-                .children()
-                .any(|it| it.kind() == SyntaxKind::CASCADE);
-            tables(names, cascades, known)
+            tables(names, cascades(it.syntax()), known)
         }
-        Stmt::DropView(it) => gone(names_of(it.view_refs())),
+        Stmt::DropView(it) => {
+            let views = names_of(it.view_refs());
+            for view in &views {
+                known.drop_view(view);
+            }
+            gone(views)
+        }
         Stmt::DropMaterializedView(it) => gone(names_of(it.view_refs())),
+        Stmt::DropSequence(it) => gone(names_of(it.sequence_refs())),
+        Stmt::DropForeignTable(it) => gone(names_of(it.table_name_refs())),
+        Stmt::DropRule(it) => gone(vec![name_of(it.on_relation())]),
         Stmt::DropTrigger(it) => {
             let table = name_of(it.on_relation());
+            let trigger = format!("the trigger {}", name_of(it.trigger_ref()));
+            known.stop(&table, Some(&trigger));
             Effect::b("stops everybody for a moment")
                 .exclusively([table])
                 .depends("code may rely on what the trigger does")
@@ -43,13 +53,10 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
         }
         Stmt::DropType(_)
         | Stmt::DropDomain(_)
-        | Stmt::DropSequence(_)
         | Stmt::DropFunction(_)
         | Stmt::DropProcedure(_)
         | Stmt::DropRoutine(_)
         | Stmt::DropAggregate(_)
-        | Stmt::DropForeignTable(_)
-        | Stmt::DropRule(_)
         | Stmt::DropOperator(_)
         | Stmt::DropCast(_)
         | Stmt::DropCollation(_) => gone(Vec::new()),
@@ -59,7 +66,14 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
         Stmt::DropDatabase(_) | Stmt::DropTablespace(_) => gone(Vec::new()).alone(),
         _ => return None,
     };
+    if cascades(statement.syntax()) {
+        return Some(effect.exclusively_also(WHATEVER));
+    }
     Some(effect)
+}
+
+fn cascades(node: &SyntaxNode) -> bool {
+    node.children().any(|it| it.kind() == SyntaxKind::CASCADE)
 }
 
 fn tables(names: Vec<String>, cascades: bool, known: &mut Known) -> Effect {
@@ -68,11 +82,14 @@ fn tables(names: Vec<String>, cascades: bool, known: &mut Known) -> Effect {
         .filter(|it| !known.is_new(it))
         .cloned()
         .collect();
+    let parents = names.iter().flat_map(|name| known.parents(name));
+    let parents = parents.collect();
     for name in &names {
         known.forget(name);
+        known.stop(name, None);
     }
     if others.is_empty() && !cascades {
-        return Effect::a(NEW);
+        return released(parents, false);
     }
     gone(if others.is_empty() { names } else { others })
 }

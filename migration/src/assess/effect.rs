@@ -212,6 +212,15 @@ impl Effect {
         self.locks(LockMode::AccessExclusive, on)
     }
 
+    /// Beside what it locks as strongly already.
+    pub(crate) fn exclusively_also(self, on: &str) -> Self {
+        let also = Effect {
+            lock: None,
+            ..self.clone()
+        };
+        self.and(also.exclusively([on.to_owned()]))
+    }
+
     pub(crate) fn scans(mut self) -> Self {
         self.scans = true;
         self

@@ -3,14 +3,19 @@
 use squawk_syntax::ast::{self, AlterIndexAction, AstNode as _, ReindexTarget};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::Told;
-use super::alter_table::NEW;
+use super::alter_table::{NEW, released, renamed};
+use super::calls::first_unknown;
 use super::effect::{Effect, Halfway, LockMode};
 use super::known::Known;
 use super::names::{name_of, names_of, text};
+use super::{Told, data};
 
-pub(super) fn create(statement: &ast::CreateIndex, known: &Known) -> Told {
+pub(super) fn create(statement: &ast::CreateIndex, known: &mut Known) -> Told {
     let table = name_of(statement.table_relation_name());
+    let code = first_unknown(statement.syntax());
+    if let Some(function) = &code {
+        known.run(&table, function);
+    }
     let is_unique = statement.unique_token().is_some();
     let concurrently = statement.concurrently_token().is_some();
     let kind = match (is_unique, concurrently) {
@@ -29,8 +34,11 @@ pub(super) fn create(statement: &ast::CreateIndex, known: &Known) -> Told {
             .locks(LockMode::ShareUpdateExclusive, [table.clone()])
             .scans()
             .leaves(Halfway::Index { index, table })
+    } else if let Some(function) = code.filter(|_| known.is_filled(&table)) {
+        known.forget_all();
+        data::opaque(&function)
     } else if known.is_new(&table) {
-        Effect::a(NEW)
+        released(Vec::new(), known.is_filled(&table))
     } else {
         Effect::b("reads all rows while nobody writes")
             .locks(LockMode::Share, [table])
@@ -132,9 +140,13 @@ pub(super) fn reindex(statement: &ast::Reindex) -> Told {
     Told::of("REINDEX", effect)
 }
 
-pub(super) fn alter(statement: &ast::AlterIndex) -> Told {
+pub(super) fn alter(statement: &ast::AlterIndex, known: &Known) -> Told {
     let on = [name_of(statement.index_ref())];
     let (kind, effect) = match statement.action() {
+        // The server takes a table there, too.
+        Some(AlterIndexAction::IndexRenameTo(_)) if known.is_table(&on[0]) => {
+            ("RENAME TO", renamed(on))
+        }
         Some(AlterIndexAction::IndexRenameTo(_)) => (
             "RENAME TO",
             Effect::b("stops other changes of the table for a moment")

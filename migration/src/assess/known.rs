@@ -5,20 +5,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::names::is_qualified;
+use super::names::{is_qualified, last};
 use super::types::DataType;
 
 /// What is known before a statement runs.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// Tables that this file surely created: nobody else uses them yet.
-    new: BTreeSet<String>,
+    new: BTreeMap<String, New>,
     /// Types that this file created and that are no domains.
     types: BTreeSet<String>,
     /// Constraints that say that a column is not null.
     not_null: Vec<NotNull>,
     /// Types of columns, by table and column, from this file and those before it.
     columns: BTreeMap<(String, String), DataType>,
+    /// Tables by their last name, with what of theirs runs code when rows are written:
+    /// triggers, and functions that nothing is known of. Never forgotten by guess.
+    code: BTreeSet<(String, String)>,
+    /// Views by their last name, with a function of theirs that nothing is known of.
+    views: BTreeMap<String, String>,
+}
+
+/// A table that this file created.
+#[derive(Debug, Default)]
+struct New {
+    /// Tables that it refers to and that were there before.
+    parents: BTreeSet<String>,
+    /// Whether it may have rows.
+    is_filled: bool,
 }
 
 /// `CHECK (column IS NOT NULL)`.
@@ -40,13 +54,79 @@ impl Known {
 
     /// Whether this file created a table.
     pub(crate) fn is_new(&self, table: &str) -> bool {
-        self.new.contains(table)
+        self.new.contains_key(table)
+    }
+
+    /// Whether this file created a table and may have put rows into it.
+    pub(crate) fn is_filled(&self, table: &str) -> bool {
+        self.new.get(table).is_some_and(|new| new.is_filled)
+    }
+
+    /// A table of this file's, if it is one, may have rows from here on.
+    pub(crate) fn fill(&mut self, table: &str) {
+        if let Some(new) = self.new.get_mut(table) {
+            new.is_filled = true;
+        }
+    }
+
+    /// A table of this file's, if it is one, refers to others.
+    pub(crate) fn refer(&mut self, table: &str, parents: &[String]) {
+        if let Some(new) = self.new.get_mut(table) {
+            new.parents.extend(parents.iter().cloned());
+        }
+    }
+
+    /// The tables that were there before and that a table of this file's refers to.
+    pub(crate) fn parents(&self, table: &str) -> impl Iterator<Item = String> {
+        let new = self.new.get(table).into_iter();
+        new.flat_map(|new| new.parents.iter().cloned())
+    }
+
+    /// Whether the migrations made a table of this name.
+    pub(crate) fn is_table(&self, name: &str) -> bool {
+        self.is_new(name) || self.columns.keys().any(|(table, _)| table == name)
+    }
+
+    /// A view that runs code when it is read.
+    pub(crate) fn create_view(&mut self, view: &str, code: &str) {
+        self.views.insert(last(view), code.to_owned());
+    }
+
+    /// A view is gone.
+    pub(crate) fn drop_view(&mut self, view: &str) {
+        self.views.remove(&last(view));
+        self.stop(view, None);
+    }
+
+    /// What runs when a view of this last name is read, if anything does.
+    pub(crate) fn code_of_view(&self, name: &str) -> Option<&str> {
+        self.views.get(name).map(String::as_str)
+    }
+
+    /// Code runs from here on when rows of a table are written.
+    pub(crate) fn run(&mut self, relation: &str, code: &str) {
+        self.code.insert((last(relation), code.to_owned()));
+    }
+
+    /// Code does not run any more when rows are written; without a name all of it.
+    pub(crate) fn stop(&mut self, relation: &str, code: Option<&str>) {
+        let relation = last(relation);
+        self.code
+            .retain(|(of, what)| *of != relation || code.is_some_and(|code| code != what));
+    }
+
+    /// What runs when rows of a table are written, if anything does.
+    pub(crate) fn code_of(&self, relation: &str) -> Option<&str> {
+        let relation = last(relation);
+        let mut code = self.code.iter();
+        code.find(|(of, _)| *of == relation)
+            .map(|(_, what)| what.as_str())
     }
 
     /// A table is there that was not there before.
     pub(crate) fn create(&mut self, table: &str) {
         self.forget(table);
-        self.new.insert(table.to_owned());
+        self.new.insert(table.to_owned(), New::default());
     }
 
     /// A table may be there already, or may be gone, or may have become another.
@@ -58,6 +138,11 @@ impl Known {
 
     /// A table, with its columns, is called otherwise from here on. Others may know it.
     pub(crate) fn rename_table(&mut self, from: &str, to: &str) {
+        let code: Vec<String> = self.code_on(from).collect();
+        self.stop(from, None);
+        for what in code {
+            self.run(to, &what);
+        }
         let of_from = |(table, _): &&(String, String)| table == from;
         let columns: Vec<(String, String)> = self.columns.keys().filter(of_from).cloned().collect();
         let types = columns
@@ -83,12 +168,22 @@ impl Known {
 
     /// Anything may have happened.
     pub(crate) fn forget_all(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            code: std::mem::take(&mut self.code),
+            views: std::mem::take(&mut self.views),
+            ..Self::default()
+        };
+    }
+
+    fn code_on(&self, relation: &str) -> impl Iterator<Item = String> {
+        let relation = last(relation);
+        let code = self.code.iter().filter(move |(of, _)| *of == relation);
+        code.map(|(_, what)| what.clone())
     }
 
     /// Names without a schema may mean others from here on.
     pub(crate) fn forget_unqualified(&mut self) {
-        self.new.retain(|table| is_qualified(table));
+        self.new.retain(|table, _| is_qualified(table));
         self.types.retain(|name| is_qualified(name));
         self.columns.retain(|(table, _), _| is_qualified(table));
         self.not_null.retain(|check| is_qualified(&check.table));

@@ -57,7 +57,7 @@ pub(crate) fn assess(statement: &Stmt, known: &mut Known) -> Told {
         Stmt::CreateIndex(it) => index::create(it, known),
         Stmt::DropIndex(it) => index::drop(it),
         Stmt::Reindex(it) => index::reindex(it),
-        Stmt::AlterIndex(it) => index::alter(it),
+        Stmt::AlterIndex(it) => index::alter(it, known),
         Stmt::Vacuum(it) => maintenance::vacuum(it),
         Stmt::Refresh(it) => maintenance::refresh(it),
         Stmt::CreateTable(it) => plain(create::table(it, known)),

@@ -53,6 +53,17 @@ pub(crate) fn is_qualified(name: &str) -> bool {
     })
 }
 
+/// A name without its schema.
+pub(crate) fn last(name: &str) -> String {
+    let mut quoted = false;
+    let dot = name.char_indices().filter(|(_, c)| {
+        quoted ^= *c == '"';
+        *c == '.' && !quoted
+    });
+    let start = dot.last().map_or(0, |(at, _)| at + 1);
+    name[start..].to_owned()
+}
+
 /// A name of the parts of others, as PostgreSQL makes it for what has none:
 /// `users_email_check`.
 pub(crate) fn made(parts: &[&str]) -> String {
@@ -100,6 +111,8 @@ mod tests {
         assert_eq!(identifier("\"Users\""), "\"Users\"");
         assert_eq!(identifier("\"1a\""), "\"1a\"");
         assert!(is_qualified("public.users") && !is_qualified("\"a.b\""));
+        assert_eq!(last("a.b.\"c.d\""), "\"c.d\"");
+        assert_eq!(last("users"), "users");
         assert_eq!(
             made(&["public.users", "e_mail", "check"]),
             "users_e_mail_check"

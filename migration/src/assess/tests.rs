@@ -52,6 +52,7 @@ fn columns_are_added_without_a_rewrite_unless_each_row_gets_a_value() {
         "C ACCESS EXCLUSIVE on t, rewrites, safe",
     );
     let scan = "B ACCESS EXCLUSIVE on t, scans, safe";
+    let narrowing = "B ACCESS EXCLUSIVE on t, scans, depends";
     expect(&[
         ("ALTER TABLE t ADD COLUMN a int;", brief),
         ("ALTER TABLE t ADD a text DEFAULT 'x' NOT NULL;", brief),
@@ -100,15 +101,22 @@ fn columns_are_added_without_a_rewrite_unless_each_row_gets_a_value() {
             "C ACCESS EXCLUSIVE on t, unsafe",
         ),
         ("ALTER TABLE t ADD COLUMN a int UNIQUE;", scan),
-        ("ALTER TABLE t ADD COLUMN a int CHECK (a > 0);", scan),
-        ("ALTER TABLE t ADD COLUMN a int REFERENCES u;", brief),
+        ("ALTER TABLE t ADD COLUMN a int CHECK (a > 0);", narrowing),
+        (
+            "ALTER TABLE t ADD COLUMN a int DEFAULT 1 UNIQUE;",
+            "B ACCESS EXCLUSIVE on t, scans, unsafe",
+        ),
+        (
+            "ALTER TABLE t ADD COLUMN a int REFERENCES u;",
+            "A ACCESS EXCLUSIVE on t, depends",
+        ),
         (
             "ALTER TABLE t ADD COLUMN a int DEFAULT 1 REFERENCES u;",
-            scan,
+            narrowing,
         ),
         (
             "ALTER TABLE t ADD COLUMN a mood;",
-            "B ACCESS EXCLUSIVE on t, safe",
+            "B ACCESS EXCLUSIVE on t, depends",
         ),
         (
             "CREATE TYPE mood AS ENUM ('x'); ALTER TABLE t ADD COLUMN a mood;",
@@ -281,7 +289,7 @@ fn what_is_created_is_used_by_nobody_yet() {
         ("CREATE TABLE IF NOT EXISTS t (id int);", "A, safe"),
         (
             "CREATE TABLE t (u int REFERENCES u, FOREIGN KEY (v) REFERENCES v);",
-            "A SHARE ROW EXCLUSIVE on u, v, safe",
+            "A SHARE ROW EXCLUSIVE on u, v, depends",
         ),
         ("CREATE TABLE t (u int REFERENCES t);", "A, safe"),
         (
@@ -327,7 +335,18 @@ fn what_is_created_is_used_by_nobody_yet() {
             "CREATE STATISTICS s ON a, b FROM t;",
             "A SHARE UPDATE EXCLUSIVE on t, safe",
         ),
-        ("COMMENT ON TABLE t IS 'x';", "A, safe"),
+        (
+            "COMMENT ON TABLE t IS 'x';",
+            "A SHARE UPDATE EXCLUSIVE on t, safe",
+        ),
+        (
+            "COMMENT ON COLUMN s.t.c IS 'x';",
+            "A SHARE UPDATE EXCLUSIVE on s.t, safe",
+        ),
+        (
+            "COMMENT ON CONSTRAINT c ON t IS 'x';",
+            "A SHARE UPDATE EXCLUSIVE on t, safe",
+        ),
         ("GRANT SELECT ON t TO app;", "A, safe"),
         ("CREATE RULE r AS ON INSERT TO t DO NOTHING;", "C, depends"),
         ("CREATE DATABASE d;", "C, alone, depends"),
@@ -341,11 +360,15 @@ fn what_is_dropped_or_called_otherwise_is_gone() {
         ("DROP TABLE t;", "C ACCESS EXCLUSIVE on t, removes"),
         (
             "DROP TABLE IF EXISTS t, s.u CASCADE;",
-            "C ACCESS EXCLUSIVE on t, s.u, removes",
+            "C ACCESS EXCLUSIVE on t, s.u, whatever relies on it, removes",
         ),
         ("DROP VIEW v;", "C ACCESS EXCLUSIVE on v, removes"),
         ("DROP TYPE e;", "C, removes"),
-        ("DROP SCHEMA s CASCADE;", "C, removes"),
+        (
+            "DROP SCHEMA s CASCADE;",
+            "C ACCESS EXCLUSIVE on whatever relies on it, removes",
+        ),
+        ("DROP SEQUENCE s;", "C ACCESS EXCLUSIVE on s, removes"),
         ("DROP FUNCTION f(int);", "C, removes"),
         ("DROP TRIGGER g ON t;", "B ACCESS EXCLUSIVE on t, depends"),
         ("DROP POLICY p ON t;", "B ACCESS EXCLUSIVE on t, depends"),
