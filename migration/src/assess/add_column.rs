@@ -88,16 +88,18 @@ impl<'a> Column<'a> {
             let sequence = made(&[self.table, &self.name, "seq"]);
             let effect = self.rewritten("each row gets a number of its own");
             let default = format!("nextval('{sequence}')");
+            let effect =
+                effect.depends("only the role that owns the new sequence takes numbers from it");
             return Some(self.stepwise(effect, integer, &default));
         }
-        if data_type.is_plain() || known.is_new_type(data_type.name()) {
+        if data_type.is_plain() || known.is_no_domain(data_type.name()) {
             return None;
         }
         let reason = format!(
-            "{} may be a domain with constraints, of which each row is checked",
+            "{} may be a domain with constraints, against which the default is checked for each row",
             data_type.name()
         );
-        let effect = Effect::b(reason).exclusively(self.on());
+        let effect = self.rewritten(&reason);
         Some(effect.depends("a domain may refuse the null, or the default, that its rows get"))
     }
 

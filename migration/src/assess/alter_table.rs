@@ -202,7 +202,7 @@ fn of_partitions(table: &str, action: &Action) -> Effect {
             let detach = match it.detach_partition_option() {
                 Some(ast::DetachPartitionOption::DetachConcurrently(_)) => {
                     Effect::b("waits for all who use the table")
-                        .locks(LockMode::ShareUpdateExclusive, both(partition.clone()))
+                        .exclusively([partition.clone()])
                         .leaves(Halfway::Detached {
                             table: table.to_owned(),
                             partition,

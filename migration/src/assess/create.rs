@@ -44,8 +44,11 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
             Effect::a("nobody uses it yet")
         }
         Stmt::CreateMaterializedView(it) => data::creating(it.syntax(), known),
-        Stmt::CreateDomain(_)
-        | Stmt::CreateSequence(_)
+        Stmt::CreateDomain(it) => {
+            known.create_domain(&name_of(it.domain()));
+            Effect::a("nobody uses it yet")
+        }
+        Stmt::CreateSequence(_)
         | Stmt::CreateCollation(_)
         | Stmt::CreateTextSearchConfiguration(_)
         | Stmt::CreateTextSearchDictionary(_) => Effect::a("nobody uses it yet"),

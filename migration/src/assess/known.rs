@@ -13,7 +13,7 @@ use super::types::DataType;
 pub(crate) struct Known {
     /// Tables that this file surely created: nobody else uses them yet.
     new: BTreeMap<String, New>,
-    /// Types that this file created and that are no domains.
+    /// Types that this file, or one before it, created and that are no domains.
     types: BTreeSet<String>,
     /// Constraints that say that a column is not null.
     not_null: Vec<NotNull>,
@@ -48,7 +48,6 @@ impl Known {
     /// Another file begins: of what it changes, others may know by then.
     pub(crate) fn next_file(&mut self) {
         self.new.clear();
-        self.types.clear();
         self.not_null.clear();
     }
 
@@ -194,8 +193,14 @@ impl Known {
         self.types.insert(name.to_owned());
     }
 
-    /// Whether this file created a type that is no domain.
-    pub(crate) fn is_new_type(&self, name: &str) -> bool {
+    /// A domain is there; whatever was called like it may be it from here on.
+    pub(crate) fn create_domain(&mut self, name: &str) {
+        let name = last(name);
+        self.types.retain(|other| last(other) != name);
+    }
+
+    /// Whether the migrations created a type that is no domain.
+    pub(crate) fn is_no_domain(&self, name: &str) -> bool {
         self.types.contains(name)
     }
 

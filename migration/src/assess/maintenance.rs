@@ -82,6 +82,7 @@ pub(super) fn refresh(statement: &ast::Refresh) -> Told {
     let effect = Effect::b("runs the view's query while nobody reads it")
         .exclusively([view])
         .scans()
+        .rewrites()
         .safer(
             "refresh it CONCURRENTLY, which needs a unique index on it",
             [sql],

@@ -52,6 +52,7 @@ fn columns_are_added_without_a_rewrite_unless_each_row_gets_a_value() {
         "C ACCESS EXCLUSIVE on t, rewrites, safe",
     );
     let scan = "B ACCESS EXCLUSIVE on t, scans, safe";
+    let numbered = "C ACCESS EXCLUSIVE on t, rewrites, depends";
     let narrowing = "B ACCESS EXCLUSIVE on t, scans, depends";
     expect(&[
         ("ALTER TABLE t ADD COLUMN a int;", brief),
@@ -83,7 +84,7 @@ fn columns_are_added_without_a_rewrite_unless_each_row_gets_a_value() {
             rewrite,
         ),
         ("ALTER TABLE t ADD COLUMN a int DEFAULT f();", rewrite),
-        ("ALTER TABLE t ADD COLUMN a bigserial;", rewrite),
+        ("ALTER TABLE t ADD COLUMN a bigserial;", numbered),
         (
             "ALTER TABLE t ADD COLUMN a int GENERATED ALWAYS AS IDENTITY;",
             rewrite,
@@ -114,17 +115,19 @@ fn columns_are_added_without_a_rewrite_unless_each_row_gets_a_value() {
             "ALTER TABLE t ADD COLUMN a int DEFAULT 1 REFERENCES u;",
             narrowing,
         ),
-        (
-            "ALTER TABLE t ADD COLUMN a mood;",
-            "B ACCESS EXCLUSIVE on t, depends",
-        ),
+        ("ALTER TABLE t ADD COLUMN a mood;", numbered),
         (
             "CREATE TYPE mood AS ENUM ('x'); ALTER TABLE t ADD COLUMN a mood;",
             brief,
         ),
         (
+            "CREATE TYPE mood AS ENUM ('x'); DROP TYPE mood; CREATE DOMAIN mood AS text; \
+             ALTER TABLE t ADD COLUMN a mood;",
+            numbered,
+        ),
+        (
             "ALTER TABLE t ADD COLUMN a int, ADD COLUMN b bigserial;",
-            rewrite,
+            numbered,
         ),
     ]);
 }
@@ -441,7 +444,7 @@ fn tables_as_a_whole_are_changed_with_the_locks_that_postgresql_takes() {
         ),
         (
             "ALTER TABLE t DETACH PARTITION p CONCURRENTLY;",
-            "B SHARE UPDATE EXCLUSIVE on t, p, alone, removes",
+            "B ACCESS EXCLUSIVE on p, alone, removes",
         ),
         ("CLUSTER t USING i;", &format!("C {lock}, rewrites, safe")),
         (
@@ -457,7 +460,7 @@ fn tables_as_a_whole_are_changed_with_the_locks_that_postgresql_takes() {
         ("LOCK t;", &format!("C {lock}, safe")),
         (
             "REFRESH MATERIALIZED VIEW v;",
-            "B ACCESS EXCLUSIVE on v, scans, safe",
+            "B ACCESS EXCLUSIVE on v, rewrites, scans, safe",
         ),
         (
             "REFRESH MATERIALIZED VIEW CONCURRENTLY v;",
