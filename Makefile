@@ -98,7 +98,7 @@ lint: venvs ## Check templates, state machines and the action with AWS's and the
 
 # A linter to be as fast as, and the migrations that both are given.
 SQUAWK := $(TARGET_DIR)/bench/squawk
-LINTED := $(SLUICE_PUBLISHED)/lemmy_db_schema-1.0.0-test-fix-publish-3/migrations
+LINTED := $(SLUICE_PUBLISHED)/migrations/lemmy_db_schema-1.0.0-test-fix-publish-3/migrations
 .PHONY: bench
 bench: venvs published ## Build the functions as AWS gets them, show their sizes, and time verification and linting
 	@PATH="$(SLUICE_VENVS)/sam/bin:$$PATH" CARGO_LAMBDA_COMPILER=cargo \
