@@ -58,11 +58,14 @@ pub(crate) struct Before {
     names: HashSet<String>,
 }
 
+/// Relations by the lock on them.
+pub(crate) type Locks = BTreeMap<LockMode, BTreeSet<String>>;
+
 /// What a statement did to what was there.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     /// By strength; empty where it ran in no transaction.
-    pub(crate) locks: BTreeMap<LockMode, BTreeSet<String>>,
+    pub(crate) locks: Locks,
     /// Tables whose rows were written anew.
     pub(crate) rewritten: Vec<String>,
     /// Indexes that were built again.
@@ -127,14 +130,15 @@ pub(crate) async fn in_transaction(
     before: &Before,
 ) -> Result<(Measured, State), Error> {
     client.batch_execute("BEGIN").await?;
-    let done = watched(client, sql, state, before).await;
+    let done = within(client, sql, state, before).await;
     let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
     let ended = client.batch_execute(end).await;
     let done = done?;
     ended.map(|()| done)
 }
 
-async fn watched(
+/// The same, in a transaction that somebody else ends.
+pub(crate) async fn within(
     client: &Client,
     sql: &str,
     state: &State,
@@ -144,9 +148,7 @@ async fn watched(
     client.simple_query(sql).await?;
     let mut held: BTreeMap<String, LockMode> = BTreeMap::new();
     for row in rows(client, LOCKS).await? {
-        let mut modes = MODES.into_iter();
-        let mode = modes.find(|mode| server_name(*mode) == row[1]);
-        let mode = mode.expect("a mode");
+        let mode = mode_of(&row[1]);
         let held = held.entry(row[0].clone()).or_insert(mode);
         *held = mode.max(*held);
     }
@@ -191,6 +193,23 @@ pub(crate) async fn alone(
     Ok((difference(state, &after, before), after))
 }
 
+/// The locks on what was there that a session holds, or waits for.
+pub(crate) async fn of_another(admin: &Client, pid: &str, before: &Before) -> Locks {
+    let query = format!(
+        "SELECT c.oid, mode, n.nspname || '.' || c.relname FROM pg_locks \
+         JOIN pg_class c ON c.oid = relation JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE pid = {pid} AND locktype = 'relation'"
+    );
+    let mut locks = Locks::default();
+    for row in rows(admin, &query).await.expect("locks") {
+        if before.relations.contains(&row[0]) {
+            let on = locks.entry(mode_of(&row[1])).or_default();
+            on.insert(row[2].clone());
+        }
+    }
+    locks
+}
+
 fn difference(state: &State, after: &State, before: &Before) -> Measured {
     let mut measured = Measured::default();
     for (oid, relation) in &state.relations {
@@ -226,6 +245,12 @@ async fn counts(client: &Client) -> Result<BTreeMap<String, [u64; 3]>, Error> {
         (row[0].clone(), [count(1), count(2), count(3)])
     });
     Ok(rows.collect())
+}
+
+fn mode_of(name: &str) -> LockMode {
+    let mut modes = MODES.into_iter();
+    let mode = modes.find(|mode| server_name(*mode) == name);
+    mode.expect("a mode")
 }
 
 /// `AccessShareLock`, as the server calls `ACCESS SHARE`.

@@ -7,10 +7,16 @@ use sluice_postgres::Database;
 use tokio_postgres::{Client, Config, Error, NoTls, SimpleQueryMessage};
 
 const OWNER: &str = "sluice_oracle";
+const USER: &str = "sluice_oracle_user";
 
-/// A database, and its owner and the server's superuser in it.
+/// A database, and who is in it.
 pub(crate) struct Stage {
     pub(crate) owner: Client,
+    /// Somebody who owns nothing and may do what everybody may. Waits for nobody.
+    pub(crate) user: Client,
+    /// Another of these, who may stand in the way.
+    holder: Client,
+    /// The server's superuser.
     pub(crate) admin: Client,
     /// Ends the database.
     _database: Database,
@@ -26,16 +32,25 @@ impl Stage {
             .batch_execute(&format!(
                 "DO $$ BEGIN CREATE ROLE {OWNER} LOGIN PASSWORD '{OWNER}'; \
                  EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+                 DO $$ BEGIN CREATE ROLE {USER} LOGIN PASSWORD '{USER}'; \
+                 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
                  ALTER DATABASE {name} OWNER TO {OWNER};
                  SET session_replication_role = replica;"
             ))
             .await
             .expect("an owner");
-        let mut theirs = config.clone();
-        theirs.user(OWNER).password(OWNER);
-        theirs.options("-c statement_timeout=20s -c client_min_messages=error");
+        let as_role = |role: &str, more: &str| {
+            let mut config = config.clone();
+            config.user(role).password(role);
+            config.options(format!(
+                "-c statement_timeout=20s -c client_min_messages=error {more}"
+            ));
+            config
+        };
         Self {
-            owner: client(&theirs).await,
+            owner: client(&as_role(OWNER, "")).await,
+            user: client(&as_role(USER, "-c lock_timeout=20ms")).await,
+            holder: client(&as_role(USER, "")).await,
             admin,
             _database: database,
         }
@@ -60,6 +75,28 @@ impl Stage {
         emptied.expect("no rows");
     }
 
+    /// Somebody has written to tables, and not yet ended their transaction.
+    pub(crate) async fn hold(&self) {
+        let held = "BEGIN; UPDATE users SET age = age WHERE id = 150; \
+            UPDATE logs SET line = line WHERE at = '2024-02-02'";
+        self.holder.batch_execute(held).await.expect("rows held");
+    }
+
+    pub(crate) async fn release(&self) {
+        let released = self.holder.batch_execute("ROLLBACK").await;
+        released.expect("rows released");
+    }
+
+    /// The owner's session, if it waits for a lock.
+    pub(crate) async fn waiting(&self) -> Option<String> {
+        let waiting = format!(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+             AND usename = '{OWNER}' AND wait_event_type = 'Lock'"
+        );
+        let waiting = rows(&self.admin, &waiting).await.expect("who waits");
+        Some(waiting.into_iter().next()?.concat())
+    }
+
     /// Takes everything away.
     pub(crate) async fn clear(&self) {
         let fresh = "RESET SESSION AUTHORIZATION; DISCARD ALL";
@@ -70,7 +107,8 @@ impl Stage {
             FOR each IN SELECT quote_ident(nspname) FROM pg_namespace \
             WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP \
             EXECUTE 'DROP SCHEMA ' || each || ' CASCADE'; END LOOP; END $$; \
-            CREATE SCHEMA public AUTHORIZATION pg_database_owner";
+            CREATE SCHEMA public AUTHORIZATION pg_database_owner; \
+            GRANT USAGE ON SCHEMA public TO PUBLIC";
         self.admin.batch_execute(cleared).await.expect("no schemas");
     }
 }
