@@ -43,12 +43,13 @@ impl Place {
         Ok(Self::Folder(paths.remove(0)))
     }
 
-    /// Reads the migrations and looks at each statement.
+    /// Reads the migrations and looks at each statement. Files whose path fits one of the
+    /// patterns contract.
     ///
     /// # Errors
     /// When a file can't be read.
-    pub fn lint(&self, tool: Option<Tool>) -> Result<Lint> {
-        Ok(lint(&self.read(tool, Vec::new())?))
+    pub fn lint(&self, tool: Option<Tool>, contract: Vec<String>) -> Result<Lint> {
+        Ok(lint(&self.read(tool, contract)?))
     }
 
     /// Reads the migrations. Those that patterns mean contract.
@@ -316,7 +317,7 @@ mod tests {
             ("README.md", "\0"),
         ]);
         let place = Place::of(vec![folder.path().to_owned()]).expect("a folder");
-        let lint = place.lint(None).expect("read");
+        let lint = place.lint(None, Vec::new()).expect("read");
         let path = folder.path().join("2_b.sql");
         assert_eq!(
             lines(&lint, &place, Style::PLAIN),
@@ -338,7 +339,7 @@ mod tests {
         let folder = folder(&[("1_a.sql", "SELECT (1 + );")]);
         let file = folder.path().join("1_a.sql");
         let place = Place::of(vec![file.clone()]).expect("a file");
-        let lint = place.lint(None).expect("read");
+        let lint = place.lint(None, Vec::new()).expect("read");
         let lines = lines(&lint, &place, Style::PLAIN);
         assert!(
             lines[0].starts_with(&format!("refused  {}:1:", file.display())),
@@ -360,7 +361,7 @@ mod tests {
     fn annotations_stand_at_lines_errors_for_what_is_refused_and_warnings_for_the_rest() {
         let folder = folder(&[("1_a.sql", "DELETE FROM t;\nDROP TABLE t;")]);
         let place = Place::of(vec![folder.path().to_owned()]).expect("a folder");
-        let lint = place.lint(None).expect("read");
+        let lint = place.lint(None, Vec::new()).expect("read");
         let annotations = place.annotations(&lint);
         let starts: Vec<(&str, &str)> = annotations
             .iter()
@@ -376,6 +377,22 @@ mod tests {
                 ("::warning", ",line=2")
             ]
         );
+    }
+
+    #[test]
+    fn what_takes_away_may_stand_in_files_that_a_pattern_says_contract() {
+        let folder = folder(&[
+            ("1_a.sql", "SELECT 1;"),
+            ("2_contract.sql", "DROP TABLE t;"),
+        ]);
+        let place = Place::of(vec![folder.path().to_owned()]).expect("a folder");
+        let refused = |patterns: &[&str]| {
+            let patterns = patterns.iter().map(|it| (*it).to_owned()).collect();
+            place.lint(None, patterns).expect("read").refused.len()
+        };
+        assert_eq!(refused(&[]), 1);
+        assert_eq!(refused(&["1_*"]), 1);
+        assert_eq!(refused(&["*_contract.sql"]), 0);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use squawk_syntax::ast::Stmt;
 
 use crate::assess::{Class, Effect, Halfway, Known, Lock, OldCode, Told, assess, is_of_sluice};
 use crate::backfill::{self, Backfill};
-use crate::file::{File, Phase};
+use crate::file::{File, Phase, Script};
 use crate::read::Reading;
 use crate::refusal::Refusal;
 use crate::split::{self, Parsed};
@@ -42,6 +42,8 @@ pub struct Linted {
     pub statements: Vec<Assessed>,
     /// What runs as one, in order. Empty where the file is refused.
     pub units: Vec<Unit>,
+    /// What takes it back, if the team wrote that. Sluice runs none of it.
+    pub down: Vec<Assessed>,
 }
 
 /// A statement, and what it does.
@@ -131,9 +133,11 @@ fn of_file(
     refused: &mut Vec<Refusal>,
 ) -> Option<Linted> {
     let before = refused.len();
-    if let Some(Err(refusal)) = file.down.as_ref().map(split::split) {
+    let down = file.down.as_ref().map_or(Ok(Vec::new()), of_down);
+    let down = down.unwrap_or_else(|refusal| {
         refused.push(*refusal);
-    }
+        Vec::new()
+    });
     let parsed = split::parse(&file.up).map_err(|refusal| {
         known.forget_all();
         refused.push(*refusal);
@@ -170,7 +174,19 @@ fn of_file(
         phase: file.phase,
         statements: seen.into_iter().map(Assessed::of).collect(),
         units: if is_fine { units } else { Vec::new() },
+        down,
     })
+}
+
+/// What takes a migration back, on a database of which nothing is known.
+fn of_down(script: &Script) -> Result<Vec<Assessed>, Box<Refusal>> {
+    let mut parsed = split::parse(script)?;
+    unwrap_own_transaction(&mut parsed);
+    let mut known = Known::default();
+    let seen = parsed
+        .into_iter()
+        .map(|one| Seen::of(one, &mut known, &mut BTreeMap::new()));
+    Ok(seen.map(Assessed::of).collect())
 }
 
 /// Takes off a `BEGIN` at the start and a `COMMIT` at the end. Whether there were both.

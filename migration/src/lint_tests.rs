@@ -216,6 +216,21 @@ fn a_file_that_sets_what_sluice_sets_is_refused() {
 }
 
 #[test]
+fn what_takes_back_is_told_as_well_and_refuses_nothing() {
+    let lint = lint_of(
+        Tool::GolangMigrate,
+        &[
+            ("1_a.up.sql", "CREATE TABLE t (a int);"),
+            ("1_a.down.sql", "BEGIN; DROP TABLE t; COMMIT;"),
+        ],
+    );
+    assert_eq!(lint.refused, []);
+    let down = &lint.files[0].down;
+    assert_eq!((down.len(), down[0].class), (1, Class::C));
+    assert_eq!(lint.count(Class::C), 0);
+}
+
+#[test]
 fn an_empty_migration_is_refused_and_so_is_what_takes_back_if_it_is_no_sql() {
     assert!(refusal(&plain("-- nothing\n;;")).contains("no statement"));
     let lint = lint_of(

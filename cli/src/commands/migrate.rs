@@ -39,6 +39,10 @@ struct Lint {
     /// golang-migrate or diesel. As it stands, what names and contents tell
     #[arg(long, value_name = "TOOL")]
     tool: Option<Tool>,
+    /// Which files contract, beside those that say so themselves: paths within the folder,
+    /// with `*` for any characters, as in `--contract '*_contract.sql'`. May be repeated
+    #[arg(long, value_name = "PATTERN")]
+    contract: Vec<String>,
     /// Tell of what is refused, and of classes B and C, as annotations of GitHub Actions.
     /// As it stands, where GITHUB_ACTIONS is `true`
     #[arg(long)]
@@ -57,7 +61,7 @@ impl Args {
 impl Lint {
     fn run(self, output: &Output) -> Result<Exit> {
         let place = Place::of(self.paths)?;
-        let lint = place.lint(self.tool)?;
+        let lint = place.lint(self.tool, self.contract)?;
         if self.github || workflow::is_job() {
             let annotations = place.annotations(&lint);
             annotations

@@ -8,7 +8,7 @@ mod detect;
 mod directives;
 mod names;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::BOM;
 use crate::checksum::Checksum;
@@ -111,6 +111,8 @@ struct Folder<'a> {
     downs: BTreeMap<String, Piece<'a>>,
     /// By path.
     settings: BTreeMap<&'a str, Piece<'a>>,
+    /// Versions whose migration is there, but is refused.
+    unfit: BTreeSet<String>,
     refused: Vec<Refusal>,
 }
 
@@ -122,6 +124,7 @@ impl<'a> Folder<'a> {
             ups: Vec::new(),
             downs: BTreeMap::new(),
             settings: BTreeMap::new(),
+            unfit: BTreeSet::new(),
             refused: Vec::new(),
         }
     }
@@ -147,7 +150,7 @@ impl<'a> Folder<'a> {
         }
     }
 
-    fn piece(&self, source: Source<'a>) -> Result<Piece<'a>, Box<Refusal>> {
+    fn piece(&mut self, source: Source<'a>) -> Result<Piece<'a>, Box<Refusal>> {
         let Source { path, bytes } = source;
         let tool = self.tool;
         let named = names::parse(tool, path, self.options.whole).map_err(|unfit| {
@@ -156,25 +159,11 @@ impl<'a> Folder<'a> {
                 .expected(tool.expects())
                 .next("rename it, move it elsewhere, or say which tool reads it with --tool")
         })?;
-        if bytes.len() > LONGEST {
-            return Err(Refusal::of(path, "the file is too long")
-                .found(format!("{} bytes", bytes.len()))
-                .expected(format!("at most {LONGEST}"))
-                .next("load data by other means than a migration"));
-        }
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            Refusal::of(path, "the file is no text")
-                .found(format!("no UTF-8 at byte {}", error.valid_up_to()))
-                .expected("UTF-8")
-                .next("save it in UTF-8")
+        let text = text_of(path, bytes).inspect_err(|_| {
+            if named.part == Part::Up {
+                self.unfit.insert(named.version.to_string());
+            }
         })?;
-        if let Some(at) = text.find('\0') {
-            return Err(Refusal::of(path, "the file is no text")
-                .at(Lines::of(text).line(at))
-                .found(format!("the character 0 at byte {at}"))
-                .expected("characters that PostgreSQL can read")
-                .next("take it out"));
-        }
         Ok(Piece { path, text, named })
     }
 
@@ -271,7 +260,10 @@ impl<'a> Folder<'a> {
         let settings = std::mem::take(&mut self.settings);
         let of_downs = downs.values().map(|piece| (piece, "takes back"));
         let of_settings = settings.values().map(|piece| (piece, "is about"));
-        for (piece, does) in of_downs.chain(of_settings) {
+        let alone = of_downs
+            .chain(of_settings)
+            .filter(|(piece, _)| !self.unfit.contains(piece.named.version.as_str()));
+        for (piece, does) in alone {
             let refusal = Refusal::of(
                 piece.path,
                 format!("the file {does} a migration that is not there"),
@@ -282,6 +274,30 @@ impl<'a> Folder<'a> {
             self.refused.push(*refusal);
         }
     }
+}
+
+/// What is in a file, if it is text that a server can be sent.
+fn text_of<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, Box<Refusal>> {
+    if bytes.len() > LONGEST {
+        return Err(Refusal::of(path, "the file is too long")
+            .found(format!("{} bytes", bytes.len()))
+            .expected(format!("at most {LONGEST}"))
+            .next("load data by other means than a migration"));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        Refusal::of(path, "the file is no text")
+            .found(format!("no UTF-8 at byte {}", error.valid_up_to()))
+            .expected("UTF-8")
+            .next("save it in UTF-8")
+    })?;
+    if let Some(at) = text.find('\0') {
+        return Err(Refusal::of(path, "the file is no text")
+            .at(Lines::of(text).line(at))
+            .found(format!("the character 0 at byte {at}"))
+            .expected("characters that PostgreSQL can read")
+            .next("take it out"));
+    }
+    Ok(text)
 }
 
 fn twice(path: &str, other: &str, version: &Version) -> Box<Refusal> {

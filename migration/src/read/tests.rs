@@ -278,3 +278,25 @@ fn a_file_has_the_checksum_that_its_tool_keeps() {
         assert_eq!(reading.files[0].checksum, expected, "{tool}");
     }
 }
+
+#[test]
+fn what_takes_back_a_migration_that_is_refused_is_not_told_to_be_alone() {
+    let sources = [
+        Source {
+            path: "1_a.up.sql",
+            bytes: b"\xff",
+        },
+        Source {
+            path: "1_a.down.sql",
+            bytes: b"DROP TABLE t;",
+        },
+    ];
+    let options = Options {
+        tool: Some(Tool::GolangMigrate),
+        whole: true,
+        ..Options::default()
+    };
+    let refused = read(&sources, &options).refused;
+    let what: Vec<&str> = refused.iter().map(|it| it.what.as_str()).collect();
+    assert_eq!(what, ["the file is no text"]);
+}

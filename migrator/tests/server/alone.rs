@@ -34,7 +34,7 @@ async fn a_file_of_several_units_is_applied_to_its_end_and_each_unit_once() {
             .iter()
             .map(|step| match step {
                 Step::Applied { unit, .. } => *unit,
-                Step::Done => 99,
+                Step::Progress { .. } | Step::Done => 99,
             })
             .collect();
         assert_eq!(units, [0, 1, 2, 3, 0], "{tool}");

@@ -91,6 +91,11 @@ impl Bench {
         client
     }
 
+    pub(crate) async fn session(&self) -> Session {
+        let opened = connect(&self.address(), &Trust::Rds, self.limits.budget).await;
+        opened.expect("a session")
+    }
+
     /// Ends the server and starts it again.
     pub(crate) fn restart(&mut self, ending: Ending) {
         let Home::Own(server) = &mut self.home else {
@@ -112,7 +117,8 @@ impl Bench {
     }
 
     pub(crate) fn linted(&self) -> (Folder, Lint) {
-        folder(self.tool, &self.files)
+        let (reading, lint) = reading(self.tool, &self.files);
+        (Folder::new(reading, &lint).expect("a tool's"), lint)
     }
 
     /// One call, in a session of its own.

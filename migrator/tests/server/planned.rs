@@ -137,7 +137,7 @@ async fn everything_that_does_not_fit_is_part_of_the_plan() {
     bench.files[0].1.push_str("-- changed\n");
     bench
         .files
-        .push(("4_drop.sql", "DROP TABLE person;".to_owned()));
+        .push(("4_drop.sql".to_owned(), "DROP TABLE person;".to_owned()));
     let plan = bench.plan().await;
     let told: Vec<(&str, &str)> = plan
         .refused
@@ -167,8 +167,11 @@ async fn what_is_wrong_with_history_refuses_nothing_new() {
         "CREATE TABLE person (id bigint PRIMARY KEY, name text);\nDROP TABLE IF EXISTS old;\n";
     let mut bench = Bench::new(Tool::Dbmate, &[]).await;
     bench.files = vec![
-        ("1_person.sql", format!("-- migrate:up\n{careless}")),
-        ("2_name.sql", format!("-- migrate:up\n{INDEX}")),
+        (
+            "1_person.sql".to_owned(),
+            format!("-- migrate:up\n{careless}"),
+        ),
+        ("2_name.sql".to_owned(), format!("-- migrate:up\n{INDEX}")),
     ];
     let refused = bench.plan().await.refused;
     assert_eq!(refused.len(), 1, "{refused:?}");

@@ -195,9 +195,10 @@ impl Team {
         let address = self.bench.address();
         let session = connect(&address, &Trust::Rds, Budget::default()).await;
         let session = session.expect("a session");
-        compare(&session, &self.bench.folder())
-            .await
-            .expect("it fits")
+        let compared = compare(&session, &self.bench.folder()).await;
+        let (standings, refused) = compared.expect("compared");
+        assert!(refused.is_empty(), "{refused:?}");
+        standings
     }
 }
 

@@ -23,6 +23,7 @@ fn limits(patience: Duration) -> Limits {
         },
         turn: Duration::from_millis(200),
         patience,
+        ..Limits::default()
     }
 }
 

@@ -255,7 +255,7 @@ fn people_are_told_which_statements_ask_for_care() {
     run(&approval, input(REQUEST), 10).expect("asked");
     let body = approval.ports.told.borrow()[0].1.body.clone();
     let told = "Database: 1 migration on db:5432/shop, statements of each class: 0 A, 0 B, 1 C\n\
-                - C 4_drop.sql:1 DO: it can't be seen through; the version that serves: nobody knows\n\
+                - C  4_drop.sql:1  DO: it can't be seen through; the version that serves: nobody knows\n\
                 - and 2 more that ask for care\n";
     assert!(body.contains(told), "{body}");
 }
