@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sluice_migration::Refusal;
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, SqlState};
 
 use crate::address::AddressError;
 
@@ -190,8 +190,8 @@ impl Error {
 
     /// Whether a lock was not to be had in time, so that another try may go through.
     #[must_use]
-    pub const fn is_lock_timeout(&self) -> bool {
-        matches!(self, Self::Locked { .. })
+    pub fn is_lock_timeout(&self) -> bool {
+        matches!(self, Self::Statement { code, .. } if code == SqlState::LOCK_NOT_AVAILABLE.code())
     }
 }
 

@@ -83,7 +83,7 @@ fn of_database(error: &Migrator) -> &'static str {
         Migrator::Address(_) | Migrator::Authority(_) => "InvalidSettings",
         Migrator::Unreachable { .. } => "DatabaseUnreachable",
         Migrator::Unsuitable { .. } => "DatabaseUnfit",
-        Migrator::Busy { .. } => "DatabaseBusy",
+        Migrator::Busy { .. } | Migrator::Locked { .. } => "DatabaseBusy",
         Migrator::Fenced { .. } => "Fenced",
         Migrator::Refused { .. } => "MigrationsRefused",
         Migrator::PlanChanged { .. } => "PlanChanged",
