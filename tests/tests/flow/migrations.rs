@@ -158,9 +158,6 @@ async fn no_credential_stands_in_any_record_or_reason() {
     let ended = release(&world, &data, &[PERSON], json!({}), json!({})).await;
     ended.is(Outcome::Promoted);
     let entries = serde_json::to_string(&ended.entries).expect("json");
+    assert!(data.password().len() >= 8, "it could stand there by chance");
     assert!(!entries.contains(data.password()));
-    assert!(
-        entries.contains("sluice-database-"),
-        "the secret's name may be known"
-    );
 }
