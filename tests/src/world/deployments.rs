@@ -60,7 +60,11 @@ impl World {
         json!({ "steps": null, "codedeploy": { "functions": groups, "shift_seconds": 60, "bake_seconds": 0 } })
     }
 
-    async fn variable_of(&self, function: &str, name: &str) -> String {
+    /// What a variable of a function is set to.
+    ///
+    /// # Panics
+    /// When there is no such function, or no such variable.
+    pub async fn variable_of(&self, function: &str, name: &str) -> String {
         let variables = self.variables(function).await;
         variables.get(name).expect("the variable").clone()
     }

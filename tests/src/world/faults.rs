@@ -76,6 +76,7 @@ impl World {
             "release" => self.resources.release_machine(),
             "promote" => self.resources.promote_machine(),
             "rollout" => self.resources.rollout_machine(),
+            "migrations" => return self.output("MigrationsMachine").to_owned(),
             "suites" => return self.output("SuitesMachine").to_owned(),
             _ => panic!("the stack has no output for {name}"),
         };

@@ -8,6 +8,7 @@
 //! passes.
 
 mod how;
+mod migrated;
 mod night;
 mod row;
 mod run;

@@ -100,7 +100,7 @@ impl fmt::Display for Row {
             group,
         } = &self.case;
         let fault = fault.name();
-        write!(line, "{machine:<8} {state:<15} {fault:<22} {group}  ")?;
+        write!(line, "{machine:<10} {state:<16} {fault:<22} {group}  ")?;
         match &self.seen {
             Ok(seen) => {
                 let mark = |holds: bool| if holds { "yes" } else { "NO" };
@@ -189,7 +189,7 @@ fn said(error: tokio::task::JoinError) -> String {
 /// Prints the table, and writes `target/faults.json`.
 pub(super) fn report(rows: &[Row]) {
     println!(
-        "{:<8} {:<15} {:<22} {:<2} {:<27} {:<8} {:<5} {:<5} {:<7}",
+        "{:<10} {:<16} {:<22} {:<2} {:<27} {:<8} {:<5} {:<5} {:<7}",
         "machine", "state", "fault", "n", "outcome", "settled", "free", "told", "ledger"
     );
     for row in rows {

@@ -10,8 +10,9 @@ use sluice_domain::promotion::PromotionId;
 use sluice_tests::World;
 use sluice_tests::faults::{Case, Fault, Wrapper, inject, relay};
 use sluice_tests::machine::{State, states};
-use sluice_tests::world::{Build, Inbox, Machines, PASSED, healthy, says};
+use sluice_tests::world::{Build, Data, Inbox, Machines, PASSED, healthy, says};
 
+use super::migrated;
 use super::scenario::Scenario;
 use super::seen::Seen;
 use super::stage::{Deployed, Stage};
@@ -21,6 +22,8 @@ const CODE: &str = "correct-horse-battery";
 
 pub(super) struct Run {
     pub(super) world: World,
+    /// The database, where one is migrated.
+    pub(super) data: Option<Data>,
     pub(super) build: Build,
     pub(super) inbox: Inbox,
     pub(super) id: PromotionId,
@@ -50,13 +53,22 @@ impl Run {
             Scenario::Tested => Some(world.suite(&says(PASSED)).await),
             _ => None,
         };
-        let settings = scenario.settings(&ada, suite.as_deref());
+        let mut settings = scenario.settings(&ada, suite.as_deref());
+        let data = match scenario {
+            Scenario::Migrating => Some(world.database().await),
+            _ => None,
+        };
+        if let Some(data) = &data {
+            settings["database"] = migrated::settings(&world, data).await;
+        }
         world.environment("prod", &first, settings).await;
         let sources: Vec<_> = functions
             .iter()
             .map(|function| (*function, healthy("1.1.0")))
             .collect();
-        let build = world.build("1.1.0", &sources, scenario.manifest());
+        let files = data.iter().flat_map(|_| migrated::files());
+        let files: Vec<(String, &str)> = files.collect();
+        let build = world.build_with("1.1.0", &sources, &files, scenario.manifest());
         let inbox = world.inbox().await;
         let wrapper = Wrapper {
             arn: stage.wrapper.clone(),
@@ -76,6 +88,7 @@ impl Run {
         Self {
             behind: case.and_then(|case| behind(stage, case)),
             world,
+            data,
             build,
             inbox,
             id,
@@ -190,9 +203,8 @@ async fn copy(
     let mut copies: BTreeMap<&'static str, String> = BTreeMap::new();
     for machine in &stage.machines {
         let mut definition = machine.definition.clone();
-        if let Some(child) = machine.child {
-            let deployed = stage.machines.iter().find(|found| found.name == child);
-            let deployed = &deployed.expect("children come first").arn;
+        for child in machine.children {
+            let deployed = &stage.machine(child).arn;
             let text = definition.to_string().replace(deployed, &copies[child]);
             definition = serde_json::from_str(&text).expect("a definition");
         }
@@ -204,7 +216,7 @@ async fn copy(
             refuse(world, &mut definition, wrapper).await;
         }
         if let Some(case) = case.filter(|case| case.machine == machine.name) {
-            let relay = match relayed(machine, case) {
+            let relay = match relayed(stage, machine, case) {
                 Some(child) => relay(case.fault, &copies[child], wrapper),
                 None => None,
             };
@@ -235,10 +247,12 @@ async fn refuse(world: &World, release: &mut Value, wrapper: &Wrapper) {
 }
 
 /// The child that a case's state runs.
-fn relayed(machine: &Deployed, case: &Case) -> Option<&'static str> {
+fn relayed(stage: &Stage, machine: &Deployed, case: &Case) -> Option<&'static str> {
     let states = states(&machine.definition);
     let state = states.iter().find(|state| state.name == case.state)?;
-    state.runs_a_child().then_some(machine.child?)
+    let child = state.body["Arguments"]["StateMachineArn"].as_str()?;
+    let mut children = machine.children.iter().copied();
+    children.find(|name| stage.machine(name).arn == child)
 }
 
 /// The function that a case's state calls.
@@ -247,6 +261,9 @@ fn behind(stage: &Stage, case: &Case) -> Option<String> {
     let machine = machines.find(|machine| machine.name == case.machine)?;
     let states = states(&machine.definition);
     let state = states.iter().find(|state| state.name == case.state)?;
+    if state.migrates() {
+        return Some(stage.migrator.clone());
+    }
     let function = state.body["Arguments"]["FunctionName"].as_str();
     function
         .filter(|_| State::invokes(state))

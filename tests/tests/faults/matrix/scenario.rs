@@ -20,6 +20,8 @@ pub(super) enum Scenario {
     Watched,
     /// All goes well, and a test suite of the environment says so.
     Tested,
+    /// All goes well, with a backup that takes its time and two migrations.
+    Migrating,
     /// The new version fails its live smoke test.
     Failing,
     /// The same, and rolling back fails.
@@ -28,7 +30,7 @@ pub(super) enum Scenario {
 
 impl Scenario {
     /// Those that take less time come first.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Plain,
         Self::Tested,
         Self::Released,
@@ -36,6 +38,7 @@ impl Scenario {
         Self::Asked,
         Self::Untimely,
         Self::Watched,
+        Self::Migrating,
         Self::Failing,
         Self::Stranding,
     ];
@@ -43,9 +46,12 @@ impl Scenario {
     /// How it ends where nothing else fails.
     pub(super) fn outcome(self) -> Outcome {
         match self {
-            Self::Plain | Self::Released | Self::Asked | Self::Watched | Self::Tested => {
-                Outcome::Promoted
-            }
+            Self::Plain
+            | Self::Released
+            | Self::Asked
+            | Self::Watched
+            | Self::Tested
+            | Self::Migrating => Outcome::Promoted,
             Self::Unbegun | Self::Untimely => Outcome::Refused,
             Self::Failing | Self::Stranding => Outcome::RolledBack,
         }
@@ -76,9 +82,13 @@ impl Scenario {
                     { "weight": 100, "bake_seconds": 0 },
                 ],
             }),
-            Self::Plain | Self::Released | Self::Unbegun | Self::Failing | Self::Stranding => {
-                json!({})
-            }
+            // Its database and what makes the backup are the run's own.
+            Self::Plain
+            | Self::Released
+            | Self::Unbegun
+            | Self::Migrating
+            | Self::Failing
+            | Self::Stranding => json!({}),
         }
     }
 
@@ -89,6 +99,7 @@ impl Scenario {
                 let test = json!({ "name": "the page", "url": "https://127.0.0.1:1/" });
                 json!({ "smoke_tests": [test] })
             }
+            Self::Migrating => json!({ "migrations": { "zip": "migrations" } }),
             Self::Plain
             | Self::Released
             | Self::Unbegun

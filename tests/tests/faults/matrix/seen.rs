@@ -8,6 +8,7 @@ use sluice_domain::promotion::{Outcome, Promotion};
 use sluice_platform::store::StoreError;
 use tokio::time::timeout;
 
+use super::migrated;
 use super::run::Run;
 
 /// How long people may have to wait for a message.
@@ -120,6 +121,9 @@ impl Seen {
         }
         problems.extend(kept.iter().cloned());
         problems.extend(untold.iter().map(|kind| format!("nobody heard of {kind}")));
+        if let Some(data) = &run.data {
+            problems.extend(migrated::problems(data, promoted).await);
+        }
         let execution = status(run, "promote").await;
         let release = status(run, "release").await;
         for found in [&execution, &release] {

@@ -13,26 +13,27 @@ use super::night;
 use super::run::Run;
 use super::scenario::Scenario;
 
-/// Each machine with the one that it runs, children first.
-const MACHINES: [(&str, Option<&str>); 3] = [
-    ("rollout", None),
-    ("promote", Some("rollout")),
-    ("release", Some("promote")),
+/// Each machine with those that it runs, children first.
+const MACHINES: [(&str, &[&str]); 4] = [
+    ("migrations", &[]),
+    ("rollout", &[]),
+    ("promote", &["migrations", "rollout"]),
+    ("release", &["promote"]),
 ];
 
 /// A machine as it is deployed.
 pub(super) struct Deployed {
     pub(super) name: &'static str,
-    pub(super) child: Option<&'static str>,
+    pub(super) children: &'static [&'static str],
     pub(super) arn: String,
     pub(super) definition: Value,
 }
 
 impl Deployed {
-    async fn of(world: &World, name: &'static str, child: Option<&'static str>) -> Self {
+    async fn of(world: &World, name: &'static str, children: &'static [&'static str]) -> Self {
         Self {
             name,
-            child,
+            children,
             arn: world.machine(name),
             definition: world.deployed(name).await,
         }
@@ -55,6 +56,8 @@ pub(super) struct Stage {
     pub(super) wrapper: String,
     /// The machines, children first.
     pub(super) machines: Vec<Deployed>,
+    /// The function that migrates, which `verify` names to the machines.
+    pub(super) migrator: String,
     /// The machine that runs test suites on a schedule, and promotes nothing.
     pub(super) suites: Deployed,
     /// The first scenario that leads to a state, by machine and state.
@@ -68,14 +71,18 @@ impl Stage {
         let world = World::new().await;
         let wrapper = world.wrapper().await;
         let mut machines = Vec::new();
-        for (name, child) in MACHINES {
-            machines.push(Deployed::of(&world, name, child).await);
+        for (name, children) in MACHINES {
+            machines.push(Deployed::of(&world, name, children).await);
         }
+        let promote = machines.iter().find(|machine| machine.name == "promote");
+        let verify = promote.map_or("", |promote| promote.calls("VerifyBundle"));
+        let migrator = world.variable_of(verify, "SLUICE_MIGRATOR").await;
         watch_all_copies(&world, &machines).await;
         let mut stage = Self {
             wrapper,
             machines,
-            suites: Deployed::of(&world, night::MACHINE, None).await,
+            migrator,
+            suites: Deployed::of(&world, night::MACHINE, &[]).await,
             ways: BTreeMap::new(),
         };
         for scenario in Scenario::ALL {
@@ -88,6 +95,12 @@ impl Stage {
             }
         }
         stage
+    }
+
+    /// A machine of a promotion or a release, by the name of its file.
+    pub(super) fn machine(&self, name: &str) -> &Deployed {
+        let found = self.machines.iter().find(|machine| machine.name == name);
+        found.expect("a machine that is deployed")
     }
 
     /// The scenario that leads to a case's state.
@@ -144,10 +157,12 @@ async fn watch_all_copies(world: &World, machines: &[Deployed]) {
         assert!(is_known, "{name} is run by no scenario");
     }
     let copies = |name: &str| format!("arn:aws:states:*:*:stateMachine:flow-*-{name}");
-    let [release, promote, rollout] = ["release", "promote", "rollout"].map(copies);
+    let names = ["release", "promote", "migrations", "rollout"];
+    let [release, promote, migrations, rollout] = names.map(copies);
     let copies = [
         ("ReleaseMachine", release.as_str()),
         ("PromoteMachine", promote.as_str()),
+        ("MigrationsMachine", migrations.as_str()),
         ("RolloutMachine", rollout.as_str()),
     ];
     world.let_the_watchdog_see(&copies).await;
