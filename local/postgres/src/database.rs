@@ -4,9 +4,9 @@ use std::env;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use tokio_postgres::config::Host;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::NoTls;
 
+use crate::address::elsewhere;
 use crate::{Error, Result, Server};
 
 /// The server of this process. It ends with the process, which drops nothing that is static.
@@ -89,54 +89,4 @@ async fn run(url: &str, statement: &str) -> std::result::Result<(), tokio_postgr
     drop(client);
     let _ = connection.await;
     done
-}
-
-/// The address of another database on the same server.
-fn elsewhere(admin: &str, name: &str) -> Result<String> {
-    let config: Config = admin.parse().map_err(|error| Error::Address {
-        reason: format!("{error}"),
-    })?;
-    let missing = |what: &str| Error::Address {
-        reason: format!("no {what} in it"),
-    };
-    let host = match config.get_hosts().first() {
-        Some(Host::Tcp(host)) => host.clone(),
-        _ => return Err(missing("host")),
-    };
-    let port = config.get_ports().first().copied().unwrap_or(5432);
-    let user = config.get_user().ok_or_else(|| missing("user"))?;
-    let password = config.get_password().unwrap_or_default();
-    Ok(format!(
-        "postgres://{}:{}@{host}:{port}/{name}",
-        escape(user.as_bytes()),
-        escape(password)
-    ))
-}
-
-/// Percent-encodes all but letters, digits and `-._~`.
-fn escape(part: &[u8]) -> String {
-    part.iter()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(*byte).to_string()
-            }
-            other => format!("%{other:02X}"),
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_with_special_characters_survives_in_another_databases_address() {
-        let url = elsewhere("postgres://a%40b:p%2F%3A%25w@db:6432/postgres", "other").unwrap();
-        let config: Config = url.parse().unwrap();
-
-        assert_eq!(config.get_user(), Some("a@b"));
-        assert_eq!(config.get_password(), Some(&b"p/:%w"[..]));
-        assert_eq!(config.get_ports(), [6432]);
-        assert_eq!(config.get_dbname(), Some("other"));
-    }
 }

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 use sluice_postgres::Database;
-use tokio_postgres::config::Host;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, NoTls};
 
 use super::build::{Build, healthy};
 use super::{World, merge};
@@ -22,17 +21,8 @@ impl World {
     /// When there is no server, or Secrets Manager refuses.
     pub async fn database(&self) -> Data {
         let database = Database::create().await.expect("a database");
-        let config: Config = database.url().parse().expect("its address");
-        let password = config.get_password().unwrap_or_default();
-        let password = String::from_utf8_lossy(password).into_owned();
-        let host = match config.get_hosts().first() {
-            Some(Host::Tcp(host)) => host.clone(),
-            other => panic!("a server at {other:?}"),
-        };
-        let secret = json!({
-            "engine": "postgres", "host": host, "port": config.get_ports().first(),
-            "dbname": config.get_dbname(), "username": config.get_user(), "password": password,
-        });
+        let secret = sluice_postgres::secret(database.url()).expect("its secret");
+        let password = secret["password"].as_str().expect("a password").to_owned();
         let name = format!("sluice-database-{}", self.unique);
         aws_sdk_secretsmanager::Client::new(&self.config)
             .create_secret()
