@@ -38,7 +38,7 @@ help: ## List the commands
 		| awk -F'\t' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 .PHONY: demo
-demo: local ## Release the storefront twice on the embedded engine: promoted, then rolled back
+demo: local postgres ## Release the storefront twice on the embedded engine: promoted, then rolled back
 	@$(LOCAL) demo
 
 .PHONY: up
@@ -154,7 +154,7 @@ published: venvs ## Get the files of public tools that tests read
 	@migration/tests/published/fetch "$(SLUICE_PUBLISHED)"
 
 .PHONY: postgres
-postgres: ## Get the PostgreSQL that tests migrate
+postgres: ## Get the PostgreSQL that tests and the demo migrate
 	@local/postgres/fetch "$(SLUICE_POSTGRES)"
 
 .PHONY: migration-tools

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use sluice_cli::migrations::Place;
 use sluice_cli::pack::{Bundle, Given};
 use sluice_domain::{document::Document, manifest::Person, settings::Settings};
 use sluice_local::storefront::{ALIAS, APPLICATION, FUNCTIONS, function_name};
+use sluice_migration::{Class, Tool};
 
 fn file(path: &str) -> Vec<u8> {
     let storefront = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/storefront");
@@ -53,6 +55,26 @@ fn all_versions_can_be_packed_into_a_valid_bundle() {
                 .iter()
                 .all(|function| bundle.manifest.functions.contains_key(*function))
         );
+    }
+}
+
+/// Sluice refuses a folder in which what was applied is missing or differs.
+#[test]
+fn each_version_brings_the_migrations_of_the_one_before_and_only_adds() {
+    let storefront = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/storefront");
+    let of = |version: &str| {
+        let folder = Place::Folder(storefront.join(version).join("migrations"));
+        let lint = folder.lint(Some(Tool::Plain), Vec::new()).unwrap();
+        assert_eq!(lint.refused, []);
+        assert_eq!((lint.count(Class::B), lint.count(Class::C)), (0, 0));
+        lint.files
+    };
+    let (before, after) = (of("1.1.0"), of("1.2.0"));
+    assert_eq!(before, after[..1]);
+    assert_eq!(after[1].path, "2_receipt.sql");
+    for file in &before {
+        let text = |version| self::file(&format!("{version}/migrations/{}", file.path));
+        assert_eq!(text("1.1.0"), text("1.2.0"), "{}", file.path);
     }
 }
 

@@ -3,10 +3,12 @@
 //! The storefront runs at 1.0.0 under a steady stream of customers; 1.1.0 is
 //! promoted through all environments, 1.2.0 is caught by the judge and rolled
 //! back. What is printed about a release is its manifest's or is read back from
-//! the engine; the exit status is 0 only if every promotion ended as it should
-//! and the production aliases stand where 1.1.0 put them.
+//! the engine; the exit status is 0 only if every promotion ended as it should,
+//! the production aliases stand where 1.1.0 put them, and production's database has
+//! what the migrations of both versions made.
 
 mod approver;
+mod database;
 mod report;
 mod storefront;
 
@@ -30,6 +32,7 @@ use crate::load::{Load, Plan};
 use crate::session::Session;
 use crate::storefront::{folder, orders, targets};
 use crate::workspace::Workspace;
+use database::Databases;
 use report::{PRODUCTION, Released, Report, Served};
 use storefront::Aliases;
 
@@ -48,6 +51,9 @@ pub enum DemoError {
     /// The state table.
     #[error(transparent)]
     Store(#[from] sluice_platform::store::StoreError),
+    /// The storefront's PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] sluice_postgres::Error),
     /// The report could not be written.
     #[error("could not write {}: {source}", path.display())]
     Report {
@@ -87,8 +93,11 @@ pub async fn run(workspace: &Workspace, session: &Session) -> Result<bool, DemoE
     let state = session.state();
     let config = sdk_config(&state.endpoint);
     let output = Output::detect(false);
-    output.line("deploying the storefront 1.0.0 with its aliases, settings and an approver")?;
-    let code = storefront::deploy(workspace, session, &config).await?;
+    output.line(
+        "deploying the storefront 1.0.0 with its aliases, databases, settings and an approver",
+    )?;
+    let databases = Databases::start()?;
+    let code = storefront::deploy(workspace, session, &config, &databases).await?;
     let resources = Resources::new(state.stack.clone(), state.outputs.clone());
     let reader = Reader::new(&config, &resources)?;
     let desk = resources.desk_url()?.to_owned();
@@ -107,7 +116,8 @@ pub async fn run(workspace: &Workspace, session: &Session) -> Result<bool, DemoE
     let served = stage.load.stop().await;
     let releases = releases?;
     let aliases = storefront::aliases(&stage.config).await?;
-    let report = Report::new(&state.endpoint, releases, &served, aliases);
+    let columns = databases.columns(PRODUCTION).await?;
+    let report = Report::new(&state.endpoint, releases, &served, aliases, columns);
     let path = workspace.root().join("target/demo/report.json");
     report.write(&path)?;
     stage.output.lines(&report.summary())?;

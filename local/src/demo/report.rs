@@ -8,6 +8,7 @@ use sluice_cli::timeline::{ReleaseTimeline, Timeline};
 use sluice_domain::promotion::Outcome;
 
 use super::DemoError;
+use super::database::TABLE;
 use super::storefront::Aliases;
 use crate::load::{Count, Totals};
 
@@ -22,6 +23,9 @@ const PROMISED: [(&str, &str, Outcome); 6] = [
 ];
 /// The version on which every production alias must stand at the end.
 const STAYS: &str = "1.1.0";
+/// The columns that production's orders must have at the end. The last is what the version
+/// that is rolled back has added.
+const COLUMNS: [&str; 5] = ["id", "amount_cents", "currency", "ordered_at", "receipt"];
 /// The environment that has customers.
 pub(super) const PRODUCTION: &str = "prod";
 
@@ -47,6 +51,8 @@ pub(super) struct Report {
     aliases: Aliases,
     /// Where they should: on what the version that stays published there.
     expected_aliases: Aliases,
+    /// The columns of production's orders at the end, as its database says.
+    columns: Vec<String>,
     /// What customers saw in all.
     served: BTreeMap<String, Tally>,
     /// Invocations that no version answered.
@@ -108,6 +114,7 @@ impl Report {
         releases: Vec<Released>,
         served: &Totals,
         aliases: Aliases,
+        columns: Vec<String>,
     ) -> Self {
         let expected_aliases = releases
             .iter()
@@ -120,13 +127,15 @@ impl Report {
             releases: releases.into_iter().flat_map(promotions).collect(),
             aliases,
             expected_aliases,
+            columns,
             served: all.0,
             unanswered: served.unanswered,
         }
     }
 
-    /// What is not as it should be: promotions that ended otherwise, and
-    /// production aliases that are not where the version that stays put them.
+    /// What is not as it should be: promotions that ended otherwise, production
+    /// aliases that are not where the version that stays put them, and columns that
+    /// are not what migrations made.
     pub(super) fn broken(&self) -> Vec<String> {
         let outcomes = PROMISED
             .iter()
@@ -146,7 +155,21 @@ impl Report {
             (found != expected)
                 .then(|| format!("alias of {name}: expected version {expected}, found {found}"))
         });
-        outcomes.chain(aliases).collect()
+        let columns = (self.columns != COLUMNS).then(|| {
+            let (found, expected) = (listed(&self.columns), COLUMNS.join(", "));
+            format!("columns of {TABLE} in {PRODUCTION}: expected {expected}, found {found}")
+        });
+        outcomes.chain(aliases).chain(columns).collect()
+    }
+
+    /// What the database says of the orders.
+    fn schema(&self) -> String {
+        let [.., added] = COLUMNS;
+        let [.., (last, _, _)] = PROMISED;
+        let stays = self.columns.iter().any(|column| column == added);
+        let stays = if stays { "stays" } else { "is not there" };
+        let columns = listed(&self.columns);
+        format!("{TABLE} has the columns {columns}: what {last} added {stays}")
     }
 
     fn outcome(&self, version: &str, environment: &str) -> Option<Outcome> {
@@ -182,6 +205,8 @@ impl Report {
                 .iter()
                 .map(|(name, points)| format!("  {name:<32} version {points}")),
         );
+        lines.push(format!("schema of {PRODUCTION} now"));
+        lines.push(format!("  {}", self.schema()));
         let broken = self.broken();
         if broken.is_empty() {
             let promised = PROMISED
@@ -193,6 +218,13 @@ impl Report {
         }
         lines
     }
+}
+
+fn listed(columns: &[String]) -> String {
+    if columns.is_empty() {
+        return "none".to_owned();
+    }
+    columns.join(", ")
 }
 
 /// The promotions of a release; those in production with what its customers saw.

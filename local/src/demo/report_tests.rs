@@ -90,8 +90,13 @@ fn releases() -> Vec<Released> {
 }
 
 fn report(releases: Vec<Released>, aliases: Aliases) -> Report {
+    having(releases, aliases, &COLUMNS)
+}
+
+fn having(releases: Vec<Released>, aliases: Aliases, columns: &[&str]) -> Report {
     let engine = "http://127.0.0.1:4566";
-    Report::new(engine, releases, &Totals::default(), aliases)
+    let columns = columns.iter().map(|name| (*name).to_owned()).collect();
+    Report::new(engine, releases, &Totals::default(), aliases, columns)
 }
 
 #[test]
@@ -127,6 +132,32 @@ fn aliases_that_1_1_0_never_published_are_not_as_promised() {
     let mut releases = releases();
     releases[0].published.clear();
     assert_eq!(report(releases, aliases("2")).broken().len(), 2);
+}
+
+#[test]
+fn the_column_that_the_rolled_back_version_added_must_stay() {
+    let stays = report(releases(), aliases("2")).summary().join("\n");
+    let told = "schema of prod now\n  orders has the columns id, amount_cents, currency, \
+                ordered_at, receipt: what 1.2.0 added stays\n";
+    assert!(stays.contains(told), "{stays}");
+
+    for (columns, found) in [
+        (&COLUMNS[..4], "id, amount_cents, currency, ordered_at"),
+        (&[], "none"),
+    ] {
+        let report = having(releases(), aliases("2"), columns);
+        let problem = format!(
+            "columns of orders in prod: expected id, amount_cents, currency, ordered_at, \
+             receipt, found {found}"
+        );
+        let summary = report.summary().join("\n");
+        assert_eq!(report.broken(), [problem.as_str()]);
+        assert!(
+            summary.contains("what 1.2.0 added is not there"),
+            "{summary}"
+        );
+        assert!(summary.ends_with(&problem), "{summary}");
+    }
 }
 
 #[test]

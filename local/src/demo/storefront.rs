@@ -1,15 +1,18 @@
-//! Puts the storefront on the engine: its stack, its settings, its approver.
+//! Puts the storefront on the engine: its stack, its databases, its settings,
+//! its approver.
 
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
 use aws_sdk_ssm::types::ParameterType;
 use rand::RngExt as _;
+use serde_json::{Map, Value};
 use sluice_cli::parameters;
 use sluice_platform::fault::Fault;
 
 use super::DemoError;
 use super::approver::APPROVER;
+use super::database::Databases;
 use super::report::PRODUCTION;
 use crate::Error;
 use crate::sam;
@@ -24,6 +27,7 @@ pub(super) async fn deploy(
     workspace: &Workspace,
     session: &Session,
     config: &SdkConfig,
+    databases: &Databases,
 ) -> Result<String, DemoError> {
     sam::deploy(
         workspace,
@@ -33,8 +37,8 @@ pub(super) async fn deploy(
     )
     .await?;
     for environment in ENVIRONMENTS {
-        let path = folder(workspace).join(format!("settings/{environment}.json"));
-        let text = std::fs::read_to_string(&path).map_err(Error::files("read", path))?;
+        let database = databases.create(config, environment).await?;
+        let text = settings(workspace, environment, database)?;
         parameters::put(config, APPLICATION, environment, &text).await?;
     }
     let code: String = rand::rng()
@@ -54,6 +58,21 @@ pub(super) async fn deploy(
         .await
         .map_err(|error| Fault::new(format!("ssm:PutParameter of {name}"), error))?;
     Ok(code)
+}
+
+/// The settings of an environment as the example has them, with the database that they get
+/// here.
+fn settings(
+    workspace: &Workspace,
+    environment: &str,
+    database: Value,
+) -> Result<String, DemoError> {
+    let path = folder(workspace).join(format!("settings/{environment}.json"));
+    let text = std::fs::read_to_string(&path).map_err(Error::files("read", &path))?;
+    let mut settings: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|error| Error::files("read", &path)(error.into()))?;
+    settings.insert("database".to_owned(), database);
+    Ok(Value::Object(settings).to_string())
 }
 
 /// Where the aliases of functions point: `3`, or `3 with 10 % on 4`.
