@@ -30,7 +30,7 @@ BIN := .sluice/bin
 LOCAL := $(BIN)/sluice-local
 
 SAM := SAM_CLI_TELEMETRY=0 PATH="$(SLUICE_VENVS)/sam/bin:$$PATH" $(SLUICE_VENVS)/sam/bin/sam
-TEMPLATES := template.yaml examples/storefront/template.yaml
+TEMPLATES := template.yaml template-migrate.yaml examples/storefront/template.yaml
 
 .PHONY: help
 help: ## List the commands
@@ -129,6 +129,15 @@ deploy: venvs ## Build for arm64 and deploy to AWS with your credentials
 	PATH="$(SLUICE_VENVS)/sam/bin:$$PATH" cargo lambda build --release --arm64
 	$(SAM) build
 	$(SAM) deploy $(if $(wildcard samconfig.toml),,--guided)
+
+# Of its own section of samconfig.toml, and asked for where there is none.
+.PHONY: deploy-migrate
+deploy-migrate: export CARGO_BUILD_TARGET :=
+deploy-migrate: venvs ## Deploy the function that migrates apart, next to a database, likewise
+	PATH="$(SLUICE_VENVS)/sam/bin:$$PATH" cargo lambda build --release --arm64 --bin migrate
+	$(SAM) build --template template-migrate.yaml --build-dir .aws-sam/migrate
+	$(SAM) deploy --template .aws-sam/migrate/template.yaml --config-env migrate \
+		$(if $(shell grep -s '^\[migrate\.' samconfig.toml),,--guided)
 
 .PHONY: clean
 clean: down ## Delete everything that was built or installed here

@@ -295,6 +295,7 @@ fn every_command_that_a_page_tells_to_type_exists() {
         MANIFEST,
         FORESIGHT,
         "template.yaml",
+        "template-migrate.yaml",
     ];
     expect_none(pages.into_iter().flat_map(|page| {
         let text = text(page);

@@ -8,6 +8,7 @@ mod callers;
 mod calls;
 mod damaged;
 mod documents;
+mod elsewhere;
 mod encryption;
 mod errors;
 mod events;
