@@ -92,6 +92,10 @@ pub fn suite_execution(subject: Subject<'_>, stage: Stage, suite: &str) -> Strin
     format!("{suite}-{stage}-{}", &tested.hex()[..16])
 }
 
+/// What the name of each backup begins with. The template lets no snapshot be made or
+/// deleted that is called otherwise.
+pub const BACKUP_PREFIX: &str = "sluice-";
+
 /// The name of the backup that is made before a promotion migrates: of letters, digits and
 /// single hyphens, as RDS takes them, and cut well below the 63 characters that servers
 /// have (RDS user guide, `CreateDBSnapshot`: at most 255 for a snapshot).
@@ -104,7 +108,7 @@ pub fn backup(id: &PromotionId) -> String {
     let words: String = words.join("-").chars().take(48).collect();
     let digest = Digest::of(whole.as_bytes());
     format!(
-        "sluice-{}-{}",
+        "{BACKUP_PREFIX}{}-{}",
         words.trim_end_matches('-'),
         &digest.hex()[..8]
     )

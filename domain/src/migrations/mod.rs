@@ -9,12 +9,14 @@ mod bundle;
 mod database;
 mod plan;
 mod request;
+mod snapshot;
 
 pub use backup::{Backup, BackupPolicy, BackupRule, begins_with_backup};
 pub use bundle::{IntegrityCheck, Migrations, Reads, Tool};
 pub use database::{Credentials, Database, IamUser};
 pub use plan::{Counts, MigrationPlan, PlannedStatement, Unfit};
 pub use request::{Applied, Archive, Checked, Phase, Request};
+pub use snapshot::{KEEP_UNTIL_TAG, PROMOTION_TAG, may_go};
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use aws_sdk_rds::types::Tag;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
-use sluice_domain::migrations::Backup;
+use sluice_domain::migrations::{Backup, KEEP_UNTIL_TAG, PROMOTION_TAG};
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
@@ -18,12 +18,6 @@ use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Store, StoreError};
 
 use crate::{Backups, Error, Made, Promotions, Record, Wanted};
-
-/// The tag that says for which promotion a snapshot was made.
-const OF: &str = "sluice:promotion";
-
-/// The tag that says until when it is kept.
-const KEEP: &str = "sluice:keep-until";
 
 /// What RDS says of a snapshot that a database can be restored from.
 const AVAILABLE: &str = "available";
@@ -241,8 +235,11 @@ impl Backups for Servers {
 fn tags(wanted: &Wanted<'_>) -> Vec<Tag> {
     let tag = |key: &str, value: String| Tag::builder().key(key).value(value).build();
     vec![
-        tag(OF, wanted.promotion.to_string().replace('+', "_")),
-        tag(KEEP, wanted.keep_until.to_string()),
+        tag(
+            PROMOTION_TAG,
+            wanted.promotion.to_string().replace('+', "_"),
+        ),
+        tag(KEEP_UNTIL_TAG, wanted.keep_until.to_string()),
     ]
 }
 

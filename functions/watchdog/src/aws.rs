@@ -2,6 +2,7 @@
 //! functions that do the mending and the counting.
 
 mod approvals;
+mod snapshots;
 
 use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
@@ -20,6 +21,7 @@ use sluice_platform::store::{Part, Release, Store, StoreError};
 use crate::{CallError, Executions, Facts, Promotions, Releases, Settled, Status};
 
 pub use approvals::ApprovalRequests;
+pub use snapshots::Rds;
 
 /// Promotions and releases in the state table.
 pub struct Table(pub Store);

@@ -1,7 +1,7 @@
 //! Mends what no live execution owns, ends promotions whose release was ended, those
 //! that never began among them, ends approval requests that expire, and resumes promotions whose approval was
-//! decided without them hearing of it: runs on a schedule, and when an execution
-//! ends badly.
+//! decided without them hearing of it, and deletes snapshots that were made before
+//! migrations and had their time: runs on a schedule, and when an execution ends badly.
 //!
 //! Decides: whether a promotion has lost its owner, and in which order it is
 //! put right: stop what runs of it, raise the fence, put its aliases back, close
@@ -12,7 +12,8 @@
 //! `SLUICE_APPROVAL_FUNCTION`, `SLUICE_RELEASE_MACHINE`, `SLUICE_MIGRATIONS_MACHINE`, `SLUICE_ROLLOUT_MACHINE`.
 //!
 //! Never: touches an alias or a lock itself, trusts what an event says, decides
-//! a request itself, lets a request's id into a log, or interferes with a
+//! a request itself, lets a request's id into a log, deletes a snapshot that Sluice did
+//! not make, or interferes with a
 //! promotion while its execution and its release run, except that its request is
 //! counted.
 
@@ -20,6 +21,7 @@ pub mod aws;
 mod loss;
 mod ports;
 mod releases;
+mod snapshots;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,7 +35,8 @@ use sluice_platform::store::StoreError;
 
 use loss::{Loss, lost};
 pub use ports::{
-    Approvals, CallError, Executions, Facts, Functions, Promotions, Releases, Settled, Status,
+    Approvals, CallError, Executions, Facts, Functions, Promotions, Releases, Server, Settled,
+    Snapshot, Snapshots, Status,
 };
 
 /// The event that woke the watchdog. Its content decides nothing: events are
@@ -95,7 +98,7 @@ fn count(promotions: usize) -> String {
 }
 
 /// The function.
-pub struct Watchdog<P, E, F, A, L> {
+pub struct Watchdog<P, E, F, A, L, S> {
     /// Where promotions and releases are.
     pub promotions: P,
     /// Where executions are.
@@ -106,6 +109,8 @@ pub struct Watchdog<P, E, F, A, L> {
     pub approvals: A,
     /// The way to the ledger.
     pub ledger: L,
+    /// Where snapshots are.
+    pub snapshots: S,
 }
 
 /// What became of a promotion that was looked at.
@@ -120,13 +125,14 @@ enum Fate {
     Stranded(String),
 }
 
-impl<P, E, F, A, L> Watchdog<P, E, F, A, L>
+impl<P, E, F, A, L, S> Watchdog<P, E, F, A, L, S>
 where
     P: Promotions + Releases,
     E: Executions,
     F: Functions,
     A: Approvals,
     L: Facts,
+    S: Snapshots,
 {
     /// Looks after every open promotion and every open release, and wakes who waits
     /// in line. What goes wrong with one does not keep the others from it.
@@ -161,6 +167,7 @@ where
             }
         }
         let resumed = self.functions.hand_over().await;
+        self.delete_snapshots(now).await;
         if !stranded.is_empty() {
             return Err(Error::Stranded { stranded });
         }

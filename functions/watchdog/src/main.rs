@@ -5,7 +5,7 @@ use sluice_platform::ledger::Ledger;
 use sluice_platform::store::Store;
 use sluice_platform::{aws, lambda};
 use watchdog::Watchdog;
-use watchdog::aws::{ApprovalRequests, Functions, StateMachines, Table};
+use watchdog::aws::{ApprovalRequests, Functions, Rds, StateMachines, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -16,6 +16,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         functions: Functions::from_env(&config)?,
         approvals: ApprovalRequests::from_env(&config)?,
         ledger: Ledger::from_env(&config, "watchdog")?,
+        snapshots: Rds::new(&config),
     };
     // Boxed: futures of SDK calls nest deeper than the compiler follows.
     lambda::serve(|input| Box::pin(watchdog.handle(input, Timestamp::now()))).await

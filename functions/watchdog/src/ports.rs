@@ -1,5 +1,6 @@
 //! What the watchdog needs of others.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 
@@ -178,6 +179,35 @@ pub trait Approvals {
     /// Has the votes counted, which decides a request whose time is over, and
     /// resumes the promotion of one that is decided. Safe to repeat: the first decision stays.
     fn tally(&self, approval: &str) -> impl Future<Output = Result<State, CallError>>;
+}
+
+/// What a snapshot is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// An Aurora cluster.
+    Cluster,
+    /// An RDS instance.
+    Instance,
+}
+
+/// A snapshot of a database server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// What it is of.
+    pub server: Server,
+    /// Its name.
+    pub name: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Snapshots in the account and the region that Sluice is in.
+pub trait Snapshots {
+    /// All that somebody asked for, whoever that was. Reads only.
+    fn snapshots(&self, server: Server) -> impl Future<Output = Result<Vec<Snapshot>, Fault>>;
+
+    /// Deletes one. Safe to repeat: one that is gone is fine.
+    fn delete(&self, snapshot: &Snapshot) -> impl Future<Output = Result<(), Fault>>;
 }
 
 /// The ledger.

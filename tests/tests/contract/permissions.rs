@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use sluice_domain::migrations::{KEEP_UNTIL_TAG, PROMOTION_TAG};
+use sluice_domain::naming::BACKUP_PREFIX;
 use sluice_tests::template::{
     Resource, Statement, functions, granted, list, permissions, references, resources, statements,
     template_on_aws,
@@ -9,7 +11,7 @@ use sluice_tests::template::{
 use sluice_tests::{expect_none, template, text};
 
 /// The actions for which AWS knows no resource that could be named.
-const WITHOUT_RESOURCE: [&str; 24] = [
+const WITHOUT_RESOURCE: [&str; 26] = [
     // Asked about a resource, it names no stack.
     "cloudformation:DescribeStackResources",
     "cloudwatch:DescribeAlarms",
@@ -27,6 +29,9 @@ const WITHOUT_RESOURCE: [&str; 24] = [
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
+    // Listed, they name no snapshot.
+    "rds:DescribeDBClusterSnapshots",
+    "rds:DescribeDBSnapshots",
     "states:SendTaskFailure",
     "states:SendTaskHeartbeat",
     "states:SendTaskSuccess",
@@ -226,6 +231,30 @@ fn only_warm_deletes_versions_and_nobody_a_function() {
             text.contains("${Functions}:*") && text.contains("Split"),
             "{text}"
         );
+    }
+}
+
+/// Whoever made a snapshot by hand finds it again.
+#[test]
+fn only_the_watchdog_deletes_snapshots_and_only_those_that_sluice_made() {
+    let actions = ["rds:DeleteDBClusterSnapshot", "rds:DeleteDBSnapshot"];
+    let watchdog = BTreeSet::from(["watchdog".to_owned()]);
+    assert_eq!(who_may("", &actions), watchdog);
+    let template = template_on_aws();
+    let function = &functions(&template)["watchdog"];
+    let held = permissions(&template, function);
+    for action in actions {
+        for statement in granted(&held, action) {
+            let begins = format!("snapshot:{BACKUP_PREFIX}*");
+            let arns = statement.arns();
+            let own = arns.iter().filter(|arn| arn.ends_with(&begins)).count();
+            assert_eq!((own, arns.len()), (2, 2), "{statement:?}");
+        }
+    }
+    let policies = function.property("Policies").to_string();
+    for tag in [PROMOTION_TAG, KEEP_UNTIL_TAG] {
+        let is_there = format!("\"aws:ResourceTag/{tag}\":\"false\"");
+        assert!(policies.contains(&is_there), "{tag}: {policies}");
     }
 }
 

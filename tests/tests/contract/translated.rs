@@ -1,14 +1,14 @@
 //! What SAM adds to the template: who may call what, and what roles hold beside
 //! the policies that stand in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use sluice_tests::template::{Resource, functions, list, of_type, references};
 use sluice_tests::translated::translated;
 use sluice_tests::{expect_none, template};
 
-/// The only policies that SAM adds, to each function's role.
+/// The policies that SAM adds to each function's role.
 const ADDED: [&str; 2] = [
     "service-role/AWSLambdaBasicExecutionRole",
     "AWSXrayWriteOnlyAccess",
@@ -75,23 +75,30 @@ fn who_calls_a_function_otherwise_is_one_rule_of_this_stack() {
     }));
 }
 
+/// What it adds to the role of a function that may be in a VPC.
+const ADDED_IN_VPC: &str = "service-role/AWSLambdaVPCAccessExecutionRole";
+
 /// The template says so at its head, and the README to whom it concerns.
 #[test]
 #[ignore = "needs the SAM CLI: make test"]
-fn sam_adds_two_policies_to_each_functions_role_and_none_elsewhere() {
+fn sam_adds_two_policies_to_each_functions_role_a_third_in_a_vpc_and_none_elsewhere() {
     let template = template();
-    let of_functions: BTreeSet<String> = functions(&template)
+    let of_functions: BTreeMap<String, BTreeSet<&str>> = functions(&template)
         .into_values()
-        .map(|function| format!("{}Role", function.id))
+        .map(|function| {
+            let in_vpc = !function.property("VpcConfig").is_null();
+            let added = ADDED.into_iter().chain(in_vpc.then_some(ADDED_IN_VPC));
+            (format!("{}Role", function.id), added.collect())
+        })
         .collect();
     let roles = of_type(translated(), "AWS::IAM::Role");
     let named: BTreeSet<String> = roles.iter().map(|role| role.id.to_owned()).collect();
-    assert!(of_functions.is_subset(&named), "{named:?}");
+    assert!(
+        of_functions.keys().all(|role| named.contains(role)),
+        "{named:?}"
+    );
     expect_none(roles.iter().filter_map(|role| {
-        let expected: BTreeSet<&str> = match of_functions.contains(role.id) {
-            true => ADDED.into(),
-            false => BTreeSet::new(),
-        };
+        let expected = of_functions.get(role.id).cloned().unwrap_or_default();
         let found = managed_policies(role);
         (found != expected).then(|| format!("{}: {found:?}", role.id))
     }));

@@ -55,6 +55,11 @@ struct World {
     queue_is_down: bool,
     /// Releases that were not seen to their end.
     open_releases: Vec<Release>,
+    snapshots: Vec<Snapshot>,
+    /// The name of a snapshot that can't be deleted.
+    undeletable: Option<&'static str>,
+    /// Of what snapshots can't be listed.
+    unlistable: Option<Server>,
 }
 
 impl World {
@@ -236,6 +241,24 @@ impl Approvals for &World {
     }
 }
 
+impl Snapshots for &World {
+    async fn snapshots(&self, server: Server) -> Result<Vec<Snapshot>, Fault> {
+        if self.unlistable == Some(server) {
+            return Err(Fault::other("rds:Describe", "down"));
+        }
+        let of_server = self.snapshots.iter().filter(|one| one.server == server);
+        Ok(of_server.cloned().collect())
+    }
+
+    async fn delete(&self, snapshot: &Snapshot) -> Result<(), Fault> {
+        if self.undeletable == Some(snapshot.name.as_str()) {
+            return Err(Fault::other("rds:Delete", "it is being copied"));
+        }
+        self.did(format!("delete {:?} {}", snapshot.server, snapshot.name));
+        Ok(())
+    }
+}
+
 impl Facts for &World {
     async fn record(
         &self,
@@ -309,6 +332,7 @@ async fn run(world: &World, event: &str) -> Result<Output, Error> {
         functions: world,
         approvals: world,
         ledger: world,
+        snapshots: world,
     };
     watchdog
         .handle(
@@ -319,6 +343,7 @@ async fn run(world: &World, event: &str) -> Result<Output, Error> {
 }
 
 mod counting;
+mod keeping;
 mod mending;
 mod releases;
 mod stranding;
