@@ -9,6 +9,7 @@ use serde_json::Value;
 use sluice_domain::controls::Wish;
 use sluice_domain::judge::{FunctionVerdict, Outcome};
 use sluice_domain::ledger::{Entry, Event, Kind};
+use sluice_domain::migrations::{Checked, MigrationPlan};
 use sluice_domain::text::one_line;
 
 use crate::paint::{Style, Tone};
@@ -172,6 +173,9 @@ fn words(entry: &Entry) -> (Tone, String) {
     if let Some(ran) = suite_ran(entry) {
         return ran;
     }
+    if let Some(migrated) = migrated(entry) {
+        return (Tone::Plain, migrated);
+    }
     let tone = match entry.event.kind {
         Kind::ReleaseRefused | Kind::Stranded | Kind::TrafficRolledBack => Tone::Bad,
         Kind::ApprovalRequested
@@ -223,6 +227,24 @@ fn suite_ran(entry: &Entry) -> Option<(Tone, String)> {
         ),
     };
     Some((tone, format!("{suite}, stage {stage}: {found}")))
+}
+
+/// What is applied to a database, or how it changed, if an entry tells of that.
+fn migrated(entry: &Entry) -> Option<String> {
+    let facts = &entry.event.facts;
+    match entry.event.kind {
+        Kind::MigrationsBegun => {
+            let plan: MigrationPlan = serde_json::from_value(facts.get("plan")?.clone()).ok()?;
+            let backup = facts.get("backup").and_then(Value::as_str);
+            let backup = backup.map_or_else(String::new, |id| format!("; backup {id}"));
+            Some(format!("{}{backup}", plan.sentence()))
+        }
+        Kind::MigrationsApplied => {
+            let stands: Checked = serde_json::from_value(facts.get("stands")?.clone()).ok()?;
+            Some(stands.sentence())
+        }
+        _ => None,
+    }
 }
 
 /// What decided otherwise than the verdict, as the end of a line.
@@ -292,6 +314,22 @@ mod tests {
 
     use super::*;
     use crate::timeline::samples::{entry, verdict};
+
+    #[test]
+    fn migrations_say_what_they_changed() {
+        let stands = json!({"applied": 2, "changes": ["+ table public.a", "+ table public.b",
+            "+ table public.c", "+ table public.d"], "more_changes": 3, "queries": 0});
+        let told = line(
+            &entry(
+                1,
+                Kind::MigrationsApplied,
+                json!({"stands": stands, "backup": null}),
+            ),
+            Style::PLAIN,
+        );
+        let expected = "2 in; + table public.a, + table public.b, + table public.c and 4 more";
+        assert!(told.ends_with(expected), "{told}");
+    }
 
     #[test]
     fn a_suite_says_how_many_passed_or_what_is_wrong() {

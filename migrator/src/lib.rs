@@ -21,6 +21,7 @@ mod catalog;
 pub mod check;
 mod connect;
 mod error;
+mod fence;
 mod folder;
 mod interrupted;
 pub mod ledger;

@@ -94,7 +94,8 @@ fn default_statement() -> u64 {
 }
 
 impl Database {
-    /// How Sluice gets in. None: the settings do not say, which [`Database::check`] refuses.
+    /// How Sluice gets in. None: the settings do not say, which is refused where they
+    /// are stored.
     #[must_use]
     pub fn credentials(&self) -> Option<Credentials<'_>> {
         match (&self.secret, &self.iam) {

@@ -97,3 +97,28 @@ pub struct Checked {
     /// How many of the bundle's own queries found nothing.
     pub queries: usize,
 }
+
+impl Checked {
+    /// The most changes that a line tells of.
+    const TOLD: usize = 3;
+
+    /// In one line, for people.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let told: Vec<&str> = self
+            .changes
+            .iter()
+            .take(Self::TOLD)
+            .map(String::as_str)
+            .collect();
+        let more = self.changes.len() - told.len() + self.more_changes;
+        let told = match (told.join(", "), more) {
+            (told, 0) => told,
+            (told, more) => format!("{told} and {more} more"),
+        };
+        match told.as_str() {
+            "" => format!("{} in; the catalog is as before", self.applied),
+            told => format!("{} in; {told}", self.applied),
+        }
+    }
+}
