@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sluice_local::workspace::Workspace;
 
 /// How many state machines there are to ask about.
-const MACHINES: usize = 4;
+const MACHINES: usize = 5;
 
 type Tried<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -148,9 +148,10 @@ fn every_machine_is_asked_about_with_a_sample_for_each_placeholder() {
         let machine: Value = serde_json::from_str(definition).unwrap();
         assert_eq!(machine["QueryLanguage"], "JSONata");
     }
-    let promote = asked[0]["definition"].as_str().unwrap();
     let machine = "arn:aws:states:eu-central-1:111122223333:stateMachine:RolloutMachine";
-    assert!(promote.contains(machine), "the region is samconfig.toml's");
+    let mut definitions = asked.iter().filter_map(|it| it["definition"].as_str());
+    let promote = definitions.find(|definition| definition.contains(machine));
+    assert!(promote.is_some(), "the region is samconfig.toml's");
 }
 
 #[test]

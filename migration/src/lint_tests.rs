@@ -296,3 +296,17 @@ fn types_of_columns_are_known_from_earlier_files() {
         Class::C
     );
 }
+
+#[test]
+fn what_is_set_for_the_rest_of_a_file_is_refused_where_the_rest_has_other_sessions() {
+    let set = "SET search_path TO shop;\nCREATE TABLE t (a int);\n";
+    assert_eq!(plain(set).refused, []);
+    let cut = format!("-- no-transaction\n{set}CREATE INDEX CONCURRENTLY i ON t (a);\n");
+    let told = refusal(&lint_of(Tool::Sqlx, &[("1_a.sql", &cut)]));
+    assert!(
+        told.contains("1_a.sql:2") && told.contains("does not reach"),
+        "{told}"
+    );
+    let harmless = cut.replace("search_path TO shop", "client_min_messages TO warning");
+    assert_eq!(lint_of(Tool::Sqlx, &[("1_a.sql", &harmless)]).refused, []);
+}

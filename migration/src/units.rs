@@ -1,7 +1,9 @@
 //! What of a migration runs as one: all of it in a transaction, or a statement by itself.
 
 use serde::Serialize;
+use squawk_syntax::ast::Stmt;
 
+use crate::assess::Class;
 use crate::file::File;
 use crate::lint::Seen;
 use crate::refusal::Refusal;
@@ -26,6 +28,19 @@ pub struct Unit {
 /// # Errors
 /// When what may run in no transaction is in one.
 pub(crate) fn of(
+    tool: Tool,
+    file: &File,
+    is_wrapped: bool,
+    statements: &[Seen],
+) -> Result<Vec<Unit>, Box<Refusal>> {
+    let units = cut(tool, file, is_wrapped, statements)?;
+    match statements.iter().find(|one| is_for_the_rest(one)) {
+        Some(setting) if units.len() > 1 => Err(lost(file, setting)),
+        _ => Ok(units),
+    }
+}
+
+fn cut(
     tool: Tool,
     file: &File,
     is_wrapped: bool,
@@ -56,6 +71,29 @@ pub(crate) fn of(
         return Ok(apart(all).collect());
     }
     Err(mixed(tool, file, first, is_wrapped, is_pure))
+}
+
+/// Whether it sets what the statements after it mean, in a session that ends with its unit.
+fn is_for_the_rest(one: &Seen) -> bool {
+    let sets = matches!(
+        one.tree(),
+        Stmt::Set(_) | Stmt::SetRole(_) | Stmt::SetSessionAuth(_) | Stmt::Reset(_)
+    );
+    sets && one.effect.class != Class::A
+}
+
+fn lost(file: &File, one: &Seen) -> Box<Refusal> {
+    Refusal::of(
+        &file.path,
+        "the setting does not reach the rest of the file",
+    )
+    .at(one.line())
+    .found(format!(
+        "{}, in a file of which each part has a session of its own",
+        one.kind
+    ))
+    .expected("statements that mean the same in any session")
+    .next("write names with their schema, or split the file so that it runs in one transaction")
 }
 
 /// A transaction for what lies between statements that go in batches.

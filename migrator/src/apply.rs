@@ -339,6 +339,9 @@ impl Call<'_> {
         for statement in statements {
             self.send(&prepared.file, statement).await?;
         }
+        if !statements.is_empty() {
+            self.session.restore().await?;
+        }
         self.ledger.finish(unit).await?;
         if let Some(books) = Books::of(self.tool).filter(|_| is_last) {
             let nanos = self.ledger.took(&prepared.file).await?;

@@ -1,6 +1,6 @@
 //! Takes a database for a promotion, if it still is what people approved.
 
-use sluice_migration::Lint;
+use sluice_migration::{Class, Lint, Phase};
 
 use crate::apply::{Folder, Limits};
 use crate::connect::Session;
@@ -16,12 +16,14 @@ use crate::{Error, Result, catalog, locks};
 /// applied since, and the look at the plan is not taken again.
 ///
 /// # Errors
-/// [`Error::PlanChanged`] where another plan was approved, [`Error::Refused`] with
-/// everything that does not fit. Nothing was applied then.
+/// [`Error::PlanChanged`] where another plan was approved, [`Error::Unasked`] where none was
+/// and a statement of class C is pending, [`Error::Refused`] with everything that does not
+/// fit. Nothing was applied then.
 pub async fn begin(
     session: &Session,
     (folder, lint): (&Folder, &Lint),
     limits: Limits,
+    phase: Phase,
     (promotion, approved): (&str, Option<&str>),
 ) -> Result<i64> {
     let ledger = Ledger::of(session, folder.tool);
@@ -50,6 +52,15 @@ pub async fn begin(
             place: session.place.clone(),
             found: plan.hash,
             approved: approved.to_owned(),
+        });
+    }
+    let mut worst = plan.statements(Class::C);
+    if approved.is_none()
+        && let Some((file, one)) = worst.find(|(file, _)| file.phase == phase)
+    {
+        return Err(Error::Unasked {
+            place: session.place.clone(),
+            statement: format!("{}:{} {}", file.path, one.line, one.kind),
         });
     }
     catalog::remember(session).await?;

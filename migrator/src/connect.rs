@@ -54,6 +54,8 @@ pub struct Session {
     pub place: String,
     /// The name of the database.
     pub database: String,
+    /// Where names without a schema are looked for.
+    search_path: String,
 }
 
 impl Drop for Session {
@@ -95,9 +97,13 @@ pub async fn connect(address: &Address, trust: &Trust, budget: Budget) -> Result
         version: 0,
         place: address.place(),
         database: address.database.clone(),
+        search_path: String::new(),
     };
     session.look().await?;
     session.limit(budget).await?;
+    let path = "SELECT current_setting('search_path')";
+    let row = session.client.query_one(path, &[]).await;
+    session.search_path = row.map_err(Error::server("setting the session up"))?.get(0);
     Ok(session)
 }
 
@@ -183,6 +189,19 @@ impl Session {
             .batch_execute(&text)
             .await
             .map_err(Error::server("setting the session up"))
+    }
+
+    /// Takes back what a migration may have set: who it is, and where names are looked for.
+    /// What is recorded after it has to come to the tables where it is looked for.
+    pub(crate) async fn restore(&self) -> Result<()> {
+        let action = "taking back what a migration set";
+        let who = self
+            .client
+            .batch_execute("RESET SESSION AUTHORIZATION; RESET ROLE");
+        who.await.map_err(Error::server(action))?;
+        let path = "SELECT set_config('search_path', $1, false)";
+        let set = self.client.query_one(path, &[&self.search_path]).await;
+        set.map(|_| ()).map_err(Error::server(action))
     }
 
     /// Refuses a pooler that gives each transaction whatever session is free: what is set

@@ -139,6 +139,18 @@ pub enum Error {
         approved: String,
     },
 
+    /// Something of class C would be done, and nobody was asked.
+    #[error(
+        "{place}: {statement} would be run, of class C, and nobody was asked: the database or its migrations changed \
+         since it was planned; nothing was applied. Release again"
+    )]
+    Unasked {
+        /// The server and the database.
+        place: String,
+        /// The first of such statements.
+        statement: String,
+    },
+
     /// Code can't work with the schema that is there.
     #[error(
         "the schema of {place} has moved on: {}; expected one that the code of this release can work with. Nothing \
@@ -182,8 +194,9 @@ impl Error {
     pub fn is_unknown(&self) -> bool {
         match self {
             Self::Server { source, .. } | Self::Cut { source, .. } => {
-                source.as_db_error().is_none()
+                source.code().is_none_or(|code| ends_sessions(code.code()))
             }
+            Self::Statement { code, .. } => ends_sessions(code),
             _ => false,
         }
     }
@@ -200,10 +213,23 @@ fn listed(refused: &[Refusal]) -> String {
     all.join("; ")
 }
 
-/// What the server said, in one text: message, detail and hint.
+/// Whether the server says with this SQLSTATE that it ends the session, for reasons of its
+/// own: classes 57P and 08 (PostgreSQL's documentation, "PostgreSQL Error Codes").
+fn ends_sessions(code: &str) -> bool {
+    code.starts_with("57P") || code.starts_with("08")
+}
+
+/// Whether what is told with this SQLSTATE may hold rows: classes 22 (data) and 23
+/// (constraints). What stands in a customer's rows is for no log.
+fn tells_rows(code: &str) -> bool {
+    code.starts_with("22") || code.starts_with("23")
+}
+
+/// What the server said, in one text: message, detail and hint. No detail that shows rows.
 pub(crate) fn said(error: &DbError) -> String {
     let mut text = format!("{} ({})", error.message(), error.code().code());
-    for (label, more) in [("detail", error.detail()), ("hint", error.hint())] {
+    let detail = error.detail().filter(|_| !tells_rows(error.code().code()));
+    for (label, more) in [("detail", detail), ("hint", error.hint())] {
         if let Some(more) = more {
             text = format!("{text}; {label}: {more}");
         }

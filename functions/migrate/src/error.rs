@@ -86,7 +86,7 @@ fn of_database(error: &Migrator) -> &'static str {
         Migrator::Busy { .. } | Migrator::Locked { .. } => "DatabaseBusy",
         Migrator::Fenced { .. } => "Fenced",
         Migrator::Refused { .. } => "MigrationsRefused",
-        Migrator::PlanChanged { .. } => "PlanChanged",
+        Migrator::PlanChanged { .. } | Migrator::Unasked { .. } => "PlanChanged",
         Migrator::Unfit { .. } => "SchemaUnfit",
         Migrator::Unsound { .. } => "SchemaUnsound",
         _ => "StatementFailed",

@@ -226,7 +226,14 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             lint,
             limits,
         } = opened;
-        let begun = begin::begin(session, (folder, lint), *limits, (&promotion, approved)).await?;
+        let begun = begin::begin(
+            session,
+            (folder, lint),
+            *limits,
+            door::phase(request.phase),
+            (&promotion, approved),
+        )
+        .await?;
         Ok(begun)
     }
 

@@ -194,11 +194,19 @@ async fn code_whose_schema_was_taken_away_does_not_come_back() {
             .await
             .expect("applied");
     }
-    let contract = |event: &mut Value| {
-        event["request"]["phase"] = json!("contract");
-        event["approved"] = Value::Null;
-        event["token"] = Value::Null;
+    let phase = |event: &mut Value| event["request"]["phase"] = json!("contract");
+    let planned = world.ask(PLAN, phase).await.expect("a plan");
+    let contract = |approved: Value| {
+        move |event: &mut Value| {
+            event["request"]["phase"] = json!("contract");
+            event["request"]["promotion"] = json!("storefront/prod/1.2.0/1");
+            event["approved"] = approved;
+            event["token"] = Value::Null;
+        }
     };
+    let unasked = world.ask(APPLY, contract(Value::Null)).await;
+    assert_eq!(unasked.expect_err("nobody was asked").name(), "PlanChanged");
+    let contract = contract(planned["plan"]["digest"].clone());
     world.ask(APPLY, contract).await.expect("contracted");
     let back = |event: &mut Value| event["request"]["goes_back"] = json!(true);
     world.ask(PLAN, back).await.expect("it has the file itself");

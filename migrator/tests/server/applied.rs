@@ -114,3 +114,39 @@ async fn a_user_of_sluices_name_makes_no_tables_in_sluices_schema() {
     let found: String = row.expect("asked").get(0);
     assert_eq!(found, "public._sqlx_migrations,public.person");
 }
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn what_a_file_sets_for_itself_keeps_its_record_from_nobody() {
+    let elsewhere = "CREATE SCHEMA shop;\nSET search_path TO shop;\nCREATE TABLE item (id int);\n";
+    let bench = Bench::new(
+        Tool::Sqlx,
+        &[("1_person.sql", TABLE), ("2_shop.sql", elsewhere)],
+    )
+    .await;
+    assert_eq!(bench.all().await.expect("applied").len(), 2);
+    assert_eq!(bench.all().await.expect("nothing to do"), []);
+    let client = bench.client().await;
+    let found = "SELECT to_regclass('shop.item') IS NOT NULL AND (SELECT count(*) = 2 \
+                 FROM public._sqlx_migrations)";
+    let row = client.query_one(found, &[]).await.expect("asked");
+    assert!(row.get::<_, bool>(0));
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn what_stands_in_rows_is_told_to_nobody() {
+    let twice = "INSERT INTO person VALUES (4711), (4711);\n";
+    let bench = Bench::new(
+        Tool::Plain,
+        &[
+            ("1_person.sql", TABLE),
+            ("2_rows.sql", twice),
+            ("3_cast.sql", "SELECT 1;"),
+        ],
+    )
+    .await;
+    let error = bench.all().await.expect_err("a key twice").to_string();
+    assert!(error.contains("person_pkey"), "{error}");
+    assert!(!error.contains("4711"), "{error}");
+}
