@@ -7,6 +7,7 @@
 mod backup;
 mod bundle;
 mod database;
+mod operation;
 mod plan;
 mod request;
 mod snapshot;
@@ -14,8 +15,9 @@ mod snapshot;
 pub use backup::{Backup, BackupPolicy, BackupRule, begins_with_backup};
 pub use bundle::{IntegrityCheck, Migrations, Reads, Tool};
 pub use database::{Credentials, Database, IamUser};
+pub use operation::Operation;
 pub use plan::{Counts, MigrationPlan, PlannedStatement, Unfit};
-pub use request::{Applied, Archive, Checked, Phase, Request};
+pub use request::{Applied, Archive, Brought, Checked, Peer, Phase, Request};
 pub use snapshot::{KEEP_UNTIL_TAG, PROMOTION_TAG, may_go};
 
 #[cfg(test)]

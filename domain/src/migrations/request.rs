@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bundle::Migrations;
 use super::database::Database;
+use super::operation::Operation;
 use crate::digest::Digest;
 use crate::promotion::PromotionId;
 
@@ -17,17 +18,42 @@ pub struct Request {
     pub function: String,
     /// For which promotion.
     pub promotion: PromotionId,
-    /// Where the migrations lie.
-    pub archive: Archive,
-    /// What the bundle says of them.
-    pub migrations: Migrations,
+    /// What the bundle brings for the database. None: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brings: Option<Brought>,
+    /// The release whose code has to get along with the schema, too. None: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Peer>,
     /// Where the database is.
     pub database: Database,
+    /// What is done instead of releasing code. None: code is released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
     /// Which half of changes is applied.
     pub phase: Phase,
     /// Whether the promotion takes the environment back to a bundle that was promoted
     /// before: then nothing is applied, and its code must still fit the schema.
     pub goes_back: bool,
+}
+
+/// Migrations that a bundle brings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brought {
+    /// Where they lie.
+    pub archive: Archive,
+    /// What the bundle says of them.
+    pub migrations: Migrations,
+}
+
+/// A release beside the one that is promoted: the one that serves meanwhile, and to which a
+/// rollback goes back. Of what contracts, the one that was promoted before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its version.
+    pub version: String,
+    /// What it brings for the database. None: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brings: Option<Brought>,
 }
 
 /// A zip file in S3.

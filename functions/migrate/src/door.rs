@@ -66,7 +66,8 @@ pub(crate) fn phase(phase: Phase) -> sluice_migration::Phase {
 
 /// Which schemas the bundle's code can work with.
 pub(crate) fn reads(request: &Request) -> Reads {
-    let reads = request.migrations.reads.clone();
+    let brings = request.brings.as_ref();
+    let reads = brings.and_then(|brings| brings.migrations.reads.clone());
     reads.map_or_else(Reads::default, |reads| Reads {
         from: reads.from,
         to: reads.to,

@@ -1,6 +1,7 @@
 //! Why migrations are not planned, applied or found in order.
 
 use sluice_domain::digest::Digest;
+use sluice_domain::promotion::PromotionId;
 use sluice_migration::Refusal;
 use sluice_migrator::Error as Migrator;
 use sluice_platform::fault::Fault;
@@ -21,6 +22,12 @@ pub enum Error {
         /// What the manifest names.
         expected: Digest,
     },
+    /// There is nothing to apply.
+    #[error(
+        "the bundle of {0} brings no `migrations`; expected a release that does: only of such a one migrations are \
+         applied, contracted or undone"
+    )]
+    NothingBrought(PromotionId),
     /// It can't be unpacked.
     #[error("{key} is no zip file of migrations: {why}; pack the folder with `sluice pack`")]
     Archive {
@@ -67,7 +74,7 @@ impl Named for Error {
     fn name(&self) -> &'static str {
         match self {
             Self::Changed { .. } => "DigestMismatch",
-            Self::Archive { .. } | Self::Hash(_) => "BundleInvalid",
+            Self::NothingBrought(_) | Self::Archive { .. } | Self::Hash(_) => "BundleInvalid",
             Self::Refused(_) => "MigrationsRefused",
             Self::NoCredentials => "InvalidSettings",
             Self::Migrator(error) => of_database(error),

@@ -20,7 +20,7 @@ use std::future::Future;
 use serde::{Deserialize, Serialize};
 use sluice_domain::digest::Digest;
 use sluice_domain::migrations::{
-    Applied, Archive, Checked, Database, IamUser, MigrationPlan, Request,
+    Applied, Archive, Brought, Checked, Database, IamUser, MigrationPlan, Request,
 };
 use sluice_migration::{Lint, Options};
 use sluice_migrator::apply::{Folder, Limits};
@@ -153,7 +153,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
     /// Reads the bundle's migrations, and opens a session. `look` makes sure that it goes
     /// to the server itself.
     async fn open(&self, request: &Request, look: bool) -> Result<Opened, Error> {
-        let (folder, lint) = self.read(request).await?;
+        let (folder, lint) = self.read(brought(request)?).await?;
         let (address, trust) = self.door(&request.database).await?;
         let limits = door::limits(&request.database);
         let session = sluice_migrator::connect(&address, &trust, limits.budget).await?;
@@ -168,23 +168,24 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         })
     }
 
-    async fn read(&self, request: &Request) -> Result<(Folder, Lint), Error> {
-        let bytes = self
-            .archives
-            .read(&request.archive, archive::LONGEST_ZIP)
-            .await?;
+    async fn read(&self, brought: &Brought) -> Result<(Folder, Lint), Error> {
+        let Brought {
+            archive: place,
+            migrations,
+        } = brought;
+        let bytes = self.archives.read(place, archive::LONGEST_ZIP).await?;
         let found = Digest::of(&bytes);
-        if found != request.archive.digest {
+        if found != place.digest {
             return Err(Error::Changed {
-                key: request.archive.key.clone(),
+                key: place.key.clone(),
                 found,
-                expected: request.archive.digest.clone(),
+                expected: place.digest.clone(),
             });
         }
-        let files = archive::unpack(&request.archive.key, &bytes)?;
+        let files = archive::unpack(&place.key, &bytes)?;
         let options = Options {
-            tool: request.migrations.tool.map(summary::tool),
-            contract: request.migrations.contract.clone(),
+            tool: migrations.tool.map(summary::tool),
+            contract: migrations.contract.clone(),
             whole: true,
         };
         let reading = sluice_migration::read(&sources(&files), &options);
@@ -271,7 +272,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         opened: &Opened,
         token: i64,
     ) -> Result<Checked, Error> {
-        let queries = request.migrations.checks.iter();
+        let queries = brought(request)?.migrations.checks.iter();
         let queries = queries.map(|check| (check.name.as_str(), check.query.as_str()));
         let queries: Vec<(&str, &str)> = queries.collect();
         let phase = door::phase(request.phase);
@@ -284,6 +285,12 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             queries: queries.len(),
         })
     }
+}
+
+/// What the bundle brings: without it there is nothing to apply.
+fn brought(request: &Request) -> Result<&Brought, Error> {
+    let brings = request.brings.as_ref();
+    brings.ok_or_else(|| Error::NothingBrought(request.promotion.clone()))
 }
 
 #[cfg(test)]

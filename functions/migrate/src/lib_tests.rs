@@ -74,9 +74,10 @@ impl World {
     async fn ask(&self, event: &str, change: impl FnOnce(&mut Value)) -> Result<Value, Error> {
         let mut event: Value = serde_json::from_str(event).expect("json");
         let request = &mut event["request"];
-        request["archive"]["digest"] = json!(Digest::of(&self.shelf.zip.borrow()));
-        request["migrations"]["tool"] = json!("plain");
-        request["migrations"]["checks"][0]["query"] =
+        let brings = &mut request["brings"];
+        brings["archive"]["digest"] = json!(Digest::of(&self.shelf.zip.borrow()));
+        brings["migrations"]["tool"] = json!("plain");
+        brings["migrations"]["checks"][0]["query"] =
             json!("SELECT id FROM orders WHERE customer IS NULL");
         request["database"] = json!({
             "secret": "s", "authority": self.server.authority(), "backup": { "before": "none" },
@@ -225,7 +226,9 @@ async fn a_zip_file_that_was_exchanged_is_not_read() {
     let world = World::new(&FILES).await;
     let other = json!(Digest::of(b"another"));
     let error = world
-        .ask(PLAN, |event| event["request"]["archive"]["digest"] = other)
+        .ask(PLAN, |event| {
+            event["request"]["brings"]["archive"]["digest"] = other
+        })
         .await;
     assert_eq!(error.expect_err("refused").name(), "DigestMismatch");
 }

@@ -84,8 +84,9 @@ pub(crate) fn of_a_way_back(
     folder: &Folder,
     applied: usize,
 ) -> MigrationPlan {
+    let brings = request.brings.as_ref();
     MigrationPlan {
-        digest: request.archive.digest.clone(),
+        digest: brings.map_or_else(|| Digest::of(b""), |brings| brings.archive.digest.clone()),
         phase: request.phase,
         tool: folder.tool.name().to_owned(),
         place: session.place.clone(),

@@ -1,7 +1,7 @@
 //! What `migrate` is asked, where a bundle brings migrations.
 
 use sluice_domain::manifest::Manifest;
-use sluice_domain::migrations::{Archive, Phase, Request};
+use sluice_domain::migrations::{Archive, Brought, Phase, Request};
 use sluice_domain::promotion::{BundleRef, PromotionId};
 use sluice_domain::settings::Settings;
 
@@ -31,14 +31,18 @@ pub(crate) fn request(
     Ok(Some(Request {
         function: database.migrator.clone().unwrap_or_else(|| own.to_owned()),
         promotion: id.clone(),
-        archive: Archive {
-            bucket: bundle.bucket.clone(),
-            key: bundle.key_of(key),
-            version_id,
-            digest: migrations.zip.digest.clone(),
-        },
-        migrations: migrations.clone(),
+        brings: Some(Brought {
+            archive: Archive {
+                bucket: bundle.bucket.clone(),
+                key: bundle.key_of(key),
+                version_id,
+                digest: migrations.zip.digest.clone(),
+            },
+            migrations: migrations.clone(),
+        }),
+        peer: None,
         database,
+        operation: None,
         phase: Phase::Expand,
         goes_back,
     }))

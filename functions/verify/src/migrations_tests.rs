@@ -13,8 +13,9 @@ async fn what_migrate_is_asked_names_the_pinned_zip_and_the_database() {
     world.change_settings(|settings| settings["database"] = database());
     let asked = hand(&world, BUNDLE).await.expect("verified").migrations;
     let asked = asked.expect("migrations");
-    assert_eq!(asked.archive.key, "storefront/1.1.0/migrations.zip");
-    assert_eq!(asked.archive.version_id, "v-migrations.zip");
+    let archive = asked.brings.expect("what it brings").archive;
+    assert_eq!(archive.key, "storefront/1.1.0/migrations.zip");
+    assert_eq!(archive.version_id, "v-migrations.zip");
     assert_eq!(asked.database.secret.as_deref(), Some("storefront/dev/db"));
     assert!(!asked.goes_back);
 }
