@@ -47,12 +47,12 @@ impl Exit {
     #[must_use]
     pub fn of(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Promoted => Self::Ok,
+            Outcome::Promoted | Outcome::Done => Self::Ok,
             Outcome::RolledBack => Self::RolledBack,
             Outcome::Rejected | Outcome::Expired | Outcome::Superseded => Self::NotApproved,
             Outcome::Refused => Self::Refused,
             Outcome::Stranded => Self::Stranded,
-            Outcome::Aborted => Self::Failed,
+            Outcome::Aborted | Outcome::Failed => Self::Failed,
         }
     }
 }
@@ -226,6 +226,8 @@ mod tests {
         let table = [
             (Outcome::Promoted, 0),
             (Outcome::Aborted, 1),
+            (Outcome::Failed, 1),
+            (Outcome::Done, 0),
             (Outcome::RolledBack, 3),
             (Outcome::Rejected, 4),
             (Outcome::Expired, 4),

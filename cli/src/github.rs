@@ -130,7 +130,8 @@ fn append(path: &Path, text: &str) -> Result<()> {
 
 /// Which environment was not entered, and why, if one was not.
 fn missed(timeline: &ReleaseTimeline) -> Option<String> {
-    let ended = |promotion: &&Timeline| promotion.outcome != Some(Outcome::Promoted);
+    let is_good = |outcome| matches!(outcome, Outcome::Promoted | Outcome::Done);
+    let ended = |promotion: &&Timeline| !promotion.outcome.is_some_and(is_good);
     let promotion = timeline.promotions.iter().find(ended)?;
     let outcome = promotion.outcome.map_or("not ended", Outcome::title);
     let reason = promotion.reason.as_deref().unwrap_or("no reason is known");

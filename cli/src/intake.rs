@@ -3,6 +3,7 @@
 use aws_config::SdkConfig;
 use semver::Version;
 use serde::{Deserialize, Serialize};
+use sluice_domain::migrations::Operation;
 
 use crate::error::Result;
 use crate::function;
@@ -28,6 +29,9 @@ pub struct Request {
     /// Whether an older version may take a newer one's place.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rollback: bool,
+    /// What to do to the environment's database instead of releasing code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
 }
 
 /// What `intake` answers.
@@ -69,6 +73,7 @@ mod tests {
             environments: rollback.then(|| vec!["prod".to_owned()]),
             from: None,
             rollback,
+            operation: None,
         }
     }
 

@@ -78,8 +78,8 @@ pub fn outcome_cell(outcome: Option<Outcome>) -> (Tone, String) {
         return (Tone::Doubt, "open".to_owned());
     };
     let tone = match outcome {
-        Outcome::Promoted => Tone::Good,
-        Outcome::RolledBack | Outcome::Stranded | Outcome::Refused => Tone::Bad,
+        Outcome::Promoted | Outcome::Done => Tone::Good,
+        Outcome::RolledBack | Outcome::Stranded | Outcome::Refused | Outcome::Failed => Tone::Bad,
         Outcome::Rejected | Outcome::Expired | Outcome::Superseded | Outcome::Aborted => {
             Tone::Doubt
         }

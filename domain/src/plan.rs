@@ -9,7 +9,7 @@ use crate::codedeploy::CodeDeploy;
 use crate::configuration::FunctionConfiguration;
 use crate::digest::Digest;
 use crate::manifest::{Configuration, Function, Manifest};
-use crate::migrations::MigrationPlan;
+use crate::migrations::{Inapplicable, MigrationPlan, Operation};
 use crate::settings::{JudgePolicy, Role, Settings, Step, Target, WarmUp};
 use crate::suites::{Suite, in_releases};
 
@@ -27,6 +27,9 @@ pub struct Plan {
     /// What is applied to the database before traffic moves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrations: Option<MigrationPlan>,
+    /// What is done to the database instead of releasing code. None: code is released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
     /// The role to assume for these functions, if they are in another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
@@ -212,6 +215,7 @@ impl Plan {
             functions,
             goes_back: false,
             migrations: None,
+            operation: None,
             role: settings.role.clone(),
             steps: settings.own_steps(),
             approval_seconds: settings.step_approval_seconds(),
@@ -223,6 +227,22 @@ impl Plan {
             suites: in_releases(&settings.suites),
             judge: settings.judge.for_calls_of(longest_call),
         })
+    }
+
+    /// The plan of a promotion that works on the database instead: no code changes, and
+    /// nothing is shifted or tested.
+    #[must_use]
+    pub fn of_operation(mut self, operation: Operation) -> Self {
+        for function in self.functions.values_mut() {
+            function.change = Change::Unchanged;
+            function.configuration_changes.clear();
+        }
+        self.operation = Some(operation);
+        self.steps.clear();
+        self.suites.clear();
+        self.approval_seconds = None;
+        self.codedeploy = None;
+        self
     }
 
     /// The plan's own digest.
@@ -249,6 +269,36 @@ impl Plan {
     #[must_use]
     pub fn migrates(&self) -> bool {
         self.migrations.as_ref().is_some_and(|one| one.pending > 0)
+    }
+
+    /// Refuses to contract or undo what is not there to be.
+    ///
+    /// # Errors
+    /// Where nothing is pending.
+    pub fn refuse_if_nothing_is_left(&self, environment: &str) -> Result<(), Inapplicable> {
+        match &self.operation {
+            Some(operation @ (Operation::Contract {} | Operation::Undo {})) if !self.migrates() => {
+                Err(Inapplicable::NothingLeft {
+                    operation: operation.clone(),
+                    environment: environment.to_owned(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What it locks: the functions that change, and the database that is migrated. What
+    /// works on the database keeps all functions as they are.
+    #[must_use]
+    pub fn targets(&self) -> Vec<String> {
+        let is_held = |function: &&FunctionPlan| {
+            self.operation.is_some() || function.change != Change::Unchanged
+        };
+        let functions = self.functions.values().filter(is_held);
+        let functions = functions.map(|function| function.arn.clone());
+        let migrations = self.migrations.iter().filter(|one| one.pending > 0);
+        let databases = migrations.map(|one| format!("database {}", one.place));
+        functions.chain(databases).collect()
     }
 
     /// The functions that change, in order.

@@ -122,6 +122,10 @@ pub enum Outcome {
     Aborted,
     /// Rolling back failed: a person must look. The watchdog keeps trying.
     Stranded,
+    /// An operation on the database is through.
+    Done,
+    /// An operation on the database ended before it was through. What was done stays.
+    Failed,
 }
 
 impl Outcome {
@@ -137,6 +141,19 @@ impl Outcome {
             Self::Refused => "Refused",
             Self::Aborted => "Aborted",
             Self::Stranded => "Stranded",
+            Self::Done => "Done",
+            Self::Failed => "Failed",
+        }
+    }
+
+    /// The same of a promotion that works on the database instead of releasing code: then
+    /// nothing is promoted, and nothing is rolled back.
+    #[must_use]
+    pub const fn of_operation(self) -> Self {
+        match self {
+            Self::Promoted => Self::Done,
+            Self::RolledBack => Self::Failed,
+            other => other,
         }
     }
 }

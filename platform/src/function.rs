@@ -54,6 +54,27 @@ pub async fn observe(lambda: &Client, target: &Target) -> Result<Option<Observed
     }))
 }
 
+/// The versions of a function that were published.
+///
+/// # Errors
+/// When Lambda fails.
+pub async fn versions(
+    lambda: &Client,
+    function: &str,
+) -> Result<Vec<aws_sdk_lambda::types::FunctionConfiguration>, Fault> {
+    let request = lambda.list_versions_by_function().function_name(function);
+    let mut pages = request.into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(version) = pages.next().await {
+        let operation = || format!("lambda:ListVersionsByFunction of {function}");
+        let version = version.map_err(|error| Fault::new(operation(), error))?;
+        if version.version() != Some("$LATEST") {
+            found.push(version);
+        }
+    }
+    Ok(found)
+}
+
 /// A function's ARN. None: there is no such function.
 ///
 /// # Errors

@@ -28,6 +28,17 @@ pub struct Function<'a> {
     pub alias: &'a str,
 }
 
+/// A version of a function.
+#[derive(Debug, Clone, Copy)]
+pub struct Version<'a> {
+    /// The function's name or ARN.
+    pub function: &'a str,
+    /// The alias that it may have had traffic through.
+    pub alias: &'a str,
+    /// The version.
+    pub version: &'a str,
+}
+
 /// Budgets are counted in days.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -61,6 +72,42 @@ impl Signals {
             self.budgets(guards.error_budget.as_ref(), functions, now),
         )?;
         Ok(incident.into_iter().chain(alarms).chain(budgets).collect())
+    }
+
+    /// How often each of these versions was called in this time, by its own name and as one
+    /// of two behind the alias.
+    ///
+    /// # Errors
+    /// When CloudWatch fails, or does not answer in full.
+    pub async fn calls(
+        &self,
+        versions: &[Version<'_>],
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<f64>, Fault> {
+        let queries: Vec<MetricQuery> = versions.iter().flat_map(of_version).collect();
+        // Data points of a minute are kept for 15 days, of an hour for 455.
+        let period = match to.duration_since(from) {
+            short if short <= SignedDuration::from_hours(3) => 60,
+            _ => 3600,
+        };
+        let answers = cloudwatch::series(&self.cloudwatch, &queries, (from, to), period).await?;
+        let each = versions.iter().zip(answers.chunks(2));
+        let summed = each.map(|(version, answer)| {
+            let sums = answer.iter().map(|series| {
+                let values = series.as_ref()?.values();
+                Some(values.sum::<f64>())
+            });
+            sums.sum::<Option<f64>>().ok_or_else(|| {
+                let Version {
+                    function, version, ..
+                } = version;
+                let problem = format!(
+                    "the calls of {function}:{version} were not answered in full; try again"
+                );
+                Fault::other("cloudwatch:GetMetricData", problem)
+            })
+        });
+        summed.collect()
     }
 
     async fn incident(&self, name: Option<&str>) -> Result<Option<Checked>, Fault> {
@@ -134,14 +181,31 @@ fn counted(answer: &[Option<Series>]) -> Option<Calls> {
 
 fn of_alias(metric: &str, function: &Function<'_>) -> MetricQuery {
     let name = function_name(function.function);
-    let resource = format!("{name}:{}", function.alias);
+    sum(metric, name, function.alias, None)
+}
+
+/// Calls of a version by its own name, and by the alias: such as Lambda counts them apart
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html>).
+fn of_version(version: &Version<'_>) -> [MetricQuery; 2] {
+    let name = function_name(version.function);
+    let own = version.version;
+    [
+        sum("Invocations", name, own, None),
+        sum("Invocations", name, version.alias, Some(own)),
+    ]
+}
+
+fn sum(metric: &str, name: &str, qualifier: &str, executed: Option<&str>) -> MetricQuery {
+    let resource = format!("{name}:{qualifier}");
     let dimensions = [("FunctionName", name.to_owned()), ("Resource", resource)];
+    let executed = executed.map(|version| ("ExecutedVersion", version.to_owned()));
+    let dimensions = dimensions.into_iter().chain(executed);
     MetricQuery::Metric {
         namespace: "AWS/Lambda".to_owned(),
         metric: metric.to_owned(),
         dimensions: dimensions
             .map(|(name, value)| (name.to_owned(), value))
-            .into(),
+            .collect(),
         statistic: "Sum".to_owned(),
     }
 }

@@ -1,11 +1,14 @@
-//! `sluice migrate`: what PostgreSQL migrations do, before anybody runs them.
+//! `sluice migrate`: what PostgreSQL migrations do, before anybody runs them; and what is done
+//! to a database apart from releases.
 
+mod operate;
 mod plan;
 
 use std::path::PathBuf;
 
 use sluice_migration::Tool;
 
+use crate::context::Global;
 use crate::error::{Exit, Result};
 use crate::migrations::{Place, lines};
 use crate::paint::Output;
@@ -23,6 +26,12 @@ enum Action {
     Lint(Lint),
     /// Say what is pending in a database, how long it takes and what is refused
     Plan(plan::Args),
+    /// Take away what no code uses any more, in an environment's database
+    Contract(operate::Contract),
+    /// Take back the migrations of a release that does not serve
+    Undo(operate::Undo),
+    /// Put an environment's database back to a backup
+    Restore(operate::Restore),
 }
 
 /// The class of a statement says how much care it asks for: A adds and stops nobody for
@@ -50,10 +59,13 @@ struct Lint {
 }
 
 impl Args {
-    pub(super) async fn run(self, output: &Output) -> Result<Exit> {
+    pub(super) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
         match self.action {
             Action::Lint(lint) => lint.run(output),
             Action::Plan(plan) => plan.run(output).await,
+            Action::Contract(contract) => contract.run(global, output).await,
+            Action::Undo(undo) => undo.run(global, output).await,
+            Action::Restore(restore) => restore.run(global, output).await,
         }
     }
 }

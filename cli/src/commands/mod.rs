@@ -85,7 +85,7 @@ pub(crate) enum Command {
     Inspect(inspect::Args),
     /// Check a bundle against what an environment asks, before it is uploaded
     Verify(verify::Args),
-    /// Look at PostgreSQL migrations before anybody runs them
+    /// Look at PostgreSQL migrations, contract, take back, restore
     Migrate(migrate::Args),
     /// Print the JSON Schema of a document that people write
     Schema(schema::Args),
@@ -128,7 +128,7 @@ impl Command {
             Self::Env(args) => args.run(global, output).await,
             Self::Inspect(args) => args.run(output),
             Self::Verify(args) => args.run(output).await,
-            Self::Migrate(args) => args.run(output).await,
+            Self::Migrate(args) => args.run(global, output).await,
             Self::Schema(args) => args.run(output),
             Self::Plan(args) => args.run(global, output).await,
             Self::Judge(args) => args.run(output).await,

@@ -293,6 +293,7 @@ impl Seat {
                 keep_versions: None,
                 goes_back: false,
                 migrations: None,
+                operation: None,
                 suites: Vec::new(),
                 role: settings.role.clone(),
                 steps: settings.own_steps(),

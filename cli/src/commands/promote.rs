@@ -35,6 +35,7 @@ impl Args {
             environments: None,
             from: Some(self.environment),
             rollback: false,
+            operation: None,
         };
         ask_and_follow(&context, &reader, output, &request, !self.no_follow).await
     }

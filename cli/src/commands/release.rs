@@ -245,6 +245,7 @@ async fn again(
         environments: None,
         from: None,
         rollback: false,
+        operation: None,
     };
     ask(context, reader, output, &request).await
 }

@@ -65,6 +65,7 @@ impl Args {
             environments: Some(vec![self.environment]),
             from: None,
             rollback: true,
+            operation: None,
         };
         ask_and_follow(&context, &reader, output, &request, !self.no_follow).await
     }

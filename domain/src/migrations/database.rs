@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::backup::BackupPolicy;
+use super::operation::ContractPolicy;
 use crate::document::{Problem, check_range};
 
 /// Lambda ends a function after so many seconds, which one statement has to stay below:
@@ -52,6 +53,9 @@ pub struct Database {
     /// What is saved before migrations are applied.
     #[serde(default)]
     pub backup: BackupPolicy,
+    /// When migrations that contract may be applied.
+    #[serde(default)]
+    pub contract: ContractPolicy,
 }
 
 /// A user of the database whose password is a token that AWS gives for 15 minutes.
@@ -143,6 +147,7 @@ impl Database {
             problems.push(Problem::new("database.migrator", message));
         }
         self.backup.check(problems);
+        self.contract.check(problems);
     }
 }
 

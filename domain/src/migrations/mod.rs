@@ -15,7 +15,7 @@ mod snapshot;
 pub use backup::{Backup, BackupPolicy, BackupRule, begins_with_backup};
 pub use bundle::{IntegrityCheck, Migrations, Reads, Tool};
 pub use database::{Credentials, Database, IamUser};
-pub use operation::Operation;
+pub use operation::{ContractPolicy, Inapplicable, OldCalls, Operation, Subject};
 pub use plan::{Counts, MigrationPlan, PlannedStatement, Unfit};
 pub use request::{Applied, Archive, Brought, Checked, Peer, Phase, Request};
 pub use snapshot::{KEEP_UNTIL_TAG, PROMOTION_TAG, may_go};

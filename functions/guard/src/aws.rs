@@ -9,6 +9,8 @@ use sluice_domain::controls::Controls;
 use sluice_domain::guards::{Checked, Guards};
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
+use sluice_domain::migrations::OldCalls;
+use sluice_domain::naming::function_name;
 use sluice_domain::owner::Standing;
 use sluice_domain::path::Place;
 use sluice_domain::plan::{FunctionPlan, Observed, Plan};
@@ -32,7 +34,7 @@ use sluice_platform::task::{Resumed, Tasks};
 use crate::Error;
 use crate::ports::{
     Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Paths, Promotions,
-    Record, Signals, Waits,
+    Record, Serving, Signals, Waits,
 };
 
 /// Everything `guard` works on.
@@ -211,6 +213,38 @@ impl Signals for Aws {
     ) -> Result<Vec<Checked>, Fault> {
         let signals = self.signals.of(role, id).await;
         signals.check(guards, functions, now).await
+    }
+
+    async fn old_calls(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        serving: &[Serving<'_>],
+        between: (Timestamp, Timestamp),
+    ) -> Result<Vec<OldCalls>, Fault> {
+        let lambda = self.lambda.of(role, id).await;
+        let mut found = Vec::new();
+        for one in serving {
+            let versions = function::versions(&lambda, one.function).await?;
+            let versions = versions.iter().filter_map(|version| version.version());
+            let others = versions.filter(|version| *version != one.version);
+            found.extend(others.map(|version| (*one, version.to_owned())));
+        }
+        let asked = found.iter().map(|(one, version)| guards::Version {
+            function: one.function,
+            alias: one.alias,
+            version,
+        });
+        let asked: Vec<guards::Version<'_>> = asked.collect();
+        let signals = self.signals.of(role, id).await;
+        let calls = signals.calls(&asked, between).await?;
+        let each = asked.iter().zip(calls);
+        let told = each.map(|(version, calls)| OldCalls {
+            function: function_name(version.function).to_owned(),
+            version: version.version.to_owned(),
+            calls,
+        });
+        Ok(told.collect())
     }
 }
 

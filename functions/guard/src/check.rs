@@ -20,7 +20,7 @@ use sluice_platform::fault::Fault;
 use sluice_platform::pace::IN_FLIGHT;
 use sluice_platform::store::StoreError;
 
-use crate::line::targets;
+use crate::operation::Admitted;
 use crate::{Error, Guard, Output, Ports, schedule, signals};
 
 impl<P: Ports> Guard<P> {
@@ -35,11 +35,16 @@ impl<P: Ports> Guard<P> {
         let settings = self.ports.settings(id).await?;
         refuse_if_frozen(id, &settings)?;
         let manifest = self.ports.manifest(&promotion.bundle).await?;
-        let soaks = self
-            .refuse_unless_it_may_enter(&promotion, &manifest, now)
-            .await?;
-        let found = (&manifest, migrations);
-        let (plan, hash) = self.make_plan(&promotion, &settings, found).await?;
+        let admitted = self.admitted(&promotion).await?;
+        let soaks = match &admitted {
+            Some(_) => None,
+            None => {
+                self.refuse_unless_it_may_enter(&promotion, &manifest, now)
+                    .await?
+            }
+        };
+        let found = (&manifest, migrations, admitted.as_ref());
+        let (plan, hash) = self.make_plan(&promotion, &settings, found, now).await?;
         let guards = self.refuse_if_stopped(id, &settings, &plan, now).await?;
         self.ports.keep_plan(id, &plan).await?;
         let mut facts = json!({ "plan": plan, "hash": hash });
@@ -56,6 +61,7 @@ impl<P: Ports> Guard<P> {
             changes: plan.changes().count(),
             timed: schedule::is_timed(&settings),
             migrates: plan.migrates(),
+            operation: admitted.map(|admitted| admitted.operation.name()),
             approves: plan
                 .migrations
                 .filter(|_| settings.approval.is_some())
@@ -78,13 +84,16 @@ impl<P: Ports> Guard<P> {
         let settings = self.ports.settings(id).await?;
         refuse_if_frozen(id, &settings)?;
         let manifest = self.ports.manifest(&promotion.bundle).await?;
-        self.refuse_unless_it_enters_now(&promotion, &manifest, now)
-            .await?;
+        let admitted = self.admitted(&promotion).await?;
+        if admitted.is_none() {
+            self.refuse_unless_it_enters_now(&promotion, &manifest, now)
+                .await?;
+        }
         let before = self.ports.plan_of(id).await?;
         // What migrations do is not asked for again: `migrate` holds the database against
         // this plan before it applies anything.
-        let found = (&manifest, before.migrations.clone());
-        let (plan, hash) = self.make_plan(&promotion, &settings, found).await?;
+        let found = (&manifest, before.migrations.clone(), admitted.as_ref());
+        let (plan, hash) = self.make_plan(&promotion, &settings, found, now).await?;
         self.refuse_outside_windows(id, &settings, &plan, now)
             .await?;
         let guards = self.refuse_if_stopped(id, &settings, &plan, now).await?;
@@ -101,7 +110,8 @@ impl<P: Ports> Guard<P> {
         self.ports
             .record(id, Kind::TargetsAcquired, "targets", facts)
             .await?;
-        Ok(Output::Clear { clear: true })
+        let epoch = now.as_millisecond();
+        Ok(Output::Rechecked { epoch })
     }
 
     /// Before each step.
@@ -144,9 +154,9 @@ impl<P: Ports> Guard<P> {
         generation: Generation,
         (before, plan): (&Plan, &Plan),
     ) -> Result<(), Error> {
-        let mut all = targets(before);
+        let mut all = before.targets();
         let locked = all.len();
-        for target in targets(plan) {
+        for target in plan.targets() {
             if !all.contains(&target) {
                 all.push(target);
             }
@@ -191,7 +201,8 @@ impl<P: Ports> Guard<P> {
         &self,
         promotion: &Promotion,
         settings: &Settings,
-        (manifest, migrations): (&Manifest, Option<MigrationPlan>),
+        (manifest, migrations, admitted): (&Manifest, Option<MigrationPlan>, Option<&Admitted>),
+        now: Timestamp,
     ) -> Result<(Plan, Digest), Error> {
         let observed = self.observe(promotion, manifest, settings).await?;
         let mut plan = Plan::make(
@@ -205,6 +216,12 @@ impl<P: Ports> Guard<P> {
             migrations.check(&promotion.id.environment, settings)?;
         }
         plan.migrations = migrations;
+        if let Some(admitted) = admitted {
+            plan = plan.of_operation(admitted.operation.clone());
+            plan.refuse_if_nothing_is_left(&promotion.id.environment)?;
+            self.refuse_while_old_code_runs(promotion, settings, (&plan, admitted), now)
+                .await?;
+        }
         self.refuse_foreign_aliases(promotion, settings, &plan)
             .await?;
         self.refuse_if_aliases_are_provisioned(&promotion.id, &plan)

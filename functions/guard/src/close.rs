@@ -47,10 +47,14 @@ impl<P: Ports> Guard<P> {
     pub(crate) async fn close(
         &self,
         id: &PromotionId,
-        ending: Ending,
+        mut ending: Ending,
         now: Timestamp,
     ) -> Result<Option<Outcome>, Error> {
         let promotion = self.record_of(id, &ending, now).await?;
+        let attempt = self.ports.attempt(id).await?;
+        if attempt.is_some_and(|attempt| attempt.operation.is_some()) {
+            ending.outcome = ending.outcome.of_operation();
+        }
         let asking = ending.execution_arn.as_deref();
         if asking.is_some_and(|asking| promotion.execution_arn != asking) {
             return Ok(None);

@@ -4,7 +4,7 @@ use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::entry::NotAdmitted;
 use sluice_domain::guards::{Checked, Guard, State};
 use sluice_domain::may::NotAllowed;
-use sluice_domain::migrations::Unfit;
+use sluice_domain::migrations::{Inapplicable, Unfit};
 use sluice_domain::owner::NotOurs;
 use sluice_domain::path;
 use sluice_domain::plan::NoPlan;
@@ -26,6 +26,9 @@ pub enum Error {
     /// Nobody is foreseen who looks at what its migrations do.
     #[error(transparent)]
     MigrationsUnfit(#[from] Unfit),
+    /// What is asked of the database can't be done of this release, or not now.
+    #[error(transparent)]
+    Inapplicable(#[from] Inapplicable),
     /// An alias is not Sluice's to move.
     #[error(transparent)]
     NotOurs(#[from] NotOurs),
@@ -215,6 +218,7 @@ impl Named for Error {
             Self::DeploymentGroupUnfit { .. } => "DeploymentGroupUnfit",
             Self::PlanChanged { .. } => "PlanChanged",
             Self::MigrationsUnfit(_) => "MigrationsUnfit",
+            Self::Inapplicable(refusal) => refusal.name(),
             Self::NotApproved(_) => "NotApproved",
             Self::Frozen { .. } => "Frozen",
             Self::OutsideWindow { .. } => "OutsideWindow",

@@ -21,6 +21,7 @@ use sluice_domain::guards::Calls;
 use sluice_domain::judge::AlarmState;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
+use sluice_domain::migrations::Operation;
 use sluice_domain::owner;
 use sluice_domain::plan::{CurrentVersion, Observed, Plan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
@@ -64,6 +65,10 @@ pub(crate) struct State {
     /// Who began the attempts, as far as that is known.
     pub(crate) principal: Option<Principal>,
     pub(crate) rollbacks: BTreeSet<PromotionId>,
+    /// What is done to the database instead of releasing code.
+    pub(crate) operations: BTreeMap<PromotionId, Operation>,
+    /// How often the version before was called.
+    pub(crate) old_calls: f64,
     /// `release.json` by its S3 version.
     pub(crate) bundles: BTreeMap<String, Vec<u8>>,
     pub(crate) settings: Value,

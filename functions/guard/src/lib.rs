@@ -14,6 +14,7 @@ mod check;
 mod close;
 mod error;
 mod line;
+mod operation;
 mod path;
 mod ports;
 mod reason;
@@ -31,7 +32,7 @@ pub(crate) use close::Ending;
 pub use error::Error;
 pub use ports::{
     Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Paths, Promotions,
-    Record, Signals, Waits,
+    Record, Serving, Signals, Waits,
 };
 
 /// What is asked of this function.
@@ -149,6 +150,9 @@ pub enum Output {
         /// The plan of migrations that people approve. None: nobody is asked, and a
         /// promotion that waited in line goes on from what the one before it left.
         approves: Option<Digest>,
+        /// What is done instead of releasing code: `contract`, `undo` or `restore`. None:
+        /// code is released.
+        operation: Option<&'static str>,
     },
     /// Its time has come, or not yet.
     Scheduled {
@@ -161,6 +165,11 @@ pub enum Output {
     Queued {
         /// Whether it has them.
         acquired: bool,
+    },
+    /// Everything still holds.
+    Rechecked {
+        /// Since when it has its locks, in milliseconds since 1970: later ones have more.
+        epoch: i64,
     },
     /// It may go on.
     Clear {

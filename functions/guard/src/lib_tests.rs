@@ -17,6 +17,8 @@ mod fence;
 mod interleaved;
 #[path = "lib_tests/line.rs"]
 mod line;
+#[path = "lib_tests/operation.rs"]
+mod operation;
 #[path = "lib_tests/path.rs"]
 mod path;
 #[path = "lib_tests/plan.rs"]

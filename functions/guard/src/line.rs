@@ -5,7 +5,6 @@ mod supersede;
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_domain::ledger::Kind;
-use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Outcome, PromotionId};
 use sluice_domain::settings::QueuePolicy;
 use sluice_platform::store::{StoreError, TaskToken, Ticket};
@@ -26,7 +25,7 @@ impl<P: Ports> Guard<P> {
         token: TaskToken,
         now: Timestamp,
     ) -> Result<Output, Error> {
-        let targets = targets(&self.ports.plan_of(id).await?);
+        let targets = self.ports.plan_of(id).await?.targets();
         let waiting = self.ports.waiting().await?;
         let ticket = Ticket {
             promotion: id.clone(),
@@ -185,14 +184,6 @@ struct Pass<'a> {
     gave_back: bool,
     /// The first thing that failed.
     failed: Option<Error>,
-}
-
-/// What a plan locks: functions, and the database, which several applications may share.
-pub(crate) fn targets(plan: &Plan) -> Vec<String> {
-    let changes = plan.changes().map(|(_, function)| function.arn.clone());
-    let migrations = plan.migrations.iter().filter(|one| one.pending > 0);
-    let databases = migrations.map(|one| format!("database {}", one.place));
-    changes.chain(databases).collect()
 }
 
 /// A target of a ticket that another promotion ahead of it wants, too, and which

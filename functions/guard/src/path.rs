@@ -79,7 +79,10 @@ impl<P: Ports> Guard<P> {
     }
 
     /// All other promotions of the application. The list may show late that one has ended.
-    async fn promotions_as_they_stand(&self, id: &PromotionId) -> Result<Vec<Promotion>, Error> {
+    pub(crate) async fn promotions_as_they_stand(
+        &self,
+        id: &PromotionId,
+    ) -> Result<Vec<Promotion>, Error> {
         let mut all = self.ports.promotions_of(&id.application).await?;
         all.retain(|other| other.id != *id);
         for other in all.iter_mut().filter(|other| other.outcome.is_none()) {
@@ -135,7 +138,7 @@ fn refuse_if_newer_is_there(id: &PromotionId, promotions: &[Promotion]) -> Resul
 }
 
 /// An environment's place on the path.
-fn place_of(path: &[Place], id: &PromotionId) -> Result<usize, Error> {
+pub(crate) fn place_of(path: &[Place], id: &PromotionId) -> Result<usize, Error> {
     let place = path
         .iter()
         .position(|place| place.environment == id.environment);

@@ -8,6 +8,7 @@ use sluice_domain::controls::Controls;
 use sluice_domain::guards::{Checked, Guards};
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
+use sluice_domain::migrations::OldCalls;
 use sluice_domain::owner::Standing;
 use sluice_domain::path::Place;
 use sluice_domain::plan::{FunctionPlan, Observed, Plan};
@@ -152,6 +153,26 @@ pub trait Signals {
         functions: &[Function<'_>],
         now: jiff::Timestamp,
     ) -> impl Future<Output = Result<Vec<Checked>, Fault>>;
+
+    /// The calls of all other versions of these functions in this time. Reads only.
+    fn old_calls(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        serving: &[Serving<'_>],
+        between: (jiff::Timestamp, jiff::Timestamp),
+    ) -> impl Future<Output = Result<Vec<OldCalls>, Fault>>;
+}
+
+/// What serves of a function.
+#[derive(Debug, Clone, Copy)]
+pub struct Serving<'a> {
+    /// The function's name or ARN.
+    pub function: &'a str,
+    /// The alias that its callers use.
+    pub alias: &'a str,
+    /// The version that the alias points to.
+    pub version: &'a str,
 }
 
 /// Promotions that wait for their time.

@@ -98,12 +98,12 @@ impl<P: Ports> Guard<P> {
         let asked = self.ports.signals(role, id, guards, functions, now);
         let checked = match asked.await {
             Ok(checked) if stopping(&checked).is_none() => checked,
-            Ok(checked) if self.goes_back(id).await? => {
+            Ok(checked) if self.is_let_off(id).await? => {
                 checked.into_iter().map(Checked::for_rollback).collect()
             }
             Ok(checked) => checked,
             // What can't be told of what it would pass over anyway bars no way back.
-            Err(fault) if self.goes_back(id).await? => {
+            Err(fault) if self.is_let_off(id).await? => {
                 let held = guards.of_rollbacks();
                 let asked = self.ports.signals(role, id, &held, &[], now);
                 let mut checked = asked.await?;

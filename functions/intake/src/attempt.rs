@@ -34,6 +34,8 @@ pub enum Repeat {
     Ended,
     /// Whenever none is running: a person takes a version into a further environment.
     Onward,
+    /// Whenever none is running: a person works on a database.
+    Operation,
 }
 
 impl Repeat {
@@ -41,7 +43,10 @@ impl Repeat {
     /// was one, and not a bundle that has come.
     #[must_use]
     pub fn is_further(self) -> bool {
-        matches!(self, Self::Unreleased | Self::Ended | Self::Onward)
+        matches!(
+            self,
+            Self::Unreleased | Self::Ended | Self::Onward | Self::Operation
+        )
     }
 }
 
@@ -77,7 +82,9 @@ pub fn next<'a>(
     } = last;
     match (standing, repeat) {
         (Standing::NeverStarted, _) => Ok(Next::Resume(last)),
-        (Standing::Running, Repeat::Ended) => Err(Error::StillRunning(last.clone().into())),
+        (Standing::Running, Repeat::Ended | Repeat::Operation) => {
+            Err(Error::StillRunning(last.clone().into()))
+        }
         (Standing::Running, Repeat::Onward) if last.environments != environments => {
             Err(Error::StillRunning(last.clone().into()))
         }
@@ -87,7 +94,10 @@ pub fn next<'a>(
             );
             Ok(Next::Duplicate(last, why))
         }
-        (Standing::Promoted | Standing::Ended, Repeat::Ended | Repeat::Onward)
+        (
+            Standing::Promoted | Standing::Ended,
+            Repeat::Ended | Repeat::Onward | Repeat::Operation,
+        )
         | (Standing::Ended, Repeat::Unreleased) => Ok(Next::Begin(attempt + 1)),
         (Standing::Promoted, Repeat::Delivered) => {
             let why = format!(

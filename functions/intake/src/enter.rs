@@ -6,8 +6,9 @@ use serde_json::json;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::may::Deed;
+use sluice_domain::migrations;
 use sluice_domain::path::{self, Beginner, Ends, Place, Route, Soak, stays, was_promoted};
-use sluice_domain::promotion::BundleRef;
+use sluice_domain::promotion::{BundleRef, Promotion};
 
 use crate::attempt::Repeat;
 use crate::request::{Subject, To, Wanted};
@@ -35,8 +36,8 @@ fn route(path: &[Place], wanted: &Wanted, manifest: &Manifest) -> Result<Route, 
             .ok_or_else(|| unknown("from", std::slice::from_ref(environment), path))?,
         To::Only(only) => {
             let environments = narrow(path, only)?;
-            // What goes back was there before.
-            if wanted.repeat != Repeat::Ended {
+            // What goes back was there before, and what works on a database brings no code.
+            if !matches!(wanted.repeat, Repeat::Ended | Repeat::Operation) {
                 admit(path, &environments, manifest)?;
             }
             for place in path
@@ -198,6 +199,39 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         })
     }
 
+    /// A database is worked on in the name of the release that serves, and undone in that of
+    /// one that does not. `guard` looks again.
+    pub(crate) async fn refuse_operation_of_another_release(
+        &self,
+        wanted: &Wanted,
+        bundle: &BundleRef,
+        first: &str,
+    ) -> Result<(), Error> {
+        let Some(operation) = &wanted.operation else {
+            return Ok(());
+        };
+        let Subject {
+            application,
+            version,
+        } = &wanted.subject;
+        let promotions = self.attempts.promotions(application).await?;
+        let of_this =
+            |one: &&Promotion| one.id.environment == first && one.bundle.digest == bundle.digest;
+        if !promotions.iter().any(|one| of_this(&one)) {
+            return Err(Error::NeverThere {
+                subject: wanted.subject.clone(),
+                environment: first.to_owned(),
+            });
+        }
+        let subject = migrations::Subject {
+            version,
+            digest: &bundle.digest,
+            environment: first,
+        };
+        operation.admit(subject, &stays(&promotions, first))?;
+        Ok(())
+    }
+
     /// Why an event comes too late: a newer version is in the first environment, or on its
     /// way there. What a person asks for is left to `guard`, which refuses it.
     pub(crate) async fn superseded(
@@ -225,7 +259,8 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         }
         let mut running = self.attempts.running(application).await?;
         running.retain(|other| {
-            other.version > *version && !other.rollback && other.environments.contains(first)
+            let is_release = !other.rollback && other.operation.is_none();
+            other.version > *version && is_release && other.environments.contains(first)
         });
         for other in running {
             if self.machine.status(&other.execution_arn).await? == Some(Status::Running) {

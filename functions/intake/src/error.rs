@@ -4,6 +4,7 @@ use semver::Version;
 use sluice_domain::digest::Digest;
 use sluice_domain::entry::NotAdmitted;
 use sluice_domain::may::NotAllowed;
+use sluice_domain::migrations::Inapplicable;
 use sluice_domain::path::{Barred, NotYet};
 use sluice_domain::preview::NotPreviewed;
 use sluice_domain::promotion::PromotionId;
@@ -132,6 +133,21 @@ pub enum Error {
         /// Where it never was.
         environments: String,
     },
+    /// A database is to be worked on in the name of a release that was never there.
+    #[error(
+        "{} {} was never promoted into {environment}, and nothing of it was tried there; expected a release whose \
+         migrations are in its database. `sluice history {}` lists what there was",
+        .subject.application, .subject.version, .subject.application
+    )]
+    NeverThere {
+        /// What was asked for.
+        subject: Subject,
+        /// Where.
+        environment: String,
+    },
+    /// What is asked of the database can't be done of this release.
+    #[error(transparent)]
+    Inapplicable(#[from] Inapplicable),
     /// The environment's rules don't take the release.
     #[error(transparent)]
     NotAdmitted(#[from] NotAdmitted),
@@ -251,6 +267,8 @@ impl Named for Error {
             Self::ImageUnfit { .. } => "ImageUnfit",
             Self::AlreadyReleased { .. } | Self::AlreadyThere(_) => "AlreadyReleased",
             Self::NeverPromoted { .. } => "NeverPromoted",
+            Self::NeverThere { .. } => "WrongRelease",
+            Self::Inapplicable(refusal) => refusal.name(),
             Self::NotAdmitted(refusal) => refusal.name(),
             Self::NotAllowed(refusal) => refusal.name(),
             Self::Caller(error) => error.name(),

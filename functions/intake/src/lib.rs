@@ -226,6 +226,8 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
             .await?;
         self.refuse_rollback_to_what_never_was_there(wanted, &bundle, &environments)
             .await?;
+        self.refuse_operation_of_another_release(wanted, &bundle, first)
+            .await?;
         let mut output = self
             .attempt(wanted, &manifest, bundle, environments, now)
             .await?;
@@ -298,6 +300,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
                 attempt,
                 environments: environments.clone(),
                 rollback: wanted.repeat == Repeat::Ended,
+                operation: wanted.operation.clone(),
                 execution_arn: self.machine.arn_of(&name),
                 requested_by: wanted.by.clone(),
                 principal: wanted.principal.clone(),
@@ -332,7 +335,15 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
                 expected: other.bundle.digest.clone(),
             });
         }
-        let standing = self.standing(last).await?;
+        let mut standing = self.standing(last).await?;
+        let has_ended = matches!(standing, Standing::Promoted | Standing::Ended);
+        // What was done to a database since says nothing of how the release stands.
+        if has_ended && last.operation.is_some() {
+            let releases = earlier.iter().filter(|one| one.operation.is_none());
+            if let Some(release) = releases.last() {
+                standing = self.standing(release).await?;
+            }
+        }
         next(last, standing, wanted.repeat, environments)
     }
 
@@ -392,6 +403,7 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
             "environments": release.environments,
             "preview": manifest.preview,
             "rollback": release.rollback,
+            "operation": release.operation,
             "requested_by": release.requested_by,
             "execution_arn": release.execution_arn,
         });

@@ -1,5 +1,7 @@
 //! How far a release goes by itself, what a person begins, and what comes too late.
 
+use sluice_domain::migrations::Operation;
+
 use super::*;
 
 const CHAIN: &str = "release/storefront/1.1.0";
@@ -409,4 +411,68 @@ async fn a_schedule_that_meets_a_running_attempt_or_closed_doors_is_no_mistake()
         "{message}"
     );
     assert_eq!(world.entries(), entries, "nothing was refused");
+}
+
+/// To work on the database of an environment in the name of 1.1.0.
+fn operation(environment: &str, kind: &str) -> String {
+    format!(
+        r#"{{"application":"storefront","version":"1.1.0","requested_by":"ada","environments":["{environment}"],"operation":{{"kind":"{kind}"}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_database_is_worked_on_by_an_attempt_of_its_own_in_the_name_of_what_serves() {
+    let world = World::with_bundle("storefront", "1.1.0");
+    hand(&world, UPLOADED).await.expect("started");
+    world.end(Status::Succeeded);
+    world.serves("prod");
+    let output = hand(&world, &operation("prod", "contract")).await;
+    let output = output.expect("started");
+    assert_eq!(
+        (output.outcome, output.attempt),
+        (Outcome::Started, Some(2))
+    );
+    let last = world.releases().pop().expect("an attempt");
+    assert_eq!(last.operation, Some(Operation::Contract {}));
+    assert_eq!(
+        (last.environments, last.rollback),
+        (vec!["prod".to_owned()], false)
+    );
+    world.end(Status::Failed);
+    // What became of it says nothing of the release, which was promoted everywhere.
+    refusal(&world, MANUAL_AGAIN, "AlreadyReleased", CHAIN).await;
+}
+
+#[tokio::test]
+async fn a_database_is_not_worked_on_in_the_name_of_another_release() {
+    let world = World::with_bundle("storefront", "1.1.0");
+    hand(&world, UPLOADED).await.expect("started");
+    world.end(Status::Succeeded);
+    for kind in ["contract", "undo"] {
+        let event = operation("prod", kind);
+        let message = refusal(&world, &event, "WrongRelease", CHAIN).await;
+        assert!(
+            message.contains("was never promoted into prod"),
+            "{message}"
+        );
+    }
+    world.serves("prod");
+    let message = refusal(&world, &operation("prod", "undo"), "WrongRelease", CHAIN).await;
+    assert!(message.contains("serves in prod"), "{message}");
+    assert_eq!(world.started(), 1);
+}
+
+#[tokio::test]
+async fn an_operation_is_of_one_environment_and_of_nothing_else() {
+    let world = World::with_bundle("storefront", "1.1.0");
+    let plain = operation("prod", "contract");
+    for (from, to) in [
+        (r#"["prod"]"#, r#"["dev","prod"]"#),
+        (r#""operation""#, r#""again":true,"operation""#),
+        (r#""operation""#, r#""rollback":true,"operation""#),
+    ] {
+        let event = plain.replace(from, to);
+        let error = hand(&world, &event).await.expect_err("refused");
+        assert_eq!(error.name(), "InvalidEvent", "{event}");
+    }
 }

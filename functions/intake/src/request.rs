@@ -11,6 +11,7 @@ use serde_json::Value;
 use sluice_domain::caller::Principal;
 use sluice_domain::digest::Digest;
 use sluice_domain::manifest::Image;
+use sluice_domain::migrations::Operation;
 use sluice_domain::naming::{APPLICATION, is_application};
 use sluice_domain::text::said;
 
@@ -97,6 +98,10 @@ pub struct Manual {
     /// released before.
     #[serde(default)]
     pub rollback: bool,
+    /// What to do to the database of one environment, instead of releasing code. Beside
+    /// `environments`, and none of `again`, `rollback` and `from`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
     /// The environments to enter, and no others. Left out: those of the path, in order,
     /// up to one that a person begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -353,6 +358,8 @@ pub struct Wanted {
     pub to: To,
     /// Whether a further attempt may begin.
     pub repeat: Repeat,
+    /// What to do to the database instead of releasing code.
+    pub operation: Option<Operation>,
     /// Who or what asks.
     pub by: String,
     /// The same as settings name it. None: nobody proved who they are.
@@ -369,6 +376,7 @@ impl Wanted {
             image: None,
             to: To::Path,
             repeat: Repeat::Delivered,
+            operation: None,
             by: principal.to_string(),
             principal: Some(principal),
         })
@@ -395,6 +403,7 @@ impl Wanted {
             image: Some(push),
             to: To::Path,
             repeat: Repeat::Delivered,
+            operation: None,
         })
     }
 
@@ -414,6 +423,7 @@ impl Wanted {
             image: None,
             to: To::From(environment),
             repeat: Repeat::Onward,
+            operation: None,
             by: Principal::schedule().to_string(),
             principal: Some(Principal::schedule()),
         }
@@ -426,6 +436,7 @@ impl Wanted {
             version,
             again,
             rollback,
+            operation,
             environments,
             from,
             requested_by,
@@ -446,7 +457,18 @@ impl Wanted {
                 expected: format!("that of {} {}", subject.application, subject.version),
             });
         }
+        if let Some(operation) = &operation {
+            let is_plain = !again && !rollback && from.is_none();
+            let is_one = environments.as_ref().is_some_and(|only| only.len() == 1);
+            if !is_plain || !is_one {
+                return Err(Error::InvalidEvent(format!(
+                    "operation: found `{operation}`; expected it beside one of `environments`, and without `again`, \
+                     `rollback` and `from`"
+                )));
+            }
+        }
         let repeat = match (rollback, again) {
+            _ if operation.is_some() => Repeat::Operation,
             (false, false) if from.is_some() => Repeat::Onward,
             (true, _) => Repeat::Ended,
             (false, true) => Repeat::Unreleased,
@@ -469,6 +491,7 @@ impl Wanted {
             image: None,
             to,
             repeat,
+            operation,
             by: (principal.as_ref()).map_or(requested_by, Principal::to_string),
             principal,
         })

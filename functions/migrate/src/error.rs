@@ -28,6 +28,43 @@ pub enum Error {
          applied, contracted or undone"
     )]
     NothingBrought(PromotionId),
+    /// Something is pending that was not when the release was planned.
+    #[error(
+        "{} to be applied on {place} now; expected nothing, as when this release was planned: somebody took \
+         migrations back since. Nothing was applied; release again", files.join(", ")
+    )]
+    CameUp {
+        /// The server and the database.
+        place: String,
+        /// What is pending.
+        files: Vec<String>,
+    },
+    /// The code that serves can't read what the schema would be.
+    #[error(
+        "the code of {serves}, which serves and which a rollback brings back, can work with migrations up to `{to}` \
+         (`migrations.reads.to` in its release.json), and {} came after it; nothing was applied. Release code first that \
+         can work with both", files.join(", ")
+    )]
+    Unread {
+        /// The version that serves.
+        serves: String,
+        /// The newest migration that it can work with.
+        to: String,
+        /// What came after it.
+        files: Vec<String>,
+    },
+    /// A rollback to the release before would be barred.
+    #[error(
+        "{} came with the release that serves; expected migrations that {before} brought, too, the release before it: \
+         a rollback to {before} is refused once they are applied. Contract when a later release serves, or set \
+         `database.contract.same_release`. Nothing was applied", files.join(", ")
+    )]
+    TooEarly {
+        /// What the release before does not know of.
+        files: Vec<String>,
+        /// The release before.
+        before: String,
+    },
     /// It can't be unpacked.
     #[error("{key} is no zip file of migrations: {why}; pack the folder with `sluice pack`")]
     Archive {
@@ -76,6 +113,9 @@ impl Named for Error {
             Self::Changed { .. } => "DigestMismatch",
             Self::NothingBrought(_) | Self::Archive { .. } | Self::Hash(_) => "BundleInvalid",
             Self::Refused(_) => "MigrationsRefused",
+            Self::Unread { .. } => "SchemaUnfit",
+            Self::CameUp { .. } => "PlanChanged",
+            Self::TooEarly { .. } => "OldCodeInUse",
             Self::NoCredentials => "InvalidSettings",
             Self::Migrator(error) => of_database(error),
             Self::Fault(fault) => fault_name(fault),

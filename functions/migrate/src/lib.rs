@@ -13,6 +13,7 @@ mod archive;
 pub mod aws;
 mod door;
 mod error;
+mod peer;
 mod summary;
 
 use std::future::Future;
@@ -37,6 +38,11 @@ pub use error::Error;
 pub enum Input {
     /// What would applying the migrations do?
     Plan {
+        /// Which, and where.
+        request: Box<Request>,
+    },
+    /// Nothing was to be applied: does that still hold, and does the code still fit?
+    Confirm {
         /// Which, and where.
         request: Box<Request>,
     },
@@ -69,6 +75,11 @@ pub enum Output {
     Planned {
         /// In short.
         plan: Box<MigrationPlan>,
+    },
+    /// Nothing is to be applied, and the code fits the schema.
+    Confirmed {
+        /// Always true.
+        confirmed: bool,
     },
     /// One unit is through.
     Applied(Applied),
@@ -127,6 +138,12 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
                 let plan = self.plan(&request, &opened).await?;
                 let plan = Box::new(plan);
                 Ok(Output::Planned { plan })
+            }
+            Input::Confirm { request } => {
+                let opened = self.open(&request, true).await?;
+                let plan = self.plan(&request, &opened).await?;
+                refuse_what_came_up(&plan)?;
+                Ok(Output::Confirmed { confirmed: true })
             }
             Input::Apply {
                 request,
@@ -210,7 +227,10 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             return Ok(summary::of_a_way_back(request, session, folder, applied));
         }
         let plan = plan::plan(session, folder, lint, *limits).await?;
-        summary::of(&plan, request.phase)
+        let summary = summary::of(&plan, request.phase)?;
+        self.refuse_what_bars_the_way_back(request, &plan, folder)
+            .await?;
+        Ok(summary)
     }
 
     async fn begin(
@@ -284,6 +304,17 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             more_changes: found.more_changes,
             queries: queries.len(),
         })
+    }
+}
+
+/// Where nothing was to be applied nobody made a backup, and nobody was asked.
+fn refuse_what_came_up(plan: &MigrationPlan) -> Result<(), Error> {
+    match plan.pending {
+        0 => Ok(()),
+        _ => Err(Error::CameUp {
+            place: plan.place.clone(),
+            files: plan.files.clone(),
+        }),
     }
 }
 

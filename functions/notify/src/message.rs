@@ -171,6 +171,10 @@ fn closed(outcome: &Value) -> (String, &'static str) {
         Outcome::Refused => "A check said no before anything moved, or it could not be started.",
         Outcome::Aborted => "A person stopped it before traffic moved.",
         Outcome::Stranded => "Rolling back failed: a person must look.",
+        Outcome::Done => "What was to be done to the database is done. The code is as it was.",
+        Outcome::Failed => {
+            "It ended before the database was through. What was done stays; the code is as it was."
+        }
     };
     (outcome.title().to_owned(), meaning)
 }

@@ -26,6 +26,7 @@ impl Records for Table {
             codedeploy: None,
             goes_back: false,
             migrations: None,
+            operation: None,
             suites: self.0.clone(),
             judge: JudgePolicy::default(),
         };

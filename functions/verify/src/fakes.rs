@@ -187,6 +187,32 @@ impl World {
         attempts.last_mut().expect("an attempt").rollback = true;
     }
 
+    /// Notes an attempt that works on the database.
+    pub(super) fn begin_operation(&self, event: &str, environment: &str, operation: Operation) {
+        self.begin(event, &[environment]);
+        let mut attempts = self.attempts.borrow_mut();
+        attempts.last_mut().expect("an attempt").operation = Some(operation);
+    }
+
+    /// Another version, which brings the same, serves in `dev`.
+    pub(super) fn served_before(&self, version: &str) {
+        let mut manifests = self.manifests.borrow_mut();
+        let mut manifest = manifests.values().next().expect("a manifest").clone();
+        manifest["version"] = json!(version);
+        let key = format!("storefront/{version}/release.json");
+        manifests.insert(key.clone(), manifest);
+        let id = format!("storefront/dev/{version}/1");
+        let served = json!({
+            "id": id, "execution_arn": "earlier", "opened_at": "2026-01-01T00:00:00Z",
+            "outcome": "promoted", "closed_at": "2026-01-01T00:00:01Z",
+            "bundle": {"bucket": "b", "key": key, "version_id": "v", "digest": Digest::of(version.as_bytes())},
+        });
+        let served = serde_json::from_value(served).expect("a promotion");
+        self.promotions.borrow_mut().insert(id.clone(), served);
+        let pins = [("migrations.zip".to_owned(), format!("v-of-{version}"))];
+        self.pins.borrow_mut().push((id, pins.into()));
+    }
+
     /// Notes the attempt that this promotion belongs to, as `intake` does.
     pub(super) fn begin(&self, event: &str, environments: &[&str]) {
         let Input {
@@ -200,6 +226,7 @@ impl World {
             attempt: promotion.attempt,
             environments: environments.collect(),
             rollback: false,
+            operation: None,
             execution_arn: "arn".into(),
             requested_by: "ada".into(),
             principal: None,

@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
-use sluice_domain::migrations::Request;
+use sluice_domain::migrations::{Operation, Request};
 use sluice_domain::path::was_promoted;
 use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
 use sluice_domain::role::{CodeCopies, Role};
@@ -47,6 +47,7 @@ use artifacts::{Artifacts, Files};
 use copies::Copier;
 pub use error::{Error, Problem};
 use evidence::Known;
+use migrations::Errand;
 pub use pins::Pins;
 pub use ports::{
     Bundles, Copies, CopyError, Environments, Images, Live, Near, Object, Objects, Place,
@@ -143,30 +144,33 @@ where
         let mut verified = verified(&bundle, &manifest, &files);
         let pins = files.pins.clone();
         let goes_back = self.goes_back(&id, &bundle, &attempts).await?;
-        let migrations = migrations::request(
-            &id,
-            (&bundle, &manifest, &pins),
-            &settings,
-            (&self.migrator, goes_back),
-        )?;
-        self.assess(
-            &id,
-            &settings,
-            &manifest,
-            (&inspector, files),
+        let operation = operation(&attempts, &id);
+        let releases_code = operation.is_none();
+        let errand = Errand {
+            id: &id,
+            bundle: &bundle,
+            manifest: &manifest,
+            pins: &pins,
             goes_back,
-            now,
-        )
-        .await?;
-        let code = (&bundle, &manifest, &pins);
-        let (copies, replicas) = self
-            .bring(&id, settings.role.as_ref(), code, goes_back)
+            operation,
+        };
+        let migrations = errand
+            .request(&settings, &self.migrator, &self.promotions, &self.bundles)
             .await?;
-        if !copies.is_empty() {
-            verified["copies"] = json!(copies);
-        }
-        if !replicas.is_empty() {
-            verified["replicas"] = json!(replicas);
+        if releases_code {
+            let found = (&inspector, files);
+            self.assess(&id, &settings, &manifest, found, goes_back, now)
+                .await?;
+            let code = (&bundle, &manifest, &pins);
+            let (copies, replicas) = self
+                .bring(&id, settings.role.as_ref(), code, goes_back)
+                .await?;
+            if !copies.is_empty() {
+                verified["copies"] = json!(copies);
+            }
+            if !replicas.is_empty() {
+                verified["replicas"] = json!(replicas);
+            }
         }
         self.ledger
             .record(&id, Kind::BundleVerified, "bundle", verified)
@@ -313,6 +317,12 @@ where
             .await?;
         evidence::decide(id, assessment, goes_back)
     }
+}
+
+/// What is done instead of releasing code.
+fn operation(attempts: &[Release], id: &PromotionId) -> Option<Operation> {
+    let own = attempts.iter().find(|one| one.attempt == id.attempt);
+    own.and_then(|one| one.operation.clone())
 }
 
 /// What the ledger keeps of a bundle that is what its manifest says.

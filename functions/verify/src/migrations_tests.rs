@@ -1,5 +1,7 @@
 //! Bundles with migrations.
 
+use sluice_domain::migrations::Phase;
+
 use super::*;
 
 fn database() -> Value {
@@ -61,4 +63,45 @@ async fn a_way_back_to_what_served_is_told_apart() {
     world.promoted_before(BUNDLE);
     let asked = hand(&world, BUNDLE).await.expect("verified").migrations;
     assert!(asked.expect("migrations").goes_back);
+}
+
+#[tokio::test]
+async fn a_rollback_to_what_brings_nothing_is_still_held_against_the_schema() {
+    let world = World::with_release("1.1.0");
+    world.change_settings(|settings| settings["database"] = database());
+    world.begin_rollback(BUNDLE, &["dev"]);
+    world.promoted_before(BUNDLE);
+    let asked = hand(&world, BUNDLE).await.expect("verified").migrations;
+    let asked = asked.expect("the schema is looked at");
+    assert!(asked.goes_back && asked.brings.is_none());
+}
+
+#[tokio::test]
+async fn an_operation_needs_a_database_and_judges_no_evidence() {
+    let world = World::with_release("1.1.0");
+    world.add_migrations("1.1.0");
+    world.ask(json!({ "reviews": { "minimum": 9 } }));
+    world.begin_operation(BUNDLE, "dev", Operation::Contract {});
+    let error = hand(&world, BUNDLE).await.expect_err("no database");
+    assert_eq!(error.name(), "InvalidSettings");
+    world.change_settings(|settings| settings["database"] = database());
+    let asked = hand(&world, BUNDLE).await.expect("verified").migrations;
+    let asked = asked.expect("what is worked on");
+    assert_eq!(asked.operation, Some(Operation::Contract {}));
+    assert_eq!(asked.phase, Phase::Contract);
+}
+
+#[tokio::test]
+async fn the_release_that_serves_is_named_with_what_it_brings() {
+    let world = World::with_release("1.1.0");
+    world.add_migrations("1.1.0");
+    world.change_settings(|settings| settings["database"] = database());
+    let first = hand(&world, BUNDLE).await.expect("verified").migrations;
+    assert_eq!(first.expect("migrations").peer, None);
+    world.served_before("1.0.0");
+    let next = hand(&world, BUNDLE).await.expect("verified").migrations;
+    let peer = next.expect("migrations").peer.expect("what serves");
+    assert_eq!(peer.version, "1.0.0");
+    let archive = peer.brings.expect("what it brings").archive;
+    assert_eq!(archive.version_id, "v-of-1.0.0");
 }

@@ -150,22 +150,8 @@ impl Catalogue for Account {
     }
 
     async fn versions(&self, function: &str) -> Result<Vec<Listed>, Fault> {
-        let request = self
-            .control
-            .list_versions_by_function()
-            .function_name(function);
-        let mut pages = request.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(version) = pages.next().await {
-            let version = version.map_err(|error| {
-                Fault::new(
-                    format!("lambda:ListVersionsByFunction of {function}"),
-                    error,
-                )
-            })?;
-            found.extend(listed(&version));
-        }
-        Ok(found)
+        let found = function::versions(&self.control, function).await?;
+        Ok(found.iter().filter_map(listed).collect())
     }
 
     async fn is_fed(&self, function: &str, version: u64) -> Result<bool, Fault> {

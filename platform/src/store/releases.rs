@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use sluice_domain::caller::Principal;
+use sluice_domain::migrations::Operation;
 use sluice_domain::promotion::{BundleRef, PromotionId};
 
 use super::{CONDITION_FAILED, Store, StoreError, document, item, text, write};
@@ -24,6 +25,10 @@ pub struct Release {
     /// Whether it deliberately takes an older version back into production.
     #[serde(default)]
     pub rollback: bool,
+    /// What is done to the environment's database instead of releasing code. None: code
+    /// is released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
     /// The `release` execution.
     pub execution_arn: String,
     /// Who or what asked for it.

@@ -120,6 +120,7 @@ async fn write_all(store: &Store) -> Result<(), StoreError> {
         attempt: 1,
         environments: Vec::new(),
         rollback: false,
+        operation: None,
         execution_arn: "execution".to_owned(),
         requested_by: "ada".to_owned(),
         principal: None,

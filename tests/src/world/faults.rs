@@ -266,6 +266,7 @@ impl World {
             attempt: id.attempt,
             environments: vec![id.environment.clone()],
             rollback: false,
+            operation: None,
             execution_arn,
             requested_by: "ada".to_owned(),
             principal: None,

@@ -318,6 +318,8 @@ fn promote_ends_in_the_outcomes_of_a_promotion() {
         Outcome::Refused,
         Outcome::Aborted,
         Outcome::Stranded,
+        Outcome::Done,
+        Outcome::Failed,
     ];
     assert_eq!(found, outcomes.into_iter().map(Outcome::title).collect());
     let succeeding = states
@@ -326,7 +328,7 @@ fn promote_ends_in_the_outcomes_of_a_promotion() {
         .map(|state| state.name);
     assert_eq!(
         succeeding.collect::<Vec<_>>(),
-        ["Promoted"],
+        ["Promoted", "Done"],
         "a run that failed ends FAILED"
     );
 }

@@ -28,6 +28,7 @@ fn sample(key: &str) -> Value {
             json!({"bucket": "artifacts", "key": key, "version_id": "v1", "digest": digest})
         }
         "generation" => json!(7),
+        "epoch" => json!(1_767_225_600_000_i64),
         "step" => json!(0),
         "outcome" => json!(Outcome::RolledBack),
         "error" => json!("Unhealthy"),
@@ -94,13 +95,17 @@ fn answer(function: &str, payload: &Value) -> Value {
             timed: true,
             migrates: true,
             approves: Some(Digest::of(b"migrations")),
+            operation: None,
         }),
         ("guard", "schedule", _) => value(guard::Output::Scheduled {
             starts: false,
             wait_seconds: 60,
         }),
         ("guard", "acquire", _) => value(guard::Output::Queued { acquired: false }),
-        ("guard", "check" | "recheck", _) => value(guard::Output::Clear { clear: true }),
+        ("guard", "check", _) => value(guard::Output::Clear { clear: true }),
+        ("guard", "recheck", _) => value(guard::Output::Rechecked {
+            epoch: 1_767_225_600_000,
+        }),
         ("guard", "fence", _) => value(guard::Output::FencedOff {
             generation: Generation(4),
         }),
@@ -127,6 +132,7 @@ fn answer(function: &str, payload: &Value) -> Value {
         ("migrate", _, "plan") => value(migrate::Output::Planned {
             plan: Box::new(migrations()),
         }),
+        ("migrate", _, "confirm") => value(migrate::Output::Confirmed { confirmed: true }),
         ("migrate", _, "apply") => value(Applied {
             token: 7,
             more: true,
@@ -340,6 +346,8 @@ fn choices_know_exactly_the_words_that_functions_say() {
         Outcome::Refused,
         Outcome::Aborted,
         Outcome::Stranded,
+        Outcome::Done,
+        Outcome::Failed,
     ];
     let decisions = [
         Decision::Approved,

@@ -44,6 +44,7 @@ impl Paths for World {
             attempt: id.attempt,
             environments,
             rollback: state.rollbacks.contains(id),
+            operation: state.operations.get(id).cloned(),
             execution_arn: "release".to_owned(),
             requested_by: "ada".to_owned(),
             principal: state.principal.clone(),

@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use sluice_domain::guards::{self, Calls, Checked, Guards};
+use sluice_domain::migrations::OldCalls;
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Role;
 use sluice_platform::fault::Fault;
 use sluice_platform::guards::Function;
 
 use super::{Touch, World};
-use crate::ports::Signals;
+use crate::ports::{Serving, Signals};
 
 const NO_CALLS: Calls = Calls {
     invocations: 0.0,
@@ -42,5 +43,23 @@ impl Signals for World {
             })
         });
         Ok(incident.chain(alarms).chain(budgets).collect())
+    }
+
+    async fn old_calls(
+        &self,
+        _: Option<&Role>,
+        _: &PromotionId,
+        serving: &[Serving<'_>],
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<OldCalls>, Fault> {
+        self.turn_for("old_calls", Touch::Nothing).await?;
+        let calls = self.0.borrow().old_calls;
+        let each = serving.iter();
+        let told = each.map(|one| OldCalls {
+            function: one.function.to_owned(),
+            version: "1".to_owned(),
+            calls,
+        });
+        Ok(told.collect())
     }
 }

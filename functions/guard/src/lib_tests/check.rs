@@ -27,7 +27,8 @@ fn an_approved_plan_that_still_holds_is_clear_also_long_after_the_vote() {
     let guard = approved();
     let much_later = at(500_000);
     let answer = run(guard.handle(input(RECHECK), much_later)).unwrap();
-    assert_eq!(answer, Output::Clear { clear: true });
+    let epoch = much_later.as_millisecond();
+    assert_eq!(answer, Output::Rechecked { epoch });
     let entries = guard.ports.recorded("1.1.0", Kind::TargetsAcquired);
     assert_eq!(entries.len(), 1);
 }

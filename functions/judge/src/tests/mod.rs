@@ -261,6 +261,7 @@ fn judge_of(
         keep_versions: None,
         goes_back: false,
         migrations: None,
+        operation: None,
         suites: Vec::new(),
         steps: steps.clone(),
         codedeploy: None,

@@ -309,6 +309,7 @@ impl Records for Rc<Town> {
             keep_versions: None,
             goes_back: false,
             migrations: None,
+            operation: None,
             suites: Vec::new(),
             codedeploy: None,
         };

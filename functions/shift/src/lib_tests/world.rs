@@ -111,6 +111,7 @@ impl World {
                 keep_versions: None,
                 goes_back: false,
                 migrations: None,
+                operation: None,
                 suites: Vec::new(),
                 steps: vec![
                     Step::new(10.0, 600),

@@ -12,6 +12,7 @@ fn released(status: Status, stages: &[(&str, Option<Option<Outcome>>)]) -> World
         attempt: 1,
         environments: stages.iter().map(|(name, _)| (*name).to_owned()).collect(),
         rollback: false,
+        operation: None,
         execution_arn: "release".into(),
         requested_by: "ada".into(),
         principal: None,

@@ -1,0 +1,117 @@
+//! Promotions that work on a database instead of releasing code.
+
+use serde_json::json;
+use sluice_domain::migrations::Operation;
+
+use super::plan::with_migrations;
+use super::*;
+use crate::fakes::{arn, guard};
+
+const CONTRACT: Operation = Operation::Contract {};
+
+/// 1.1.0 serves since the start, and this is done to its database. Older code has to rest
+/// for so many seconds.
+fn working(operation: Operation, idle_seconds: u64) -> Guard<World> {
+    let guard = guard();
+    guard.ports.goes_back("1.1.0");
+    let mut state = guard.ports.0.borrow_mut();
+    state.rollbacks.clear();
+    state.operations.insert(id("1.1.0"), operation);
+    state.settings["database"] = json!({
+        "secret": "db", "backup": {"before": "none"}, "contract": {"idle_seconds": idle_seconds},
+    });
+    drop(state);
+    guard
+}
+
+/// What `migrate` found: one migration that contracts.
+fn pending() -> String {
+    with_migrations(&json!({
+        "digest": sluice_domain::digest::Digest::of(b"migrations"), "phase": "contract", "tool": "sqlx",
+        "place": "db:5432/shop", "server": "17.10", "applied": 1, "pending": 1, "files": ["2_x.sql"],
+        "waiting": 0, "classes": {"a": 1, "b": 0, "c": 0}, "more": 0, "statements": [],
+    }))
+}
+
+#[test]
+fn no_code_changes_and_every_function_is_held_while_the_database_is_worked_on() {
+    let guard = working(CONTRACT, 0);
+    let planned = send(&guard, &pending()).unwrap();
+    assert_eq!(
+        (
+            &planned["operation"],
+            &planned["changes"],
+            &planned["migrates"]
+        ),
+        (&json!("contract"), &json!(0), &json!(true))
+    );
+    send(&guard, ACQUIRE).unwrap();
+    let world = guard.ports.0.borrow();
+    for target in [
+        arn("checkout"),
+        arn("orders"),
+        "database db:5432/shop".into(),
+    ] {
+        assert!(world.locks.contains_key(&target), "{:?}", world.locks);
+    }
+}
+
+#[test]
+fn nothing_is_taken_away_while_older_code_is_called_or_was_a_moment_ago() {
+    let guard = working(CONTRACT, 1001);
+    assert_eq!(send(&guard, &pending()), Err("OldCodeInUse"));
+    let guard = working(CONTRACT, 1000);
+    guard.ports.0.borrow_mut().old_calls = 1.0;
+    assert_eq!(send(&guard, &pending()), Err("OldCodeInUse"));
+    guard.ports.0.borrow_mut().old_calls = 0.0;
+    send(&guard, &pending()).expect("it rested");
+    send(&guard, ACQUIRE).expect("its turn");
+    guard.ports.0.borrow_mut().old_calls = 1.0;
+    assert_eq!(send(&guard, RECHECK), Err("OldCodeInUse"));
+    guard.ports.0.borrow_mut().old_calls = 0.0;
+    let rechecked = send(&guard, RECHECK).expect("it rests again");
+    assert_eq!(rechecked["epoch"], at(1000).as_millisecond());
+}
+
+#[test]
+fn a_release_that_does_not_serve_contracts_nothing_and_one_that_serves_undoes_nothing() {
+    let guard = working(CONTRACT, 0);
+    guard.ports.promoted("1.2.0", 500);
+    assert_eq!(send(&guard, &pending()), Err("WrongRelease"));
+    let guard = working(Operation::Undo {}, 0);
+    assert_eq!(send(&guard, &pending()), Err("WrongRelease"));
+    guard.ports.promoted("1.0.0", 500);
+    send(&guard, &pending()).expect("it does not serve any more");
+}
+
+#[test]
+fn nothing_to_contract_is_said_before_anybody_is_asked() {
+    let guard = working(CONTRACT, 0);
+    assert_eq!(send(&guard, PLAN), Err("WrongRelease"));
+    assert!(guard.ports.0.borrow().plans.is_empty());
+}
+
+#[test]
+fn alarms_hold_no_restore_up() {
+    let backup = "b".to_owned();
+    for (operation, expected) in [
+        (Operation::Restore { backup }, Ok(())),
+        (CONTRACT, Err("AlarmMissing")),
+    ] {
+        let guard = working(operation, 0);
+        guard.ports.0.borrow_mut().settings["guards"] = json!({"alarms": ["checkout-5xx"]});
+        assert_eq!(send(&guard, &pending()).map(drop), expected);
+    }
+}
+
+#[test]
+fn it_is_done_or_failed_and_never_promoted_or_rolled_back() {
+    for (said, expected) in [
+        (Outcome::Promoted, Outcome::Done),
+        (Outcome::RolledBack, Outcome::Failed),
+        (Outcome::Refused, Outcome::Refused),
+    ] {
+        let guard = working(CONTRACT, 0);
+        assert_eq!(end(&guard, "1.1.0", said), expected);
+    }
+}
