@@ -61,9 +61,15 @@ impl<P: Ports> Guard<P> {
         });
         let serving: Vec<Serving<'_>> = serving.collect();
         let role = settings.role.as_ref();
-        let between = (policy.since(now), now);
-        let calls = self.ports.old_calls(role, &promotion.id, &serving, between);
-        Ok(policy.admit(subject(promotion), since, calls.await?, now)?)
+        let calls = match policy.idle_seconds {
+            0 => Vec::new(),
+            _ => {
+                let between = (policy.since(now), now);
+                let calls = self.ports.old_calls(role, &promotion.id, &serving, between);
+                calls.await?
+            }
+        };
+        Ok(policy.admit(subject(promotion), since, calls, now)?)
     }
 
     /// Whether alarms and budgets hold it up: not what goes back.

@@ -1,7 +1,12 @@
 //! What guards ask: alarms, and the parameter of incidents.
 
+use std::time::SystemTime;
+
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::types::{ComparisonOperator, StateValue, Statistic};
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{
+    ComparisonOperator, Dimension, MetricDatum, StateValue, Statistic,
+};
 
 use super::World;
 
@@ -46,6 +51,38 @@ impl World {
             .send()
             .await
             .unwrap_or_else(|error| panic!("setting {alarm}: {error:?}"));
+    }
+
+    /// Has Lambda have counted calls of a version, now and for a minute to come. Answers how
+    /// the version is called in messages.
+    ///
+    /// # Panics
+    /// When CloudWatch refuses.
+    pub async fn count_calls(&self, environment: &str, function: &str, version: &str) -> String {
+        let name = self.function(environment, function);
+        let called = format!("{name}:{version}");
+        let dimension = |name: &str, value: &str| {
+            let dimension = Dimension::builder().name(name).value(value);
+            dimension.build()
+        };
+        let now = DateTime::from(SystemTime::now()).secs();
+        let call = |second: i64| {
+            MetricDatum::builder()
+                .metric_name("Invocations")
+                .dimensions(dimension("FunctionName", &name))
+                .dimensions(dimension("Resource", &called))
+                .timestamp(DateTime::from_secs(now + second))
+                .value(1.0)
+                .build()
+        };
+        Client::new(&self.config)
+            .put_metric_data()
+            .namespace("AWS/Lambda")
+            .set_metric_data(Some((0..60).map(call).collect()))
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("counting calls of {called}: {error:?}"));
+        called
     }
 
     /// Writes a secret parameter anew.

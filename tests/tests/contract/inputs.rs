@@ -145,6 +145,7 @@ fn started_with() -> Value {
         attempt: 1,
         environments: vec!["dev".to_owned(), "prod".to_owned()],
         rollback: false,
+        operation: None,
         execution_arn: "arn:aws:states:eu-west-1:111122223333:execution:release:a".to_owned(),
         requested_by: "ada".to_owned(),
         principal: None,

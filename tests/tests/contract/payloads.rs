@@ -377,8 +377,8 @@ fn choices_know_exactly_the_words_that_functions_say() {
     ];
     let cases = [
         ("promote", "OnOutcome", words(&outcomes), 1),
-        // It promoted, or it did not, whatever else.
-        ("release", "OnRecord", words(&outcomes), outcomes.len() - 1),
+        // It promoted or was done, or it did not, whatever else.
+        ("release", "OnRecord", words(&outcomes), outcomes.len() - 2),
         ("promote", "OnDecision", words(&decisions), 3),
         ("rollout", "OnSuite", words(&following), 1),
         ("suites", "OnSuite", words(&scheduled), 1),

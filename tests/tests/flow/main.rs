@@ -21,6 +21,7 @@ mod line;
 mod may;
 mod migrations;
 mod nightly;
+mod operations;
 mod operators;
 mod owners;
 mod path;

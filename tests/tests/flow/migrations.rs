@@ -6,12 +6,12 @@ use sluice_domain::promotion::Outcome;
 use sluice_tests::World;
 use sluice_tests::world::{Data, Ended, failing};
 
-const PERSON: (&str, &str) = (
+pub(crate) const PERSON: (&str, &str) = (
     "1_person.sql",
     "CREATE TABLE person (id bigint PRIMARY KEY, name text NOT NULL);\n\
      INSERT INTO person SELECT n, 'p' || n FROM generate_series(1, 20) n;\n",
 );
-const MAIL: (&str, &str) = ("2_mail.sql", "ALTER TABLE person ADD COLUMN mail text;\n");
+pub(crate) const MAIL: (&str, &str) = ("2_mail.sql", "ALTER TABLE person ADD COLUMN mail text;\n");
 
 /// 1.0.0 serves, and this is released, with these settings on top.
 async fn release(
@@ -30,7 +30,7 @@ async fn release(
     world.ended(&world.promotion("prod", "1.1.0")).await
 }
 
-fn merge(settings: &mut Value, more: Value) {
+pub(crate) fn merge(settings: &mut Value, more: Value) {
     for (name, value) in more.as_object().into_iter().flatten() {
         settings[name] = value.clone();
     }

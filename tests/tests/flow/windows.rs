@@ -12,7 +12,7 @@ use sluice_tests::world::Build;
 use crate::approvals::CODE;
 
 /// A window that starts so many seconds from now and lasts for an hour.
-fn window(kind: &str, seconds: i64) -> Value {
+pub(crate) fn window(kind: &str, seconds: i64) -> Value {
     let starts = Timestamp::now() + SignedDuration::from_secs(seconds);
     let starts = TimeZone::UTC.to_datetime(starts);
     let starts = starts.strftime("%Y-%m-%dT%H:%M:%S").to_string();

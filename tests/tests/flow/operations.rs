@@ -1,0 +1,163 @@
+//! Promotions that work on a database instead of releasing code, on a real PostgreSQL.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sluice_domain::approval::Choice;
+use sluice_domain::ledger::Kind;
+use sluice_domain::promotion::{Outcome, PromotionId};
+use sluice_tests::World;
+use sluice_tests::world::{Build, Data, Ended};
+
+use crate::approvals::CODE;
+use crate::migrations::{MAIL, PERSON, merge};
+use crate::rollback::released;
+use crate::windows::window;
+
+const OLD: (&str, &str) = (
+    "3_old.sql",
+    "-- sluice: phase contract\nALTER TABLE person DROP COLUMN mail;\n",
+);
+
+/// The settings of an environment where Ada approves, at any time, what is of class C.
+async fn careful(world: &World, data: &Data, contract: Value) -> Value {
+    let ada = world.approver("ada", CODE).await;
+    let mut settings = data.settings();
+    merge(
+        &mut settings,
+        json!({
+            "approval": { "approvers": [ada] },
+            "windows": [window("maintenance", -60)],
+        }),
+    );
+    settings["database"]["contract"] = contract;
+    settings
+}
+
+/// Asks for an operation, and has Ada say yes.
+async fn approved(world: &World, version: &str, attempt: u32, operation: Value) -> Ended {
+    let id = asked(world, version, attempt, operation).await;
+    world.happened(&id, Kind::ApprovalRequested).await;
+    let voted = world.vote(&id, Choice::Approve, CODE).await;
+    voted.expect("a vote");
+    world.ended(&id).await
+}
+
+async fn asked(world: &World, version: &str, attempt: u32, operation: Value) -> PromotionId {
+    let more = json!({ "environments": ["prod"], "operation": operation });
+    let answer = world.ask(version, more).await.expect("it begins");
+    assert_eq!(answer["attempt"], attempt, "{answer}");
+    world.attempt("prod", version, attempt)
+}
+
+/// 1.0.0 without migrations, 1.1.0 with two, and with one that contracts 1.2.0 and 1.3.0.
+async fn history(world: &World, data: &Data) -> Build {
+    let first = world.healthy("0.9.0", &["api"]);
+    world.environment("prod", &first, data.settings()).await;
+    let migrating = |version, files: &[(&str, &str)]| world.migrating(version, files, json!({}));
+    let builds = [
+        world.healthy("1.0.0", &["api"]),
+        migrating("1.1.0", &[PERSON, MAIL]),
+        migrating("1.2.0", &[PERSON, MAIL, OLD]),
+    ];
+    released(world, &builds.iter().collect::<Vec<_>>()).await;
+    migrating("1.3.0", &[PERSON, MAIL, OLD])
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn what_no_code_uses_goes_in_a_promotion_of_its_own_and_older_code_does_not_come_back() {
+    let world = World::new().await;
+    let data = world.database().await;
+    let last = history(&world, &data).await;
+    let contract = json!({ "kind": "contract" });
+    let careful = careful(&world, &data, json!({ "idle_seconds": 1 })).await;
+
+    // 1.1.0, to which a rollback would go back, does not know of it.
+    world.settings("prod", &last, careful.clone()).await;
+    let early = asked(&world, "1.2.0", 2, contract.clone()).await;
+    let early = world.ended(&early).await;
+    early.is(Outcome::Refused);
+    let told = "3_old.sql came with the release that serves";
+    assert!(early.reason().contains(told), "{}", early.reason());
+    world.settings("prod", &last, data.settings()).await;
+    released(&world, &[&last]).await;
+    world.settings("prod", &last, careful).await;
+
+    let status = world.sluice(&["migrate", "contract", &world.application, "prod"]);
+    let mut contracting = status.start();
+    contracting.says("in the name of 1.3.0, which serves").await;
+    let id = world.attempt("prod", "1.3.0", 2);
+    let question = world.happened(&id, Kind::ApprovalRequested).await;
+    assert_eq!(data.columns("person").await, "id,name,mail", "{question:?}");
+    let voted = world.vote(&id, Choice::Approve, CODE).await;
+    voted.expect("a vote");
+    contracting.ended().await.is(0).says("Done");
+    let ended = world.ended(&id).await;
+    ended.is(Outcome::Done);
+    assert_eq!(data.columns("person").await, "id,name");
+    assert_eq!(ended.count(Kind::VersionsPublished), 0);
+    assert_eq!(ended.count(Kind::MigrationsApplied), 1);
+    world.released("1.3.0").await;
+
+    world.settings("prod", &last, data.settings()).await;
+    let back = json!({ "rollback": true, "environments": ["prod"] });
+    for (version, attempt) in [("1.1.0", 2), ("1.0.0", 2)] {
+        let asked = world.ask(version, back.clone()).await;
+        asked.expect("it begins");
+        let ended = world.ended(&world.attempt("prod", version, attempt)).await;
+        ended.is(Outcome::Refused);
+        let told = "3_old.sql took away what the code may still use";
+        assert!(ended.reason().contains(told), "{}", ended.reason());
+    }
+    world.ask("1.2.0", back).await.expect("it begins");
+    let ended = world.ended(&world.attempt("prod", "1.2.0", 3)).await;
+    ended.is(Outcome::Promoted);
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn nothing_is_taken_away_while_somebody_calls_older_code_by_its_version() {
+    let world = World::new().await;
+    let data = world.database().await;
+    let last = history(&world, &data).await;
+    released(&world, &[&last]).await;
+    let careful = careful(&world, &data, json!({ "idle_seconds": 3 })).await;
+    world.settings("prod", &last, careful).await;
+    let since = world
+        .opened(&world.promotion("prod", "1.3.0"))
+        .await
+        .closed_at;
+    let rested = since.expect("an end") + SignedDuration::from_secs(3);
+    let has_rested = async || (Timestamp::now() > rested).then_some(());
+    world
+        .wait("it has served for three seconds", has_rested)
+        .await;
+    let called = world.count_calls("prod", "api", "1").await;
+    let id = asked(&world, "1.3.0", 2, json!({ "kind": "contract" })).await;
+    let ended = world.ended(&id).await;
+    ended.is(Outcome::Refused);
+    for said in ["OldCodeInUse", "older code still runs", &called] {
+        assert!(ended.reason().contains(said), "{}", ended.reason());
+    }
+    assert_eq!(data.columns("person").await, "id,name,mail");
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_schema_that_the_code_that_serves_could_not_read_is_not_made() {
+    let world = World::new().await;
+    let data = world.database().await;
+    let first = world.healthy("1.0.0", &["api"]);
+    world.environment("prod", &first, data.settings()).await;
+    let reads = json!({ "migrations": { "zip": "migrations", "reads": { "to": "1" } } });
+    let careless = world.migrating("1.1.0", &[PERSON], reads);
+    released(&world, &[&careless]).await;
+    let next = world.migrating("1.2.0", &[PERSON, MAIL], json!({}));
+    world.upload(&next).await;
+    let ended = world.ended(&world.promotion("prod", "1.2.0")).await;
+    ended.is(Outcome::Refused);
+    for said in ["SchemaUnfit: the code of 1.1.0, which serves", "2_mail.sql"] {
+        assert!(ended.reason().contains(said), "{}", ended.reason());
+    }
+    assert_eq!(data.columns("person").await, "id,name");
+}
