@@ -16,7 +16,8 @@ use crate::connect::{Budget, Session};
 use crate::error::{Place, said};
 use crate::folder::{Piece, Work};
 use crate::ledger::{Holder, Ledger, Unit, key};
-use crate::standing::{Found, Standing, look};
+use crate::standing::{Found, Standing, half_undone, look};
+use crate::undo::Back;
 use crate::{Error, Result, interrupted, locks};
 
 pub use crate::folder::{Folder, Prepared};
@@ -35,7 +36,7 @@ pub struct Limits {
 }
 
 /// What a call leaves of its time, to record what it did and to answer.
-const MARGIN: Duration = Duration::from_secs(10);
+pub(crate) const MARGIN: Duration = Duration::from_secs(10);
 
 impl Limits {
     /// The longest that a unit may take.
@@ -93,8 +94,18 @@ pub enum Step {
 /// # Errors
 /// Where the server refuses.
 pub async fn compare(session: &Session, folder: &Folder) -> Result<(Vec<Standing>, Vec<Refusal>)> {
-    let ledger = Ledger::of(session, folder.tool).entries().await?;
-    let table = Books::of(folder.tool);
+    let found = found(session, folder.tool).await?;
+    let (standings, unfit) = look(&folder.items(), &found);
+    let mut refused = folder.refused(&standings);
+    refused.extend(unfit);
+    refused.extend(half_undone(&found.ledger));
+    Ok((standings, refused))
+}
+
+/// What a database says of itself, in the ledger and in a tool's table.
+pub(crate) async fn found(session: &Session, tool: Tool) -> Result<Found> {
+    let ledger = Ledger::of(session, tool).entries().await?;
+    let table = Books::of(tool);
     let (books, has_table) = match &table {
         Some(table) => {
             let rows = table.entries(&session.client).await?;
@@ -103,16 +114,12 @@ pub async fn compare(session: &Session, folder: &Folder) -> Result<(Vec<Standing
         }
         None => (None, false),
     };
-    let found = Found {
+    Ok(Found {
         ledger,
         books,
         has_table,
         is_mark: table.is_some_and(|table| table.is_mark()),
-    };
-    let (standings, unfit) = look(&folder.items(), &found);
-    let mut refused = folder.refused(&standings);
-    refused.extend(unfit);
-    Ok((standings, refused))
+    })
 }
 
 /// Applies the next unit of a phase.
@@ -151,6 +158,7 @@ pub async fn apply(
         holder,
         limits,
         until,
+        back: None,
     };
     for (prepared, standing) in folder.files.iter().zip(&standings) {
         match *standing {
@@ -189,20 +197,22 @@ pub async fn is_left(session: &Session, folder: &Folder, phase: Phase) -> Result
 pub(crate) struct Call<'a> {
     pub(crate) session: &'a Session,
     pub(crate) ledger: Ledger<'a>,
-    tool: Tool,
+    pub(crate) tool: Tool,
     pub(crate) holder: &'a Holder,
-    limits: Limits,
+    pub(crate) limits: Limits,
     /// When it is to be through.
     pub(crate) until: Instant,
+    /// What is taken back. None: something is applied.
+    pub(crate) back: Option<Back<'a>>,
 }
 
 /// How a statement without a transaction stood when its call began.
 #[derive(Debug, Clone, Copy)]
-struct Before {
+pub(crate) struct Before {
     /// Whether an earlier call began it.
-    begun: bool,
+    pub(crate) begun: bool,
     /// Whether what it is to do was there before it was begun first.
-    found: bool,
+    pub(crate) found: bool,
 }
 
 impl Call<'_> {
@@ -270,7 +280,7 @@ impl Call<'_> {
     /// Tries a transaction again while locks are not to be had: the queue behind a lock
     /// that somebody waits for grows with everybody who comes, so waits are short, and
     /// pauses between them longer.
-    async fn patiently(
+    pub(crate) async fn patiently(
         &self,
         prepared: &Prepared,
         unit: &Unit<'_>,
@@ -300,7 +310,7 @@ impl Call<'_> {
     }
 
     /// Runs statements and records them, as one.
-    async fn transaction(
+    pub(crate) async fn transaction(
         &self,
         prepared: &Prepared,
         unit: &Unit<'_>,
@@ -342,6 +352,9 @@ impl Call<'_> {
         if !statements.is_empty() {
             self.session.restore().await?;
         }
+        if let Some(back) = &self.back {
+            return back.record(self).await;
+        }
         self.ledger.finish(unit).await?;
         if let Some(books) = Books::of(self.tool).filter(|_| is_last) {
             let nanos = self.ledger.took(&prepared.file).await?;
@@ -353,7 +366,7 @@ impl Call<'_> {
     /// Runs a statement that has no transaction, unless it is through: an earlier call
     /// may have been ended before it could say so. Its waits for locks have no limit of their
     /// own: one that ran out would leave an index behind that nobody can use.
-    async fn alone(
+    pub(crate) async fn alone(
         &self,
         file: &File,
         statement: &Piece,

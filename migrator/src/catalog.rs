@@ -62,16 +62,11 @@ pub(crate) struct Differences {
     pub(crate) invalid: Vec<String>,
 }
 
-/// Remembers what the database is made of now.
+/// Remembers what the database is made of now. To be called in the transaction that gives
+/// the database to a promotion.
 pub(crate) async fn remember(session: &Session) -> Result<()> {
-    let text = format!(
-        "BEGIN; DELETE FROM sluice.catalog; INSERT INTO sluice.catalog (line) {LINES}; COMMIT"
-    );
+    let text = format!("DELETE FROM sluice.catalog; INSERT INTO sluice.catalog (line) {LINES}");
     let done = session.client.batch_execute(&text).await;
-    if done.is_err() {
-        // The session goes on, and the error is the one that counts.
-        let _ = session.client.batch_execute("ROLLBACK").await;
-    }
     done.map_err(Error::server("remembering the catalog in sluice.catalog"))
 }
 

@@ -79,7 +79,7 @@ pub async fn check(
 }
 
 /// What a query of the team's found, if it found anything or can't be run.
-async fn violated(session: &Session, name: &str, query: &str) -> Result<Option<String>> {
+pub(crate) async fn violated(session: &Session, name: &str, query: &str) -> Result<Option<String>> {
     let client = &session.client;
     let begun = client.batch_execute("BEGIN READ ONLY").await;
     begun.map_err(Error::server("BEGIN"))?;

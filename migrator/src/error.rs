@@ -65,10 +65,13 @@ pub enum Error {
         holder: String,
     },
 
-    /// Another promotion took over.
-    #[error("a promotion with a higher generation than {own} has taken this database over")]
+    /// Another promotion took over, or this one was ended.
+    #[error(
+        "this promotion may change this database no more: found that a later one has it, or that it was ended; \
+         expected {own} to be the newest epoch or generation there. This call changed nothing; release again"
+    )]
     Fenced {
-        /// The generation that was fenced off.
+        /// The epoch or the generation that was fenced off.
         own: i64,
     },
 

@@ -124,6 +124,17 @@ pub(crate) async fn is_left(session: &Session, halfway: &Halfway) -> Result<bool
     }
 }
 
+/// Whether a statement that failed left all as it was.
+pub(crate) async fn is_whole(session: &Session, halfway: &Halfway) -> Result<bool> {
+    let Halfway::Dropped(index) = halfway else {
+        return Ok(!is_left(session, halfway).await?);
+    };
+    let query = "SELECT indisvalid AND indisready AND indislive FROM pg_index \
+                 WHERE indexrelid = to_regclass($1::text)";
+    let found = rows(session, query, &[index]).await?;
+    Ok(found.first().is_none_or(|row| row.get(0)))
+}
+
 async fn is_gone(session: &Session, index: &String) -> Result<bool> {
     let found = rows(session, "SELECT to_regclass($1::text) IS NULL", &[index]).await?;
     Ok(found.first().is_some_and(|row| row.get(0)))

@@ -2,46 +2,15 @@
 //!
 //! A row for each unit of each file: written as `running` before the unit begins, and made
 //! `done` in the unit's own transaction where it has one. The fence is a row, too: who
-//! migrates for a promotion that has been overtaken finds a higher generation there.
+//! migrates for a promotion that has been overtaken finds a higher epoch there.
 
 use sluice_migration::{File, Tool};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use crate::backfill::Progress;
 use crate::connect::{NAME, Session};
 use crate::{Error, Result};
-
-const CREATE: &str = "\
-CREATE SCHEMA IF NOT EXISTS sluice;
-CREATE TABLE IF NOT EXISTS sluice.fence (
-    one boolean PRIMARY KEY DEFAULT true CHECK (one),
-    generation bigint NOT NULL,
-    promotion text NOT NULL
-);
-CREATE TABLE IF NOT EXISTS sluice.catalog (line text NOT NULL);
-CREATE TABLE IF NOT EXISTS sluice.migration (
-    tool text NOT NULL,
-    version text NOT NULL,
-    unit integer NOT NULL,
-    units integer NOT NULL,
-    path text NOT NULL,
-    phase text NOT NULL,
-    sha256 text NOT NULL,
-    state text NOT NULL CHECK (state IN ('running', 'done', 'adopted', 'reverted')),
-    release text NOT NULL,
-    promotion text NOT NULL,
-    generation bigint NOT NULL,
-    backup text,
-    backend_pid integer,
-    backend_start timestamptz,
-    found boolean NOT NULL DEFAULT false,
-    tries integer NOT NULL DEFAULT 1,
-    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    finished_at timestamptz,
-    progress jsonb,
-    PRIMARY KEY (tool, version, unit)
-);
-COMMENT ON SCHEMA sluice IS 'What Sluice did to this database. Written by its migrations alone.'";
 
 /// For whom a database is migrated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +19,11 @@ pub struct Holder {
     pub promotion: String,
     /// The release, as people write it.
     pub release: String,
-    /// The generation of the promotion's lock.
+    /// What the database gave its first call.
     pub generation: i64,
+    /// When it got the locks of its environment, in milliseconds: who has a later epoch comes
+    /// after it.
+    pub epoch: i64,
     /// The backup that was made before, if one was.
     pub backup: Option<String>,
 }
@@ -67,6 +39,8 @@ pub enum State {
     Adopted,
     /// The team's own tool took the file back.
     Reverted,
+    /// Sluice took the file back: it is as if it had never been applied.
+    Undone,
 }
 
 impl State {
@@ -76,6 +50,7 @@ impl State {
             Self::Done => "done",
             Self::Adopted => "adopted",
             Self::Reverted => "reverted",
+            Self::Undone => "undone",
         }
     }
 
@@ -84,6 +59,7 @@ impl State {
             "done" => Self::Done,
             "adopted" => Self::Adopted,
             "reverted" => Self::Reverted,
+            "undone" => Self::Undone,
             _ => Self::Running,
         }
     }
@@ -92,6 +68,12 @@ impl State {
     #[must_use]
     pub const fn is_in(self) -> bool {
         matches!(self, Self::Done | Self::Adopted)
+    }
+
+    /// Whether the file was taken back.
+    #[must_use]
+    pub const fn is_back(self) -> bool {
+        matches!(self, Self::Reverted | Self::Undone)
     }
 }
 
@@ -110,6 +92,8 @@ pub struct Entry {
     pub sha256: String,
     /// How it stands.
     pub state: State,
+    /// Whether taking it back was begun outside of a transaction, and not finished.
+    pub half_undone: bool,
 }
 
 /// What names a file in the ledger: its version, or what is repeatable by its description.
@@ -136,18 +120,6 @@ impl<'a> Ledger<'a> {
         Self { session, tool }
     }
 
-    /// Makes its tables, where they are not there.
-    ///
-    /// # Errors
-    /// Where the server refuses.
-    pub async fn open(&self) -> Result<()> {
-        if self.exists().await? {
-            return Ok(());
-        }
-        let made = self.session.client.batch_execute(CREATE).await;
-        made.map_err(Error::server("making the schema `sluice`"))
-    }
-
     pub(crate) async fn exists(&self) -> Result<bool> {
         let asked = "SELECT to_regclass('sluice.migration') IS NOT NULL";
         let row = self.session.client.query_one(asked, &[]).await;
@@ -168,7 +140,9 @@ impl<'a> Ledger<'a> {
             .session
             .client
             .query(
-                "SELECT version, unit, units, path, sha256, state FROM sluice.migration \
+                // A plan changes no table, also none that an older Sluice made.
+                "SELECT version, unit, units, path, sha256, state, \
+                 coalesce(to_jsonb(m)->>'undoing' = 'alone', false) FROM sluice.migration m \
                  WHERE tool = $1 ORDER BY started_at, unit",
                 &[&self.tool.name()],
             )
@@ -218,10 +192,19 @@ impl<'a> Ledger<'a> {
                  AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
                  AND (l.classid::bigint << 32) | l.objid::bigint = $1 \
                  AND a.datname = current_database() AND a.application_name = $2 \
-                 AND EXISTS (SELECT FROM sluice.migration m WHERE m.state = 'running' \
+                 AND EXISTS (SELECT FROM sluice.migration m CROSS JOIN sluice.fence f \
+                 WHERE (m.state = 'running' OR to_jsonb(m)->>'undoing' IS NOT NULL) \
                  AND m.backend_pid = a.pid AND m.backend_start = a.backend_start \
-                 AND (m.generation < $3 OR (m.generation = $3 AND m.promotion = $4)))",
-                &[&lock, &NAME, &holder.generation, &holder.promotion],
+                 AND (m.generation < $3 OR (m.generation = $3 AND m.promotion = $4) \
+                 OR (m.generation <= f.generation \
+                 AND coalesce((to_jsonb(f)->>'epoch')::bigint, 0) < $5)))",
+                &[
+                    &lock,
+                    &NAME,
+                    &holder.generation,
+                    &holder.promotion,
+                    &holder.epoch,
+                ],
             )
             .await;
         let ended = ended.map_err(Error::server("ending what an earlier call left running"))?;
@@ -232,23 +215,28 @@ impl<'a> Ledger<'a> {
     /// there before. Whether that was so when the unit was begun first.
     ///
     /// # Errors
-    /// Where the server refuses.
+    /// [`Error::Fenced`] where another one has the database by now: who takes it over finds
+    /// either no unit that begins, or this record. Where the server refuses.
     pub async fn begin(&self, unit: &Unit<'_>, holder: &Holder, found: bool) -> Result<bool> {
         let index = number(unit.index);
         self.session
             .client
-            .query_one(
+            .query_opt(
                 "INSERT INTO sluice.migration (tool, version, unit, path, phase, sha256, state, \
                  release, promotion, generation, backup, units, found, backend_pid, backend_start) \
-                 SELECT $1, $2, $3, $4, $5, $6, 'running', $7, $8, $9, $10, $11, $12, pid, \
-                 backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid() \
+                 SELECT $1, $2, $3, $4, $5, $6, 'running', $7, $8, $9, $10, $11, $12, a.pid, \
+                 a.backend_start FROM pg_stat_activity a CROSS JOIN sluice.fence f \
+                 WHERE a.pid = pg_backend_pid() AND f.generation = $9 AND f.promotion = $8 \
+                 AND NOT f.closed FOR SHARE OF f \
                  ON CONFLICT (tool, version, unit) DO UPDATE SET \
                  found = CASE WHEN migration.state = 'running' AND migration.sha256 = $6 \
                  THEN migration.found ELSE $12 END, path = $4, phase = $5, \
                  sha256 = $6, state = 'running', release = $7, promotion = $8, generation = $9, \
                  backup = $10, units = $11, backend_pid = excluded.backend_pid, \
                  backend_start = excluded.backend_start, tries = sluice.migration.tries + 1, \
-                 finished_at = NULL, progress = CASE WHEN sluice.migration.state = 'running' \
+                 started_at = CASE WHEN sluice.migration.state IN ('reverted', 'undone') \
+                 THEN clock_timestamp() ELSE sluice.migration.started_at END, \
+                 finished_at = NULL, undoing = NULL, progress = CASE WHEN sluice.migration.state = 'running' \
                  AND sluice.migration.sha256 = $6 THEN sluice.migration.progress END \
                  RETURNING found",
                 &[
@@ -267,8 +255,9 @@ impl<'a> Ledger<'a> {
                 ],
             )
             .await
+            .map_err(Error::server("recording that a unit begins"))?
             .map(|row| row.get(0))
-            .map_err(Error::server("recording that a unit begins"))
+            .ok_or(Error::Fenced { own: holder.epoch })
     }
 
     /// Records that a unit is through. To be called in the unit's transaction, if it has
@@ -374,6 +363,83 @@ impl<'a> Ledger<'a> {
         self.mark(file, State::Reverted).await
     }
 
+    /// Records that taking a file back begins in this session: in a transaction, which leaves
+    /// all of it or nothing, or `alone`.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] where another one has the database by now, as of a unit that begins.
+    pub(crate) async fn begin_undo(
+        &self,
+        first: &Unit<'_>,
+        holder: &Holder,
+        alone: bool,
+    ) -> Result<()> {
+        let way = if alone { "alone" } else { "transaction" };
+        let begun = self
+            .session
+            .client
+            .execute(
+                "INSERT INTO sluice.migration (tool, version, unit, path, phase, sha256, state, \
+                 release, promotion, generation, backup, units, undoing, backend_pid, \
+                 backend_start) SELECT $1, $2, 0, $3, $4, $5, 'adopted', $6, $7, $8, $9, $10, \
+                 $11, a.pid, a.backend_start FROM pg_stat_activity a CROSS JOIN sluice.fence f \
+                 WHERE a.pid = pg_backend_pid() AND f.generation = $8 AND f.promotion = $7 \
+                 AND NOT f.closed FOR SHARE OF f \
+                 ON CONFLICT (tool, version, unit) DO UPDATE SET release = $6, promotion = $7, \
+                 generation = $8, backup = $9, undoing = $11, \
+                 backend_pid = excluded.backend_pid, backend_start = excluded.backend_start",
+                &[
+                    &self.tool.name(),
+                    &key(first.file),
+                    &first.file.path,
+                    &first.file.phase.name(),
+                    &first.sha256,
+                    &holder.release,
+                    &holder.promotion,
+                    &holder.generation,
+                    &holder.backup,
+                    &number(first.of),
+                    &way,
+                ],
+            )
+            .await
+            .map_err(Error::server("recording that an undo begins"))?;
+        if begun == 0 {
+            return Err(Error::Fenced { own: holder.epoch });
+        }
+        Ok(())
+    }
+
+    /// Records that Sluice took a file back, in one row. To be called in the transaction that
+    /// did.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub(crate) async fn undone(&self, file: &File) -> Result<()> {
+        let text = "WITH rest AS (DELETE FROM sluice.migration \
+                    WHERE tool = $1 AND version = $2 AND unit > 0) \
+                    UPDATE sluice.migration SET state = 'undone', undoing = NULL, progress = NULL, \
+                    finished_at = clock_timestamp() WHERE tool = $1 AND version = $2 AND unit = 0";
+        self.tell(text, file, "recording that a file is taken back")
+            .await
+    }
+
+    /// Records that taking a file back failed and left all as it was.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub(crate) async fn not_undone(&self, file: &File) -> Result<()> {
+        let text = "UPDATE sluice.migration SET undoing = NULL WHERE tool = $1 AND version = $2";
+        self.tell(text, file, "recording that a file was not taken back")
+            .await
+    }
+
+    async fn tell(&self, text: &str, file: &File, action: &'static str) -> Result<()> {
+        let values: [&(dyn ToSql + Sync); 2] = [&self.tool.name(), &key(file)];
+        let told = self.session.client.execute(text, &values).await;
+        told.map(|_| ()).map_err(Error::server(action))
+    }
+
     /// Has all units of a file stand the same: the tool knows none.
     async fn mark(&self, file: &File, state: State) -> Result<()> {
         self.session
@@ -418,5 +484,6 @@ fn entry(row: &Row) -> Entry {
         path: row.get(3),
         sha256: row.get(4),
         state: State::of(row.get(5)),
+        half_undone: row.get(6),
     }
 }

@@ -28,12 +28,16 @@ pub mod ledger;
 mod locks;
 pub mod plan;
 pub mod standing;
+mod tables;
 mod tls;
+pub mod undo;
+mod undo_words;
 
 pub use address::{Address, AddressError, Overrides, Password};
 pub use backfill::Progress;
 pub use connect::{Budget, Session, connect};
 pub use error::{Error, Place};
+pub use fence::fence;
 pub use tls::Trust;
 
 /// A result of this crate.

@@ -17,7 +17,7 @@ use crate::{Error, Result};
 const OWN: i64 = 0x736c_7569_6365;
 
 /// How often a lock is asked for.
-const PACE: Duration = Duration::from_millis(20);
+pub(crate) const PACE: Duration = Duration::from_millis(20);
 
 /// Takes Sluice's lock for as long as the session lives.
 ///

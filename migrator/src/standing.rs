@@ -73,6 +73,25 @@ pub fn look(items: &[Item<'_>], found: &Found) -> (Vec<Standing>, Vec<Refusal>) 
     (standings, refused)
 }
 
+/// Files that an undo left half taken back: what is there of them nobody knows. An undo goes
+/// on with them, and nothing else does.
+#[must_use]
+pub fn half_undone(ledger: &[ledger::Entry]) -> Vec<Refusal> {
+    let half = ledger.iter().filter(|row| row.half_undone);
+    half.map(|row| {
+        *Refusal::of(&row.path, "a migration is half taken back")
+            .found(
+                "an undo of it that was begun outside of a transaction and did not come to its end",
+            )
+            .expected("a migration that is in, or one that is not")
+            .next(
+                "undo it again, which goes on where it ended; or, if all of it is there, set \
+                 `undoing` to NULL in its rows of sluice.migration",
+            )
+    })
+    .collect()
+}
+
 /// What the ledger says of one file.
 struct Rows {
     /// How many units are through, from the first on.
@@ -197,7 +216,7 @@ impl<'a> Look<'a> {
             let is_there = rows.iter().any(|row| match row.state {
                 State::Running => true,
                 State::Done | State::Adopted => !self.is_taken_back(version),
-                State::Reverted => false,
+                State::Reverted | State::Undone => false,
             });
             if !known.contains(version) && is_there {
                 refused.push(unknown(version, "sluice.migration"));
@@ -211,7 +230,8 @@ impl<'a> Look<'a> {
             if entry.dirty {
                 refused.push(dirty(&entry.version));
             }
-            let is_told = self.ledger.contains_key(entry.version.as_str());
+            let rows = self.ledger.get(entry.version.as_str());
+            let is_told = rows.is_some_and(|rows| rows.iter().any(|row| !row.state.is_back()));
             if !known.contains(entry.version.as_str()) && !is_told && !entry.repeatable {
                 refused.push(unknown(&entry.version, "the tool's table"));
             }
@@ -232,7 +252,7 @@ impl<'a> Look<'a> {
             matches!(standing, Standing::Pending { unit, begun, .. } if unit > 0 || begun);
         let before = (standing.is_in() || is_begun)
             .then(|| {
-                let begun = rows.iter().filter(|row| row.state != State::Reverted);
+                let begun = rows.iter().filter(|row| !row.state.is_back());
                 let mut begun = begun.filter(|row| row.state.is_in() || row.unit > 0);
                 begun.find(|row| row.sha256 != item.sha256)
             })

@@ -88,6 +88,25 @@ impl Books {
         Ok(())
     }
 
+    /// Writes what the tool would have written after it took a file back; `before` is the file
+    /// after which the database stands then. To be called in the transaction that took it back.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn remove(
+        &self,
+        client: &impl GenericClient,
+        file: &File,
+        before: Option<&File>,
+    ) -> Result<()> {
+        let statements = self.0.remove.map(|remove| remove(file, before));
+        for statement in statements.into_iter().flatten() {
+            let written = client.execute(&statement.text, &statement.values()).await;
+            written.map_err(Error::server("taking a row out of the tool's table"))?;
+        }
+        Ok(())
+    }
+
     async fn exists(&self, client: &impl GenericClient) -> Result<bool> {
         let name = self.0.name;
         let row = client

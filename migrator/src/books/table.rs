@@ -18,6 +18,9 @@ pub(super) struct Table {
     pub(super) read: &'static str,
     /// What the tool writes of a file that it applied.
     pub(super) write: fn(&File, Took) -> Vec<Statement>,
+    /// What the tool writes of a file that it took back, and after which file the database
+    /// stands then. None of a tool that takes nothing back.
+    pub(super) remove: Option<fn(&File, Option<&File>) -> Vec<Statement>>,
 }
 
 /// A statement with its values.
@@ -88,6 +91,12 @@ const SQLX: Table = Table {
             ],
         )]
     },
+    remove: Some(|file, _| {
+        vec![Statement::new(
+            "DELETE FROM _sqlx_migrations WHERE version = $1::text::bigint",
+            vec![Box::new(version(file))],
+        )]
+    }),
 };
 
 /// refinery 0.8, `refinery-core/src/traits/mod.rs`. `applied_on` is a text of RFC 3339.
@@ -111,6 +120,7 @@ const REFINERY: Table = Table {
             ],
         )]
     },
+    remove: None,
 };
 
 /// Flyway 10, `createMetaDataTable.sql` of its PostgreSQL support. `execution_time` is in
@@ -151,6 +161,7 @@ const FLYWAY: Table = Table {
             ],
         )]
     },
+    remove: None,
 };
 
 /// Prisma, `sql-schema-connector`'s `create_migrations_table` of PostgreSQL. A row without
@@ -179,6 +190,7 @@ const PRISMA: Table = Table {
             ],
         )]
     },
+    remove: None,
 };
 
 /// dbmate 2, `pkg/driver/postgres`.
@@ -193,6 +205,12 @@ const DBMATE: Table = Table {
             vec![Box::new(version(file))],
         )]
     },
+    remove: Some(|file, _| {
+        vec![Statement::new(
+            "DELETE FROM schema_migrations WHERE version = $1",
+            vec![Box::new(version(file))],
+        )]
+    }),
 };
 
 /// golang-migrate 4, `database/postgres`. It has one row: where the database stands.
@@ -211,6 +229,16 @@ const GOLANG_MIGRATE: Table = Table {
             ),
         ]
     },
+    remove: Some(|_, before| {
+        let stands = before.map(|file| {
+            Statement::new(
+                "INSERT INTO schema_migrations (version, dirty) VALUES ($1::text::bigint, false)",
+                vec![Box::new(version(file))],
+            )
+        });
+        let none = Statement::new("TRUNCATE schema_migrations", Vec::new());
+        std::iter::once(none).chain(stands).collect()
+    }),
 };
 
 /// Diesel 2, `diesel/src/pg` and `diesel_migrations`.
@@ -227,4 +255,10 @@ const DIESEL: Table = Table {
             vec![Box::new(version(file))],
         )]
     },
+    remove: Some(|file, _| {
+        vec![Statement::new(
+            "DELETE FROM __diesel_schema_migrations WHERE version = $1",
+            vec![Box::new(version(file))],
+        )]
+    }),
 };

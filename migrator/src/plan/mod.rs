@@ -8,6 +8,7 @@ mod hash;
 mod keys;
 mod refused;
 mod size;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,8 @@ use crate::connect::Session;
 use crate::folder::{Folder, Prepared};
 use crate::standing::Standing;
 use crate::{Error, Result};
+
+pub use undo::of_undo;
 
 /// What is to be done to a database, in the order in which it is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -137,6 +137,7 @@ async fn migrate(database: &Database, unit: &Cell<usize>, is_there: &Cell<bool>)
         promotion: "shop/prod/1.4.0/1".to_owned(),
         release: "shop 1.4.0".to_owned(),
         generation: 1,
+        epoch: 1,
         backup: None,
     };
     let (folder, limits) = (folder(), Limits::default());

@@ -241,6 +241,7 @@ pub(crate) fn holder(generation: i64) -> Holder {
         promotion: format!("shop/prod/1.4.0/{generation}"),
         release: "shop 1.4.0".to_owned(),
         generation,
+        epoch: generation,
         backup: None,
     }
 }

@@ -11,10 +11,11 @@ use sluice_migration::Tool;
 use sluice_migrator::apply::{Step, compare};
 use sluice_migrator::books::Books;
 use sluice_migrator::standing::Standing;
+use sluice_migrator::undo::{Undo, take_back};
 use sluice_migrator::{Address, Budget, Trust, connect};
 use tempfile::TempDir;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, folder, holder};
 use crate::golden::shape;
 use crate::plot::Files;
 
@@ -312,5 +313,58 @@ async fn sluice_makes_the_tools_table_as_the_tool_does() {
             shape(&theirs, "public", name).await,
         );
         assert_eq!(shapes.0, shapes.1, "{tool}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL and tools: make postgres migration-tools"]
+async fn what_sluice_takes_back_is_pending_for_the_tool_as_if_it_had_done_so_itself() {
+    for tool in [Tool::Sqlx, Tool::Dbmate] {
+        let mut theirs = Team::new(tool).await;
+        theirs.has(3);
+        theirs.migrates();
+        let full = theirs.bench.look().await;
+        theirs.takes_back();
+        let theirs = theirs.bench.look().await;
+        let mut team = Team::new(tool).await;
+        team.has(3);
+        team.bench.all().await.expect("applied");
+        let (own, lint) = team.bench.linted();
+        let peer = folder(tool, &files(tool, 2));
+        let undo = Undo::new((&own, &lint), Some(&peer)).expect("one tool's");
+        let session = team.bench.session().await;
+        let limits = team.bench.limits;
+        while take_back(&session, &undo, &holder(2), limits)
+            .await
+            .expect("done")
+            != Step::Done
+        {}
+        drop(session);
+        let seen = team.bench.look().await;
+        assert_eq!(
+            (seen.schema, seen.books),
+            (theirs.schema, theirs.books),
+            "{tool}"
+        );
+        let (asked, pending) = match tool {
+            Tool::Sqlx => ("info", "/pending "),
+            _ => ("status", "Pending: 1"),
+        };
+        let said = team.run(&[asked]);
+        assert_eq!(said.matches(pending).count(), 1, "{said}");
+        let expected = Standing::Pending {
+            unit: 0,
+            begun: false,
+            reverted: false,
+        };
+        assert_eq!(team.standings().await[2], expected, "{tool}");
+        team.migrates();
+        let seen = team.bench.look().await;
+        assert_eq!(
+            (seen.schema, seen.books),
+            (full.schema, full.books),
+            "{tool}"
+        );
+        assert_eq!(team.standings().await[2], Standing::Adopt, "{tool}");
     }
 }
