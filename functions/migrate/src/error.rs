@@ -79,6 +79,13 @@ pub enum Error {
         list(.0)
     )]
     Refused(Vec<Refusal>),
+    /// What would be taken back, or how the database stands, speaks against it.
+    #[error(
+        "the migrations can't be taken back: {}. Nothing was changed; a new migration that mends what is wrong \
+         is the usual way",
+        list(.0)
+    )]
+    NoWayBack(Vec<Refusal>),
     /// The settings name no way in, which they are checked for when they are stored.
     #[error(
         "the settings name neither `database.secret` nor `database.iam`; mend them with `sluice env put`"
@@ -112,7 +119,7 @@ impl Named for Error {
         match self {
             Self::Changed { .. } => "DigestMismatch",
             Self::NothingBrought(_) | Self::Archive { .. } | Self::Hash(_) => "BundleInvalid",
-            Self::Refused(_) => "MigrationsRefused",
+            Self::Refused(_) | Self::NoWayBack(_) => "MigrationsRefused",
             Self::Unread { .. } => "SchemaUnfit",
             Self::CameUp { .. } => "PlanChanged",
             Self::TooEarly { .. } => "OldCodeInUse",

@@ -15,6 +15,7 @@ mod door;
 mod error;
 mod peer;
 mod summary;
+mod undo;
 
 use std::future::Future;
 
@@ -25,6 +26,7 @@ use sluice_domain::migrations::{
 };
 use sluice_migration::{Lint, Options};
 use sluice_migrator::apply::{Folder, Limits};
+use sluice_migrator::begin::Claim;
 use sluice_migrator::ledger::Holder;
 use sluice_migrator::{Address, Session, Trust, begin, check, plan};
 use sluice_platform::fault::Fault;
@@ -46,10 +48,13 @@ pub enum Input {
         /// Which, and where.
         request: Box<Request>,
     },
-    /// Apply what is next.
+    /// Apply what is next, or take it back.
     Apply {
         /// Which, and where.
         request: Box<Request>,
+        /// When the promotion got its locks, in milliseconds: a later holder of them has a
+        /// larger one.
+        epoch: i64,
         /// The plan that people approved. Null: nobody was asked, and a promotion that
         /// waited in line goes on from what the one before it left.
         approved: Option<Digest>,
@@ -64,6 +69,13 @@ pub enum Input {
         request: Box<Request>,
         /// What the database gave.
         token: i64,
+    },
+    /// Have nothing of this promotion, or of one with an earlier epoch, do anything any more.
+    Fence {
+        /// Of which, and where. What it brings is not read.
+        request: Box<Request>,
+        /// The promotion's own.
+        epoch: i64,
     },
 }
 
@@ -87,6 +99,11 @@ pub enum Output {
     Checked {
         /// What stands.
         checked: Checked,
+    },
+    /// The promotion is fenced off, whether it ever began or not.
+    Fenced {
+        /// True.
+        fenced: bool,
     },
 }
 
@@ -132,6 +149,9 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
     /// # Errors
     /// With what does not fit, what the server said, or the call that failed.
     pub async fn handle(&self, input: Input) -> Result<Output, Error> {
+        if let Some(answer) = self.undo(&input).await? {
+            return Ok(answer);
+        }
         match input {
             Input::Plan { request } => {
                 let opened = self.open(&request, true).await?;
@@ -147,22 +167,35 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             }
             Input::Apply {
                 request,
+                epoch,
                 approved,
                 token,
                 backup,
             } => {
                 let opened = self.open(&request, token.is_none()).await?;
+                let promotion = request.promotion.to_string();
                 let token = match token {
                     Some(token) => token,
-                    None => self.begin(&request, &opened, approved.as_ref()).await?,
+                    None => {
+                        let claim = claim(&promotion, epoch, approved.as_ref());
+                        self.begin(&request, &opened, claim).await?
+                    }
                 };
-                let applied = self.apply(&request, &opened, token, backup).await?;
+                let holder = holder(&request, epoch, token, backup);
+                let applied = self.apply(&request, &opened, &holder).await?;
                 Ok(Output::Applied(applied))
             }
             Input::Check { request, token } => {
                 let opened = self.open(&request, false).await?;
                 let checked = self.check(&request, &opened, token).await?;
                 Ok(Output::Checked { checked })
+            }
+            Input::Fence { request, epoch } => {
+                let session = self.session(&request, true).await?;
+                let (promotion, limits) = (&request.promotion, door::limits(&request.database));
+                sluice_migrator::fence(&session, &promotion.to_string(), epoch, limits).await?;
+                tracing::info!(%promotion, epoch, "fenced off");
+                Ok(Output::Fenced { fenced: true })
             }
         }
     }
@@ -171,18 +204,23 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
     /// to the server itself.
     async fn open(&self, request: &Request, look: bool) -> Result<Opened, Error> {
         let (folder, lint) = self.read(brought(request)?).await?;
+        Ok(Opened {
+            session: self.session(request, look).await?,
+            folder,
+            lint,
+            limits: door::limits(&request.database),
+        })
+    }
+
+    /// Opens a session. `look` makes sure that it goes to the server itself.
+    async fn session(&self, request: &Request, look: bool) -> Result<Session, Error> {
         let (address, trust) = self.door(&request.database).await?;
         let limits = door::limits(&request.database);
         let session = sluice_migrator::connect(&address, &trust, limits.budget).await?;
         if look {
             session.refuse_pooler(&address, &trust).await?;
         }
-        Ok(Opened {
-            session,
-            folder,
-            lint,
-            limits,
-        })
+        Ok(session)
     }
 
     async fn read(&self, brought: &Brought) -> Result<(Folder, Lint), Error> {
@@ -237,10 +275,8 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         &self,
         request: &Request,
         opened: &Opened,
-        approved: Option<&Digest>,
+        claim: Claim<'_>,
     ) -> Result<i64, Error> {
-        let promotion = request.promotion.to_string();
-        let approved = approved.map(Digest::hex);
         let Opened {
             session,
             folder,
@@ -252,7 +288,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             (folder, lint),
             *limits,
             door::phase(request.phase),
-            (&promotion, approved),
+            claim,
         )
         .await?;
         Ok(begun)
@@ -262,16 +298,9 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         &self,
         request: &Request,
         opened: &Opened,
-        token: i64,
-        backup: Option<String>,
+        holder: &Holder,
     ) -> Result<Applied, Error> {
-        let id = &request.promotion;
-        let holder = Holder {
-            promotion: id.to_string(),
-            release: format!("{} {}", id.application, id.version),
-            generation: token,
-            backup,
-        };
+        let (id, token) = (&request.promotion, holder.generation);
         let phase = door::phase(request.phase);
         let Opened {
             session,
@@ -279,7 +308,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             limits,
             ..
         } = opened;
-        let step = sluice_migrator::apply::apply(session, folder, phase, &holder, *limits).await?;
+        let step = sluice_migrator::apply::apply(session, folder, phase, holder, *limits).await?;
         let more = sluice_migrator::apply::is_left(session, folder, phase).await?;
         let what = summary::step(&step);
         tracing::info!(promotion = %id, what, more, "applied");
@@ -315,6 +344,27 @@ fn refuse_what_came_up(plan: &MigrationPlan) -> Result<(), Error> {
             place: plan.place.clone(),
             files: plan.files.clone(),
         }),
+    }
+}
+
+/// Who wants the database.
+fn claim<'a>(promotion: &'a str, epoch: i64, approved: Option<&'a Digest>) -> Claim<'a> {
+    Claim {
+        promotion,
+        epoch,
+        approved: approved.map(Digest::hex),
+    }
+}
+
+/// Who has it.
+fn holder(request: &Request, epoch: i64, token: i64, backup: Option<String>) -> Holder {
+    let id = &request.promotion;
+    Holder {
+        promotion: id.to_string(),
+        release: format!("{} {}", id.application, id.version),
+        generation: token,
+        epoch,
+        backup,
     }
 }
 

@@ -14,6 +14,7 @@ use super::*;
 const PLAN: &str = include_str!("../../../events/migrate/plan.json");
 const APPLY: &str = include_str!("../../../events/migrate/apply.json");
 const CHECK: &str = include_str!("../../../events/migrate/check.json");
+const FENCE: &str = include_str!("../../../events/migrate/fence.json");
 
 const FILES: [(&str, &str); 2] = [
     (
@@ -23,15 +24,19 @@ const FILES: [(&str, &str); 2] = [
     ("2_total.sql", "ALTER TABLE orders ADD COLUMN total int;"),
 ];
 
-/// A bundle and a secret, in memory.
-struct Shelf {
-    zip: RefCell<Vec<u8>>,
+/// Two bundles and a secret, in memory.
+pub(crate) struct Shelf {
+    pub(crate) zip: RefCell<Vec<u8>>,
+    /// That of the release that serves.
+    pub(crate) served: RefCell<Vec<u8>>,
     secret: String,
 }
 
 impl Archives for &Shelf {
-    async fn read(&self, _: &Archive, _: u64) -> Result<Vec<u8>, Fault> {
-        Ok(self.zip.borrow().clone())
+    async fn read(&self, archive: &Archive, _: u64) -> Result<Vec<u8>, Fault> {
+        let is_served = archive.digest == Digest::of(&self.served.borrow());
+        let zip = if is_served { &self.served } else { &self.zip };
+        Ok(zip.borrow().clone())
     }
 }
 
@@ -46,13 +51,13 @@ impl Keys for &Shelf {
 }
 
 /// A bundle's migrations and a database of a test's own.
-struct World {
+pub(crate) struct World {
     server: Server,
-    shelf: Shelf,
+    pub(crate) shelf: Shelf,
 }
 
 impl World {
-    async fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) async fn new(files: &[(&str, &str)]) -> Self {
         let server = Server::create().await.expect("a database");
         let config: tokio_postgres::Config = server.url().parse().expect("its address");
         let Some(Host::Tcp(host)) = config.get_hosts().first() else {
@@ -65,13 +70,18 @@ impl World {
         });
         let shelf = Shelf {
             zip: RefCell::new(zip(files)),
+            served: RefCell::default(),
             secret: secret.to_string(),
         };
         Self { server, shelf }
     }
 
     /// Asks what an event asks, of this bundle and this database.
-    async fn ask(&self, event: &str, change: impl FnOnce(&mut Value)) -> Result<Value, Error> {
+    pub(crate) async fn ask(
+        &self,
+        event: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<Value, Error> {
         let mut event: Value = serde_json::from_str(event).expect("json");
         let request = &mut event["request"];
         let brings = &mut request["brings"];
@@ -108,7 +118,7 @@ impl World {
     }
 }
 
-fn zip(files: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn zip(files: &[(&str, &str)]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (path, text) in files {
         zip.start_file(*path, SimpleFileOptions::default())
@@ -167,6 +177,32 @@ async fn a_call_whose_answer_was_lost_is_made_again_and_fences_the_first_one_off
 
 #[tokio::test]
 #[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_promotion_that_is_fenced_off_applies_nothing_whether_it_began_or_not() {
+    let world = World::new(&FILES).await;
+    let plan = world.planned().await;
+    let begun = world.apply(&plan["digest"], &Value::Null).await;
+    let token = begun.expect("applied")["token"].clone();
+    // What it brings is not needed for it.
+    let answer = world.ask(FENCE, |event| {
+        let request = event["request"].as_object_mut();
+        request.expect("an object").remove("brings");
+    });
+    assert_eq!(answer.await.expect("fenced off"), json!({ "fenced": true }));
+    for token in [token, Value::Null] {
+        let error = world.apply(&plan["digest"], &token).await;
+        assert_eq!(error.expect_err("fenced off").name(), "Fenced", "{token}");
+    }
+    let never = |event: &mut Value| {
+        event["request"]["promotion"] = json!("storefront/prod/1.2.0/1");
+        event["epoch"] = json!(1785150000000_i64);
+    };
+    world.ask(FENCE, never).await.expect("it never began");
+    let error = world.ask(APPLY, never).await.expect_err("fenced off");
+    assert_eq!(error.name(), "Fenced");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
 async fn another_plan_than_the_approved_one_is_not_begun() {
     let world = World::new(&FILES).await;
     let plan = world.planned().await;
@@ -201,6 +237,7 @@ async fn code_whose_schema_was_taken_away_does_not_come_back() {
         move |event: &mut Value| {
             event["request"]["phase"] = json!("contract");
             event["request"]["promotion"] = json!("storefront/prod/1.2.0/1");
+            event["epoch"] = json!(1785150000000_i64);
             event["approved"] = approved;
             event["token"] = Value::Null;
         }

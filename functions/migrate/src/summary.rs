@@ -102,6 +102,18 @@ pub(crate) fn of_a_way_back(
     }
 }
 
+/// What people are told beside a plan that takes migrations back, at its most careful
+/// statement.
+pub(crate) fn warn(plan: &mut MigrationPlan) {
+    if let Some(first) = plan.statements.first_mut() {
+        let reason = &first.reason;
+        first.reason = format!(
+            "{reason}. To take back is for what a new migration can't mend, which is the usual way: \
+             what was written since is lost"
+        );
+    }
+}
+
 fn planned(file: &Pending, one: &Statement) -> PlannedStatement {
     PlannedStatement {
         place: short(&format!("{}:{}", file.path, one.line)),

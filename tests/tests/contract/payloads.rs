@@ -46,6 +46,7 @@ fn sample(key: &str) -> Value {
         "request" => value(request()),
         "approved" => json!(digest),
         "token" => json!(7),
+        "epoch" => json!(1_785_146_400_000_i64),
         "backup" => json!("sluice-storefront-prod-1-1-0-1-0f8a3c21"),
         "checked" => value(checked()),
         "desk_url" => json!("https://desk.example/"),
@@ -139,6 +140,7 @@ fn answer(function: &str, payload: &Value) -> Value {
             what: None,
         }),
         ("migrate", _, "check") => value(migrate::Output::Checked { checked: checked() }),
+        ("migrate", _, "fence") => value(migrate::Output::Fenced { fenced: true }),
         ("publish", ..) => value(publish::Output {
             published: 2,
             unchanged: 0,
