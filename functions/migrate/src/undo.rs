@@ -23,7 +23,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         let request = match input {
             Input::Plan { request } | Input::Apply { request, .. } => request,
             Input::Check { request, .. } => request,
-            Input::Fence { .. } => return Ok(None),
+            Input::Confirm { .. } | Input::Fence { .. } => return Ok(None),
         };
         if request.operation != Some(Operation::Undo {}) {
             return Ok(None);
@@ -76,7 +76,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
                 let checked = check(request, &opened, *token).await?;
                 Ok(Some(Output::Checked { checked }))
             }
-            Input::Fence { .. } => Ok(None),
+            Input::Confirm { .. } | Input::Fence { .. } => Ok(None),
         }
     }
 

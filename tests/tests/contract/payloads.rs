@@ -46,7 +46,6 @@ fn sample(key: &str) -> Value {
         "request" => value(request()),
         "approved" => json!(digest),
         "token" => json!(7),
-        "epoch" => json!(1_785_146_400_000_i64),
         "backup" => json!("sluice-storefront-prod-1-1-0-1-0f8a3c21"),
         "checked" => value(checked()),
         "desk_url" => json!("https://desk.example/"),

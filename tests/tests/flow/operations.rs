@@ -6,7 +6,7 @@ use sluice_domain::approval::Choice;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Outcome, PromotionId};
 use sluice_tests::World;
-use sluice_tests::world::{Build, Data, Ended};
+use sluice_tests::world::{Build, Data, Ended, failing, healthy};
 
 use crate::approvals::CODE;
 use crate::migrations::{MAIL, PERSON, merge};
@@ -160,4 +160,59 @@ async fn a_schema_that_the_code_that_serves_could_not_read_is_not_made() {
         assert!(ended.reason().contains(said), "{}", ended.reason());
     }
     assert_eq!(data.columns("person").await, "id,name");
+}
+
+/// A pair of files of golang-migrate's, of which one takes the other back.
+const UP: (&str, &str) = (
+    "1_person.up.sql",
+    "CREATE TABLE person (id bigint PRIMARY KEY, name text NOT NULL);\n",
+);
+const DOWN: (&str, &str) = ("1_person.down.sql", "DROP TABLE person;\n");
+const UP_MAIL: (&str, &str) = ("2_mail.up.sql", MAIL.1);
+const DOWN_MAIL: (&str, &str) = ("2_mail.down.sql", "ALTER TABLE person DROP COLUMN mail;\n");
+
+/// A build with migrations of golang-migrate's, whose code answers as it should or does not.
+fn paired(world: &World, version: &str, code: String, files: &[(&str, &str)]) -> Build {
+    let files = files.iter();
+    let files = files.map(|(name, text)| (format!("migrations/{name}"), *text));
+    let more = json!({
+        "migrations": { "zip": "migrations", "tool": "golang-migrate" },
+        "smoke_tests": [{ "name": "answers", "function": "api", "payload": { "n": 1 } }],
+    });
+    world.build_with(version, &[("api", code)], &files.collect::<Vec<_>>(), more)
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn what_a_release_brought_that_was_taken_back_is_undone_and_may_come_again() {
+    let world = World::new().await;
+    let data = world.database().await;
+    let first = world.healthy("1.0.0", &["api"]);
+    world.environment("prod", &first, data.settings()).await;
+    let good = paired(&world, "1.1.0", healthy("1.1.0"), &[UP, DOWN]);
+    released(&world, &[&good]).await;
+    let all = [UP, DOWN, UP_MAIL, DOWN_MAIL];
+    let bad = paired(&world, "1.2.0", failing("1.2.0", 1), &all);
+    world.upload(&bad).await;
+    let ended = world.ended(&world.promotion("prod", "1.2.0")).await;
+    ended.is(Outcome::RolledBack);
+    world.released("1.2.0").await;
+    assert_eq!(data.columns("person").await, "id,name,mail");
+
+    let settings = careful(&world, &data, json!({})).await;
+    world.settings("prod", &bad, settings).await;
+    let undone = approved(&world, "1.2.0", 2, json!({ "kind": "undo" })).await;
+    undone.is(Outcome::Done);
+    assert_eq!(data.columns("person").await, "id,name");
+    let planned = &undone.entry(Kind::ChangesPlanned).event.facts["plan"];
+    assert_eq!(planned["migrations"]["files"], json!(["2_mail.up.sql"]));
+    let theirs = "SELECT string_agg(version || ' ' || dirty, ',') FROM schema_migrations";
+    assert_eq!(data.text(theirs).await, "1 false");
+    world.released("1.2.0").await;
+    world.settled("prod", &good, "2").await;
+
+    world.settings("prod", &good, data.settings()).await;
+    let next = paired(&world, "1.2.1", healthy("1.2.1"), &all);
+    released(&world, &[&next]).await;
+    assert_eq!(data.columns("person").await, "id,name,mail");
 }
