@@ -1,16 +1,16 @@
 //! Whether a database is as it has to be: after migrations were applied, and before code of
 //! an earlier release comes back.
 
-use std::collections::BTreeSet;
-
 use sluice_migration::Phase;
 
 use crate::apply::{Folder, compare};
 use crate::catalog;
 use crate::connect::Session;
 use crate::error::said;
-use crate::ledger::{Ledger, key};
+use crate::ledger::Ledger;
 use crate::{Error, Result};
+
+pub use crate::fits::{Reads, fits};
 
 /// The most rows that a query is asked for: that there are any is enough.
 const ROWS: i64 = 1_000;
@@ -24,15 +24,6 @@ pub struct Sound {
     pub changes: Vec<String>,
     /// How many more such changes there are.
     pub more_changes: usize,
-}
-
-/// Which schemas code can work with, by the versions of migrations.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reads {
-    /// What must have been applied.
-    pub from: Option<String>,
-    /// The newest that may have been.
-    pub to: Option<String>,
 }
 
 /// Whether all of a phase is in, nothing that can't be used was left behind, and the
@@ -105,48 +96,5 @@ pub(crate) async fn violated(session: &Session, name: &str, query: &str) -> Resu
         1 => Some(format!("`{name}` found a row")),
         ROWS => Some(format!("`{name}` found {ROWS} rows or more")),
         several => Some(format!("`{name}` found {several} rows")),
-    })
-}
-
-/// Whether code that has this folder works with the schema that is there. Answers how many
-/// migrations are in.
-///
-/// # Errors
-/// [`Error::Unfit`] with what it can't work with.
-pub async fn fits(session: &Session, folder: &Folder, reads: &Reads) -> Result<usize> {
-    let applied = Ledger::of(session, folder.tool).applied().await?;
-    let known: BTreeSet<&str> = folder.files.iter().map(|one| key(&one.file)).collect();
-    let mut found = Vec::new();
-    for (version, path, phase) in &applied {
-        if phase == Phase::Contract.name() && !known.contains(version.as_str()) {
-            found.push(format!("{path} took away what the code may still use"));
-        }
-    }
-    let place = |wanted: &String| applied.iter().position(|(version, ..)| version == wanted);
-    if let Some(from) = reads.from.as_ref().filter(|from| place(from).is_none()) {
-        found.push(format!(
-            "the code needs migration `{from}`, which is not in"
-        ));
-    }
-    if let Some(at) = reads.to.as_ref().and_then(place) {
-        let later = applied
-            .iter()
-            .skip(at + 1)
-            .map(|(_, path, _)| path.as_str());
-        let later: Vec<&str> = later.collect();
-        if !later.is_empty() {
-            let to = reads.to.as_deref().unwrap_or_default();
-            found.push(format!(
-                "the code can work with migrations up to `{to}`, and {} came after it",
-                later.join(", ")
-            ));
-        }
-    }
-    if found.is_empty() {
-        return Ok(applied.len());
-    }
-    Err(Error::Unfit {
-        place: session.place.clone(),
-        found,
     })
 }

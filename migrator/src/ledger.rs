@@ -94,6 +94,10 @@ pub struct Entry {
     pub state: State,
     /// Whether taking it back was begun outside of a transaction, and not finished.
     pub half_undone: bool,
+    /// Whether the file takes something away.
+    pub contracts: bool,
+    /// Whether a part of it that goes in batches has changed rows.
+    pub advanced: bool,
 }
 
 /// What names a file in the ledger: its version, or what is repeatable by its description.
@@ -142,7 +146,8 @@ impl<'a> Ledger<'a> {
             .query(
                 // A plan changes no table, also none that an older Sluice made.
                 "SELECT version, unit, units, path, sha256, state, \
-                 coalesce(to_jsonb(m)->>'undoing' = 'alone', false) FROM sluice.migration m \
+                 coalesce(to_jsonb(m)->>'undoing' = 'alone', false), phase = 'contract', \
+                 coalesce((progress->>'batches')::bigint, 0) > 0 FROM sluice.migration m \
                  WHERE tool = $1 ORDER BY started_at, unit",
                 &[&self.tool.name()],
             )
@@ -151,27 +156,19 @@ impl<'a> Ledger<'a> {
         Ok(rows.iter().map(entry).collect())
     }
 
-    /// What is in: version, path and phase of each file, in the order in which it came.
+    /// The tools in whose way anything was applied, whatever Sluice knows of them.
     ///
     /// # Errors
     /// Where the server refuses.
-    pub async fn applied(&self) -> Result<Vec<(String, String, String)>> {
-        if !self.exists().await? {
+    pub async fn tools(session: &'a Session) -> Result<Vec<Tool>> {
+        if !Self::of(session, Tool::Plain).exists().await? {
             return Ok(Vec::new());
         }
-        let rows = self
-            .session
-            .client
-            .query(
-                "SELECT version, min(path), min(phase) FROM sluice.migration WHERE tool = $1 \
-                 GROUP BY version HAVING bool_and(state IN ('done', 'adopted')) \
-                 ORDER BY min(started_at), version",
-                &[&self.tool.name()],
-            )
-            .await;
+        let asked = "SELECT DISTINCT tool FROM sluice.migration ORDER BY tool";
+        let rows = session.client.query(asked, &[]).await;
         let rows = rows.map_err(Error::server("reading sluice.migration"))?;
-        let of = |row: &Row| (row.get(0), row.get(1), row.get(2));
-        Ok(rows.iter().map(of).collect())
+        let names = rows.iter().map(|row| row.get::<_, &str>(0));
+        Ok(names.filter_map(|name| name.parse().ok()).collect())
     }
 
     /// Ends the session that holds an advisory lock, if it runs a unit for this promotion or
@@ -485,5 +482,7 @@ fn entry(row: &Row) -> Entry {
         sha256: row.get(4),
         state: State::of(row.get(5)),
         half_undone: row.get(6),
+        contracts: row.get(7),
+        advanced: row.get(8),
     }
 }

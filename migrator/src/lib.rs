@@ -22,6 +22,7 @@ pub mod check;
 mod connect;
 mod error;
 mod fence;
+mod fits;
 mod folder;
 mod interrupted;
 pub mod ledger;

@@ -261,7 +261,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             limits,
         } = opened;
         if request.goes_back {
-            let applied = check::fits(session, folder, &door::reads(request)).await?;
+            let applied = check::fits(session, Some(folder), &door::reads(request)).await?;
             return Ok(summary::of_a_way_back(request, session, folder, applied));
         }
         let plan = plan::plan(session, folder, lint, *limits).await?;

@@ -100,6 +100,25 @@ impl Named {
     }
 }
 
+impl Version {
+    /// A version as people and a tool's table have it. None: the tool gives no such one.
+    #[must_use]
+    pub fn recorded(tool: Tool, text: &str) -> Option<Self> {
+        match tool {
+            Tool::Plain | Tool::Sqlx | Tool::Refinery | Tool::GolangMigrate => {
+                numbered(text, u64::MAX).ok()
+            }
+            Tool::Flyway => {
+                let numbers = text.split(['.', '_']).map(number);
+                let numbers = numbers.collect::<Result<_, _>>().ok()?;
+                Some(Self::numbers(&text.replace('_', "."), numbers))
+            }
+            Tool::Prisma | Tool::Dbmate => Some(Self::text(text.to_owned())),
+            Tool::Diesel => Some(Self::text(text.replace('-', ""))),
+        }
+    }
+}
+
 /// `<number>_<name>.sql`; pairs are no plain files.
 fn plain(name: &str) -> Parsed {
     let stem = name.strip_suffix(".sql").ok_or(Unfit::Form)?;
@@ -299,6 +318,25 @@ mod tests {
         for (tool, path, expected) in table {
             assert_eq!(told(tool, path), expected, "{tool} {path}");
         }
+    }
+
+    #[test]
+    fn versions_in_tables_are_compared_as_those_of_files() {
+        let table = [
+            (Tool::Sqlx, "9", "10", "x"),
+            (Tool::Plain, "09", "0010", "1.2"),
+            (Tool::Flyway, "1.9", "1.10", "1.x"),
+            (Tool::GolangMigrate, "9", "10", "-1"),
+            (Tool::Dbmate, "20240102", "20240103", ""),
+        ];
+        for (tool, earlier, later, none) in table {
+            let of = |text| Version::recorded(tool, text);
+            assert!(of(earlier) < of(later) && of(earlier).is_some(), "{tool}");
+            assert!(none.is_empty() || of(none).is_none(), "{tool}");
+        }
+        let of_file = parse(Tool::Sqlx, "007_a.sql", true).expect("its name fits");
+        let recorded = Version::recorded(Tool::Sqlx, "7").expect("a number");
+        assert!(of_file.version.is_same(&recorded));
     }
 
     #[test]

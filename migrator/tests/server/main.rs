@@ -2,6 +2,7 @@
 
 mod alone;
 mod applied;
+mod back;
 mod backfills;
 mod bench;
 mod child;
