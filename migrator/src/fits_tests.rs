@@ -24,6 +24,7 @@ fn row(text: &str, unit: usize, units: usize) -> ledger::Entry {
         half_undone: false,
         contracts: words.contains(&"contract"),
         advanced: words.contains(&"advanced"),
+        cut: None,
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Prepared {
     pub sha256: String,
     /// What is applied as one.
     pub(crate) units: Vec<Work>,
+    /// SHA-256 of what each unit sends, in hexadecimal.
+    pub(crate) cuts: Vec<String>,
 }
 
 /// A part of a file's text.
@@ -101,6 +103,7 @@ impl Folder {
             .map(|prepared| Item {
                 file: &prepared.file,
                 sha256: &prepared.sha256,
+                cuts: &prepared.cuts,
             })
             .collect()
     }
@@ -116,6 +119,22 @@ fn units(linted: &Linted) -> Vec<Work> {
 }
 
 impl Work {
+    /// SHA-256 of what is sent, and how: all that makes it another unit.
+    fn cut(&self, text: &str) -> String {
+        let (how, pieces) = match self {
+            Self::Transaction(pieces) => ("transaction", pieces.as_slice()),
+            Self::Alone(piece, _) => ("alone", std::slice::from_ref(piece)),
+            Self::Backfill(piece, _) => ("backfill", std::slice::from_ref(piece)),
+        };
+        let texts = pieces.iter().map(|piece| &text[piece.range.clone()]);
+        let mut hash = Sha256::new_with_prefix(how);
+        for text in texts {
+            hash.update([0]);
+            hash.update(text);
+        }
+        hexadecimal(&hash.finalize())
+    }
+
     /// A statement that may run in a transaction gets one, also where its tool gives it
     /// none: then it is recorded in it.
     fn of(statements: &[&Assessed]) -> Self {
@@ -138,7 +157,9 @@ impl Work {
 impl Prepared {
     fn new(file: File, units: Vec<Work>) -> Self {
         let sha256 = hexadecimal(&Sha256::digest(file.up.text.as_bytes()));
+        let cuts = units.iter().map(|unit| unit.cut(&file.up.text));
         Self {
+            cuts: cuts.collect(),
             file,
             sha256,
             units,
@@ -151,6 +172,7 @@ impl Prepared {
             index,
             of: self.units.len().max(1),
             sha256: self.sha256.clone(),
+            cut: self.cuts.get(index).cloned().unwrap_or_default(),
         }
     }
 }

@@ -98,6 +98,8 @@ pub struct Entry {
     pub contracts: bool,
     /// Whether a part of it that goes in batches has changed rows.
     pub advanced: bool,
+    /// SHA-256 of what the unit sent, in hexadecimal. None where nobody wrote it down.
+    pub cut: Option<String>,
 }
 
 /// What names a file in the ledger: its version, or what is repeatable by its description.
@@ -147,7 +149,8 @@ impl<'a> Ledger<'a> {
                 // A plan changes no table, also none that an older Sluice made.
                 "SELECT version, unit, units, path, sha256, state, \
                  coalesce(to_jsonb(m)->>'undoing' = 'alone', false), phase = 'contract', \
-                 coalesce((progress->>'batches')::bigint, 0) > 0 FROM sluice.migration m \
+                 coalesce((progress->>'batches')::bigint, 0) > 0, to_jsonb(m)->>'cut' \
+                 FROM sluice.migration m \
                  WHERE tool = $1 ORDER BY started_at, unit",
                 &[&self.tool.name()],
             )
@@ -220,21 +223,23 @@ impl<'a> Ledger<'a> {
             .client
             .query_opt(
                 "INSERT INTO sluice.migration (tool, version, unit, path, phase, sha256, state, \
-                 release, promotion, generation, backup, units, found, backend_pid, backend_start) \
-                 SELECT $1, $2, $3, $4, $5, $6, 'running', $7, $8, $9, $10, $11, $12, a.pid, \
+                 release, promotion, generation, backup, units, found, cut, backend_pid, \
+                 backend_start) \
+                 SELECT $1, $2, $3, $4, $5, $6, 'running', $7, $8, $9, $10, $11, $12, $13, a.pid, \
                  a.backend_start FROM pg_stat_activity a CROSS JOIN sluice.fence f \
                  WHERE a.pid = pg_backend_pid() AND f.generation = $9 AND f.promotion = $8 \
                  AND NOT f.closed FOR SHARE OF f \
                  ON CONFLICT (tool, version, unit) DO UPDATE SET \
                  found = CASE WHEN migration.state = 'running' AND migration.sha256 = $6 \
-                 THEN migration.found ELSE $12 END, path = $4, phase = $5, \
+                 AND coalesce(migration.cut, $13) = $13 THEN migration.found ELSE $12 END, path = $4, phase = $5, \
                  sha256 = $6, state = 'running', release = $7, promotion = $8, generation = $9, \
-                 backup = $10, units = $11, backend_pid = excluded.backend_pid, \
+                 backup = $10, units = $11, cut = $13, backend_pid = excluded.backend_pid, \
                  backend_start = excluded.backend_start, tries = sluice.migration.tries + 1, \
                  started_at = CASE WHEN sluice.migration.state IN ('reverted', 'undone') \
                  THEN clock_timestamp() ELSE sluice.migration.started_at END, \
                  finished_at = NULL, undoing = NULL, progress = CASE WHEN sluice.migration.state = 'running' \
-                 AND sluice.migration.sha256 = $6 THEN sluice.migration.progress END \
+                 AND sluice.migration.sha256 = $6 \
+                 AND coalesce(sluice.migration.cut, $13) = $13 THEN sluice.migration.progress END \
                  RETURNING found",
                 &[
                     &self.tool.name(),
@@ -249,6 +254,7 @@ impl<'a> Ledger<'a> {
                     &holder.backup,
                     &number(unit.of),
                     &found,
+                    &unit.cut,
                 ],
             )
             .await
@@ -463,6 +469,8 @@ pub struct Unit<'a> {
     pub of: usize,
     /// SHA-256 of what the file applies, in hexadecimal.
     pub sha256: String,
+    /// SHA-256 of what the unit sends, in hexadecimal.
+    pub cut: String,
 }
 
 fn number(count: usize) -> i32 {
@@ -484,5 +492,6 @@ fn entry(row: &Row) -> Entry {
         half_undone: row.get(6),
         contracts: row.get(7),
         advanced: row.get(8),
+        cut: row.get(9),
     }
 }

@@ -58,6 +58,8 @@ pub struct Item<'a> {
     pub file: &'a File,
     /// SHA-256 of what it applies, in hexadecimal.
     pub sha256: &'a str,
+    /// SHA-256 of what each of its units sends, in hexadecimal.
+    pub cuts: &'a [String],
 }
 
 /// How each file stands, in the order of the files, and everything that does not fit.
@@ -68,6 +70,7 @@ pub fn look(items: &[Item<'_>], found: &Found) -> (Vec<Standing>, Vec<Refusal>) 
     let mut refused = look.strangers();
     for (item, standing) in items.iter().zip(&standings) {
         refused.extend(look.changed(item, *standing));
+        refused.extend(look.cut_otherwise(item, *standing));
     }
     refused.extend(out_of_order(items, &standings));
     (standings, refused)
@@ -279,6 +282,48 @@ impl<'a> Look<'a> {
             excerpt: None,
         })
     }
+
+    /// A file that would go on at the wrong place: where its next part begins is told by
+    /// how many are through.
+    fn cut_otherwise(&self, item: &Item<'_>, standing: Standing) -> Option<Refusal> {
+        let Standing::Pending {
+            reverted: false, ..
+        } = standing
+        else {
+            return None;
+        };
+        let mut rows = self.ledger.get(key(item.file))?.iter();
+        let is_other = |row: &ledger::Entry| {
+            let cut = item.cuts.get(row.unit);
+            row.units != item.cuts.len().max(1)
+                || row.cut.is_some() && !item.cuts.is_empty() && row.cut.as_ref() != cut
+        };
+        let row = rows.find(|row| {
+            let counts = row.state.is_in() || (row.state == State::Running && row.unit > 0);
+            counts && row.sha256 == item.sha256 && is_other(row)
+        })?;
+        Some(cut_otherwise(item, row))
+    }
+}
+
+/// A file of which a part is through, and whose parts are others now.
+fn cut_otherwise(item: &Item<'_>, row: &ledger::Entry) -> Refusal {
+    let now = item.cuts.len().max(1);
+    let found = match row.units == now {
+        true => format!("part {} of it has another text", row.unit + 1),
+        false => format!("{now} parts"),
+    };
+    *Refusal::of(
+        &item.file.path,
+        "a migration that is half applied is cut into other parts",
+    )
+    .found(found)
+    .expected(format!("the {} parts in which it was begun", row.units))
+    .next(
+        "release it as it was begun, with or without its transaction and with that version of \
+         Sluice; or do the rest by hand and make its rows in sluice.migration `done`, with `units` \
+         as many as they are",
+    )
 }
 
 /// All that was applied would be applied again.

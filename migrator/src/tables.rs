@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS sluice.migration (
     PRIMARY KEY (tool, version, unit)
 );
 ALTER TABLE sluice.migration ADD COLUMN IF NOT EXISTS undoing text;
+ALTER TABLE sluice.migration ADD COLUMN IF NOT EXISTS cut text;
 ALTER TABLE sluice.migration DROP CONSTRAINT IF EXISTS migration_state_check;
 ALTER TABLE sluice.migration ADD CONSTRAINT migration_state_check
     CHECK (state IN ('running', 'done', 'adopted', 'reverted', 'undone'));
@@ -51,9 +52,9 @@ COMMIT";
 
 /// Whether nothing of that is missing.
 const COMPLETE: &str = "\
-SELECT count(*) = 3 FROM pg_attribute WHERE NOT attisdropped AND (attrelid, attname) IN (
+SELECT count(*) = 4 FROM pg_attribute WHERE NOT attisdropped AND (attrelid, attname) IN (
     (to_regclass('sluice.fence'), 'epoch'), (to_regclass('sluice.fence'), 'closed'),
-    (to_regclass('sluice.migration'), 'undoing'))";
+    (to_regclass('sluice.migration'), 'undoing'), (to_regclass('sluice.migration'), 'cut'))";
 
 impl Ledger<'_> {
     /// Makes its tables, where they are not there or were made by an older Sluice.

@@ -114,6 +114,7 @@ impl Undo {
         let items = self.files.iter().map(|owned| Item {
             file: &owned.prepared.file,
             sha256: &owned.prepared.sha256,
+            cuts: &owned.prepared.cuts,
         });
         let (standings, mut refused) = look(&items.collect::<Vec<_>>(), &found);
         let mut goes = Vec::new();

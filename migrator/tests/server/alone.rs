@@ -158,6 +158,41 @@ async fn what_the_tool_took_back_is_applied_again_also_in_several_units_and_with
 
 #[tokio::test]
 #[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_file_that_is_half_applied_and_cut_into_other_parts_is_refused() {
+    let text = format!("{TABLE}UPDATE person SET name = name || '!';\n");
+    let conf = "executeInTransaction=false\n";
+    let files = [
+        ("V1__person.sql", text.as_str()),
+        ("V1__person.sql.conf", conf),
+    ];
+    let mut bench = Bench::new(Tool::Flyway, &files).await;
+    bench.call(1).await.expect("the first part");
+    let conf = bench.files.pop().expect("its options");
+    for _ in 0..2 {
+        let error = bench.call(1).await.expect_err("refused").to_string();
+        assert!(
+            error.contains("cut into other parts: found 1 parts"),
+            "{error}"
+        );
+        assert!(error.contains("expected the 3 parts"), "{error}");
+    }
+    bench.files.push(conf);
+    // What another version of Sluice would have cut elsewhere.
+    let client = bench.client().await;
+    let other = "UPDATE sluice.migration SET cut = 'x'";
+    client.batch_execute(other).await.expect("changed");
+    let error = bench.call(1).await.expect_err("refused").to_string();
+    assert!(error.contains("part 1 of it has another text"), "{error}");
+    // A record of before knows no texts.
+    let older = "ALTER TABLE sluice.migration DROP COLUMN cut";
+    client.batch_execute(older).await.expect("changed");
+    bench.all().await.expect("the rest");
+    let names = "SELECT string_agg(name, ',' ORDER BY name) FROM person";
+    assert_eq!(answer(&bench, names).await, "a!,b!");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
 async fn a_table_of_the_tool_that_is_gone_is_told_and_not_made_anew() {
     let bench = Bench::new(Tool::Sqlx, &[("1_person.sql", TABLE)]).await;
     bench.all().await.expect("applied");
