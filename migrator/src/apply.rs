@@ -16,6 +16,7 @@ use crate::connect::{Budget, Session};
 use crate::error::{Place, said};
 use crate::folder::{Piece, Work};
 use crate::ledger::{Holder, Ledger, Unit, key};
+use crate::plan::refused::reverted;
 use crate::standing::{Found, Standing, half_undone, look};
 use crate::undo::Back;
 use crate::{Error, Result, interrupted, locks};
@@ -141,7 +142,8 @@ pub async fn apply(
     ledger.open().await?;
     ledger.take(holder).await?;
     // A table of the tool's that is gone must be missed before it is made.
-    let (standings, refused) = compare(session, folder).await?;
+    let (standings, mut refused) = compare(session, folder).await?;
+    refused.extend(reverted(folder, &standings));
     if !refused.is_empty() {
         return Err(Error::Refused {
             place: session.place.clone(),
@@ -167,14 +169,7 @@ pub async fn apply(
                 call.ledger.adopt(&prepared.unit(0), holder).await?;
             }
             Standing::Pending { .. } if prepared.file.phase != phase => break,
-            Standing::Pending {
-                unit,
-                begun,
-                reverted,
-            } => {
-                if reverted {
-                    call.ledger.revert(&prepared.file).await?;
-                }
+            Standing::Pending { unit, begun, .. } => {
                 return call.run(prepared, unit, begun).await;
             }
         }

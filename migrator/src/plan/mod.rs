@@ -6,7 +6,7 @@
 mod estimate;
 mod hash;
 mod keys;
-mod refused;
+pub(crate) mod refused;
 mod size;
 mod undo;
 

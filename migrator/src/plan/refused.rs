@@ -9,7 +9,7 @@ use crate::folder::Folder;
 use crate::standing::Standing;
 
 /// Files that the team's tool took back after Sluice had applied them.
-pub(super) fn reverted<'a>(
+pub(crate) fn reverted<'a>(
     folder: &'a Folder,
     standings: &'a [Standing],
 ) -> impl Iterator<Item = Refusal> + 'a {

@@ -134,7 +134,7 @@ async fn an_invalid_index_of_somebody_else_is_told_and_not_kept_as_the_one_that_
 
 #[tokio::test]
 #[ignore = "needs the embedded PostgreSQL: make postgres"]
-async fn what_the_tool_took_back_is_applied_again_also_in_several_units_and_with_another_text() {
+async fn what_the_tool_took_back_is_refused_until_its_rows_are_gone_and_may_have_another_text() {
     let text = format!("-- no-transaction\n{TABLE}UPDATE person SET name = name || '!';\n");
     let mut bench = Bench::new(
         Tool::Sqlx,
@@ -148,6 +148,15 @@ async fn what_the_tool_took_back_is_applied_again_also_in_several_units_and_with
         let client = bench.client().await;
         let back = "DROP TABLE person; DELETE FROM _sqlx_migrations WHERE version = 2";
         client.batch_execute(back).await.expect("taken back");
+        for _ in 0..2 {
+            let error = bench.call(1).await.expect_err("refused").to_string();
+            assert!(
+                error.contains("2_person.sql: a migration was taken back"),
+                "{error}"
+            );
+        }
+        let meant = "DELETE FROM sluice.migration WHERE version = '2'";
+        client.batch_execute(meant).await.expect("said");
         if round == 1 {
             bench.files[1].1.push_str("SELECT 2;\n");
         }

@@ -192,6 +192,16 @@ impl Team {
         assert_eq!(self.bench.look().await, before, "{}", self.bench.tool);
     }
 
+    /// Takes Sluice's rows away of what the tool has none of.
+    async fn says_that_it_is_back(&self) {
+        let table = Books::of(self.bench.tool).expect("a table").name();
+        let meant = format!(
+            "DELETE FROM sluice.migration WHERE version NOT IN (SELECT version::text FROM {table})"
+        );
+        let client = self.bench.client().await;
+        client.batch_execute(&meant).await.expect("said");
+    }
+
     async fn standings(&self) -> Vec<Standing> {
         let address = self.bench.address();
         let session = connect(&address, &Trust::Rds, Budget::default()).await;
@@ -268,7 +278,7 @@ async fn sluice_goes_on_where_the_tool_stopped_and_the_tool_says_up_to_date() {
 
 #[tokio::test]
 #[ignore = "needs the embedded PostgreSQL and tools: make postgres migration-tools"]
-async fn what_the_tool_takes_back_is_pending_and_applied_again() {
+async fn what_the_tool_takes_back_is_applied_again_once_the_team_says_so() {
     for tool in [Tool::Sqlx, Tool::Dbmate] {
         let mut team = Team::new(tool).await;
         team.has(3);
@@ -281,6 +291,9 @@ async fn what_the_tool_takes_back_is_pending_and_applied_again() {
             reverted: true,
         };
         assert_eq!(team.standings().await[2], expected, "{tool}");
+        let error = team.bench.all().await.expect_err("refused").to_string();
+        assert!(error.contains("was taken back"), "{tool}: {error}");
+        team.says_that_it_is_back().await;
         let steps = team.bench.all().await.expect("applied again");
         assert!(
             matches!(&steps[..], [Step::Applied { .. }]),
@@ -292,6 +305,7 @@ async fn what_the_tool_takes_back_is_pending_and_applied_again() {
         for _ in CHANGES {
             team.takes_back();
         }
+        team.says_that_it_is_back().await;
         let steps = team.bench.all().await.expect("all again");
         assert_eq!(steps.len(), CHANGES.len(), "{tool}");
         assert_eq!(team.bench.look().await, before, "{tool}");
