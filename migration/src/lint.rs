@@ -64,6 +64,9 @@ pub struct Assessed {
     pub rewrites: bool,
     /// Whether it reads all rows of a table.
     pub scans: bool,
+    /// Whether it may take long once it has its locks, for what can be known.
+    #[serde(skip)]
+    pub takes_long: bool,
     /// Whether PostgreSQL lets it run within a transaction.
     pub in_transaction: bool,
     /// How it is run in batches, if the file says so.
@@ -266,6 +269,7 @@ impl Assessed {
             effect,
             backfill,
         } = seen;
+        let takes_long = effect.takes_long() || effect.is_opaque();
         let (safer, safer_sql) = effect
             .safer
             .map_or((None, Vec::new()), |safer| (Some(safer.words), safer.sql));
@@ -277,6 +281,7 @@ impl Assessed {
             lock: effect.lock,
             rewrites: effect.rewrites,
             scans: effect.scans,
+            takes_long,
             in_transaction: effect.in_transaction,
             backfill,
             halfway: effect.halfway,

@@ -272,9 +272,7 @@ impl Call<'_> {
         wait.mul_f64(rand::rng().random_range(0.5..2.0))
     }
 
-    /// Tries a transaction again while locks are not to be had: the queue behind a lock
-    /// that somebody waits for grows with everybody who comes, so waits are short, and
-    /// pauses between them longer.
+    /// Tries a transaction again while locks are not to be had.
     pub(crate) async fn patiently(
         &self,
         prepared: &Prepared,
@@ -282,24 +280,12 @@ impl Call<'_> {
         statements: &[Piece],
         is_last: bool,
     ) -> Result<()> {
-        let (begun, until) = (Instant::now(), self.patience());
+        let line = statements.first().map_or(1, |first| first.line);
+        let tries = self.tries(&prepared.file, line);
         loop {
-            let tried = self.transaction(prepared, unit, statements, is_last).await;
-            let Err(error) = tried else {
-                return Ok(());
-            };
-            match error {
-                Error::Statement { ref place, .. } if error.is_lock_timeout() => {
-                    if Instant::now() >= until {
-                        return Err(Error::Locked {
-                            place: place.clone(),
-                            waited: begun.elapsed(),
-                            beside: locks::oldest_beside(self.session).await?,
-                        });
-                    }
-                    sleep(self.pause()).await;
-                }
-                error => return Err(error),
+            match self.transaction(prepared, unit, statements, is_last).await {
+                Ok(()) => return Ok(()),
+                Err(error) => tries.again(error).await?,
             }
         }
     }
@@ -359,8 +345,9 @@ impl Call<'_> {
     }
 
     /// Runs a statement that has no transaction, unless it is through: an earlier call
-    /// may have been ended before it could say so. Its waits for locks have no limit of their
-    /// own: one that ran out would leave an index behind that nobody can use.
+    /// may have been ended before it could say so. The waits for locks of what goes on
+    /// beside others have no limit of their own: one that ran out would leave an index behind
+    /// that nobody can use.
     pub(crate) async fn alone(
         &self,
         file: &File,
@@ -368,23 +355,19 @@ impl Call<'_> {
         halfway: Option<&Halfway>,
         before: Before,
     ) -> Result<()> {
-        let lock = Duration::ZERO;
         let budget = self.budget();
+        let lock = match statement.is_concurrent {
+            true => Duration::ZERO,
+            false => budget.lock,
+        };
         self.session.limit(Budget { lock, ..budget }).await?;
         let own = halfway.filter(|_| !before.found);
         let is_through = match own.filter(|_| before.begun) {
             Some(halfway) => interrupted::settle(self.session, halfway).await?,
             None => false,
         };
-        if !is_through && let Err(mut error) = self.send(file, statement).await {
-            if let (Error::Statement { what, .. }, Some(halfway)) = (&mut error, own)
-                && interrupted::is_left(self.session, halfway).await?
-            {
-                what.push_str(
-                    "; it left an index behind that is not valid, which the next try drops",
-                );
-            }
-            return Err(error);
+        if !is_through {
+            self.send_alone(file, statement, own).await?;
         }
         if let Some(halfway) = halfway
             && !interrupted::is_usable(self.session, halfway).await?
@@ -397,6 +380,33 @@ impl Call<'_> {
             });
         }
         self.session.limit(self.budget()).await
+    }
+
+    /// Sends a statement that has no transaction, again and again while it gets no lock. What
+    /// it may leave behind is told.
+    async fn send_alone(
+        &self,
+        file: &File,
+        statement: &Piece,
+        own: Option<&Halfway>,
+    ) -> Result<()> {
+        let tries = self.tries(file, statement.line);
+        loop {
+            let Err(mut error) = self.send(file, statement).await else {
+                return Ok(());
+            };
+            if let (Error::Statement { what, .. }, Some(halfway)) = (&mut error, own)
+                && interrupted::is_left(self.session, halfway).await?
+            {
+                what.push_str(
+                    "; it left an index behind that is not valid, which the next try drops",
+                );
+            }
+            if statement.is_concurrent {
+                return Err(error);
+            }
+            tries.again(error).await?;
+        }
     }
 
     async fn send(&self, file: &File, statement: &Piece) -> Result<()> {

@@ -86,14 +86,16 @@ pub enum Error {
         code: String,
     },
 
-    /// A lock on a table was not to be had, however often it was asked for.
+    /// A lock was not to be had, however often it was asked for.
     #[error(
-        "{place}: the statement got no lock within {} s of tries, since others use what it \
+        "{place}: {what} got no lock within {} s of tries, since others use what it \
          changes; {beside}; try again when they are done", waited.as_secs()
     )]
     Locked {
         /// Where the statement stands.
         place: Place,
+        /// What asked for it.
+        what: &'static str,
         /// For how long it was tried.
         waited: Duration,
         /// Whose transaction is the oldest.

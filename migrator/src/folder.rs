@@ -40,6 +40,11 @@ pub struct Prepared {
 pub(crate) struct Piece {
     pub(crate) range: Range<usize>,
     pub(crate) line: usize,
+    /// Whether it may take long once it has its locks.
+    pub(crate) is_long: bool,
+    /// Whether it goes on beside others, in several transactions: one that ends in between
+    /// leaves something behind that can't be used.
+    pub(crate) is_concurrent: bool,
 }
 
 /// What is applied as one.
@@ -141,6 +146,8 @@ impl Work {
         let piece = |one: &&Assessed| Piece {
             range: one.range.clone(),
             line: one.line,
+            is_long: one.takes_long,
+            is_concurrent: one.halfway.is_some() || one.kind.contains("CONCURRENTLY"),
         };
         if let [one] = statements
             && let Some(backfill) = &one.backfill

@@ -27,6 +27,7 @@ mod folder;
 mod interrupted;
 pub mod ledger;
 mod locks;
+mod patience;
 pub mod plan;
 pub mod standing;
 mod tables;

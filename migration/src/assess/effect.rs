@@ -279,6 +279,11 @@ impl Effect {
         self.scans || self.rewrites || self.is_long
     }
 
+    /// Whether nobody knows what it locks.
+    pub(crate) fn is_opaque(&self) -> bool {
+        self.class == Class::C && self.lock.is_none()
+    }
+
     /// Both, one after the other in one statement: the worse of each.
     pub(crate) fn and(mut self, other: Self) -> Self {
         if other.class > self.class {

@@ -121,7 +121,11 @@ pub(super) fn reindex(statement: &ast::Reindex) -> Told {
         let effect = Effect::c("builds many indexes, of tables that can't be told")
             .scans()
             .alone();
-        return Told::of("REINDEX", effect);
+        let kind = match concurrently {
+            true => "REINDEX CONCURRENTLY",
+            false => "REINDEX",
+        };
+        return Told::of(kind, effect);
     }
     if concurrently {
         let effect = Effect::a("builds it again while others read and write")

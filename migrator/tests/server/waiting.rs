@@ -125,6 +125,34 @@ async fn a_change_that_never_gets_its_lock_is_given_up_and_says_whose_transactio
 
 #[tokio::test]
 #[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn what_runs_in_no_transaction_waits_no_longer_for_a_lock_unless_it_goes_on_beside_others() {
+    let alone = "-- sluice: no-transaction\n-- sluice: phase contract\n";
+    for statement in ["VACUUM FULL person;", "REINDEX SCHEMA public;"] {
+        let files = [
+            ("1_person.sql", TABLE),
+            ("2_alone.sql", &format!("{alone}{statement}")),
+        ];
+        let bench = Bench::new(Tool::Plain, &files).await;
+        bench.call(1).await.expect("the table");
+        let writer = bench.client().await;
+        let writes = "BEGIN; LOCK TABLE person IN ROW EXCLUSIVE MODE";
+        writer.batch_execute(writes).await.expect("a writer");
+        let called = bench.call_within(1, limits(Duration::ZERO)).await;
+        assert!(matches!(called, Err(Error::Locked { .. })), "{called:?}");
+        let patient = limits(Duration::from_secs(30));
+        let called = tokio::spawn(call(bench.address(), bench.folder(), 1, patient));
+        timed_out(&bench, 2).await;
+        assert!(!called.is_finished(), "it gave up");
+        writer.batch_execute("COMMIT").await.expect("it goes");
+        let called = called.await.expect("no panic");
+        assert!(matches!(called, Ok(Step::Applied { .. })), "{called:?}");
+    }
+    count("lock: tried again without a transaction");
+    told("lock");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
 async fn two_calls_of_one_promotion_at_once_apply_each_file_once() {
     for tool in Tool::ALL {
         let alone = Bench::of(tool, &TRANSACTIONS).await;
