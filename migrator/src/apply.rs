@@ -166,7 +166,7 @@ pub async fn apply(
         match *standing {
             Standing::Applied => {}
             Standing::Adopt => {
-                call.ledger.adopt(&prepared.unit(0), holder).await?;
+                call.adopt(prepared).await?;
             }
             Standing::Pending { .. } if prepared.file.phase != phase => break,
             Standing::Pending { unit, begun, .. } => {
@@ -222,7 +222,7 @@ impl Call<'_> {
             }
             _ => false,
         };
-        let found = self.ledger.begin(&unit, self.holder, found).await?;
+        let found = self.begin(prepared, &unit, found).await?;
         match work {
             Some(Work::Transaction(statements)) => {
                 self.patiently(prepared, &unit, statements, is_last).await?;
@@ -231,23 +231,45 @@ impl Call<'_> {
                 let (file, halfway) = (&prepared.file, halfway.as_ref());
                 let before = Before { begun, found };
                 self.alone(file, statement, halfway, before).await?;
-                self.transaction(prepared, &unit, &[], is_last).await?;
+                self.patiently(prepared, &unit, &[], is_last).await?;
             }
             Some(Work::Backfill(statement, backfill)) => {
                 let step = self.batches(prepared, &unit, statement, backfill).await?;
                 if let Some(step) = step {
                     return Ok(step);
                 }
-                self.transaction(prepared, &unit, &[], is_last).await?;
+                self.patiently(prepared, &unit, &[], is_last).await?;
             }
             // A file without a statement is recorded like any other.
-            None => self.transaction(prepared, &unit, &[], true).await?,
+            None => self.patiently(prepared, &unit, &[], true).await?,
         }
         Ok(Step::Applied {
             path: prepared.file.path.clone(),
             unit: index,
             of: unit.of,
         })
+    }
+
+    /// Records that a unit begins.
+    async fn begin(&self, prepared: &Prepared, unit: &Unit<'_>, found: bool) -> Result<bool> {
+        let tries = self.tries(&prepared.file, 1);
+        loop {
+            match self.ledger.begin(unit, self.holder, found).await {
+                Ok(found) => return Ok(found),
+                Err(error) => tries.again(error).await?,
+            }
+        }
+    }
+
+    /// Records that the team's own tool applied a file.
+    async fn adopt(&self, prepared: &Prepared) -> Result<()> {
+        let tries = self.tries(&prepared.file, 1);
+        loop {
+            match self.ledger.adopt(&prepared.unit(0), self.holder).await {
+                Ok(()) => return Ok(()),
+                Err(error) => tries.again(error).await?,
+            }
+        }
     }
 
     /// How long statements may take: no longer than what is left of the call.

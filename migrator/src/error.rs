@@ -209,7 +209,12 @@ impl Error {
     /// Whether a lock was not to be had in time, so that another try may go through.
     #[must_use]
     pub fn is_lock_timeout(&self) -> bool {
-        matches!(self, Self::Statement { code, .. } if code == SqlState::LOCK_NOT_AVAILABLE.code())
+        let refused = SqlState::LOCK_NOT_AVAILABLE;
+        match self {
+            Self::Statement { code, .. } => code == refused.code(),
+            Self::Server { source, .. } => source.code() == Some(&refused),
+            _ => false,
+        }
     }
 }
 

@@ -153,6 +153,30 @@ async fn what_runs_in_no_transaction_waits_no_longer_for_a_lock_unless_it_goes_o
 
 #[tokio::test]
 #[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_lock_on_the_tools_table_or_sluices_own_is_asked_for_again_like_any_other() {
+    for table in ["_sqlx_migrations", "sluice.migration"] {
+        let bench = column().await;
+        let client = bench.client().await;
+        let held = format!("BEGIN; LOCK TABLE {table} IN SHARE MODE");
+        client.batch_execute(&held).await.expect("held");
+        let given_up = bench.call_within(1, limits(Duration::ZERO)).await;
+        let error = given_up.expect_err("held").to_string();
+        assert!(error.starts_with("2_name.sql:1: "), "{error}");
+        assert!(error.contains("got no lock within"), "{error}");
+        let patient = limits(Duration::from_secs(30));
+        let called = tokio::spawn(call(bench.address(), bench.folder(), 1, patient));
+        timed_out(&bench, 2).await;
+        assert!(!called.is_finished(), "it gave up on {table}");
+        client.batch_execute("COMMIT").await.expect("let go");
+        let called = called.await.expect("no panic");
+        assert!(matches!(called, Ok(Step::Applied { .. })), "{called:?}");
+    }
+    count("lock: on a table of its own, tried again");
+    told("lock");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
 async fn two_calls_of_one_promotion_at_once_apply_each_file_once() {
     for tool in Tool::ALL {
         let alone = Bench::of(tool, &TRANSACTIONS).await;
