@@ -16,6 +16,7 @@ use crate::connect::{Budget, Session};
 use crate::error::{Place, said};
 use crate::folder::{Piece, Work};
 use crate::ledger::{Holder, Ledger, Unit, key};
+use crate::patience::Waits;
 use crate::plan::refused::reverted;
 use crate::standing::{Found, Standing, half_undone, look};
 use crate::undo::Back;
@@ -349,9 +350,16 @@ impl Call<'_> {
         let begun = client.batch_execute("BEGIN").await;
         begun.map_err(Error::server("BEGIN"))?;
         self.ledger.hold(self.holder).await?;
+        let mut waits = Waits::new(self.limits.budget.lock);
         for statement in statements {
+            self.wait(&mut waits).await?;
+            let begun = Instant::now();
             self.send(&prepared.file, statement).await?;
+            if !statement.is_long {
+                waits.spend(begun.elapsed());
+            }
         }
+        self.wait(&mut waits).await?;
         if !statements.is_empty() {
             self.session.restore().await?;
         }
@@ -364,6 +372,16 @@ impl Call<'_> {
             books.write(client, &prepared.file, Took { nanos }).await?;
         }
         Ok(())
+    }
+
+    /// Has the next statement of a transaction wait no longer than what is left.
+    async fn wait(&self, waits: &mut Waits) -> Result<()> {
+        let Some(left) = waits.next() else {
+            return Ok(());
+        };
+        let text = format!("SET LOCAL lock_timeout = {}", left.as_millis());
+        let set = self.session.client.batch_execute(&text).await;
+        set.map_err(Error::server("setting how long locks are waited for"))
     }
 
     /// Runs a statement that has no transaction, unless it is through: an earlier call

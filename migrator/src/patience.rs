@@ -70,3 +70,67 @@ impl Tries<'_> {
 
 /// The shortest wait for a lock, whatever is left of the time for it.
 const SHORTEST: Duration = Duration::from_millis(10);
+
+/// What the statements of one transaction may wait for locks, all together: whoever waits
+/// for the next one holds those of the last, and others wait for these.
+///
+/// The server does not tell how long a statement waited, so all that a statement takes is
+/// counted, but of one that takes long by itself: who comes waits for that anyway.
+pub(crate) struct Waits {
+    /// What a single statement may wait, and all.
+    lock: Duration,
+    used: Duration,
+    /// What the server was told last.
+    told: Duration,
+}
+
+impl Waits {
+    /// Of a transaction that begins.
+    pub(crate) const fn new(lock: Duration) -> Self {
+        Self {
+            lock,
+            used: Duration::ZERO,
+            told: lock,
+        }
+    }
+
+    /// A statement that does not take long by itself took this.
+    pub(crate) fn spend(&mut self, took: Duration) {
+        self.used = self.used.saturating_add(took);
+    }
+
+    /// What is to be set before the next statement, if it is another limit. No limit stays
+    /// none.
+    pub(crate) fn next(&mut self) -> Option<Duration> {
+        let left = self.lock.saturating_sub(self.used).max(SHORTEST);
+        let is_news = !self.lock.is_zero() && left + SHORTEST <= self.told;
+        is_news.then(|| {
+            self.told = left;
+            left
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_statement_waited_the_next_one_does_not() {
+        let millis = Duration::from_millis;
+        let mut waits = Waits::new(millis(500));
+        assert_eq!(waits.next(), None, "as the session has it");
+        waits.spend(millis(4));
+        assert_eq!(waits.next(), None, "not worth a message");
+        waits.spend(millis(296));
+        assert_eq!(waits.next(), Some(millis(200)));
+        assert_eq!(waits.next(), None);
+        waits.spend(millis(700));
+        assert_eq!(waits.next(), Some(SHORTEST));
+        waits.spend(millis(700));
+        assert_eq!(waits.next(), None);
+        let mut unlimited = Waits::new(Duration::ZERO);
+        unlimited.spend(millis(700));
+        assert_eq!(unlimited.next(), None);
+    }
+}

@@ -177,6 +177,56 @@ async fn a_lock_on_the_tools_table_or_sluices_own_is_asked_for_again_like_any_ot
 
 #[tokio::test]
 #[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_transaction_that_holds_a_lock_waits_for_all_further_ones_no_longer_than_for_one() {
+    let tables = "CREATE TABLE person (id bigint PRIMARY KEY); CREATE TABLE pet (id int); \
+                  CREATE TABLE place (id int);";
+    let columns = "ALTER TABLE person ADD COLUMN name text; ALTER TABLE pet ADD COLUMN name text; \
+                   ALTER TABLE place ADD COLUMN name text;";
+    let files = [("1_tables.sql", tables), ("2_names.sql", columns)];
+    let bench = Bench::new(Tool::Sqlx, &files).await;
+    bench.call(1).await.expect("the tables");
+    let (pet, place) = (bench.client().await, bench.client().await);
+    let read = "BEGIN; SELECT FROM pet";
+    pet.batch_execute(read).await.expect("a reader");
+    let read = "BEGIN; SELECT FROM place";
+    place.batch_execute(read).await.expect("a reader");
+    let lock = Duration::from_secs(1);
+    let limits = Limits {
+        budget: Budget {
+            lock,
+            ..Budget::default()
+        },
+        ..limits(Duration::from_secs(30))
+    };
+    let called = tokio::spawn(call(bench.address(), bench.folder(), 1, limits));
+    let waits = "EXISTS (SELECT FROM own JOIN pg_locks l USING (pid) WHERE NOT l.granted";
+    let asks = |table: &str| format!("{waits} AND l.relation = '{table}'::regclass)");
+    bench.until(&asks("public.pet")).await;
+    // It holds `person` now. The server itself measures how long others wait for that.
+    let others = bench.client().await;
+    let bound = lock + Duration::from_millis(100);
+    let bounded = format!("SET lock_timeout = {}", bound.as_millis());
+    others.batch_execute(&bounded).await.expect("a bound");
+    let writer =
+        tokio::spawn(async move { others.batch_execute("INSERT INTO person VALUES (1)").await });
+    let long = format!("{waits} AND clock_timestamp() - l.waitstart > '600 ms')");
+    bench.until(&long).await;
+    pet.batch_execute("COMMIT").await.expect("the reader goes");
+    bench.until(&asks("public.place")).await;
+    let written = writer.await.expect("no panic");
+    written.expect("nobody waits longer than for one lock");
+    place
+        .batch_execute("COMMIT")
+        .await
+        .expect("the reader goes");
+    let called = called.await.expect("no panic");
+    assert!(matches!(called, Ok(Step::Applied { .. })), "{called:?}");
+    count("lock: several in one transaction");
+    told("lock");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
 async fn two_calls_of_one_promotion_at_once_apply_each_file_once() {
     for tool in Tool::ALL {
         let alone = Bench::of(tool, &TRANSACTIONS).await;
