@@ -90,6 +90,15 @@ pub enum Step {
     Done,
 }
 
+/// A call, and whether another one is to follow.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turn {
+    /// What it came to.
+    pub step: Step,
+    /// Whether anything of the phase is left.
+    pub more: bool,
+}
+
 /// Compares a folder with a database: how each file stands, and everything that does not
 /// fit.
 ///
@@ -135,7 +144,7 @@ pub async fn apply(
     phase: Phase,
     holder: &Holder,
     limits: Limits,
-) -> Result<Step> {
+) -> Result<Turn> {
     let until = Instant::now() + limits.call.saturating_sub(MARGIN);
     let ledger = Ledger::of(session, folder.tool);
     locks::take(session, &ledger, holder, limits.turn).await?;
@@ -163,30 +172,32 @@ pub async fn apply(
         until,
         back: None,
     };
-    for (prepared, standing) in folder.files.iter().zip(&standings) {
-        match *standing {
+    let files: Vec<(&Prepared, &Standing)> = folder.files.iter().zip(&standings).collect();
+    for (at, (prepared, standing)) in files.iter().enumerate() {
+        match **standing {
             Standing::Applied => {}
             Standing::Adopt => {
                 call.adopt(prepared).await?;
             }
             Standing::Pending { .. } if prepared.file.phase != phase => break,
             Standing::Pending { unit, begun, .. } => {
-                return call.run(prepared, unit, begun).await;
+                let step = call.run(prepared, unit, begun).await?;
+                let is_through = matches!(&step, Step::Applied { unit, of, .. } if unit + 1 >= *of);
+                let more = !is_through || is_left(&files[at + 1..], phase);
+                return Ok(Turn { step, more });
             }
         }
     }
-    Ok(Step::Done)
+    Ok(Turn {
+        step: Step::Done,
+        more: false,
+    })
 }
 
-/// Whether anything of a phase is left to apply.
-///
-/// # Errors
-/// Where the server can't be asked.
-pub async fn is_left(session: &Session, folder: &Folder, phase: Phase) -> Result<bool> {
-    let (standings, _) = compare(session, folder).await?;
-    let mut files = folder.files.iter().zip(&standings);
-    let next = files.find(|(_, standing)| !standing.is_in());
-    Ok(next.is_some_and(|(prepared, _)| prepared.file.phase == phase))
+/// Whether anything of a phase is left behind a file of which all is in.
+fn is_left(rest: &[(&Prepared, &Standing)], phase: Phase) -> bool {
+    let next = rest.iter().find(|(_, standing)| !standing.is_in());
+    next.is_some_and(|(prepared, _)| prepared.file.phase == phase)
 }
 
 /// One call's work.

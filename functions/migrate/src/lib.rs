@@ -308,9 +308,9 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             limits,
             ..
         } = opened;
-        let step = sluice_migrator::apply::apply(session, folder, phase, holder, *limits).await?;
-        let more = sluice_migrator::apply::is_left(session, folder, phase).await?;
-        let what = summary::step(&step);
+        let turn = sluice_migrator::apply::apply(session, folder, phase, holder, *limits).await?;
+        let more = turn.more;
+        let what = summary::step(&turn.step);
         tracing::info!(promotion = %id, what, more, "applied");
         Ok(Applied { token, more, what })
     }

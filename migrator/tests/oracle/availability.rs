@@ -150,7 +150,7 @@ async fn migrate(database: &Database, unit: &Cell<usize>, is_there: &Cell<bool>)
         }
         let step = apply(&session, &folder, Phase::Expand, &holder, limits).await;
         let step = step.unwrap_or_else(|error| panic!("{sql}: {error}"));
-        assert!(matches!(step, Step::Applied { .. }), "{step:?}");
+        assert!(matches!(step.step, Step::Applied { .. }), "{step:?}");
     }
 }
 

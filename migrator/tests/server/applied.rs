@@ -1,10 +1,10 @@
 //! What is applied, and what is refused.
 
-use sluice_migration::Tool;
+use sluice_migration::{Phase, Tool};
 use sluice_migrator::Error;
-use sluice_migrator::apply::Step;
+use sluice_migrator::apply::{Step, apply};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, holder};
 
 const TABLE: &str =
     "CREATE TABLE person (id bigint PRIMARY KEY);\nINSERT INTO person VALUES (1);\n";
@@ -34,6 +34,32 @@ async fn files_are_applied_one_by_one_and_once() {
     assert_eq!(paths, ["1_person.sql", "2_name.sql"]);
     assert_eq!(bench.all().await.expect("nothing to do"), []);
     assert_eq!(people(&bench.client().await).await, 1);
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn each_call_says_whether_another_one_is_to_follow() {
+    let units = "-- sluice: no-transaction\nSELECT 1;\nSELECT 2;\n";
+    let drop = "-- sluice: phase contract\nDROP TABLE person;\n";
+    let files = [
+        ("1_person.sql", TABLE),
+        ("2_units.sql", units),
+        ("3_drop.sql", drop),
+    ];
+    let bench = Bench::new(Tool::Plain, &files).await;
+    let folder = bench.folder();
+    for (phase, expected) in [
+        (Phase::Expand, vec![true, true, false, false]),
+        (Phase::Contract, vec![false, false]),
+    ] {
+        let mut more = Vec::new();
+        for _ in &expected {
+            let session = bench.session().await;
+            let turn = apply(&session, &folder, phase, &holder(1), bench.limits).await;
+            more.push(turn.expect("applied").more);
+        }
+        assert_eq!(more, expected, "{phase:?}");
+    }
 }
 
 #[tokio::test]
@@ -98,7 +124,13 @@ async fn a_promotion_that_was_overtaken_changes_nothing() {
     )
     .await;
     bench.call(5).await.expect("the first");
-    assert!(matches!(bench.call(4).await, Err(Error::Fenced { own: 4 })));
+    let fenced = bench.call(4).await.expect_err("overtaken");
+    assert!(matches!(fenced, Error::Fenced { own: 4 }));
+    let said = fenced.to_string();
+    assert!(
+        said.contains("This call changed nothing; release again"),
+        "{said}"
+    );
     assert!(matches!(bench.call(5).await, Ok(Step::Applied { .. })));
 }
 

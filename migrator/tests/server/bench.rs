@@ -230,10 +230,12 @@ pub(crate) async fn next(
     limits: Limits,
 ) -> Result<Step> {
     let holder = holder(generation);
-    match apply(session, folder, Phase::Expand, &holder, limits).await? {
-        Step::Done => apply(session, folder, Phase::Contract, &holder, limits).await,
-        step => Ok(step),
+    let turn = apply(session, folder, Phase::Expand, &holder, limits).await?;
+    if turn.step != Step::Done {
+        return Ok(turn.step);
     }
+    let turn = apply(session, folder, Phase::Contract, &holder, limits).await?;
+    Ok(turn.step)
 }
 
 pub(crate) fn holder(generation: i64) -> Holder {

@@ -70,7 +70,8 @@ fn next(bench: &Bench, epoch: i64, generation: i64) -> JoinHandle<Result<Step>> 
     };
     tokio::spawn(async move {
         let session = connect(&address, &Trust::Rds, limits().budget).await?;
-        apply(&session, &folder, Phase::Expand, &holder, limits()).await
+        let turn = apply(&session, &folder, Phase::Expand, &holder, limits()).await?;
+        Ok(turn.step)
     })
 }
 
