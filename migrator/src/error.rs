@@ -6,6 +6,7 @@ use sluice_migration::Refusal;
 use tokio_postgres::error::{DbError, SqlState};
 
 use crate::address::AddressError;
+use crate::advice;
 
 /// Where a statement stands, or what is wrong in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +77,10 @@ pub enum Error {
     },
 
     /// The server refused a statement. What came before it in its transaction was undone.
-    #[error("{place}: {what}")]
+    #[error(
+        "{place}: {what}; {}. What came before it in its transaction was undone",
+        advice::of_statement(code)
+    )]
     Statement {
         /// Where the statement stands.
         place: Place,
@@ -113,7 +117,7 @@ pub enum Error {
     },
 
     /// The session ended while a statement ran.
-    #[error("{place}: the session ended: {source}")]
+    #[error("{place}: the session ended: {source}; {}", advice::of_server("08006"))]
     Cut {
         /// Where the statement stands.
         place: Place,
@@ -179,7 +183,7 @@ pub enum Error {
     },
 
     /// The session ended, or the server said no to what this crate asked for itself.
-    #[error("{action} failed: {source}")]
+    #[error("{action} failed: {}; {}", told(source), next_of(source))]
     Server {
         /// What was asked.
         action: &'static str,
@@ -216,6 +220,19 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// What the server said, or else what came of the connection.
+fn told(source: &tokio_postgres::Error) -> String {
+    source
+        .as_db_error()
+        .map_or_else(|| source.to_string(), said)
+}
+
+/// What to do about it.
+fn next_of(source: &tokio_postgres::Error) -> &'static str {
+    let code = source.code().map_or("08006", SqlState::code);
+    advice::of_server(code)
 }
 
 fn listed(refused: &[Refusal]) -> String {

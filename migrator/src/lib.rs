@@ -12,6 +12,7 @@
 //! Never: reads a bundle, a secret's store, or a clock of its own where the server's tells.
 
 mod address;
+mod advice;
 pub mod apply;
 mod backfill;
 mod batches;

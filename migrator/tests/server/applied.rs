@@ -1,5 +1,7 @@
 //! What is applied, and what is refused.
 
+use std::time::Duration;
+
 use sluice_migration::{Phase, Tool};
 use sluice_migrator::Error;
 use sluice_migrator::apply::{Step, apply};
@@ -163,6 +165,64 @@ async fn what_a_file_sets_for_itself_keeps_its_record_from_nobody() {
                  FROM public._sqlx_migrations)";
     let row = client.query_one(found, &[]).await.expect("asked");
     assert!(row.get::<_, bool>(0));
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn what_to_do_next_stands_in_each_error_of_the_server() {
+    let table = "CREATE TABLE person (id bigint, name text); \
+                 INSERT INTO person VALUES (1, 'a'), (1, NULL);";
+    let forbidden = "SET ROLE pg_monitor; ALTER TABLE person ADD COLUMN x int;";
+    let cases = [
+        ("CREATE TABLE person (id int);", "see who made it"),
+        (
+            "ALTER TABLE person ADD COLUMN name text;",
+            "the column is there already",
+        ),
+        (
+            "CREATE INDEX i ON person (nick);",
+            "look for a slip in the name",
+        ),
+        (
+            "ALTER TABLE nobody ADD COLUMN name text;",
+            "look for a slip in the name",
+        ),
+        (
+            "CREATE UNIQUE INDEX i ON person (id);",
+            "find them and mend them",
+        ),
+        (
+            "ALTER TABLE person ALTER COLUMN name SET NOT NULL;",
+            "best in a backfill",
+        ),
+        (forbidden, "GRANT owner TO user"),
+        (
+            "SELECT pg_sleep(30);",
+            "raise `database.statement_timeout_seconds`",
+        ),
+        ("SELECT 1 / 0;", "mend the file and release a new version"),
+    ];
+    for (statement, expected) in cases {
+        let files = [("1_person.sql", table), ("2_next.sql", statement)];
+        let bench = Bench::new(Tool::Plain, &files).await;
+        bench.call(1).await.expect("the table");
+        let mut limits = bench.limits;
+        limits.budget.statement = Duration::from_millis(500);
+        let error = bench
+            .call_within(1, limits)
+            .await
+            .expect_err(statement)
+            .to_string();
+        assert!(error.contains(expected), "{statement}: {error}");
+        assert!(error.ends_with("was undone"), "{error}");
+    }
+    // What Sluice asks for itself.
+    let bench = Bench::new(Tool::Plain, &[("1_person.sql", table)]).await;
+    let client = bench.client().await;
+    let odd = "CREATE SCHEMA sluice; CREATE TABLE sluice.migration (tool text)";
+    client.batch_execute(odd).await.expect("made by hand");
+    let error = bench.call(1).await.expect_err("odd").to_string();
+    assert!(error.contains("see who changed it"), "{error}");
 }
 
 #[tokio::test]
