@@ -60,6 +60,8 @@ pub(crate) struct Differences {
     pub(crate) more: usize,
     /// What can't be used and could not be found before.
     pub(crate) invalid: Vec<String>,
+    /// What could not be used before either.
+    pub(crate) unusable: Vec<String>,
 }
 
 /// Remembers what the database is made of now. To be called in the transaction that gives
@@ -82,6 +84,12 @@ pub(crate) async fn differences(session: &Session) -> Result<Differences> {
     );
     let rows = session.client.query(&text, &[&TOLD]).await;
     let rows = rows.map_err(Error::server("comparing the catalog with sluice.catalog"))?;
+    let text = format!(
+        "WITH now AS ({LINES}) SELECT line FROM now WHERE line LIKE 'index on % INVALID' \
+         INTERSECT SELECT line FROM sluice.catalog ORDER BY 1 LIMIT $1"
+    );
+    let before = session.client.query(&text, &[&TOLD]).await;
+    let before = before.map_err(Error::server("comparing the catalog with sluice.catalog"))?;
     let all: i64 = rows.first().map_or(0, |row| row.get(1));
     let told: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     let invalid = rows.iter().filter(|row| row.get(2));
@@ -90,6 +98,7 @@ pub(crate) async fn differences(session: &Session) -> Result<Differences> {
             .unwrap_or_default()
             .saturating_sub(told.len()),
         invalid: invalid.map(|row| row.get(0)).collect(),
+        unusable: before.iter().map(|row| row.get(0)).collect(),
         told,
     })
 }

@@ -20,7 +20,8 @@ const ROWS: i64 = 1_000;
 pub struct Sound {
     /// How many files are in.
     pub applied: usize,
-    /// How the catalog changed: `+ table public.person`.
+    /// What could not be used before either, and how the catalog changed:
+    /// `unusable since before: index on …`, `+ table public.person`.
     pub changes: Vec<String>,
     /// How many more such changes there are.
     pub more_changes: usize,
@@ -62,9 +63,11 @@ pub async fn check(
             found,
         });
     }
+    let unusable = differences.unusable.iter();
+    let unusable = unusable.map(|line| format!("unusable since before: {line}"));
     Ok(Sound {
         applied: standings.iter().filter(|one| one.is_in()).count(),
-        changes: differences.told,
+        changes: unusable.chain(differences.told).collect(),
         more_changes: differences.more,
     })
 }

@@ -116,7 +116,8 @@ pub struct Applied {
 pub struct Checked {
     /// How many migrations are in.
     pub applied: usize,
-    /// How the catalog changed: `+ table public.person`.
+    /// What could not be used before either, and how the catalog changed:
+    /// `unusable since before: index on …`, `+ table public.person`.
     pub changes: Vec<String>,
     /// How many more such changes there are.
     pub more_changes: usize,
