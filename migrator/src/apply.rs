@@ -46,6 +46,11 @@ impl Limits {
     pub fn longest(&self) -> Duration {
         self.budget.statement.min(self.call.saturating_sub(MARGIN))
     }
+
+    /// When a call that begins now is to be through.
+    pub(crate) fn until(&self) -> Instant {
+        Instant::now() + self.call.saturating_sub(MARGIN)
+    }
 }
 
 impl Default for Limits {
@@ -145,7 +150,7 @@ pub async fn apply(
     holder: &Holder,
     limits: Limits,
 ) -> Result<Turn> {
-    let until = Instant::now() + limits.call.saturating_sub(MARGIN);
+    let until = limits.until();
     let ledger = Ledger::of(session, folder.tool);
     locks::take(session, &ledger, holder, limits.turn).await?;
     locks::take_of_tool(session, folder.tool, limits.turn).await?;

@@ -64,6 +64,15 @@ pub(crate) struct Differences {
     pub(crate) unusable: Vec<String>,
 }
 
+impl Differences {
+    /// For people: what could not be used before either comes first.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let unusable = self.unusable.iter();
+        let unusable = unusable.map(|line| format!("unusable since before: {line}"));
+        unusable.chain(self.told.iter().cloned()).collect()
+    }
+}
+
 /// Remembers what the database is made of now. To be called in the transaction that gives
 /// the database to a promotion.
 pub(crate) async fn remember(session: &Session) -> Result<()> {

@@ -1,9 +1,12 @@
 //! Whether a database is as it has to be: after migrations were applied, and before code of
 //! an earlier release comes back.
 
-use sluice_migration::Phase;
+use std::time::Duration;
 
-use crate::apply::{Folder, compare};
+use sluice_migration::Phase;
+use tokio::time::Instant;
+
+use crate::apply::{Folder, Limits, MARGIN, compare};
 use crate::catalog;
 use crate::connect::Session;
 use crate::error::said;
@@ -14,6 +17,9 @@ pub use crate::fits::{Reads, fits};
 
 /// The most rows that a query is asked for: that there are any is enough.
 const ROWS: i64 = 1_000;
+
+/// What has to be left of a call for another query.
+const LEAST: Duration = Duration::from_secs(1);
 
 /// What was found in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +34,8 @@ pub struct Sound {
 }
 
 /// Whether all of a phase is in, nothing that can't be used was left behind, and the
-/// team's own queries, by name, find nothing.
+/// team's own queries, by name, find nothing. What the call's time is not enough for counts
+/// as found.
 ///
 /// # Errors
 /// [`Error::Unsound`] with everything that was found.
@@ -37,8 +44,10 @@ pub async fn check(
     folder: &Folder,
     phase: Phase,
     generation: i64,
+    limits: Limits,
     queries: &[(&str, &str)],
 ) -> Result<Sound> {
+    let until = limits.until();
     Ledger::of(session, folder.tool)
         .is_current(generation)
         .await?;
@@ -54,28 +63,57 @@ pub async fn check(
     let differences = catalog::differences(session).await?;
     let invalid = differences.invalid.iter();
     found.extend(invalid.map(|line| format!("it can't be used: {}", &line[2..])));
-    for (name, query) in queries {
-        found.extend(violated(session, name, query).await?);
-    }
+    found.extend(violations(session, queries, limits, until).await?);
     if !found.is_empty() {
         return Err(Error::Unsound {
             place: session.place.clone(),
             found,
         });
     }
-    let unusable = differences.unusable.iter();
-    let unusable = unusable.map(|line| format!("unusable since before: {line}"));
     Ok(Sound {
         applied: standings.iter().filter(|one| one.is_in()).count(),
-        changes: unusable.chain(differences.told).collect(),
+        changes: differences.changes(),
         more_changes: differences.more,
     })
 }
 
+/// What the team's queries found until the call's time is over.
+pub(crate) async fn violations(
+    session: &Session,
+    queries: &[(&str, &str)],
+    limits: Limits,
+    until: Instant,
+) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for (name, query) in queries {
+        let left = until.saturating_duration_since(Instant::now());
+        if left < LEAST {
+            found.push(format!(
+                "`{name}` was not asked: the {} s for all of them were over; expected queries \
+                 that are through sooner, by an index or by asking for less",
+                limits.call.saturating_sub(MARGIN).as_secs()
+            ));
+            continue;
+        }
+        let limit = limits.budget.statement.min(left);
+        found.extend(violated(session, name, query, limit).await?);
+    }
+    Ok(found)
+}
+
 /// What a query of the team's found, if it found anything or can't be run.
-pub(crate) async fn violated(session: &Session, name: &str, query: &str) -> Result<Option<String>> {
+async fn violated(
+    session: &Session,
+    name: &str,
+    query: &str,
+    limit: Duration,
+) -> Result<Option<String>> {
     let client = &session.client;
-    let begun = client.batch_execute("BEGIN READ ONLY").await;
+    let begin = format!(
+        "BEGIN READ ONLY; SET LOCAL statement_timeout = {}",
+        limit.as_millis()
+    );
+    let begun = client.batch_execute(&begin).await;
     begun.map_err(Error::server("BEGIN"))?;
     let query = query.trim().trim_end_matches(';');
     // On lines of its own: it may end with a comment.

@@ -11,12 +11,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_migration::{File, Lint, Linted, Phase, Reading, Refusal, Script, Tool, lint};
-use tokio::time::Instant;
 
-use crate::apply::{Before, Call, Limits, MARGIN, Step, found};
+use crate::apply::{Before, Call, Limits, Step, found};
 use crate::begin::{Claim, give, has};
 use crate::books::Books;
-use crate::check::{Sound, violated};
+use crate::check::{Sound, violations};
 use crate::connect::Session;
 use crate::folder::{Folder, Prepared, Work};
 use crate::ledger::{Holder, Ledger, key};
@@ -245,7 +244,7 @@ pub async fn take_back(
     holder: &Holder,
     limits: Limits,
 ) -> Result<Step> {
-    let until = Instant::now() + limits.call.saturating_sub(MARGIN);
+    let until = limits.until();
     let ledger = Ledger::of(session, undo.tool);
     locks::take(session, &ledger, holder, limits.turn).await?;
     locks::take_of_tool(session, undo.tool, limits.turn).await?;
@@ -296,8 +295,10 @@ pub async fn check(
     session: &Session,
     undo: &Undo,
     generation: i64,
+    limits: Limits,
     queries: &[(&str, &str)],
 ) -> Result<Sound> {
+    let until = limits.until();
     let ledger = Ledger::of(session, undo.tool);
     ledger.is_current(generation).await?;
     let looked = undo.look(session).await?;
@@ -307,16 +308,14 @@ pub async fn check(
     let differences = catalog::differences(session).await?;
     let invalid = differences.invalid.iter();
     found.extend(invalid.map(|line| format!("it can't be used: {}", &line[2..])));
-    for (name, query) in queries {
-        found.extend(violated(session, name, query).await?);
-    }
+    found.extend(violations(session, queries, limits, until).await?);
     if !found.is_empty() {
         let place = session.place.clone();
         return Err(Error::Unsound { place, found });
     }
     Ok(Sound {
         applied: looked.applied.len(),
-        changes: differences.told,
+        changes: differences.changes(),
         more_changes: differences.more,
     })
 }

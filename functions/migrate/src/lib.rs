@@ -326,7 +326,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         let queries: Vec<(&str, &str)> = queries.collect();
         let phase = door::phase(request.phase);
         let (session, folder) = (&opened.session, &opened.folder);
-        let found = check::check(session, folder, phase, token, &queries).await?;
+        let found = check::check(session, folder, phase, token, opened.limits, &queries).await?;
         Ok(Checked {
             applied: found.applied,
             changes: found.changes,

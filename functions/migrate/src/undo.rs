@@ -123,7 +123,14 @@ async fn check(request: &Request, opened: &Opened, token: i64) -> Result<Checked
     let queries = queries.iter();
     let queries = queries.map(|check| (check.name.as_str(), check.query.as_str()));
     let queries: Vec<(&str, &str)> = queries.collect();
-    let found = undo::check(&opened.session, &opened.undo, token, &queries).await?;
+    let found = undo::check(
+        &opened.session,
+        &opened.undo,
+        token,
+        opened.limits,
+        &queries,
+    )
+    .await?;
     Ok(Checked {
         applied: found.applied,
         changes: found.changes,

@@ -16,6 +16,7 @@ mod planned;
 mod plot;
 mod pooler;
 mod seen;
+mod sound;
 mod tls;
 mod turns;
 mod undone;

@@ -230,7 +230,7 @@ async fn what_was_approved_is_taken_back_and_nothing_else() {
         generation: given,
         ..holder(2)
     };
-    let early = undo::check(&session, &undo, given, &[]).await;
+    let early = undo::check(&session, &undo, given, bench.limits, &[]).await;
     let early = early.expect_err("not yet").to_string();
     assert!(
         early.contains("3_seen.up.sql was not taken back"),
@@ -243,7 +243,7 @@ async fn what_was_approved_is_taken_back_and_nothing_else() {
     {}
     assert!(!undo::is_left(&session, &undo).await.expect("asked"));
     let query = [("no name ends so", "SELECT FROM person WHERE name LIKE '%?'")];
-    let sound = undo::check(&session, &undo, given, &query)
+    let sound = undo::check(&session, &undo, given, bench.limits, &query)
         .await
         .expect("sound");
     assert_eq!(sound.applied, 2);
