@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use sluice_migration::{File, Halfway, Phase, Refusal, Tool};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::books::{Books, Took};
 use crate::connect::{Budget, Session};
@@ -502,6 +502,6 @@ fn lines_before(text: &str, position: Option<&tokio_postgres::error::ErrorPositi
 
 /// What names a file to its tool, for messages.
 #[must_use]
-pub fn name(prepared: &Prepared) -> &str {
+pub fn name(prepared: &Prepared) -> std::borrow::Cow<'_, str> {
     key(&prepared.file)
 }

@@ -135,7 +135,7 @@ impl There {
 
     /// What contracted, and is none of these files.
     fn taken_from(&self, files: &[&File]) -> Vec<String> {
-        let known: BTreeSet<&str> = files.iter().map(|file| key(file)).collect();
+        let known: BTreeSet<_> = files.iter().map(|file| key(file)).collect();
         let gone = self.all.iter().filter(|one| one.contracts == Some(true));
         gone.filter(|one| !known.contains(one.key.as_str()))
             .map(|one| format!("{} took away what the code may still use", one.name))
@@ -148,7 +148,7 @@ impl There {
         if reads.to.is_some() {
             return Vec::new();
         }
-        let known: BTreeSet<&str> = files.iter().map(|file| key(file)).collect();
+        let known: BTreeSet<_> = files.iter().map(|file| key(file)).collect();
         let versioned = files.iter().filter(|file| !file.repeatable);
         let newest = versioned.map(|file| &file.version).max();
         let unknown = self.all.iter().filter(|one| {

@@ -4,6 +4,8 @@
 //! `done` in the unit's own transaction where it has one. The fence is a row, too: who
 //! migrates for a promotion that has been overtaken finds a higher epoch there.
 
+use std::borrow::Cow;
+
 use sluice_migration::{File, Tool};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -102,14 +104,22 @@ pub struct Entry {
     pub cut: Option<String>,
 }
 
+/// What a repeatable file's key begins with. No version does: Flyway's are numbers.
+const REPEATABLE: &str = "R__";
+
 /// What names a file in the ledger: its version, or what is repeatable by its description.
 #[must_use]
-pub fn key(file: &File) -> &str {
+pub fn key(file: &File) -> Cow<'_, str> {
     if file.repeatable {
-        &file.description
+        Cow::Owned(key_of_repeatable(&file.description))
     } else {
-        file.version.as_str()
+        Cow::Borrowed(file.version.as_str())
     }
+}
+
+/// What names a repeatable file, by its description.
+pub(crate) fn key_of_repeatable(description: &str) -> String {
+    format!("{REPEATABLE}{description}")
 }
 
 /// The record in one database.
@@ -218,6 +228,9 @@ impl<'a> Ledger<'a> {
     /// [`Error::Fenced`] where another one has the database by now: who takes it over finds
     /// either no unit that begins, or this record. Where the server refuses.
     pub async fn begin(&self, unit: &Unit<'_>, holder: &Holder, found: bool) -> Result<bool> {
+        if unit.file.repeatable {
+            self.rename(unit.file).await?;
+        }
         let index = number(unit.index);
         self.session
             .client
@@ -261,6 +274,21 @@ impl<'a> Ledger<'a> {
             .map_err(Error::server("recording that a unit begins"))?
             .map(|row| row.get(0))
             .ok_or(Error::Fenced { own: holder.epoch })
+    }
+
+    /// Has the row of a repeatable file that was written by its description alone found by
+    /// its key.
+    async fn rename(&self, file: &File) -> Result<()> {
+        self.session
+            .client
+            .execute(
+                "UPDATE sluice.migration SET version = $2 WHERE tool = $1 AND version = $3 \
+                 AND path ~ '(^|/)R__[^/]*$'",
+                &[&self.tool.name(), &key(file), &file.description],
+            )
+            .await
+            .map(|_| ())
+            .map_err(Error::server("naming a repeatable migration"))
     }
 
     /// Records that a unit is through. To be called in the unit's transaction, if it has
@@ -482,11 +510,17 @@ fn count(number: i32) -> usize {
 }
 
 fn entry(row: &Row) -> Entry {
+    let (version, path): (String, String) = (row.get(0), row.get(3));
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_bare = name.starts_with(REPEATABLE) && !version.starts_with(REPEATABLE);
     Entry {
-        version: row.get(0),
+        version: match is_bare {
+            true => key_of_repeatable(&version),
+            false => version,
+        },
         unit: count(row.get(1)),
         units: count(row.get(2)),
-        path: row.get(3),
+        path,
         sha256: row.get(4),
         state: State::of(row.get(5)),
         half_undone: row.get(6),

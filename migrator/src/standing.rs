@@ -107,7 +107,7 @@ struct Rows {
 
 impl Rows {
     fn of(item: &Item<'_>, ledger: &BTreeMap<&str, Vec<&ledger::Entry>>) -> Self {
-        let rows = ledger.get(key(item.file)).map_or(&[][..], Vec::as_slice);
+        let rows = ledger.get(&*key(item.file)).map_or(&[][..], Vec::as_slice);
         let is_in = |row: &ledger::Entry| {
             row.state.is_in() && (!item.file.repeatable || row.sha256 == item.sha256)
         };
@@ -149,7 +149,7 @@ impl<'a> Look<'a> {
         let rows = found.books.iter().flatten();
         let books: BTreeMap<&str, &books::Entry> =
             rows.map(|entry| (entry.version.as_str(), entry)).collect();
-        let is_marked = |item: &Item<'_>| books.contains_key(key(item.file));
+        let is_marked = |item: &Item<'_>| books.contains_key(&*key(item.file));
         let mark = found
             .is_mark
             .then(|| items.iter().position(is_marked))
@@ -191,7 +191,7 @@ impl<'a> Look<'a> {
                 .position(|other| other.file.path == item.file.path);
             return Some(self.mark.is_some() && place <= self.mark);
         }
-        let row = self.books.get(key(item.file));
+        let row = self.books.get(&*key(item.file));
         let text = item.file.checksum.to_string();
         Some(row.is_some_and(|row| !item.file.repeatable || row.checksum == text))
     }
@@ -203,7 +203,7 @@ impl<'a> Look<'a> {
 
     /// What was applied and is not in the folder, and what the tool did not finish.
     fn strangers(&self) -> Vec<Refusal> {
-        let known: BTreeSet<&str> = self.items.iter().map(|item| key(item.file)).collect();
+        let known: BTreeSet<_> = self.items.iter().map(|item| key(item.file)).collect();
         let mut refused = Vec::new();
         let unknown = |version: &str, whose: &str| Refusal {
             path: String::new(),
@@ -221,7 +221,7 @@ impl<'a> Look<'a> {
                 State::Done | State::Adopted => !self.is_taken_back(version),
                 State::Reverted | State::Undone => false,
             });
-            if !known.contains(version) && is_there {
+            if !known.contains(*version) && is_there {
                 refused.push(unknown(version, "sluice.migration"));
             }
         }
@@ -249,7 +249,7 @@ impl<'a> Look<'a> {
         }
         let rows = self
             .ledger
-            .get(key(item.file))
+            .get(&*key(item.file))
             .map_or(&[][..], Vec::as_slice);
         let is_begun =
             matches!(standing, Standing::Pending { unit, begun, .. } if unit > 0 || begun);
@@ -262,7 +262,7 @@ impl<'a> Look<'a> {
             .flatten()
             .map(|row| row.sha256.clone());
         let own = item.file.checksum.to_string();
-        let theirs = self.books.get(key(item.file));
+        let theirs = self.books.get(&*key(item.file));
         let theirs = theirs
             .filter(|row| !own.is_empty() && !row.checksum.is_empty() && row.checksum != own)
             .map(|row| row.checksum.clone());
@@ -292,7 +292,7 @@ impl<'a> Look<'a> {
         else {
             return None;
         };
-        let mut rows = self.ledger.get(key(item.file))?.iter();
+        let mut rows = self.ledger.get(&*key(item.file))?.iter();
         let is_other = |row: &ledger::Entry| {
             let cut = item.cuts.get(row.unit);
             row.units != item.cuts.len().max(1)

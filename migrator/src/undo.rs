@@ -82,14 +82,14 @@ impl Undo {
             return Err(vec![words::other_tool(folder.tool, peer.tool)]);
         }
         let theirs = peer.map_or(&[][..], |peer| &peer.files);
-        let stays: BTreeSet<&str> = theirs.iter().map(|one| key(&one.file)).collect();
-        let own: BTreeSet<&str> = folder.files.iter().map(|one| key(&one.file)).collect();
+        let stays: BTreeSet<_> = theirs.iter().map(|one| key(&one.file)).collect();
+        let own: BTreeSet<_> = folder.files.iter().map(|one| key(&one.file)).collect();
         let owned = |prepared: &Prepared| Owned {
-            goes: !stays.contains(key(&prepared.file)),
+            goes: !stays.contains(&key(&prepared.file)),
             prepared: prepared.clone(),
             down: None,
         };
-        let beside = theirs.iter().filter(|one| !own.contains(key(&one.file)));
+        let beside = theirs.iter().filter(|one| !own.contains(&key(&one.file)));
         let mut files: Vec<Owned> = folder.files.iter().chain(beside).map(owned).collect();
         files.sort_by(|one, other| {
             let version = |owned: &Owned| owned.prepared.file.version.clone();

@@ -7,6 +7,7 @@ mod table;
 use sluice_migration::{File, Tool};
 use tokio_postgres::{GenericClient, Row};
 
+use crate::ledger::key_of_repeatable;
 use crate::{Error, Result};
 
 pub use lock::locks_of;
@@ -15,7 +16,7 @@ use table::Table;
 /// A row of a tool's table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// What the tool calls the migration by; its description where it is repeatable.
+    /// What the tool calls the migration by; where it is repeatable, its key in the ledger.
     pub version: String,
     /// What it keeps of its text, as `sluice_migration::Checksum` shows it. Empty where
     /// it keeps nothing.
@@ -125,10 +126,14 @@ pub struct Took {
 }
 
 fn entry(row: &Row) -> Entry {
+    let (version, repeatable): (String, bool) = (row.get(0), row.get(3));
     Entry {
-        version: row.get(0),
+        version: match repeatable {
+            true => key_of_repeatable(&version),
+            false => version,
+        },
         checksum: row.get(1),
         dirty: row.get(2),
-        repeatable: row.get(3),
+        repeatable,
     }
 }

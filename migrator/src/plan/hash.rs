@@ -18,7 +18,7 @@ type Bound<'a> = (&'a str, Phase, &'a str, usize, Vec<(bool, Vec<Class>)>);
 pub(super) fn of(plan: &Plan, applied: &[&Prepared]) -> String {
     let major = plan.server.map(|version| version / 10_000);
     let applied = applied.iter();
-    let applied: Vec<(&str, &str)> = applied
+    let applied: Vec<(_, &str)> = applied
         .map(|prepared| (key(&prepared.file), prepared.sha256.as_str()))
         .collect();
     let pending: Vec<Bound<'_>> = plan.files.iter().map(bound).collect();

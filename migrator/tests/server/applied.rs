@@ -227,6 +227,30 @@ async fn what_to_do_next_stands_in_each_error_of_the_server() {
 
 #[tokio::test]
 #[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_repeatable_file_that_is_called_like_a_version_has_a_row_of_its_own() {
+    let view = "CREATE OR REPLACE VIEW people AS SELECT id FROM person;\n";
+    let files = [("V1__person.sql", TABLE), ("R__1.sql", view)];
+    let mut bench = Bench::new(Tool::Flyway, &files).await;
+    assert_eq!(bench.all().await.expect("applied").len(), 2);
+    assert_eq!(bench.all().await.expect("nothing to do"), []);
+    // As it was written down before.
+    let client = bench.client().await;
+    let before = "UPDATE sluice.migration SET version = 'people' WHERE path = 'R__people.sql'";
+    bench.files[1].0 = "R__people.sql".to_owned();
+    bench.reset().await;
+    bench.all().await.expect("applied");
+    client.batch_execute(before).await.expect("written");
+    assert_eq!(bench.all().await.expect("nothing to do"), []);
+    client.batch_execute(before).await.expect("written");
+    bench.files[1].1.push_str("-- another\n");
+    assert_eq!(bench.all().await.expect("applied").len(), 1);
+    let rows = "SELECT string_agg(version, ',' ORDER BY version) FROM sluice.migration";
+    let row = client.query_one(rows, &[]).await.expect("asked");
+    assert_eq!(row.get::<_, String>(0), "1,R__people");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
 async fn what_stands_in_rows_is_told_to_nobody() {
     let twice = "INSERT INTO person VALUES (4711), (4711);\n";
     let bench = Bench::new(
