@@ -267,28 +267,6 @@ impl Call<'_> {
         })
     }
 
-    /// Records that a unit begins.
-    async fn begin(&self, prepared: &Prepared, unit: &Unit<'_>, found: bool) -> Result<bool> {
-        let tries = self.tries(&prepared.file, 1);
-        loop {
-            match self.ledger.begin(unit, self.holder, found).await {
-                Ok(found) => return Ok(found),
-                Err(error) => tries.again(error).await?,
-            }
-        }
-    }
-
-    /// Records that the team's own tool applied a file.
-    async fn adopt(&self, prepared: &Prepared) -> Result<()> {
-        let tries = self.tries(&prepared.file, 1);
-        loop {
-            match self.ledger.adopt(&prepared.unit(0), self.holder).await {
-                Ok(()) => return Ok(()),
-                Err(error) => tries.again(error).await?,
-            }
-        }
-    }
-
     /// How long statements may take: no longer than what is left of the call.
     pub(crate) fn budget(&self) -> Budget {
         let budget = self.limits.budget;
@@ -388,16 +366,6 @@ impl Call<'_> {
             books.write(client, &prepared.file, Took { nanos }).await?;
         }
         Ok(())
-    }
-
-    /// Has the next statement of a transaction wait no longer than what is left.
-    async fn wait(&self, waits: &mut Waits) -> Result<()> {
-        let Some(left) = waits.next() else {
-            return Ok(());
-        };
-        let text = format!("SET LOCAL lock_timeout = {}", left.as_millis());
-        let set = self.session.client.batch_execute(&text).await;
-        set.map_err(Error::server("setting how long locks are waited for"))
     }
 
     /// Runs a statement that has no transaction, unless it is through: an earlier call

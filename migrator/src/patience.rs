@@ -10,6 +10,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::apply::Call;
 use crate::error::Place;
+use crate::folder::Prepared;
+use crate::ledger::Unit;
 use crate::{Error, Result, locks};
 
 /// Tries of one thing.
@@ -33,6 +35,43 @@ impl Call<'_> {
             begun: Instant::now(),
             until: self.patience(),
         }
+    }
+
+    /// Records that a unit begins.
+    pub(crate) async fn begin(
+        &self,
+        prepared: &Prepared,
+        unit: &Unit<'_>,
+        found: bool,
+    ) -> Result<bool> {
+        let tries = self.tries(&prepared.file, 1);
+        loop {
+            match self.ledger.begin(unit, self.holder, found).await {
+                Ok(found) => return Ok(found),
+                Err(error) => tries.again(error).await?,
+            }
+        }
+    }
+
+    /// Records that the team's own tool applied a file.
+    pub(crate) async fn adopt(&self, prepared: &Prepared) -> Result<()> {
+        let tries = self.tries(&prepared.file, 1);
+        loop {
+            match self.ledger.adopt(&prepared.unit(0), self.holder).await {
+                Ok(()) => return Ok(()),
+                Err(error) => tries.again(error).await?,
+            }
+        }
+    }
+
+    /// Has the next statement of a transaction wait no longer than what is left.
+    pub(crate) async fn wait(&self, waits: &mut Waits) -> Result<()> {
+        let Some(left) = waits.next() else {
+            return Ok(());
+        };
+        let text = format!("SET LOCAL lock_timeout = {}", left.as_millis());
+        let set = self.session.client.batch_execute(&text).await;
+        set.map_err(Error::server("setting how long locks are waited for"))
     }
 }
 
