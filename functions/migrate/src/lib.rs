@@ -191,13 +191,18 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
                 Ok(Output::Checked { checked })
             }
             Input::Fence { request, epoch } => {
-                let session = self.session(&request, true).await?;
-                let (promotion, limits) = (&request.promotion, door::limits(&request.database));
-                sluice_migrator::fence(&session, &promotion.to_string(), epoch, limits).await?;
-                tracing::info!(%promotion, epoch, "fenced off");
+                self.fence(&request, epoch).await?;
                 Ok(Output::Fenced { fenced: true })
             }
         }
+    }
+
+    async fn fence(&self, request: &Request, epoch: i64) -> Result<(), Error> {
+        let session = self.session(request, true).await?;
+        let promotion = request.promotion.to_string();
+        let limits = door::limits(&request.database);
+        sluice_migrator::fence(&session, &promotion, epoch, limits).await?;
+        Ok(())
     }
 
     /// Reads the bundle's migrations, and opens a session. `look` makes sure that it goes

@@ -1,13 +1,18 @@
 //! What is asked where a promotion takes migrations back.
 
-use sluice_domain::migrations::{Applied, Brought, Checked, Operation, Phase, Request};
+use sluice_domain::migrations::{
+    Applied, Brought, Checked, MigrationPlan, Operation, Phase, Request,
+};
 use sluice_migration::Refusal;
 use sluice_migrator::apply::Limits;
 use sluice_migrator::ledger::Holder;
 use sluice_migrator::undo::{self, Undo};
 use sluice_migrator::{Session, plan};
 
-use crate::{Archives, Error, Input, Keys, Migrate, Output, brought, claim, door, holder, summary};
+use crate::{
+    Archives, Error, Input, Keys, Migrate, Output, brought, claim, door, holder,
+    refuse_what_came_up, summary,
+};
 
 /// Two releases' migrations, and a way into the database.
 struct Opened {
@@ -16,14 +21,26 @@ struct Opened {
     limits: Limits,
 }
 
+impl Opened {
+    async fn plan(&self) -> Result<MigrationPlan, Error> {
+        let found = plan::of_undo(&self.session, &self.undo, self.limits).await?;
+        if !found.refused.is_empty() {
+            return Err(Error::NoWayBack(found.refused));
+        }
+        let mut plan = summary::of(&found, Phase::Contract)?;
+        summary::warn(&mut plan);
+        Ok(plan)
+    }
+}
+
 impl<A: Archives, K: Keys> Migrate<A, K> {
     /// Handles a request of a promotion that takes migrations back. None of all others, and
     /// of what is the same for both.
     pub(crate) async fn undo(&self, input: &Input) -> Result<Option<Output>, Error> {
         let request = match input {
-            Input::Plan { request } | Input::Apply { request, .. } => request,
-            Input::Check { request, .. } => request,
-            Input::Confirm { .. } | Input::Fence { .. } => return Ok(None),
+            Input::Plan { request } | Input::Confirm { request } => request,
+            Input::Apply { request, .. } | Input::Check { request, .. } => request,
+            Input::Fence { .. } => return Ok(None),
         };
         if request.operation != Some(Operation::Undo {}) {
             return Ok(None);
@@ -35,18 +52,12 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         let opened = self.both(request, looks).await?;
         match input {
             Input::Plan { .. } => {
-                let Opened {
-                    session,
-                    undo,
-                    limits,
-                } = &opened;
-                let found = plan::of_undo(session, undo, *limits).await?;
-                if !found.refused.is_empty() {
-                    return Err(Error::NoWayBack(found.refused));
-                }
-                let mut plan = Box::new(summary::of(&found, Phase::Contract)?);
-                summary::warn(&mut plan);
+                let plan = Box::new(opened.plan().await?);
                 Ok(Some(Output::Planned { plan }))
+            }
+            Input::Confirm { .. } => {
+                refuse_what_came_up(&opened.plan().await?)?;
+                Ok(Some(Output::Confirmed { confirmed: true }))
             }
             Input::Apply {
                 epoch,
@@ -76,7 +87,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
                 let checked = check(request, &opened, *token).await?;
                 Ok(Some(Output::Checked { checked }))
             }
-            Input::Confirm { .. } | Input::Fence { .. } => Ok(None),
+            Input::Fence { .. } => Ok(None),
         }
     }
 
