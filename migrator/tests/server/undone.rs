@@ -7,7 +7,7 @@ use sluice_migrator::apply::{Limits, Step, compare};
 use sluice_migrator::begin::Claim;
 use sluice_migrator::standing::Standing;
 use sluice_migrator::undo::{self, Undo, take_back};
-use sluice_migrator::{Address, Budget, Error, Result, Trust, connect, plan};
+use sluice_migrator::{Address, Budget, Error, Result, Trust, connect, fence, plan};
 use tokio::time::timeout;
 
 use crate::bench::{Bench, folder, holder, reading};
@@ -378,7 +378,7 @@ async fn a_down_that_fails_leaves_all_as_it_was_and_no_release_waits_for_it() {
     assert_eq!(bench.call(3).await.expect("a release"), Step::Done);
 }
 
-/// Cuts the connection at every third message of an undo, and has it done again.
+/// Cuts the connection at every seventh message of an undo, and has it done again.
 async fn cut_everywhere(tool: Tool, count: usize) {
     let bench = applied(tool, count).await;
     bench.reset().await;
@@ -396,7 +396,7 @@ async fn cut_everywhere(tool: Tool, count: usize) {
         .expect("no panic")
         .expect("undisturbed");
     let (messages, after) = (wire.seen(), bench.look().await);
-    for at in (0..messages - 1).step_by(3) {
+    for at in (0..messages - 1).step_by(7) {
         let stop = match at.is_multiple_of(2) {
             true => Stop::Before(at),
             false => Stop::After(at),
@@ -452,14 +452,15 @@ async fn half_taken_back_is_told_to_a_release_and_the_next_undo_goes_on_with_it(
     bench
         .until("EXISTS (SELECT FROM own WHERE wait_event_type = 'Lock')")
         .await;
-    let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                 WHERE application_name = 'sluice-migrate' AND datname = current_database()";
-    reader.query(ended, &[]).await.expect("ended");
+    let session = bench.session().await;
+    let ended = fence(&session, &holder(2).promotion, 2, bench.limits).await;
+    ended.expect("fenced off");
+    drop(session);
     called.await.expect("no panic").expect_err("it was ended");
     bench.quiet().await;
-    let error = bench.call(3).await.expect_err("refused").to_string();
+    let error = bench.call(10).await.expect_err("refused").to_string();
     assert!(error.contains("a migration is half taken back"), "{error}");
     reader.batch_execute("ROLLBACK").await.expect("gone");
-    assert_eq!(all(&bench, &undo, 4).await, ["4_index.down.sql"]);
-    while bench.call(5).await.expect("applied again") != Step::Done {}
+    assert_eq!(all(&bench, &undo, 11).await, ["4_index.down.sql"]);
+    while bench.call(12).await.expect("applied again") != Step::Done {}
 }
