@@ -20,8 +20,11 @@ pub(super) struct Table {
     pub(super) write: fn(&File, Took) -> Vec<Statement>,
     /// What the tool writes of a file that it took back, and after which file the database
     /// stands then. None of a tool that takes nothing back.
-    pub(super) remove: Option<fn(&File, Option<&File>) -> Vec<Statement>>,
+    pub(super) remove: Option<Remove>,
 }
+
+/// What is written of a file that was taken back; with the one before it, if there is one.
+type Remove = fn(&File, Option<&File>) -> Vec<Statement>;
 
 /// A statement with its values.
 pub(super) struct Statement {
