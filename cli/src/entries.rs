@@ -9,7 +9,7 @@ use serde_json::Value;
 use sluice_domain::controls::Wish;
 use sluice_domain::judge::{FunctionVerdict, Outcome};
 use sluice_domain::ledger::{Entry, Event, Kind};
-use sluice_domain::migrations::{Checked, MigrationPlan};
+use sluice_domain::migrations::{Checked, MigrationPlan, Restored};
 use sluice_domain::text::one_line;
 
 use crate::paint::{Style, Tone};
@@ -243,8 +243,32 @@ fn migrated(entry: &Entry) -> Option<String> {
             let stands: Checked = serde_json::from_value(facts.get("stands")?.clone()).ok()?;
             Some(stands.sentence())
         }
+        Kind::TrafficStopped => Some(format!(
+            "{}; calls may still run for {} s",
+            names(facts)?,
+            facts.get("wait_seconds")?
+        )),
+        Kind::TrafficResumed => names(facts),
+        Kind::DatabaseRestored => {
+            let stands: Restored = serde_json::from_value(facts.get("stands")?.clone()).ok()?;
+            let backup = facts.get("backup")?.as_str()?;
+            let kept = facts.get("kept").and_then(Value::as_str);
+            let kept = kept.map_or_else(String::new, |name| {
+                format!("; the server of before is {name}")
+            });
+            Some(format!(
+                "{} as of backup {backup}; {} in{kept}",
+                stands.place, stands.applied
+            ))
+        }
         _ => None,
     }
+}
+
+/// The functions that an entry tells of.
+fn names(facts: &Value) -> Option<String> {
+    let names = facts.get("functions")?.as_object()?.keys();
+    Some(names.map(String::as_str).collect::<Vec<_>>().join(", "))
 }
 
 /// What decided otherwise than the verdict, as the end of a line.
@@ -329,6 +353,21 @@ mod tests {
         );
         let expected = "2 in; + table public.a, + table public.b, + table public.c and 4 more";
         assert!(told.ends_with(expected), "{told}");
+    }
+
+    #[test]
+    fn a_restore_says_who_got_no_calls_and_what_became_of_the_server_of_before() {
+        let told = |kind, facts| line(&entry(1, kind, facts), Style::PLAIN);
+        let functions = json!({"api": null, "jobs": 5});
+        let stopped = json!({"functions": functions, "wait_seconds": 30});
+        let stopped = told(Kind::TrafficStopped, stopped);
+        let expected = "api, jobs; calls may still run for 30 s";
+        assert!(stopped.ends_with(expected), "{stopped}");
+        let stands = json!({"place": "db:5432/shop", "server": "17.10", "applied": 2});
+        let restored = json!({"backup": "nightly", "stands": stands, "kept": "shop-old"});
+        let restored = told(Kind::DatabaseRestored, restored);
+        let expected = "db:5432/shop as of backup nightly; 2 in; the server of before is shop-old";
+        assert!(restored.ends_with(expected), "{restored}");
     }
 
     #[test]

@@ -40,6 +40,12 @@ pub enum Kind {
     MigrationsBegun,
     /// Migrations are through, and the schema is as it has to be.
     MigrationsApplied,
+    /// No call reaches the functions any more: a database is being put back to a backup.
+    TrafficStopped,
+    /// The database stands as its backup has it, and the code that serves fits.
+    DatabaseRestored,
+    /// Calls reach the functions again.
+    TrafficResumed,
     /// Lambda versions were published.
     VersionsPublished,
     /// Versions were made ready for traffic.

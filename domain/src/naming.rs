@@ -114,6 +114,39 @@ pub fn backup(id: &PromotionId) -> String {
     )
 }
 
+/// The longest name of a server that can be restored: RDS takes 63 characters
+/// (RDS user guide, "Quotas and constraints"), and [`beside`] appends to it.
+pub const LONGEST_SERVER: usize = 43;
+
+/// What Sluice calls servers that stand beside another one while it is restored, and
+/// after it: the name of the template's permissions, too.
+pub const BESIDE: &str = "-sluice-";
+
+/// The names of the servers beside one that is put back to a backup: of the new one until
+/// it takes the name, and of the old one from then on. The same whenever the same restore
+/// is gone on with.
+#[must_use]
+pub fn beside(server: &str, origin: &PromotionId, backup: &str) -> Beside {
+    let digest = Digest::of(format!("{origin} {backup}").as_bytes());
+    let short = &digest.hex()[..8];
+    Beside {
+        new: format!("{server}{BESIDE}{short}-new"),
+        old: format!("{server}{BESIDE}{short}-old"),
+        writer: format!("{server}{BESIDE}{short}-1"),
+    }
+}
+
+/// The names of servers beside one that is put back to a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// The restored one, until it takes the name.
+    pub new: String,
+    /// The one that had the name before.
+    pub old: String,
+    /// The writer of a restored cluster.
+    pub writer: String,
+}
+
 /// The name of a `suites` execution: application, environment, minute.
 #[must_use]
 pub fn test_execution(run: &TestRun) -> String {

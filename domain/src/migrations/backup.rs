@@ -1,10 +1,13 @@
 //! What is saved before migrations are applied.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::plan::MigrationPlan;
 use crate::document::{Problem, check_range};
+use crate::naming::LONGEST_SERVER;
 
 /// What is saved before migrations are applied, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +25,10 @@ pub struct BackupPolicy {
     /// A function of the team's that makes a backup elsewhere and answers with its id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
+    /// A function of the team's that puts the database back to such a backup. Only beside
+    /// `function`: of a cluster or an instance Sluice restores the snapshot itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore: Option<String>,
     /// How long a snapshot is kept, in days.
     pub keep_days: u32,
     /// Whether the server must keep what point-in-time recovery needs. Of a cluster or an
@@ -53,6 +60,60 @@ pub enum Backup<'a> {
     Function(&'a str),
 }
 
+/// How a database is put back to a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restore<'a> {
+    /// A new Aurora cluster out of a snapshot takes this one's name.
+    Cluster(&'a str),
+    /// A new RDS instance out of a snapshot takes this one's name.
+    Instance(&'a str),
+    /// A function does it.
+    Function(&'a str),
+}
+
+impl<'a> Restore<'a> {
+    /// The name of the server, or of the function.
+    #[must_use]
+    pub const fn name(self) -> &'a str {
+        match self {
+            Self::Cluster(name) | Self::Instance(name) | Self::Function(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for Restore<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster(name) => write!(f, "cluster {name}"),
+            Self::Instance(name) => write!(f, "instance {name}"),
+            Self::Function(name) => write!(f, "function {name}"),
+        }
+    }
+}
+
+/// Why no backup can be restored with these settings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CannotRestore {
+    /// They do not say what backups are of.
+    #[error(
+        "the settings name none of `cluster`, `instance` and `function` under `database.backup`; expected the server \
+         whose backup is restored: add it with `sluice env put`. Nothing was changed"
+    )]
+    NoPlace,
+    /// Backups are a function's, and nobody puts them back.
+    #[error(
+        "the settings name a `function` that makes backups and none that puts the database back to one; expected \
+         `database.backup.restore`: add it with `sluice env put`. Nothing was changed"
+    )]
+    NoFunction,
+    /// The servers beside it would have names that RDS does not take.
+    #[error(
+        "the server's name `{0}` is longer than {LONGEST_SERVER} characters; expected room for what Sluice appends to \
+         the names of the servers beside it, since RDS takes 63: restore by hand. Nothing was changed"
+    )]
+    LongName(String),
+}
+
 impl Default for BackupPolicy {
     fn default() -> Self {
         Self {
@@ -60,6 +121,7 @@ impl Default for BackupPolicy {
             cluster: None,
             instance: None,
             function: None,
+            restore: None,
             keep_days: 7,
             point_in_time_recovery: true,
         }
@@ -74,6 +136,26 @@ impl BackupPolicy {
         let instance = self.instance.as_deref().map(Backup::Instance);
         let function = self.function.as_deref().map(Backup::Function);
         cluster.or(instance).or(function)
+    }
+
+    /// How the database can be put back to a backup.
+    ///
+    /// # Errors
+    /// Where the settings name no way.
+    pub fn can_restore(&self) -> Result<Restore<'_>, CannotRestore> {
+        let server = match self.place() {
+            None => return Err(CannotRestore::NoPlace),
+            Some(Backup::Function(_)) => {
+                let restore = self.restore.as_deref().map(Restore::Function);
+                return restore.ok_or(CannotRestore::NoFunction);
+            }
+            Some(Backup::Cluster(name)) => Restore::Cluster(name),
+            Some(Backup::Instance(name)) => Restore::Instance(name),
+        };
+        match server.name() {
+            name if name.len() > LONGEST_SERVER => Err(CannotRestore::LongName(name.to_owned())),
+            _ => Ok(server),
+        }
     }
 
     pub(crate) fn check(&self, problems: &mut Vec<Problem>) {
@@ -94,6 +176,13 @@ impl BackupPolicy {
                     "found {found} of `cluster`, `instance` and `function`; expected one of them, \
                      or none beside `\"before\": \"none\"`"
                 ),
+            ));
+        }
+        if self.restore.is_some() && self.function.is_none() {
+            problems.push(Problem::new(
+                "database.backup.restore",
+                "found it without `function`; expected it beside `function` alone: Sluice itself \
+                 restores the snapshot of a cluster or an instance",
             ));
         }
     }

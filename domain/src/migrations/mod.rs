@@ -10,14 +10,18 @@ mod database;
 mod operation;
 mod plan;
 mod request;
+mod restore;
 mod snapshot;
 
-pub use backup::{Backup, BackupPolicy, BackupRule, begins_with_backup};
+pub use backup::{Backup, BackupPolicy, BackupRule, CannotRestore, Restore, begins_with_backup};
 pub use bundle::{IntegrityCheck, Migrations, Reads, Tool};
 pub use database::{Credentials, Database, IamUser};
 pub use operation::{ContractPolicy, Inapplicable, OldCalls, Operation, Subject};
 pub use plan::{Counts, MigrationPlan, PlannedStatement, Unfit};
 pub use request::{Applied, Archive, Brought, Checked, Peer, Phase, Request};
+pub use restore::{
+    Lost, Progress, RestorePlan, Restored, Restoring, Servers, Standing, Step, Stopped, next_step,
+};
 pub use snapshot::{KEEP_UNTIL_TAG, PROMOTION_TAG, may_go};
 
 #[cfg(test)]

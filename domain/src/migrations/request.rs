@@ -9,6 +9,7 @@ use super::database::Database;
 use super::operation::Operation;
 use crate::digest::Digest;
 use crate::promotion::PromotionId;
+use crate::settings::Role;
 
 /// Everything that `migrate` needs to know: where it runs it reaches neither settings nor
 /// Sluice's tables.
@@ -26,6 +27,9 @@ pub struct Request {
     pub peer: Option<Peer>,
     /// Where the database is.
     pub database: Database,
+    /// The role that leads to the servers, if they are in another account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// What is done instead of releasing code. None: code is released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,

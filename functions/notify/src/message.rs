@@ -68,6 +68,18 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
             "taken over by the watchdog",
             "Its execution, or its release, has ended and nobody answers for it: it is being put right.",
         ),
+        Kind::TrafficStopped => plain(
+            "traffic STOPPED",
+            "Its database is put back to a backup: until that is through, no call reaches its functions.",
+        ),
+        Kind::TrafficResumed => plain(
+            "traffic resumed",
+            "Calls reach its functions again. `restored` says whether the database is as its backup has it, or as it was.",
+        ),
+        Kind::Stranded if entry.event.facts.get("traffic").is_some() => plain(
+            "STRANDED without traffic",
+            "A restore was not finished: a person must look. Its functions may get no calls; the reason says what to do.",
+        ),
         Kind::Stranded => plain(
             "STRANDED",
             "Rolling back failed: a person must look. The locks stay and the watchdog keeps trying.",
@@ -105,6 +117,7 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         | Kind::BackupMade
         | Kind::MigrationsBegun
         | Kind::MigrationsApplied
+        | Kind::DatabaseRestored
         | Kind::VersionsPublished
         | Kind::VersionsWarmed
         | Kind::VersionsRetired

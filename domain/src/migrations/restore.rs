@@ -1,0 +1,280 @@
+//! Putting a database back to a backup: what people are told before, how far it is, and
+//! what is next.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::promotion::PromotionId;
+
+/// What putting a database back to a backup would do. Part of the plan that people approve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestorePlan {
+    /// The backup.
+    pub backup: String,
+    /// What is put back: `cluster shop`.
+    pub server: String,
+    /// When the backup was made: what was written since is lost. None: nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_at: Option<Timestamp>,
+    /// The migrations that are taken back. None: the database could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
+    /// What else people should know before they say yes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// The migrations that a restore takes back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// Their files, the first of them.
+    pub files: Vec<String>,
+    /// How many more there are.
+    #[serde(default)]
+    pub more: usize,
+    /// When the first migration after the backup began, where it says for which backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+impl RestorePlan {
+    /// What is lost, in one line, for people.
+    #[must_use]
+    pub fn sentence(&self, now: Timestamp) -> String {
+        let Self { backup, server, .. } = self;
+        let since = self
+            .made_at
+            .or(self.lost.as_ref().and_then(|lost| lost.since));
+        let written = match since {
+            Some(at) => format!(
+                "everything written since {} UTC ({}) is lost",
+                at.strftime("%Y-%m-%d %H:%M"),
+                words(now.duration_since(at))
+            ),
+            None => {
+                "everything written since the backup was made is lost; nobody says when that was"
+                    .to_owned()
+            }
+        };
+        let migrations = match &self.lost {
+            None => "which migrations are taken back is not known, since the database could not be asked".to_owned(),
+            Some(lost) if lost.files.is_empty() => "no migration is taken back".to_owned(),
+            Some(lost) => {
+                let more = match lost.more {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                format!("taken back: {}{more}", lost.files.join(", "))
+            }
+        };
+        let mut text = format!("{server} is put back to backup {backup}: {written}; {migrations}");
+        for note in &self.notes {
+            text.push_str("; ");
+            text.push_str(note);
+        }
+        text
+    }
+}
+
+/// `3 h 12 min`.
+fn words(time: SignedDuration) -> String {
+    let minutes = time.as_mins().max(0);
+    let (days, hours, minutes) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
+    match (days, hours) {
+        (0, 0) => format!("{minutes} min"),
+        (0, hours) => format!("{hours} h {minutes} min"),
+        (days, hours) => format!("{days} d {hours} h"),
+    }
+}
+
+/// How far a restore is. A part of the promotion's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restoring {
+    /// The promotion that began it: the names of servers are made of it. Another one that
+    /// goes on is a later attempt.
+    pub origin: PromotionId,
+    /// When the database was first worked on for this promotion. None: not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<Timestamp>,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// How far a restore is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// No traffic comes. The database is as it was: traffic may come back.
+    Stopped,
+    /// The database may be between what it was and its backup: no traffic may come.
+    Swapping,
+    /// The database is as its backup has it and was looked at: traffic may come back.
+    Checked,
+}
+
+/// A function that gets no calls, and what it had before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// The promotion that began the restore.
+    pub origin: PromotionId,
+    /// The last one that stopped it.
+    pub by: PromotionId,
+    /// Its reserved concurrency before. None: it had none.
+    pub before: Option<u32>,
+    /// Whether it has not been given back yet.
+    pub stands: bool,
+}
+
+/// What `migrate` found of a restored database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// The server and the database: `host:port/name`.
+    pub place: String,
+    /// The server's version.
+    pub server: String,
+    /// How many migrations are in.
+    pub applied: usize,
+}
+
+/// How a server stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It is available.
+    Available,
+    /// RDS works on it, and says this.
+    UnderWay(String),
+    /// It is a cluster without a writer.
+    Headless,
+    /// It does not come by itself, and says this.
+    Broken(String),
+}
+
+/// What RDS says of a server that it works on and that comes to be available:
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html>.
+const UNDER_WAY: [&str; 19] = [
+    "backing-up",
+    "configuring-enhanced-monitoring",
+    "configuring-iam-database-auth",
+    "configuring-log-exports",
+    "converting-to-vpc",
+    "creating",
+    "maintenance",
+    "migrating",
+    "modifying",
+    "moving-to-vpc",
+    "rebooting",
+    "renaming",
+    "resetting-master-credentials",
+    "starting",
+    "storage-config-upgrade",
+    "upgrading",
+    "failing-over",
+    "update-iam-db-auth",
+    "promoting",
+];
+
+impl Standing {
+    /// From the word that RDS says.
+    #[must_use]
+    pub fn of(status: &str) -> Self {
+        match status {
+            "available" => Self::Available,
+            // The server works while its storage settles.
+            "storage-optimization" | "storage-initialization" => Self::Available,
+            status if UNDER_WAY.contains(&status) => Self::UnderWay(status.to_owned()),
+            status => Self::Broken(status.to_owned()),
+        }
+    }
+
+    const fn is_under_way(&self) -> bool {
+        matches!(self, Self::UnderWay(_))
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Available => f.write_str("available"),
+            Self::Headless => f.write_str("without a writer"),
+            Self::UnderWay(status) | Self::Broken(status) => f.write_str(status),
+        }
+    }
+}
+
+/// The servers of a restore, as they are found. None: there is none of that name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Servers {
+    /// The one that has the name.
+    pub named: Option<Standing>,
+    /// The restored one under its first name.
+    pub new: Option<Standing>,
+    /// The one of before under its new name.
+    pub old: Option<Standing>,
+}
+
+impl fmt::Display for Servers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |one: &Option<Standing>| match one {
+            Some(standing) => standing.to_string(),
+            None => "not there".to_owned(),
+        };
+        let Self { named, new, old } = self;
+        write!(
+            f,
+            "the server of that name is {}, the restored one {}, the one of before {}",
+            word(named),
+            word(new),
+            word(old)
+        )
+    }
+}
+
+/// What is next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Restore the backup as a new server.
+    Create,
+    /// Give the new cluster its writer.
+    AddWriter,
+    /// Look again.
+    Wait,
+    /// Give the server another name.
+    SetAside,
+    /// Give the restored server the name.
+    PutInPlace,
+    /// The restored server has the name.
+    Done,
+    /// It can't go on by itself.
+    Stuck,
+}
+
+/// What is next, from what is there alone: whoever asks again after anything goes on.
+#[must_use]
+pub fn next_step(servers: &Servers) -> Step {
+    let Servers { named, new, old } = servers;
+    match (named, old, new) {
+        (None, None, None) | (_, _, Some(Standing::Broken(_))) => Step::Stuck,
+        (Some(_), None, None) => Step::Create,
+        (_, _, Some(Standing::Headless)) => Step::AddWriter,
+        (_, _, Some(new)) if new.is_under_way() => Step::Wait,
+        (Some(named), None, Some(_)) if named.is_under_way() => Step::Wait,
+        (Some(_), None, Some(_)) => Step::SetAside,
+        // Lists lag behind a renaming.
+        (None, None, Some(_)) | (None, Some(_), None) => Step::Wait,
+        (None, Some(old), Some(_)) if old.is_under_way() => Step::Wait,
+        (None, Some(_), Some(_)) => Step::PutInPlace,
+        (Some(named), Some(old), Some(_)) if named.is_under_way() || old.is_under_way() => {
+            Step::Wait
+        }
+        (Some(_), Some(_), Some(_)) => Step::Stuck,
+        (Some(Standing::Available), Some(_), None) => Step::Done,
+        (Some(Standing::UnderWay(_)), Some(_), None) => Step::Wait,
+        (Some(Standing::Headless | Standing::Broken(_)), Some(_), None) => Step::Stuck,
+    }
+}
+
+#[cfg(test)]
+#[path = "restore_tests.rs"]
+mod tests;

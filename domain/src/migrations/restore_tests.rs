@@ -1,0 +1,90 @@
+use super::*;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+fn plan() -> RestorePlan {
+    RestorePlan {
+        backup: "sluice-shop-prod-1-4-0-1-0f8a3c21".to_owned(),
+        server: "cluster shop".to_owned(),
+        made_at: Some(at("2026-11-22T10:00:00Z")),
+        lost: Some(Lost {
+            files: vec!["3_x.sql".to_owned()],
+            ..Lost::default()
+        }),
+        notes: Vec::new(),
+    }
+}
+
+#[test]
+fn people_read_since_when_everything_is_lost_and_what_is_taken_back() {
+    let told = plan().sentence(at("2026-11-22T13:12:30Z"));
+    let expected = "cluster shop is put back to backup sluice-shop-prod-1-4-0-1-0f8a3c21: everything \
+                    written since 2026-11-22 10:00 UTC (3 h 12 min) is lost; taken back: 3_x.sql";
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn what_is_not_known_is_said_to_be_unknown() {
+    let unknown = RestorePlan {
+        made_at: None,
+        lost: None,
+        notes: vec!["replica shop-2 stays with the server of before".to_owned()],
+        ..plan()
+    };
+    let told = unknown.sentence(at("2026-11-22T13:12:30Z"));
+    for said in [
+        "nobody says when",
+        "could not be asked",
+        "; replica shop-2 stays",
+    ] {
+        assert!(told.contains(said), "{told}");
+    }
+}
+
+/// A server of RDS in few words: there with a status, or not.
+fn servers(named: &str, new: &str, old: &str) -> Servers {
+    let of = |word: &str| match word {
+        "" => None,
+        "headless" => Some(Standing::Headless),
+        word => Some(Standing::of(word)),
+    };
+    Servers {
+        named: of(named),
+        new: of(new),
+        old: of(old),
+    }
+}
+
+#[test]
+fn each_step_follows_from_what_is_there() {
+    let (up, away) = ("available", "");
+    for (named, new, old, expected) in [
+        (up, away, away, Step::Create),
+        ("stopped", away, away, Step::Create),
+        (up, "creating", away, Step::Wait),
+        (up, "backing-up", away, Step::Wait),
+        (up, "headless", away, Step::AddWriter),
+        ("modifying", up, away, Step::Wait),
+        (up, up, away, Step::SetAside),
+        ("storage-full", up, away, Step::SetAside),
+        ("renaming", up, away, Step::Wait),
+        (away, up, away, Step::Wait),
+        (away, up, "renaming", Step::Wait),
+        ("renaming", up, up, Step::Wait),
+        (away, up, up, Step::PutInPlace),
+        (away, up, "storage-full", Step::PutInPlace),
+        (away, "renaming", up, Step::Wait),
+        (away, away, up, Step::Wait),
+        ("renaming", away, up, Step::Wait),
+        (up, away, up, Step::Done),
+        (up, "incompatible-restore", away, Step::Stuck),
+        ("failed", away, up, Step::Stuck),
+        (up, up, up, Step::Stuck),
+        (away, away, away, Step::Stuck),
+    ] {
+        let found = servers(named, new, old);
+        assert_eq!(next_step(&found), expected, "{found}");
+    }
+}
