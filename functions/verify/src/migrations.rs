@@ -54,6 +54,7 @@ impl Errand<'_> {
             brings: brought(self.bundle, self.manifest, self.pins),
             peer,
             database,
+            role: settings.role.clone(),
             phase: match self.operation {
                 Some(Operation::Contract {} | Operation::Undo {}) => Phase::Contract,
                 Some(Operation::Restore { .. }) | None => Phase::Expand,
