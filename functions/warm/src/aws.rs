@@ -8,6 +8,7 @@ use aws_sdk_lambda::types::{FunctionConfiguration, ProvisionedConcurrencyStatusE
 use serde_json::Value;
 use sluice_domain::alias::Routing;
 use sluice_domain::ledger::Kind;
+use sluice_domain::migrations::{Restoring, Stopped};
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
 use sluice_domain::versions::{CodeStorage, Listed, Provisions};
@@ -20,7 +21,8 @@ use sluice_platform::pace::paced;
 use sluice_platform::store::{Part, Store, StoreError};
 
 use crate::{
-    Allocation, Calls, Catalogue, Open, Provisioned, Provisioning, Record, Records, State, Work,
+    Allocation, Calls, Catalogue, Open, Provisioned, Provisioning, Record, Records, Reserving,
+    State, Stops, Work,
 };
 
 impl Open for PerAccount<Account> {
@@ -143,6 +145,50 @@ fn provisioned(found: &GetProvisionedConcurrencyConfigOutput) -> Provisioned {
     }
 }
 
+impl Reserving for Account {
+    async fn reserved(&self, function: &str) -> Result<Option<u32>, Fault> {
+        let request = self.control.get_function_concurrency();
+        let found = request.function_name(function).send().await;
+        let found = found.map_err(|error| {
+            Fault::new(
+                format!("lambda:GetFunctionConcurrency of {function}"),
+                error,
+            )
+        })?;
+        let executions = found.reserved_concurrent_executions();
+        Ok(executions.and_then(|all| u32::try_from(all).ok()))
+    }
+
+    async fn reserve(&self, function: &str, executions: Option<u32>) -> Result<(), Fault> {
+        let Some(executions) = executions else {
+            let request = self.control.delete_function_concurrency();
+            let done = request.function_name(function).send().await;
+            return done.map(drop).map_err(|error| {
+                let operation = format!("lambda:DeleteFunctionConcurrency of {function}");
+                Fault::new(operation, error)
+            });
+        };
+        let request = self
+            .control
+            .put_function_concurrency()
+            .function_name(function)
+            .reserved_concurrent_executions(i32::try_from(executions).unwrap_or(i32::MAX));
+        let done = request.send().await;
+        done.map(drop).map_err(|error| {
+            Fault::new(
+                format!("lambda:PutFunctionConcurrency of {function}"),
+                error,
+            )
+        })
+    }
+
+    async fn longest_call(&self, function: &str, alias: &str) -> Result<Option<u64>, Fault> {
+        let found = function::find(&self.control, function, Some(alias)).await?;
+        let seconds = found.and_then(|found| found.timeout());
+        Ok(seconds.and_then(|seconds| u64::try_from(seconds).ok()))
+    }
+}
+
 impl Catalogue for Account {
     async fn aliases(&self, function: &str) -> Result<Vec<Routing>, Fault> {
         let found = aliases::list(&self.control, function).await?;
@@ -230,6 +276,36 @@ impl Records for Table {
         self.0
             .put_part_fenced(id, generation, Part::Provisions, provisions)
             .await
+    }
+}
+
+impl Stops for Table {
+    async fn restoring(&self, id: &PromotionId) -> Result<Option<Restoring>, StoreError> {
+        self.0.part(id, Part::Restoring).await
+    }
+
+    async fn save_restoring(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        restoring: &Restoring,
+    ) -> Result<(), StoreError> {
+        self.0
+            .put_part_fenced(id, generation, Part::Restoring, restoring)
+            .await
+    }
+
+    async fn stopped(&self, function: &str) -> Result<Option<Stopped>, StoreError> {
+        self.0.stopped(function).await
+    }
+
+    async fn save_stopped(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        noted: (&str, &Stopped),
+    ) -> Result<(), StoreError> {
+        self.0.save_stopped(id, generation, noted).await
     }
 }
 

@@ -41,6 +41,17 @@ pub enum Error {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// Lambda does not take a function's calls off.
+    #[error(
+        "{function} still gets calls: {found}; expected reserved concurrency 0, which Lambda refuses where a version or \
+         alias has provisioned concurrency: take that off, and ask again. The database was not touched"
+    )]
+    NotStopped {
+        /// The Lambda function.
+        function: String,
+        /// What Lambda said.
+        found: String,
+    },
     /// The state table refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -54,6 +65,7 @@ impl Named for Error {
         match self {
             Self::NotProvisioned { .. } => "NotProvisioned",
             Self::NotReady { .. } => "NotReady",
+            Self::NotStopped { .. } => "NotStopped",
             Self::Store(error) => error.name(),
             Self::Fault(fault) => fault_name(fault),
         }

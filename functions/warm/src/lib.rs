@@ -1,21 +1,23 @@
 //! Makes new versions ready before their first traffic, and retires those that
-//! have none any more.
+//! have none any more. Takes all calls off functions while a database is put back to a
+//! backup, and lets them in again.
 //!
 //! Decides: how much provisioned concurrency a new version needs (as much as the
 //! version that serves has), what has to be woken, when all of it is ready, and
 //! afterwards which versions give theirs back and which may be deleted
-//! (`sluice_domain::versions`).
+//! (`sluice_domain::versions`). Whether traffic may come back after a restore.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
 //! Never: touches an alias or `$LATEST`, takes provisioned concurrency off a version
-//! that an alias points to or that it did not move, or fails a promotion for what a
-//! warm-up call answers.
+//! that an alias points to or that it did not move, fails a promotion for what a
+//! warm-up call answers, or reserves concurrency that it did not find before.
 
 pub mod aws;
 mod error;
 mod ready;
 mod retire;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -24,6 +26,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::alias::Routing;
+use sluice_domain::cause::sentence;
 use sluice_domain::journal::{Journal, Versions};
 use sluice_domain::ledger::Kind;
 use sluice_domain::plan::Plan;
@@ -35,6 +38,7 @@ use sluice_platform::patience::Patience;
 use sluice_platform::store::StoreError;
 
 pub use error::Error;
+pub use traffic::{Reserving, Stops};
 
 /// How long provisioned concurrency and waking may take together. Ends before the
 /// function's own time-out does, so that what was waited for is named.
@@ -63,6 +67,24 @@ pub enum Input {
         /// The caller's fencing generation.
         generation: Generation,
     },
+    /// A database is put back to a backup: take all calls off the functions.
+    Stop {
+        /// Whose.
+        promotion: PromotionId,
+        /// The caller's fencing generation.
+        generation: Generation,
+    },
+    /// That is over, however it ended: let calls in again, if they may come.
+    Resume {
+        /// Whose.
+        promotion: PromotionId,
+        /// The caller's fencing generation.
+        generation: Generation,
+        /// The error that ended it. Null: none did.
+        error: Option<String>,
+        /// Its cause, as Step Functions has it.
+        cause: Option<String>,
+    },
 }
 
 /// What was done.
@@ -88,6 +110,22 @@ pub enum Output {
         deleted: usize,
         /// What could not be done.
         problems: usize,
+    },
+    /// No new call reaches the functions.
+    Stopped {
+        /// How many functions.
+        stopped: usize,
+        /// How long a call that began before may still run.
+        wait_seconds: u64,
+    },
+    /// Calls were let in, or not.
+    Resumed {
+        /// How many functions have back what they had.
+        resumed: usize,
+        /// How many must stay without calls.
+        stopped: usize,
+        /// How it stands, for people.
+        said: String,
     },
 }
 
@@ -182,7 +220,7 @@ pub trait Catalogue {
 /// Opens an environment's account.
 pub trait Open {
     /// What it opens.
-    type Account: Calls + Provisioning + Catalogue;
+    type Account: Calls + Provisioning + Catalogue + Reserving;
 
     /// With the role that the environment's settings name, if any. Changes nothing.
     fn open(
@@ -206,7 +244,7 @@ pub struct Work {
 }
 
 /// The promotion's record.
-pub trait Records {
+pub trait Records: Stops {
     /// What earlier steps wrote down. None: it did not come to a plan. Reads only.
     fn work(&self, id: &PromotionId) -> impl Future<Output = Result<Option<Work>, StoreError>>;
 
@@ -273,6 +311,20 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
                 promotion,
                 generation,
             } => self.retire(&promotion, generation).await,
+            Input::Stop {
+                promotion,
+                generation,
+            } => self.stop(&promotion, generation).await,
+            Input::Resume {
+                promotion,
+                generation,
+                error,
+                cause,
+            } => {
+                let failed = sentence(error.as_deref(), cause.as_deref());
+                let output = self.resume(&promotion, generation).await?;
+                Ok(output.after(failed))
+            }
         }
     }
 }

@@ -7,6 +7,8 @@ use super::*;
 
 #[path = "lib_tests/retiring.rs"]
 mod retiring;
+#[path = "lib_tests/stopping.rs"]
+mod stopping;
 #[path = "lib_tests/world.rs"]
 mod world;
 

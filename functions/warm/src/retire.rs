@@ -1,5 +1,5 @@
 //! After the traffic: provisioned concurrency comes off the version that lost it, and
-//! old versions go.
+//! old versions go. Where traffic was stopped and nobody let it in, it is let in here.
 //!
 //! All of this is under the promotion's locks, so no other promotion has one of these
 //! functions' versions in its journal. It is best effort: what can't be done is
@@ -43,6 +43,7 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
         let Some(work) = self.records.work(id).await? else {
             return Ok(retired(&[]));
         };
+        self.resume_at_the_end(id, generation).await?;
         let committed = work
             .journal
             .as_ref()

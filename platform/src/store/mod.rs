@@ -5,6 +5,7 @@
 //! | a promotion, with its fencing generation | `promotion#<id>` | `promotion` |
 //! | its plan, pins, versions, journal, what operators asked, … | `promotion#<id>` | `part#<name>` |
 //! | a lock | `lock#<target>` | `lock` |
+//! | a function that gets no calls while a database is put back | `stopped#<function's ARN>` | `stopped` |
 //! | a queue ticket | `queue` | `<time>#<promotion>` |
 //! | the name of a promotion's approval request, and of those of its steps | `approval#<promotion>` | `part#approval`, … |
 //! | an approval request | `approval#<name>` | `request` |
@@ -26,6 +27,7 @@ mod labels;
 mod locks;
 mod promotions;
 mod releases;
+mod stopped;
 mod tokens;
 mod write;
 

@@ -38,6 +38,8 @@ pub enum Part<'a> {
     Versions,
     /// The provisioned concurrency that it moves.
     Provisions,
+    /// How far it put a database back to a backup.
+    Restoring,
     /// What is needed to roll it back.
     Journal,
     /// What operators asked of it.
@@ -79,6 +81,7 @@ impl Part<'_> {
             Self::Targets => "targets",
             Self::Versions => "versions",
             Self::Provisions => "provisions",
+            Self::Restoring => "restoring",
             Self::Journal => "journal",
             Self::Controls => "controls",
             Self::Probes => "probes",

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use serde_json::json;
 use sluice_domain::digest::Digest;
 use sluice_domain::journal::Published;
+use sluice_domain::migrations::{Restoring, Stopped};
 
 use super::super::*;
 
@@ -55,6 +56,14 @@ pub(super) struct World {
     /// What was changed or recorded, in order.
     pub(super) log: RefCell<Vec<String>>,
     pub(super) recorded: RefCell<Vec<(Kind, Value)>>,
+    /// Reserved concurrency, by function. None: none.
+    pub(super) reserved: RefCell<BTreeMap<String, Option<u32>>>,
+    /// How far restores are, by promotion.
+    pub(super) restoring: RefCell<BTreeMap<String, Restoring>>,
+    /// What is noted of functions.
+    pub(super) stopped: RefCell<BTreeMap<String, Stopped>>,
+    /// After how many changes of a reservation or a note the function is killed.
+    pub(super) dies_after: Cell<Option<usize>>,
 }
 
 impl World {
@@ -100,6 +109,10 @@ impl World {
             fails: Cell::new(None),
             log: RefCell::default(),
             recorded: RefCell::default(),
+            reserved: RefCell::default(),
+            restoring: RefCell::default(),
+            stopped: RefCell::default(),
+            dies_after: Cell::new(None),
         })
     }
 
@@ -143,7 +156,19 @@ impl World {
         self.ask(RETIRE).await
     }
 
-    async fn ask(self: &Rc<Self>, text: &str) -> Result<Output, Error> {
+    /// Whether the function lives on for one more change.
+    fn lives(&self) -> Result<(), Fault> {
+        match self.dies_after.get() {
+            Some(0) => Err(fault("Killed")),
+            Some(left) => {
+                self.dies_after.set(Some(left - 1));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn ask(self: &Rc<Self>, text: &str) -> Result<Output, Error> {
         let warm = Warm {
             accounts: Rc::clone(self),
             records: Rc::clone(self),
@@ -239,6 +264,62 @@ impl Provisioning for Rc<World> {
         let name = format!("{function}:{version}");
         self.provisioned.borrow_mut().remove(&name);
         self.note(format!("unprovision {version}"));
+        Ok(())
+    }
+}
+
+impl Reserving for Rc<World> {
+    async fn reserved(&self, function: &str) -> Result<Option<u32>, Fault> {
+        Ok(self.reserved.borrow().get(function).copied().flatten())
+    }
+
+    async fn reserve(&self, function: &str, executions: Option<u32>) -> Result<(), Fault> {
+        self.check("reserve")?;
+        self.lives()?;
+        let name = function.rsplit(':').next().unwrap_or_default();
+        self.note(format!("reserve {name} {executions:?}"));
+        let mut reserved = self.reserved.borrow_mut();
+        reserved.insert(function.to_owned(), executions);
+        Ok(())
+    }
+
+    async fn longest_call(&self, function: &str, _: &str) -> Result<Option<u64>, Fault> {
+        Ok(Some(if function.ends_with(":jobs") { 60 } else { 10 }))
+    }
+}
+
+impl Stops for Rc<World> {
+    async fn restoring(&self, id: &PromotionId) -> Result<Option<Restoring>, StoreError> {
+        Ok(self.restoring.borrow().get(&id.to_string()).cloned())
+    }
+
+    async fn save_restoring(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        restoring: &Restoring,
+    ) -> Result<(), StoreError> {
+        self.check_fence(id, generation).await?;
+        self.lives()?;
+        let mut all = self.restoring.borrow_mut();
+        all.insert(id.to_string(), restoring.clone());
+        Ok(())
+    }
+
+    async fn stopped(&self, function: &str) -> Result<Option<Stopped>, StoreError> {
+        Ok(self.stopped.borrow().get(function).cloned())
+    }
+
+    async fn save_stopped(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        (function, stopped): (&str, &Stopped),
+    ) -> Result<(), StoreError> {
+        self.check_fence(id, generation).await?;
+        self.lives()?;
+        let mut all = self.stopped.borrow_mut();
+        all.insert(function.to_owned(), stopped.clone());
         Ok(())
     }
 }
