@@ -1,13 +1,15 @@
 //! Snapshots through RDS, other backups through a function of the team's, records through
 //! the state table.
 
+mod restore;
+
 use aws_config::SdkConfig;
 use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_rds::types::Tag;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
-use sluice_domain::migrations::{Backup, KEEP_UNTIL_TAG, PROMOTION_TAG};
+use sluice_domain::migrations::{Backup, KEEP_UNTIL_TAG, PROMOTION_TAG, Restoring};
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
@@ -39,6 +41,21 @@ impl Promotions for Table {
 
     async fn plan_of(&self, id: &PromotionId) -> Result<Plan, StoreError> {
         self.0.required_part(id, Part::Plan).await
+    }
+
+    async fn restoring(&self, id: &PromotionId) -> Result<Restoring, StoreError> {
+        self.0.required_part(id, Part::Restoring).await
+    }
+
+    async fn save_restoring(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        restoring: &Restoring,
+    ) -> Result<(), StoreError> {
+        self.0
+            .put_part_fenced(id, generation, Part::Restoring, restoring)
+            .await
     }
 }
 

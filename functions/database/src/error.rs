@@ -1,11 +1,12 @@
-//! Why migrations may not begin.
+//! Why migrations may not begin, or a database is not restored.
 
+use sluice_domain::migrations::CannotRestore;
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::store::StoreError;
 
-/// Why migrations may not begin.
+/// Why migrations may not begin, or a database is not restored.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Its plan has no migrations.
@@ -32,6 +33,56 @@ pub enum Error {
         /// What it says of itself.
         status: String,
     },
+    /// The settings name no way to restore.
+    #[error(transparent)]
+    CannotRestore(#[from] CannotRestore),
+    /// It was asked for something else.
+    #[error("{0} restores no backup; expected a promotion that `sluice restore` began")]
+    NoRestore(PromotionId),
+    /// The backup can't be restored.
+    #[error(
+        "backup {id} {found}; expected an available one of {server}, which the settings name: `aws rds \
+         describe-db-snapshots` and `describe-db-cluster-snapshots` list them. Nothing was changed"
+    )]
+    BackupUnfit {
+        /// The backup.
+        id: String,
+        /// What was found of it.
+        found: String,
+        /// Of what it should be.
+        server: String,
+    },
+    /// A restore can't go on by itself.
+    #[error(
+        "restoring {server} from backup {id} can't go on: {found}; expected the restored server {new} to take the name \
+         and the one of before to be called {old}. Look at them in RDS, put the names right or ask for the same restore \
+         again: docs/migrations.md#restore"
+    )]
+    Stuck {
+        /// The server.
+        server: String,
+        /// The backup.
+        id: String,
+        /// What was found.
+        found: String,
+        /// The name of the restored server.
+        new: String,
+        /// The name of the server of before.
+        old: String,
+    },
+    /// A restore takes too long.
+    #[error(
+        "restoring {server} from backup {id} was not through after {hours} h; expected it within that time. It may \
+         still come to its end: look at its servers in RDS, then ask for the restore again"
+    )]
+    TooSlow {
+        /// The server.
+        server: String,
+        /// The backup.
+        id: String,
+        /// After how many hours.
+        hours: i64,
+    },
     /// The state table failed, or the caller is fenced off.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,6 +97,10 @@ impl Named for Error {
             Self::NoPlan(_) => "NotFound",
             Self::NoRecovery { .. } => "NoPointInTimeRecovery",
             Self::BackupFailed { .. } => "BackupFailed",
+            Self::CannotRestore(_) => "InvalidSettings",
+            Self::NoRestore(_) => "NotFound",
+            Self::BackupUnfit { .. } => "BackupUnfit",
+            Self::Stuck { .. } | Self::TooSlow { .. } => "RestoreFailed",
             Self::Store(error) => error.name(),
             Self::Fault(fault) => fault_name(fault),
         }

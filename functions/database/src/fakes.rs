@@ -2,7 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 
-use sluice_domain::migrations::{Counts, Phase};
+use std::collections::BTreeMap;
+
+use sluice_domain::migrations::{Counts, Phase, Progress, Restore, Servers, Standing};
+use sluice_domain::naming::Beside;
 
 use super::*;
 
@@ -16,6 +19,19 @@ pub(super) struct World {
     pub(super) looks: Cell<u32>,
     pub(super) recovery_days: Cell<Option<i32>>,
     pub(super) generation: Cell<Generation>,
+    pub(super) restoring: RefCell<Option<Restoring>>,
+    /// The backup that can be restored.
+    pub(super) saved: RefCell<Option<Saved>>,
+    /// The servers of RDS, by name.
+    pub(super) servers: RefCell<BTreeMap<String, Standing>>,
+    /// Whether a new server comes without a writer.
+    pub(super) is_cluster: Cell<bool>,
+    /// What was changed, in order.
+    pub(super) changes: RefCell<Vec<String>>,
+    /// The change that gets no answer, from 0, and whether it is made all the same.
+    pub(super) lost: Cell<Option<(usize, bool)>>,
+    /// What a team's function answers, in order.
+    pub(super) answers: RefCell<Vec<Answered>>,
 }
 
 impl World {
@@ -27,12 +43,55 @@ impl World {
             looks: Cell::new(0),
             recovery_days: Cell::new(Some(7)),
             generation: Cell::new(Generation(0)),
+            restoring: RefCell::default(),
+            saved: RefCell::default(),
+            servers: RefCell::default(),
+            is_cluster: Cell::new(false),
+            changes: RefCell::default(),
+            lost: Cell::new(None),
+            answers: RefCell::default(),
         }
     }
 
     pub(super) fn kinds(&self) -> Vec<Kind> {
         let entries = self.entries.borrow();
         entries.iter().map(|(kind, _)| *kind).collect()
+    }
+
+    /// `warm` has taken traffic away, for a restore that this promotion began.
+    pub(super) fn stopped(&self, origin: &str) {
+        self.restoring.replace(Some(Restoring {
+            origin: origin.parse().expect("a promotion"),
+            began_at: None,
+            progress: Progress::Stopped,
+        }));
+    }
+
+    /// RDS is through with what it works on.
+    pub(super) fn settle(&self) {
+        for standing in self.servers.borrow_mut().values_mut() {
+            if matches!(standing, Standing::UnderWay(_)) {
+                *standing = Standing::Available;
+            }
+        }
+    }
+
+    /// Makes a change, unless it is the one that is lost.
+    fn change(&self, what: String, make: impl FnOnce()) -> Result<(), Error> {
+        let lost = self.lost.get();
+        let at = self.changes.borrow().len();
+        let is_lost = lost.is_some_and(|(lost, _)| lost == at);
+        if is_lost {
+            self.lost.set(None);
+        }
+        if !is_lost || lost.is_some_and(|(_, made)| made) {
+            make();
+            self.changes.borrow_mut().push(what);
+        }
+        if is_lost {
+            return Err(Fault::other("rds", "no answer").into());
+        }
+        Ok(())
     }
 }
 
@@ -53,6 +112,101 @@ impl Promotions for &World {
 
     async fn plan_of(&self, _: &PromotionId) -> Result<Plan, StoreError> {
         Ok(self.plan.borrow().clone())
+    }
+
+    async fn restoring(&self, id: &PromotionId) -> Result<Restoring, StoreError> {
+        let there = self.restoring.borrow().clone();
+        there.ok_or_else(|| StoreError::Missing(format!("part#restoring of {id}")))
+    }
+
+    async fn save_restoring(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        restoring: &Restoring,
+    ) -> Result<(), StoreError> {
+        self.check_fence(id, generation).await?;
+        self.restoring.replace(Some(restoring.clone()));
+        Ok(())
+    }
+}
+
+impl Restores for &World {
+    async fn saved(&self, _: Access<'_>, _: Restore<'_>, _: &str) -> Result<Option<Saved>, Error> {
+        Ok(self.saved.borrow().clone())
+    }
+
+    async fn notes(&self, _: Access<'_>, _: Restore<'_>) -> Result<Vec<String>, Error> {
+        Ok(vec!["shop-2 stays with the server of before".to_owned()])
+    }
+
+    async fn servers(
+        &self,
+        _: Access<'_>,
+        server: Restore<'_>,
+        names: &Beside,
+    ) -> Result<Servers, Error> {
+        let servers = self.servers.borrow();
+        let mut new = servers.get(&names.new).cloned();
+        let has_writer = servers.contains_key(&names.writer);
+        if self.is_cluster.get() && new == Some(Standing::Available) && !has_writer {
+            new = Some(Standing::Headless);
+        }
+        Ok(Servers {
+            named: servers.get(server.name()).cloned(),
+            new,
+            old: servers.get(&names.old).cloned(),
+        })
+    }
+
+    async fn create(
+        &self,
+        _: Access<'_>,
+        server: Restore<'_>,
+        backup: &str,
+        names: &Beside,
+    ) -> Result<(), Error> {
+        self.change(format!("{server} from {backup}"), || {
+            let creating = Standing::of("creating");
+            self.servers
+                .borrow_mut()
+                .insert(names.new.clone(), creating);
+        })
+    }
+
+    async fn add_writer(&self, _: Access<'_>, _: Restore<'_>, names: &Beside) -> Result<(), Error> {
+        self.change("its writer".to_owned(), || {
+            let creating = Standing::of("creating");
+            self.servers
+                .borrow_mut()
+                .insert(names.writer.clone(), creating);
+        })
+    }
+
+    async fn rename(
+        &self,
+        _: Access<'_>,
+        _: Restore<'_>,
+        (from, to): (&str, &str),
+    ) -> Result<(), Error> {
+        let suffix = |name: &str| name.rsplit('-').next().unwrap_or_default().to_owned();
+        let what = format!("{} to {}", suffix(from), suffix(to));
+        self.change(what, || {
+            let mut servers = self.servers.borrow_mut();
+            assert!(servers.remove(from).is_some(), "{from} is there");
+            assert!(!servers.contains_key(to), "{to} is free");
+            servers.insert(to.to_owned(), Standing::of("renaming"));
+        })
+    }
+
+    async fn end_sessions(&self, _: Access<'_>, _: Restore<'_>, name: &str) -> Result<(), Error> {
+        self.made.borrow_mut().push(format!("end sessions {name}"));
+        Ok(())
+    }
+
+    async fn ask(&self, function: &str, _: &PromotionId, backup: &str) -> Result<Answered, Error> {
+        self.made.borrow_mut().push(format!("{function} {backup}"));
+        Ok(self.answers.borrow_mut().remove(0))
     }
 }
 

@@ -1,16 +1,19 @@
-//! Has backups made before migrations are applied, and writes down what came of both.
+//! Has backups made before migrations are applied, has databases put back to them, and
+//! writes down what came of it.
 //!
 //! Decides: whether a backup is made, and whether it is there: nothing is applied before.
+//! Whether a backup can be restored, and what is next until it is.
 //! It works where Sluice's tables are, and never sees the database itself; `migrate` does,
 //! from wherever that is.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
-//! Never: opens a session with a database, deletes a backup, or takes one for made that is
-//! not available yet.
+//! Never: opens a session with a database, deletes a backup or a server, or takes one for made
+//! that is not available yet.
 
 pub mod aws;
 mod error;
+mod restore;
 
 use std::future::Future;
 
@@ -19,7 +22,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_domain::ledger::Kind;
 use sluice_domain::migrations::{
-    Backup, BackupPolicy, Checked, MigrationPlan, Request, begins_with_backup,
+    Backup, BackupPolicy, Checked, MigrationPlan, Request, RestorePlan, Restored, Restoring,
+    begins_with_backup,
 };
 use sluice_domain::naming::backup;
 use sluice_domain::plan::Plan;
@@ -29,6 +33,7 @@ use sluice_platform::fault::Fault;
 use sluice_platform::store::StoreError;
 
 pub use error::Error;
+pub use restore::{Access, Answered, Restores, Saved};
 
 /// How long it is waited before a backup is looked at again, in seconds.
 const PACE: u64 = 15;
@@ -56,6 +61,36 @@ pub enum Input {
         /// The backup that was made before.
         backup: Option<String>,
     },
+    /// Say what putting the database back to a backup would do, before people are asked.
+    PlanRestore {
+        /// For which promotion.
+        promotion: PromotionId,
+        /// Which database, and which backup.
+        request: Box<Request>,
+    },
+    /// Put the database back to a backup: do what is next, and see how far it is. Asked
+    /// again until it is there.
+    Restore {
+        /// For which promotion.
+        promotion: PromotionId,
+        /// The caller's fencing generation.
+        generation: Generation,
+        /// Which database, and which backup.
+        request: Box<Request>,
+    },
+    /// Write down that the database is restored: traffic may come.
+    Restored {
+        /// For which promotion.
+        promotion: PromotionId,
+        /// The caller's fencing generation.
+        generation: Generation,
+        /// Which database, and which backup.
+        request: Box<Request>,
+        /// What stands now, as `migrate` found it.
+        restored: Restored,
+        /// What became of the server of before.
+        kept: Option<String>,
+    },
 }
 
 /// What was reached.
@@ -75,6 +110,22 @@ pub enum Output {
     Finished {
         /// Always true.
         finished: bool,
+    },
+    /// What a restore would do, as far as it is known without the database.
+    RestorePlanned {
+        /// In short.
+        restore: Box<RestorePlan>,
+    },
+    /// How far a restore is.
+    Restoring {
+        /// Whether the restored server has the name.
+        ready: bool,
+        /// How long to wait before asking again, in seconds.
+        wait_seconds: u64,
+        /// When the backup was made, where that is known.
+        made_at: Option<Timestamp>,
+        /// What the server of before is called. Null: it has gone nowhere.
+        kept: Option<String>,
     },
 }
 
@@ -113,6 +164,18 @@ pub trait Promotions {
 
     /// The plan that holds. Reads only.
     fn plan_of(&self, id: &PromotionId) -> impl Future<Output = Result<Plan, StoreError>>;
+
+    /// How far its restore is, which `warm` began when it took traffic away. Reads only.
+    fn restoring(&self, id: &PromotionId) -> impl Future<Output = Result<Restoring, StoreError>>;
+
+    /// Notes how far it is, if this generation may still write, in one transaction. Safe
+    /// to repeat.
+    fn save_restoring(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        restoring: &Restoring,
+    ) -> impl Future<Output = Result<(), StoreError>>;
 }
 
 /// Where backups are made.
@@ -155,7 +218,7 @@ pub struct Databases<P, B, L> {
     pub ledger: L,
 }
 
-impl<P: Promotions, B: Backups, L: Record> Databases<P, B, L> {
+impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
     /// Handles one request at this time.
     ///
     /// # Errors
@@ -180,6 +243,25 @@ impl<P: Promotions, B: Backups, L: Record> Databases<P, B, L> {
                     .record(&promotion, Kind::MigrationsApplied, "migrations", facts)
                     .await?;
                 Ok(Output::Finished { finished: true })
+            }
+            Input::PlanRestore { promotion, request } => {
+                self.plan_restore(&promotion, &request).await
+            }
+            Input::Restore {
+                promotion,
+                generation,
+                request,
+            } => self.restore(&promotion, generation, &request, now).await,
+            Input::Restored {
+                promotion,
+                generation,
+                request,
+                restored,
+                kept,
+            } => {
+                let stands = (restored, kept);
+                self.restored(&promotion, generation, &request, stands)
+                    .await
             }
         }
     }

@@ -1,0 +1,354 @@
+//! Putting a database back to a backup, one step for each call.
+//!
+//! A restore always makes a new server. It gets the name of the one of before, so that
+//! everybody finds it where they found that; the one of before is kept under another name.
+//! What is next follows from the servers that are there (`next_step`), so that it can be
+//! asked again whatever became of the call before.
+
+use std::future::Future;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use sluice_domain::ledger::Kind;
+use sluice_domain::migrations::{
+    Operation, Progress, Request, Restore, RestorePlan, Restored, Restoring, Servers, Step,
+    next_step,
+};
+use sluice_domain::naming::{Beside, beside};
+use sluice_domain::promotion::{Generation, PromotionId};
+use sluice_domain::settings::Role;
+
+use crate::{Backups, Databases, Error, Output, Promotions, Record};
+
+/// How long it is waited before a restore is looked at again, in seconds.
+const PACE: u64 = 15;
+
+/// The longest that a team's function may have itself waited for, in seconds.
+const LONGEST_PACE: u64 = 900;
+
+/// How long a restore may take, in hours: an execution's history has room for no more
+/// looks at this pace (Step Functions' quotas: 25,000 events).
+const HOURS: i64 = 10;
+
+/// With which role, and for which promotion, an account is entered.
+pub type Access<'a> = (Option<&'a Role>, &'a PromotionId);
+
+/// A backup as it is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// The name of the server that it is of.
+    pub of: String,
+    /// What it says of itself.
+    pub status: String,
+    /// When it was made.
+    pub made_at: Option<Timestamp>,
+}
+
+/// What a team's function answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// Whether the database is as its backup has it.
+    pub restored: bool,
+    /// How long to wait before it is asked again, in seconds.
+    pub wait_seconds: Option<u64>,
+}
+
+/// Where backups are restored. A server's name is of its kind: a cluster's or an instance's.
+pub trait Restores {
+    /// A backup of this name. None: there is none. Reads only.
+    fn saved(
+        &self,
+        access: Access<'_>,
+        server: Restore<'_>,
+        backup: &str,
+    ) -> impl Future<Output = Result<Option<Saved>, Error>>;
+
+    /// What people should know of a server that is to be replaced. Reads only.
+    fn notes(
+        &self,
+        access: Access<'_>,
+        server: Restore<'_>,
+    ) -> impl Future<Output = Result<Vec<String>, Error>>;
+
+    /// The servers of these names. Reads only.
+    fn servers(
+        &self,
+        access: Access<'_>,
+        server: Restore<'_>,
+        names: &Beside,
+    ) -> impl Future<Output = Result<Servers, Error>>;
+
+    /// Begins a new server out of a backup, set up like the one there. Safe to repeat: one
+    /// that is there stays.
+    fn create(
+        &self,
+        access: Access<'_>,
+        server: Restore<'_>,
+        backup: &str,
+        names: &Beside,
+    ) -> impl Future<Output = Result<(), Error>>;
+
+    /// Begins the writer of a new cluster, of the class of the one there. Safe to repeat.
+    fn add_writer(
+        &self,
+        access: Access<'_>,
+        server: Restore<'_>,
+        names: &Beside,
+    ) -> impl Future<Output = Result<(), Error>>;
+
+    /// Gives a server another name. Safe to repeat: one that is gone has it already.
+    fn rename(
+        &self,
+        access: Access<'_>,
+        server: Restore<'_>,
+        from_to: (&str, &str),
+    ) -> impl Future<Output = Result<(), Error>>;
+
+    /// Ends the sessions of a server that has another name now, where renaming does not:
+    /// nobody may go on writing there. Safe to repeat.
+    fn end_sessions(
+        &self,
+        access: Access<'_>,
+        server: Restore<'_>,
+        name: &str,
+    ) -> impl Future<Output = Result<(), Error>>;
+
+    /// Asks a team's function, which is asked again until it says that it is through.
+    fn ask(
+        &self,
+        function: &str,
+        promotion: &PromotionId,
+        backup: &str,
+    ) -> impl Future<Output = Result<Answered, Error>>;
+}
+
+/// What a restore is about.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    id: &'a PromotionId,
+    generation: Generation,
+    server: Restore<'a>,
+    backup: &'a str,
+    role: Option<&'a Role>,
+}
+
+impl<'a> Task<'a> {
+    const fn access(&self) -> Access<'a> {
+        (self.role, self.id)
+    }
+}
+
+/// The backup that a request is about.
+fn backup<'a>(id: &PromotionId, request: &'a Request) -> Result<&'a str, Error> {
+    match &request.operation {
+        Some(Operation::Restore { backup }) => Ok(backup),
+        _ => Err(Error::NoRestore(id.clone())),
+    }
+}
+
+impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
+    /// What a restore would do, and whether it can be done at all.
+    pub(crate) async fn plan_restore(
+        &self,
+        id: &PromotionId,
+        request: &Request,
+    ) -> Result<Output, Error> {
+        let server = request.database.backup.can_restore()?;
+        let backup = backup(id, request)?;
+        let access = (request.role.as_ref(), id);
+        let (made_at, notes) = match server {
+            Restore::Function(_) => (None, Vec::new()),
+            server => {
+                let made_at = self.usable(access, server, backup).await?;
+                (made_at, self.backups.notes(access, server).await?)
+            }
+        };
+        let restore = Box::new(RestorePlan {
+            backup: backup.to_owned(),
+            server: server.to_string(),
+            made_at,
+            lost: None,
+            notes,
+        });
+        Ok(Output::RestorePlanned { restore })
+    }
+
+    /// When a backup was made that the server can be restored from.
+    async fn usable(
+        &self,
+        access: Access<'_>,
+        server: Restore<'_>,
+        backup: &str,
+    ) -> Result<Option<Timestamp>, Error> {
+        let unfit = |found: String| Error::BackupUnfit {
+            id: backup.to_owned(),
+            found,
+            server: server.to_string(),
+        };
+        let saved = self.backups.saved(access, server, backup).await?;
+        let saved = saved.ok_or_else(|| unfit("is not there".to_owned()))?;
+        if saved.of != server.name() {
+            return Err(unfit(format!("is of {}", saved.of)));
+        }
+        if saved.status != "available" {
+            return Err(unfit(format!("is {}", saved.status)));
+        }
+        Ok(saved.made_at)
+    }
+
+    /// Does what is next.
+    pub(crate) async fn restore(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Output, Error> {
+        self.promotions.check_fence(id, generation).await?;
+        let server = request.database.backup.can_restore()?;
+        let plan = self.promotions.plan_of(id).await?;
+        let task = Task {
+            id,
+            generation,
+            server,
+            backup: backup(id, request)?,
+            role: plan.role.as_ref(),
+        };
+        let restoring = self.dated(&task, now).await?;
+        match server {
+            Restore::Function(function) => self.by_function(&task, restoring, function).await,
+            _ => self.by_snapshot(&task, restoring).await,
+        }
+    }
+
+    /// How far it is, with a time at which it began. One that takes too long has failed.
+    async fn dated(&self, task: &Task<'_>, now: Timestamp) -> Result<Restoring, Error> {
+        let mut restoring = self.promotions.restoring(task.id).await?;
+        let Some(began_at) = restoring.began_at else {
+            restoring.began_at = Some(now);
+            let (id, generation) = (task.id, task.generation);
+            self.promotions
+                .save_restoring(id, generation, &restoring)
+                .await?;
+            return Ok(restoring);
+        };
+        if now.duration_since(began_at) > SignedDuration::from_hours(HOURS) {
+            return Err(Error::TooSlow {
+                server: task.server.to_string(),
+                id: task.backup.to_owned(),
+                hours: HOURS,
+            });
+        }
+        Ok(restoring)
+    }
+
+    /// From here on the database may be between what it was and its backup: written down
+    /// before it is so.
+    async fn swaps(&self, task: &Task<'_>, restoring: &Restoring) -> Result<(), Error> {
+        if restoring.progress == Progress::Swapping {
+            return Ok(());
+        }
+        let swapping = Restoring {
+            progress: Progress::Swapping,
+            ..restoring.clone()
+        };
+        let (id, generation) = (task.id, task.generation);
+        let saved = self.promotions.save_restoring(id, generation, &swapping);
+        Ok(saved.await?)
+    }
+
+    async fn by_function(
+        &self,
+        task: &Task<'_>,
+        restoring: Restoring,
+        function: &str,
+    ) -> Result<Output, Error> {
+        self.swaps(task, &restoring).await?;
+        let asked = self.backups.ask(function, task.id, task.backup).await?;
+        let pace = asked.wait_seconds.unwrap_or(PACE);
+        Ok(Output::Restoring {
+            ready: asked.restored,
+            wait_seconds: pace.clamp(1, LONGEST_PACE),
+            made_at: None,
+            kept: None,
+        })
+    }
+
+    async fn by_snapshot(&self, task: &Task<'_>, restoring: Restoring) -> Result<Output, Error> {
+        let (access, server, backup) = (task.access(), task.server, task.backup);
+        let names = beside(server.name(), &restoring.origin, backup);
+        let servers = self.backups.servers(access, server, &names).await?;
+        let step = next_step(&servers);
+        tracing::info!(promotion = %task.id, %server, backup, ?step, %servers, "restore");
+        match step {
+            Step::Create => {
+                self.usable(access, server, backup).await?;
+                self.backups.create(access, server, backup, &names).await?;
+            }
+            Step::AddWriter => self.backups.add_writer(access, server, &names).await?,
+            Step::Wait => {}
+            Step::SetAside => {
+                self.swaps(task, &restoring).await?;
+                let aside = (server.name(), names.old.as_str());
+                self.backups.rename(access, server, aside).await?;
+            }
+            Step::PutInPlace => {
+                self.backups
+                    .end_sessions(access, server, &names.old)
+                    .await?;
+                self.swaps(task, &restoring).await?;
+                let in_place = (names.new.as_str(), server.name());
+                self.backups.rename(access, server, in_place).await?;
+            }
+            Step::Done => self.swaps(task, &restoring).await?,
+            Step::Stuck => {
+                return Err(Error::Stuck {
+                    server: server.to_string(),
+                    id: backup.to_owned(),
+                    found: servers.to_string(),
+                    new: names.new,
+                    old: names.old,
+                });
+            }
+        }
+        let ready = step == Step::Done;
+        let saved = match ready {
+            true => self.backups.saved(access, server, backup).await?,
+            false => None,
+        };
+        Ok(Output::Restoring {
+            ready,
+            wait_seconds: PACE,
+            made_at: saved.and_then(|saved| saved.made_at),
+            kept: ready.then_some(names.old),
+        })
+    }
+
+    /// Traffic may come: written down for whoever lets it in.
+    pub(crate) async fn restored(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        request: &Request,
+        (stands, kept): (Restored, Option<String>),
+    ) -> Result<Output, Error> {
+        let restoring = self.promotions.restoring(id).await?;
+        let checked = Restoring {
+            progress: Progress::Checked,
+            ..restoring
+        };
+        self.promotions
+            .save_restoring(id, generation, &checked)
+            .await?;
+        let backup = backup(id, request)?;
+        let facts = json!({ "backup": backup, "stands": stands, "kept": kept });
+        self.ledger
+            .record(id, Kind::DatabaseRestored, "restore", facts)
+            .await?;
+        Ok(Output::Finished { finished: true })
+    }
+}
+
+#[cfg(test)]
+#[path = "restore_tests.rs"]
+mod tests;
