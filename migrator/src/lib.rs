@@ -30,6 +30,7 @@ pub mod ledger;
 mod locks;
 mod patience;
 pub mod plan;
+pub mod restored;
 mod rows;
 pub mod standing;
 mod tables;

@@ -1,5 +1,6 @@
 //! Why migrations are not planned, applied or found in order.
 
+use jiff::Timestamp;
 use sluice_domain::digest::Digest;
 use sluice_domain::promotion::PromotionId;
 use sluice_migration::Refusal;
@@ -86,6 +87,42 @@ pub enum Error {
         list(.0)
     )]
     NoWayBack(Vec<Refusal>),
+    /// A restore would take back what the code that serves needs.
+    #[error(
+        "backup {backup} was made before {}, which the code that serves needs; expected a backup that has it, or code \
+         that works without: go back to the release of before with `sluice rollback`, then ask for this restore. \
+         Nothing was changed", told(.needed)
+    )]
+    TakenBack {
+        /// The backup.
+        backup: String,
+        /// The files.
+        needed: Vec<String>,
+    },
+    /// A restored database lacks what the code that serves needs.
+    #[error(
+        "the restored database {place} does not fit the code that serves: {}; expected all that it needs: apply that with \
+         your own tool and ask for the same restore again, or ask for one of a later backup", told(.found)
+    )]
+    RestoredUnfit {
+        /// The server and the database.
+        place: String,
+        /// What does not fit.
+        found: Vec<String>,
+    },
+    /// What answers is not the restored server.
+    #[error(
+        "{place} has {path}, which was applied after its backup was made at {made_at}; expected the restored server: the \
+         name may still lead to the one of before for some minutes"
+    )]
+    OldServer {
+        /// The server and the database.
+        place: String,
+        /// The file.
+        path: String,
+        /// When the backup was made.
+        made_at: Timestamp,
+    },
     /// The settings name no way in, which they are checked for when they are stored.
     #[error(
         "the settings name neither `database.secret` nor `database.iam`; mend them with `sluice env put`"
@@ -106,11 +143,15 @@ pub enum Error {
 const TOLD: usize = 20;
 
 fn list(refused: &[Refusal]) -> String {
-    let told = refused.iter().take(TOLD).map(ToString::to_string);
-    let told: Vec<String> = told.collect();
-    match refused.len().saturating_sub(TOLD) {
-        0 => told.join("; "),
-        more => format!("{}; and {more} more", told.join("; ")),
+    let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    told(&refused)
+}
+
+fn told(all: &[String]) -> String {
+    let first: Vec<&str> = all.iter().take(TOLD).map(String::as_str).collect();
+    match all.len().saturating_sub(TOLD) {
+        0 => first.join("; "),
+        more => format!("{}; and {more} more", first.join("; ")),
     }
 }
 
@@ -120,9 +161,13 @@ impl Named for Error {
             Self::Changed { .. } => "DigestMismatch",
             Self::NothingBrought(_) | Self::Archive { .. } | Self::Hash(_) => "BundleInvalid",
             Self::Refused(_) | Self::NoWayBack(_) => "MigrationsRefused",
-            Self::Unread { .. } => "SchemaUnfit",
+            Self::Unread { .. } | Self::TakenBack { .. } | Self::RestoredUnfit { .. } => {
+                "SchemaUnfit"
+            }
             Self::CameUp { .. } => "PlanChanged",
             Self::TooEarly { .. } => "OldCodeInUse",
+            // Another try may reach the right one.
+            Self::OldServer { .. } => "DatabaseUnreachable",
             Self::NoCredentials => "InvalidSettings",
             Self::Migrator(error) => of_database(error),
             Self::Fault(fault) => fault_name(fault),

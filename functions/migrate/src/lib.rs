@@ -1,4 +1,5 @@
-//! Plans, applies and checks a bundle's migrations, next to the database.
+//! Plans, applies and checks a bundle's migrations, next to the database; and looks whether
+//! the code that serves fits a database that is put back to a backup.
 //!
 //! Decides: whether the database is still what was planned for, and what is next. It gets
 //! all it needs to know with each call and answers in full, because it may run in another
@@ -14,15 +15,18 @@ pub mod aws;
 mod door;
 mod error;
 mod peer;
+mod restore;
 mod summary;
 mod undo;
 
 use std::future::Future;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_domain::digest::Digest;
 use sluice_domain::migrations::{
-    Applied, Archive, Brought, Checked, Database, IamUser, MigrationPlan, Request,
+    Applied, Archive, Brought, Checked, Database, IamUser, MigrationPlan, Request, RestorePlan,
+    Restored,
 };
 use sluice_migration::{Lint, Options};
 use sluice_migrator::apply::{Folder, Limits};
@@ -77,6 +81,20 @@ pub enum Input {
         /// The promotion's own.
         epoch: i64,
     },
+    /// Which migrations would a restore take back, and does the code that serves need one?
+    Lost {
+        /// Which database, and what serves.
+        request: Box<Request>,
+        /// What is known of the restore without the database.
+        restore: Box<RestorePlan>,
+    },
+    /// Is a restored database what it has to be?
+    Restored {
+        /// Which database, and what serves.
+        request: Box<Request>,
+        /// When its backup was made. Null: nobody knows.
+        made_at: Option<Timestamp>,
+    },
 }
 
 /// What was reached.
@@ -104,6 +122,16 @@ pub enum Output {
     Fenced {
         /// True.
         fenced: bool,
+    },
+    /// What a restore would do.
+    RestorePlanned {
+        /// All of it.
+        restore: Box<RestorePlan>,
+    },
+    /// A restored database is what it has to be.
+    Restored {
+        /// What stands.
+        restored: Restored,
     },
 }
 
@@ -193,6 +221,14 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             Input::Fence { request, epoch } => {
                 self.fence(&request, epoch).await?;
                 Ok(Output::Fenced { fenced: true })
+            }
+            Input::Lost { request, restore } => {
+                let restore = Box::new(self.lost(&request, *restore).await?);
+                Ok(Output::RestorePlanned { restore })
+            }
+            Input::Restored { request, made_at } => {
+                let restored = self.restored(&request, made_at).await?;
+                Ok(Output::Restored { restored })
             }
         }
     }

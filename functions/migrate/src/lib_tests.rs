@@ -11,6 +11,9 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 
 use super::*;
 
+#[path = "lib_tests/restoring.rs"]
+mod restoring;
+
 const PLAN: &str = include_str!("../../../events/migrate/plan.json");
 const APPLY: &str = include_str!("../../../events/migrate/apply.json");
 const CHECK: &str = include_str!("../../../events/migrate/check.json");

@@ -125,7 +125,8 @@ fn planned(file: &Pending, one: &Statement) -> PlannedStatement {
     }
 }
 
-fn short(text: &str) -> String {
+/// A text that is cut where it is too long.
+pub(crate) fn short(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
@@ -137,7 +138,7 @@ fn digest(hex: &str) -> Result<Digest, Error> {
 }
 
 /// 170010 is 17.10 (PostgreSQL's documentation, `server_version_num`).
-fn version(number: i32) -> String {
+pub(crate) fn version(number: i32) -> String {
     format!("{}.{}", number / 10_000, number % 10_000)
 }
 

@@ -40,7 +40,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         let request = match input {
             Input::Plan { request } | Input::Confirm { request } => request,
             Input::Apply { request, .. } | Input::Check { request, .. } => request,
-            Input::Fence { .. } => return Ok(None),
+            Input::Fence { .. } | Input::Lost { .. } | Input::Restored { .. } => return Ok(None),
         };
         if request.operation != Some(Operation::Undo {}) {
             return Ok(None);
@@ -87,7 +87,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
                 let checked = check(request, &opened, *token).await?;
                 Ok(Some(Output::Checked { checked }))
             }
-            Input::Fence { .. } => Ok(None),
+            Input::Fence { .. } | Input::Lost { .. } | Input::Restored { .. } => Ok(None),
         }
     }
 

@@ -1,0 +1,117 @@
+//! What a restore takes back, and whether what it leaves fits the code that serves.
+
+use super::*;
+
+const LOST: &str = include_str!("../../../../events/migrate/lost.json");
+const RESTORED: &str = include_str!("../../../../events/migrate/restored.json");
+
+/// Both files are in, the second one after this backup.
+const BACKUP: &str = "sluice-storefront-prod-1-1-0-1-0f8a3c21";
+
+async fn migrated() -> World {
+    let world = World::new(&FILES).await;
+    let plan = world.planned().await;
+    let mut token = Value::Null;
+    for backup in ["an-older-one", BACKUP] {
+        let (approved, last) = (plan["digest"].clone(), token.clone());
+        let applied = world.ask(APPLY, |event| {
+            event["approved"] = approved;
+            event["token"] = last;
+            event["backup"] = json!(backup);
+        });
+        token = applied.await.expect("applied")["token"].clone();
+    }
+    world
+}
+
+/// What is lost where this code serves.
+async fn lost(
+    world: &World,
+    serves: &[(&str, &str)],
+    change: impl FnOnce(&mut Value),
+) -> Result<Value, Error> {
+    *world.shelf.zip.borrow_mut() = zip(serves);
+    let answer = world.ask(LOST, |event| {
+        event["restore"]["made_at"] = Value::Null;
+        change(event);
+    });
+    Ok(answer.await?["restore"]["lost"].clone())
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn what_was_applied_after_a_backup_is_known_by_its_name_and_by_its_time() {
+    let world = migrated().await;
+    let found = lost(&world, &FILES[..1], |_| {}).await.expect("known");
+    assert_eq!(found["files"], json!(["2_total.sql"]));
+    assert!(found["since"].is_string(), "{found}");
+    let later = |event: &mut Value| {
+        event["restore"]["backup"] = json!("nightly");
+        event["restore"]["made_at"] = json!("2999-01-01T00:00:00Z");
+    };
+    let found = lost(&world, &FILES, later).await.expect("known");
+    assert_eq!(found, json!({ "files": [], "more": 0 }));
+    let nothing_brought = |event: &mut Value| {
+        event["request"]
+            .as_object_mut()
+            .expect("a request")
+            .remove("brings");
+        event["restore"]["made_at"] = json!("2000-01-01T00:00:00Z");
+    };
+    let found = world.ask(LOST, nothing_brought).await.expect("known");
+    let files = &found["restore"]["lost"]["files"];
+    assert_eq!(*files, json!(["1_orders.sql", "2_total.sql"]));
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_restore_that_takes_back_what_the_code_needs_is_refused_with_the_way_to_go() {
+    let world = migrated().await;
+    let error = lost(&world, &FILES, |_| {}).await.expect_err("refused");
+    assert_eq!(error.name(), "SchemaUnfit");
+    let text = error.to_string();
+    for said in ["2_total.sql", "sluice rollback", "Nothing was changed"] {
+        assert!(text.contains(said), "{text}");
+    }
+    let reads_less = |event: &mut Value| {
+        event["request"]["brings"]["migrations"]["reads"] = json!({ "from": "1" });
+    };
+    let found = lost(&world, &FILES, reads_less)
+        .await
+        .expect("it does without");
+    assert_eq!(found["files"], json!(["2_total.sql"]));
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_restored_database_that_lacks_what_the_code_needs_is_told() {
+    let world = World::new(&FILES).await;
+    let plan = world.planned().await;
+    world
+        .apply(&plan["digest"], &Value::Null)
+        .await
+        .expect("applied");
+    let ask = |event: &mut Value| event["made_at"] = Value::Null;
+    let error = world.ask(RESTORED, ask).await.expect_err("unfit");
+    assert_eq!(error.name(), "SchemaUnfit");
+    let text = error.to_string();
+    assert!(
+        text.contains("the code needs 2_total.sql, which is not in"),
+        "{text}"
+    );
+    *world.shelf.zip.borrow_mut() = zip(&FILES[..1]);
+    let found = world.ask(RESTORED, ask).await.expect("it fits");
+    assert_eq!(found["restored"]["applied"], 1);
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn the_server_of_before_is_not_taken_for_the_restored_one() {
+    let world = migrated().await;
+    let old = |event: &mut Value| event["made_at"] = json!("2000-01-01T00:00:00Z");
+    let error = world.ask(RESTORED, old).await.expect_err("the old one");
+    assert_eq!(error.name(), "DatabaseUnreachable");
+    let restored = |event: &mut Value| event["made_at"] = json!("2999-01-01T00:00:00Z");
+    let found = world.ask(RESTORED, restored).await.expect("the new one");
+    assert_eq!(found["restored"]["applied"], 2);
+}

@@ -1,0 +1,97 @@
+//! What a restore takes back, and whether the code that serves fits what it leaves.
+
+use jiff::Timestamp;
+use sluice_domain::migrations::{Lost, Request, RestorePlan, Restored};
+use sluice_migrator::apply::Folder;
+use sluice_migrator::{Error as Migrator, Session, restored};
+
+use crate::{Archives, Error, Keys, Migrate, door, summary};
+
+/// The most files that are named.
+const FILES: usize = 50;
+
+impl<A: Archives, K: Keys> Migrate<A, K> {
+    /// Adds to a plan which migrations are taken back. Refuses it where the code that
+    /// serves needs one of them.
+    pub(crate) async fn lost(
+        &self,
+        request: &Request,
+        plan: RestorePlan,
+    ) -> Result<RestorePlan, Error> {
+        let (session, folder) = self.look(request).await?;
+        let made_at = plan.made_at.map(|at| at.to_string());
+        let later = restored::later(&session, &plan.backup, made_at.as_deref()).await?;
+        if let Some(folder) = &folder {
+            let needed = restored::needed(folder, &door::reads(request));
+            let needed = later.iter().filter(|one| needed.contains(&one.version));
+            let needed: Vec<String> = needed.map(|one| one.path.clone()).collect();
+            if !needed.is_empty() {
+                return Err(Error::TakenBack {
+                    backup: plan.backup,
+                    needed,
+                });
+            }
+        }
+        let since = later.iter().filter_map(|one| one.since.as_ref());
+        let since = since
+            .filter_map(|text| text.parse::<Timestamp>().ok())
+            .min();
+        let lost = Lost {
+            more: later.len().saturating_sub(FILES),
+            files: later
+                .into_iter()
+                .take(FILES)
+                .map(|one| summary::short(&one.path))
+                .collect(),
+            since,
+        };
+        Ok(RestorePlan {
+            lost: Some(lost),
+            ..plan
+        })
+    }
+
+    /// Whether the restored database is what it has to be: the writer, as old as its
+    /// backup, and fit for the code that serves.
+    pub(crate) async fn restored(
+        &self,
+        request: &Request,
+        made_at: Option<Timestamp>,
+    ) -> Result<Restored, Error> {
+        let (session, folder) = self.look(request).await?;
+        if let Some(at) = made_at {
+            // No row names a backup that is called nothing.
+            let later = restored::later(&session, "", Some(&at.to_string())).await?;
+            if let Some(one) = later.first() {
+                return Err(Error::OldServer {
+                    place: session.place.clone(),
+                    path: one.path.clone(),
+                    made_at: at,
+                });
+            }
+        }
+        let applied = match &folder {
+            Some(folder) => restored::fits(&session, folder, &door::reads(request)).await,
+            None => Ok(0),
+        };
+        let applied = applied.map_err(|error| match error {
+            Migrator::Unfit { place, found } => Error::RestoredUnfit { place, found },
+            error => error.into(),
+        })?;
+        Ok(Restored {
+            server: summary::version(session.version),
+            place: session.place.clone(),
+            applied,
+        })
+    }
+
+    /// A session with the server itself, and what the code that serves brings, if it brings
+    /// anything.
+    async fn look(&self, request: &Request) -> Result<(Session, Option<Folder>), Error> {
+        let folder = match &request.brings {
+            Some(brought) => Some(self.read(brought).await?.0),
+            None => None,
+        };
+        Ok((self.session(request, true).await?, folder))
+    }
+}
