@@ -61,12 +61,13 @@ pub struct StateMachines {
     client: aws_sdk_sfn::Client,
     release: String,
     migrations: String,
+    restore: String,
     rollout: String,
 }
 
 impl StateMachines {
-    /// From `SLUICE_RELEASE_MACHINE`, `SLUICE_MIGRATIONS_MACHINE` and
-    /// `SLUICE_ROLLOUT_MACHINE`.
+    /// From `SLUICE_RELEASE_MACHINE`, `SLUICE_MIGRATIONS_MACHINE`, `SLUICE_RESTORE_MACHINE`
+    /// and `SLUICE_ROLLOUT_MACHINE`.
     ///
     /// # Errors
     /// When a variable is not set.
@@ -75,6 +76,7 @@ impl StateMachines {
             client: aws_sdk_sfn::Client::new(config),
             release: variable("SLUICE_RELEASE_MACHINE")?,
             migrations: variable("SLUICE_MIGRATIONS_MACHINE")?,
+            restore: variable("SLUICE_RESTORE_MACHINE")?,
             rollout: variable("SLUICE_ROLLOUT_MACHINE")?,
         })
     }
@@ -135,10 +137,10 @@ impl Executions for StateMachines {
     }
 
     async fn stop(&self, promotion: &Promotion) -> Result<(), Fault> {
-        // In this order: it would act upon the end of its migrations and its rollout.
+        // In this order: it would act upon the end of what it runs.
         self.stop_if_running(&promotion.execution_arn).await?;
         let name = promotion_execution(&promotion.id, &promotion.bundle.digest);
-        for machine in [&self.migrations, &self.rollout] {
+        for machine in [&self.migrations, &self.restore, &self.rollout] {
             self.stop_if_running(&execution_arn(machine, &name)).await?;
         }
         Ok(())

@@ -9,7 +9,8 @@
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`,
 //! `SLUICE_SHIFT_FUNCTION`, `SLUICE_WARM_FUNCTION`, `SLUICE_GUARD_FUNCTION`,
-//! `SLUICE_APPROVAL_FUNCTION`, `SLUICE_RELEASE_MACHINE`, `SLUICE_MIGRATIONS_MACHINE`, `SLUICE_ROLLOUT_MACHINE`.
+//! `SLUICE_APPROVAL_FUNCTION`, `SLUICE_RELEASE_MACHINE`, `SLUICE_MIGRATIONS_MACHINE`,
+//! `SLUICE_RESTORE_MACHINE`, `SLUICE_ROLLOUT_MACHINE`.
 //!
 //! Never: touches an alias or a lock itself, trusts what an event says, decides
 //! a request itself, lets a request's id into a log, deletes a snapshot that Sluice did
@@ -254,7 +255,7 @@ where
         let settled = self.functions.settle(id, generation).await?;
         self.functions.verify(id, generation).await?;
         if let Err(error) = self.functions.retire(id, generation).await {
-            tracing::warn!(promotion = %id, %error, "provisioned concurrency may be left over");
+            tracing::warn!(promotion = %id, %error, "provisioned concurrency or stopped traffic may be left over");
         }
         let outcome = match settled {
             Settled {

@@ -76,7 +76,7 @@ pub trait Executions {
     /// How the release stands that a promotion is part of. Reads only.
     fn release_status(&self, promotion: &Promotion) -> impl Future<Output = Result<Status, Fault>>;
 
-    /// Stops the promotion's execution and then its `rollout`, as far as they
+    /// Stops the promotion's execution and then what it runs, as far as they
     /// run. Safe to repeat.
     fn stop(&self, promotion: &Promotion) -> impl Future<Output = Result<(), Fault>>;
 }
@@ -133,7 +133,8 @@ pub trait Functions {
         generation: Generation,
     ) -> impl Future<Output = Result<(), CallError>>;
 
-    /// Takes off what the versions without traffic have. Safe to repeat.
+    /// Takes off what the versions without traffic have, and lets traffic in that a restore
+    /// stopped, or tells people why it stays off. Safe to repeat.
     fn retire(
         &self,
         id: &PromotionId,

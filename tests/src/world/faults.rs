@@ -77,6 +77,7 @@ impl World {
             "promote" => self.resources.promote_machine(),
             "rollout" => self.resources.rollout_machine(),
             "migrations" => return self.output("MigrationsMachine").to_owned(),
+            "restore" => return self.output("RestoreMachine").to_owned(),
             "suites" => return self.output("SuitesMachine").to_owned(),
             _ => panic!("the stack has no output for {name}"),
         };

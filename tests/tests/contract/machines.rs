@@ -22,13 +22,15 @@ const TRANSIENT: [&str; 4] = [
 
 /// How the machines beside `promote` may end. Its own ends are the outcomes of a
 /// promotion.
-const ENDS: [&str; 9] = [
+const ENDS: [&str; 11] = [
     "Promoted",
     "NotPromoted",
     "Released",
     "NotReleased",
     "Committed",
     "Migrated",
+    "Restored",
+    "NotRestored",
     "Unhealthy",
     "Tested",
     "SuitesFailed",

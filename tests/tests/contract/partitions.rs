@@ -12,7 +12,7 @@ use sluice_tests::template::{
 use sluice_tests::{expect_none, files, template, text};
 
 /// Methods of `Store` that read: the action that each needs, and where.
-const READS: [(&str, &str, &str); 13] = [
+const READS: [(&str, &str, &str); 14] = [
     ("promotion", "dynamodb:GetItem", "promotion#*"),
     ("check_fence", "dynamodb:GetItem", "promotion#*"),
     ("part", "dynamodb:GetItem", "promotion#*"),
@@ -25,6 +25,7 @@ const READS: [(&str, &str, &str); 13] = [
     ("tokens", "dynamodb:GetItem", "token#*"),
     ("votes", "dynamodb:Query", "vote#*"),
     ("holder", "dynamodb:GetItem", "lock#*"),
+    ("stopped", "dynamodb:GetItem", "stopped#*"),
     ("tickets", "dynamodb:Query", "queue"),
 ];
 
@@ -79,9 +80,10 @@ fn what_an_adapter_asks_for_is_found() {
 
 /// The partitions of the state table that a function may write, by its role. What
 /// a request asks and how it stands is `approval`'s alone, a lock `guard`'s.
-const WRITES: [(&str, &[&str]); 11] = [
+const WRITES: [(&str, &[&str]); 12] = [
     ("approval", &["approval#*", "promotion#*", "token#*"]),
     ("control", &["promotion#*"]),
+    ("database", &["promotion#*"]),
     ("desk", &["vote#*"]),
     ("guard", &["lock#*", "promotion#*", "queue"]),
     ("intake", &["release#*"]),
@@ -89,7 +91,7 @@ const WRITES: [(&str, &[&str]); 11] = [
     ("publish", &["own#*", "promotion#*"]),
     ("shift", &["promotion#*"]),
     ("verify", &["promotion#*"]),
-    ("warm", &["promotion#*"]),
+    ("warm", &["promotion#*", "stopped#*"]),
     ("watchdog", &["promotion#*", "release#*"]),
 ];
 

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use sluice_domain::approval::State as Decision;
 use sluice_domain::digest::Digest;
 use sluice_domain::judge::Outcome as Verdict;
-use sluice_domain::migrations::{Applied, Checked, Counts, MigrationPlan, Phase, Request};
+use sluice_domain::migrations::{
+    Applied, Checked, Counts, MigrationPlan, Phase, Request, Restored,
+};
 use sluice_domain::promotion::{Generation, Outcome};
 use sluice_domain::suites::{Follows, Next};
 use sluice_tests::machine::{State, all_states, expression, states, strings};
@@ -48,6 +50,9 @@ fn sample(key: &str) -> Value {
         "token" => json!(7),
         "backup" => json!("sluice-storefront-prod-1-1-0-1-0f8a3c21"),
         "checked" => value(checked()),
+        "restored" => value(restored()),
+        "made_at" => json!("2026-11-22T10:00:00Z"),
+        "kept" => Value::Null,
         "desk_url" => json!("https://desk.example/"),
         other => panic!("name a sample of `{other}` here: a state machine sends one"),
     }
@@ -129,6 +134,25 @@ fn answer(function: &str, payload: &Value) -> Value {
             backup: None,
         }),
         ("database", "finish", _) => value(database::Output::Finished { finished: true }),
+        ("database", "restored", _) => value(database::Output::Finished { finished: true }),
+        ("database", "restore", _) => value(database::Output::Restoring {
+            ready: false,
+            wait_seconds: 15,
+            made_at: None,
+            kept: None,
+        }),
+        ("migrate", _, "restored") => value(migrate::Output::Restored {
+            restored: restored(),
+        }),
+        ("warm", "stop", _) => value(warm::Output::Stopped {
+            stopped: 2,
+            wait_seconds: 30,
+        }),
+        ("warm", "resume", _) => value(warm::Output::Resumed {
+            resumed: 2,
+            stopped: 0,
+            said: String::new(),
+        }),
         ("migrate", _, "plan") => value(migrate::Output::Planned {
             plan: Box::new(migrations()),
         }),
@@ -218,6 +242,14 @@ fn checked() -> Checked {
         changes: Vec::new(),
         more_changes: 0,
         queries: 0,
+    }
+}
+
+fn restored() -> Restored {
+    Restored {
+        place: "db:5432/shop".to_owned(),
+        server: "17.10".to_owned(),
+        applied: 2,
     }
 }
 

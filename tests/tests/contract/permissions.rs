@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sluice_domain::migrations::{KEEP_UNTIL_TAG, PROMOTION_TAG};
-use sluice_domain::naming::BACKUP_PREFIX;
+use sluice_domain::naming::{BACKUP_PREFIX, BESIDE};
 use sluice_tests::template::{
     Resource, Statement, functions, granted, list, permissions, references, resources, statements,
     template_on_aws,
@@ -256,6 +256,31 @@ fn only_the_watchdog_deletes_snapshots_and_only_those_that_sluice_made() {
         let is_there = format!("\"aws:ResourceTag/{tag}\":\"false\"");
         assert!(policies.contains(&is_there), "{tag}: {policies}");
     }
+}
+
+/// What was replaced by a backup stays, under another name.
+#[test]
+fn only_database_replaces_servers_and_nobody_deletes_one() {
+    let replacing = [
+        "ModifyDBCluster",
+        "ModifyDBInstance",
+        "RestoreDBClusterFromSnapshot",
+        "RestoreDBInstanceFromDBSnapshot",
+    ];
+    let database = BTreeSet::from(["database".to_owned()]);
+    assert_eq!(who_may("rds:", &replacing), database);
+    let deleting = ["DeleteDBCluster", "DeleteDBInstance"];
+    assert_eq!(who_may("rds:", &deleting), BTreeSet::new());
+    let beside = format!("${{Beside}}{BESIDE}*");
+    assert!(text("template.yaml").contains(&beside), "{beside}");
+}
+
+/// No call reaches a function without reserved concurrency.
+#[test]
+fn only_warm_takes_traffic_off_functions() {
+    let actions = ["DeleteFunctionConcurrency", "PutFunctionConcurrency"];
+    let warm = BTreeSet::from(["warm".to_owned()]);
+    assert_eq!(who_may("lambda:", &actions), warm);
 }
 
 #[test]
