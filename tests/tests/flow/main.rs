@@ -33,6 +33,7 @@ mod promotes;
 mod recheck;
 mod refusals;
 mod requests;
+mod restores;
 mod rollback;
 mod runtimes;
 mod stopped;
