@@ -9,7 +9,7 @@ use crate::codedeploy::CodeDeploy;
 use crate::configuration::FunctionConfiguration;
 use crate::digest::Digest;
 use crate::manifest::{Configuration, Function, Manifest};
-use crate::migrations::{Inapplicable, MigrationPlan, Operation};
+use crate::migrations::{Inapplicable, MigrationPlan, Operation, RestorePlan};
 use crate::settings::{JudgePolicy, Role, Settings, Step, Target, WarmUp};
 use crate::suites::{Suite, in_releases};
 
@@ -30,6 +30,9 @@ pub struct Plan {
     /// What is done to the database instead of releasing code. None: code is released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
+    /// What putting the database back to a backup would do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestorePlan>,
     /// The role to assume for these functions, if they are in another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
@@ -216,6 +219,7 @@ impl Plan {
             goes_back: false,
             migrations: None,
             operation: None,
+            restore: None,
             role: settings.role.clone(),
             steps: settings.own_steps(),
             approval_seconds: settings.step_approval_seconds(),
@@ -271,12 +275,27 @@ impl Plan {
         self.migrations.as_ref().is_some_and(|one| one.pending > 0)
     }
 
-    /// Refuses to contract or undo what is not there to be.
+    /// What people have to know before all else, if it is more than a release.
+    #[must_use]
+    pub fn notice(&self) -> Option<&'static str> {
+        let goes_back = self.goes_back.then_some(GOES_BACK);
+        goes_back.or(self.operation.as_ref().map(Operation::notice))
+    }
+
+    /// Refuses to contract or undo what is not there to be, and to lose what was written
+    /// where nobody is asked.
     ///
     /// # Errors
-    /// Where nothing is pending.
-    pub fn refuse_if_nothing_is_left(&self, environment: &str) -> Result<(), Inapplicable> {
+    /// Where nothing is pending, or a restore would be approved by nobody.
+    pub fn check_operation(
+        &self,
+        environment: &str,
+        is_approved: bool,
+    ) -> Result<(), Inapplicable> {
         match &self.operation {
+            Some(Operation::Restore { .. }) if !is_approved => Err(Inapplicable::Unasked {
+                environment: environment.to_owned(),
+            }),
             Some(operation @ (Operation::Contract {} | Operation::Undo {})) if !self.migrates() => {
                 Err(Inapplicable::NothingLeft {
                     operation: operation.clone(),
@@ -297,7 +316,9 @@ impl Plan {
         let functions = self.functions.values().filter(is_held);
         let functions = functions.map(|function| function.arn.clone());
         let migrations = self.migrations.iter().filter(|one| one.pending > 0);
-        let databases = migrations.map(|one| format!("database {}", one.place));
+        let restored = self.restore.iter().filter_map(|one| one.place.as_ref());
+        let databases = migrations.map(|one| &one.place).chain(restored);
+        let databases = databases.map(|place| format!("database {place}"));
         functions.chain(databases).collect()
     }
 

@@ -86,6 +86,6 @@ pub async fn fits(session: &Session, folder: &Folder, reads: &Reads) -> Result<u
             found,
         });
     }
-    crate::check::fits(session, folder, reads).await?;
+    crate::check::fits(session, Some(folder), reads).await?;
     Ok(Ledger::of(session, folder.tool).applied().await?.len())
 }

@@ -37,6 +37,25 @@ impl Operation {
             Self::Restore { .. } => "restore",
         }
     }
+
+    /// What people have to know before they say yes.
+    #[must_use]
+    pub const fn notice(&self) -> &'static str {
+        match self {
+            Self::Contract {} => {
+                "This releases no code. It takes away from the database what the release that serves does not use any \
+                 more: older releases that did not bring these migrations can't come back afterwards."
+            }
+            Self::Undo {} => {
+                "This releases no code. It takes back from the database what this release brought, and with it what \
+                 was written there since."
+            }
+            Self::Restore { .. } => {
+                "This releases no code. It puts the database back to a backup: no traffic comes meanwhile, and what \
+                 was written since is lost."
+            }
+        }
+    }
 }
 
 impl fmt::Display for Operation {
@@ -139,6 +158,15 @@ pub enum Inapplicable {
         /// The environment.
         environment: String,
     },
+    /// Nobody would be asked.
+    #[error(
+        "what was written since the backup would be lost, and nobody is asked: found no `approval` in the settings of \
+         {environment}; expected approvers. Add them with `sluice env put`. Nothing was changed"
+    )]
+    Unasked {
+        /// The environment.
+        environment: String,
+    },
     /// It serves for too short a time.
     #[error(
         "{version} serves in {environment} since {since} only; expected {seconds} s without a call of older code \
@@ -185,6 +213,7 @@ impl Inapplicable {
             Self::NotServing { .. } | Self::Serves { .. } | Self::NothingLeft { .. } => {
                 "WrongRelease"
             }
+            Self::Unasked { .. } => "MigrationsUnfit",
             Self::TooSoon { .. } | Self::OldCodeCalled { .. } => "OldCodeInUse",
         }
     }

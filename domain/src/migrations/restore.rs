@@ -15,6 +15,9 @@ pub struct RestorePlan {
     pub backup: String,
     /// What is put back: `cluster shop`.
     pub server: String,
+    /// The server and the database: `host:port/name`. None: it could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// When the backup was made: what was written since is lost. None: nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_at: Option<Timestamp>,

@@ -114,6 +114,11 @@ fn body(draft: &Draft, desk_url: Option<&str>) -> String {
     if let Some(migrations) = &plan.migrations {
         text.push_str(&database(migrations));
     }
+    if let Some(restore) = &plan.restore {
+        let sentence = restore.sentence(request.requested_at);
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "\nDatabase: {}", one_line(&sentence));
+    }
     text.extend(starts.as_ref().map(waits));
     text.push_str(&how_to_vote(request, desk_url));
     text

@@ -166,6 +166,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         let restore = Box::new(RestorePlan {
             backup: backup.to_owned(),
             server: server.to_string(),
+            place: None,
             made_at,
             lost: None,
             notes,

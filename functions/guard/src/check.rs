@@ -10,7 +10,7 @@ use sluice_domain::codedeploy::LAMBDA;
 use sluice_domain::digest::Digest;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
-use sluice_domain::migrations::MigrationPlan;
+use sluice_domain::migrations::{MigrationPlan, RestorePlan};
 use sluice_domain::owner;
 use sluice_domain::plan::{Change, Observed, Plan};
 use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
@@ -23,12 +23,18 @@ use sluice_platform::store::StoreError;
 use crate::operation::Admitted;
 use crate::{Error, Guard, Output, Ports, schedule, signals};
 
+/// What was found of the database.
+pub(crate) struct Found {
+    pub(crate) migrations: Option<MigrationPlan>,
+    pub(crate) restore: Option<RestorePlan>,
+}
+
 impl<P: Ports> Guard<P> {
     /// Makes the plan and keeps it.
     pub(crate) async fn plan(
         &self,
         id: &PromotionId,
-        migrations: Option<MigrationPlan>,
+        found: Found,
         now: Timestamp,
     ) -> Result<Output, Error> {
         let (promotion, _) = self.ports.promotion(id).await?;
@@ -43,7 +49,7 @@ impl<P: Ports> Guard<P> {
                     .await?
             }
         };
-        let found = (&manifest, migrations, admitted.as_ref());
+        let found = (&manifest, found, admitted.as_ref());
         let (plan, hash) = self.make_plan(&promotion, &settings, found, now).await?;
         let guards = self.refuse_if_stopped(id, &settings, &plan, now).await?;
         self.ports.keep_plan(id, &plan).await?;
@@ -61,7 +67,6 @@ impl<P: Ports> Guard<P> {
             changes: plan.changes().count(),
             timed: schedule::is_timed(&settings),
             migrates: plan.migrates(),
-            operation: admitted.map(|admitted| admitted.operation.name()),
             approves: plan
                 .migrations
                 .filter(|_| settings.approval.is_some())
@@ -92,7 +97,11 @@ impl<P: Ports> Guard<P> {
         let before = self.ports.plan_of(id).await?;
         // What migrations do is not asked for again: `migrate` holds the database against
         // this plan before it applies anything.
-        let found = (&manifest, before.migrations.clone(), admitted.as_ref());
+        let found = Found {
+            migrations: before.migrations.clone(),
+            restore: before.restore.clone(),
+        };
+        let found = (&manifest, found, admitted.as_ref());
         let (plan, hash) = self.make_plan(&promotion, &settings, found, now).await?;
         self.refuse_outside_windows(id, &settings, &plan, now)
             .await?;
@@ -201,7 +210,7 @@ impl<P: Ports> Guard<P> {
         &self,
         promotion: &Promotion,
         settings: &Settings,
-        (manifest, migrations, admitted): (&Manifest, Option<MigrationPlan>, Option<&Admitted>),
+        (manifest, found, admitted): (&Manifest, Found, Option<&Admitted>),
         now: Timestamp,
     ) -> Result<(Plan, Digest), Error> {
         let observed = self.observe(promotion, manifest, settings).await?;
@@ -212,13 +221,15 @@ impl<P: Ports> Guard<P> {
             &observed,
         )?;
         plan.goes_back = self.goes_back(&promotion.id).await?;
-        if let Some(migrations) = &migrations {
+        if let Some(migrations) = &found.migrations {
             migrations.check(&promotion.id.environment, settings)?;
         }
-        plan.migrations = migrations;
+        plan.migrations = found.migrations;
+        plan.restore = found.restore;
         if let Some(admitted) = admitted {
             plan = plan.of_operation(admitted.operation.clone());
-            plan.refuse_if_nothing_is_left(&promotion.id.environment)?;
+            let is_approved = settings.approval.is_some();
+            plan.check_operation(&promotion.id.environment, is_approved)?;
             self.refuse_while_old_code_runs(promotion, settings, (&plan, admitted), now)
                 .await?;
         }

@@ -24,7 +24,7 @@ mod signals;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_domain::digest::Digest;
-use sluice_domain::migrations::MigrationPlan;
+use sluice_domain::migrations::{MigrationPlan, RestorePlan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, PromotionId};
 use sluice_platform::store::TaskToken;
 
@@ -46,6 +46,9 @@ pub enum Input {
         /// What its migrations would do, as `migrate` found it.
         #[serde(default)]
         migrations: Option<MigrationPlan>,
+        /// What putting the database back to a backup would do, likewise.
+        #[serde(default)]
+        restore: Option<RestorePlan>,
     },
     /// May it start, or how long does it wait for its time?
     Schedule {
@@ -150,9 +153,6 @@ pub enum Output {
         /// The plan of migrations that people approve. None: nobody is asked, and a
         /// promotion that waited in line goes on from what the one before it left.
         approves: Option<Digest>,
-        /// What is done instead of releasing code: `contract`, `undo` or `restore`. None:
-        /// code is released.
-        operation: Option<&'static str>,
     },
     /// Its time has come, or not yet.
     Scheduled {
@@ -249,7 +249,14 @@ impl<P: Ports> Guard<P> {
             Input::Plan {
                 promotion,
                 migrations,
-            } => self.plan(&promotion, migrations, now).await,
+                restore,
+            } => {
+                let found = check::Found {
+                    migrations,
+                    restore,
+                };
+                self.plan(&promotion, found, now).await
+            }
             Input::Schedule { promotion } => self.schedule(&promotion, now).await,
             Input::Acquire {
                 promotion,

@@ -83,6 +83,7 @@ fn prepare(guard: &Guard<World>, version: &str) {
         Input::Plan {
             promotion,
             migrations: None,
+            restore: None,
         },
         at(0),
     ))
@@ -146,7 +147,8 @@ fn the_state_machines_inputs_are_understood() {
         input(PLAN),
         Input::Plan {
             promotion,
-            migrations: None
+            migrations: None,
+            restore: None,
         }
     );
     assert_eq!(input(HANDOVER), Input::Handover {});

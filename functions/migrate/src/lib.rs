@@ -92,6 +92,8 @@ pub enum Input {
     Restored {
         /// Which database, and what serves.
         request: Box<Request>,
+        /// Since when the promotion has its locks: who had them before does nothing here.
+        epoch: i64,
         /// When its backup was made. Null: nobody knows.
         made_at: Option<Timestamp>,
     },
@@ -226,8 +228,12 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
                 let restore = Box::new(self.lost(&request, *restore).await?);
                 Ok(Output::RestorePlanned { restore })
             }
-            Input::Restored { request, made_at } => {
-                let restored = self.restored(&request, made_at).await?;
+            Input::Restored {
+                request,
+                epoch,
+                made_at,
+            } => {
+                let restored = self.restored(&request, epoch, made_at).await?;
                 Ok(Output::Restored { restored })
             }
         }

@@ -46,6 +46,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             since,
         };
         Ok(RestorePlan {
+            place: Some(session.place.clone()),
             lost: Some(lost),
             ..plan
         })
@@ -56,6 +57,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
     pub(crate) async fn restored(
         &self,
         request: &Request,
+        epoch: i64,
         made_at: Option<Timestamp>,
     ) -> Result<Restored, Error> {
         let (session, folder) = self.look(request).await?;
@@ -78,6 +80,10 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             Migrator::Unfit { place, found } => Error::RestoredUnfit { place, found },
             error => error.into(),
         })?;
+        // The fence is as old as the backup: whoever was fenced off since must stay so.
+        let limits = door::limits(&request.database);
+        let promotion = request.promotion.to_string();
+        sluice_migrator::fence(&session, &promotion, epoch, limits).await?;
         Ok(Restored {
             server: summary::version(session.version),
             place: session.place.clone(),

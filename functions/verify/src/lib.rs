@@ -77,6 +77,9 @@ pub struct Output {
     pub images: usize,
     /// What `migrate` is asked. Null: there is nothing to migrate.
     pub migrations: Option<Request>,
+    /// What is done instead of releasing code: `contract`, `undo` or `restore`. Null: code is
+    /// released.
+    pub operation: Option<&'static str>,
 }
 
 /// The function.
@@ -145,7 +148,7 @@ where
         let pins = files.pins.clone();
         let goes_back = self.goes_back(&id, &bundle, &attempts).await?;
         let operation = operation(&attempts, &id);
-        let releases_code = operation.is_none();
+        let doing = operation.as_ref().map(Operation::name);
         let errand = Errand {
             id: &id,
             bundle: &bundle,
@@ -157,7 +160,7 @@ where
         let migrations = errand
             .request(&settings, &self.migrator, &self.promotions, &self.bundles)
             .await?;
-        if releases_code {
+        if doing.is_none() {
             let found = (&inspector, files);
             self.assess(&id, &settings, &manifest, found, goes_back, now)
                 .await?;
@@ -180,6 +183,7 @@ where
             artifacts,
             images,
             migrations,
+            operation: doing,
         })
     }
 

@@ -72,7 +72,7 @@ impl Ended {
     pub fn is(&self, outcome: Outcome) -> &Self {
         assert_eq!(self.outcome(), Some(outcome), "{self:#?}");
         assert_eq!(verify(&self.entries), Ok(()));
-        let status = if outcome == Outcome::Promoted {
+        let status = if matches!(outcome, Outcome::Promoted | Outcome::Done) {
             ExecutionStatus::Succeeded
         } else {
             ExecutionStatus::Failed

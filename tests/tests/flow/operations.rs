@@ -83,15 +83,17 @@ async fn what_no_code_uses_goes_in_a_promotion_of_its_own_and_older_code_does_no
     released(&world, &[&last]).await;
     world.settings("prod", &last, careful).await;
 
-    let status = world.sluice(&["migrate", "contract", &world.application, "prod"]);
-    let mut contracting = status.start();
-    contracting.says("in the name of 1.3.0, which serves").await;
+    let contract = world.sluice(&["migrate", "contract", &world.application, "prod"]);
+    let contracting = contract.start();
     let id = world.attempt("prod", "1.3.0", 2);
-    let question = world.happened(&id, Kind::ApprovalRequested).await;
-    assert_eq!(data.columns("person").await, "id,name,mail", "{question:?}");
+    world.happened(&id, Kind::ApprovalRequested).await;
+    assert_eq!(data.columns("person").await, "id,name,mail");
     let voted = world.vote(&id, Choice::Approve, CODE).await;
     voted.expect("a vote");
-    contracting.ended().await.is(0).says("Done");
+    let told = contracting.ended().await;
+    told.is(0)
+        .says("in the name of 1.3.0, which serves")
+        .says("Done");
     let ended = world.ended(&id).await;
     ended.is(Outcome::Done);
     assert_eq!(data.columns("person").await, "id,name");
@@ -205,7 +207,7 @@ async fn what_a_release_brought_that_was_taken_back_is_undone_and_may_come_again
     undone.is(Outcome::Done);
     assert_eq!(data.columns("person").await, "id,name");
     let planned = &undone.entry(Kind::ChangesPlanned).event.facts["plan"];
-    assert_eq!(planned["migrations"]["files"], json!(["2_mail.up.sql"]));
+    assert_eq!(planned["migrations"]["files"], json!(["2_mail.down.sql"]));
     let theirs = "SELECT string_agg(version || ' ' || dirty, ',') FROM schema_migrations";
     assert_eq!(data.text(theirs).await, "1 false");
     world.released("1.2.0").await;

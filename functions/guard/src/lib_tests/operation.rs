@@ -38,12 +38,8 @@ fn no_code_changes_and_every_function_is_held_while_the_database_is_worked_on() 
     let guard = working(CONTRACT, 0);
     let planned = send(&guard, &pending()).unwrap();
     assert_eq!(
-        (
-            &planned["operation"],
-            &planned["changes"],
-            &planned["migrates"]
-        ),
-        (&json!("contract"), &json!(0), &json!(true))
+        (&planned["changes"], &planned["migrates"]),
+        (&json!(0), &json!(true))
     );
     send(&guard, ACQUIRE).unwrap();
     let world = guard.ports.0.borrow();
@@ -99,7 +95,12 @@ fn alarms_hold_no_restore_up() {
         (CONTRACT, Err("AlarmMissing")),
     ] {
         let guard = working(operation, 0);
-        guard.ports.0.borrow_mut().settings["guards"] = json!({"alarms": ["checkout-5xx"]});
+        {
+            let settings = &mut guard.ports.0.borrow_mut().settings;
+            settings["guards"] = json!({"alarms": ["checkout-5xx"]});
+            settings["approval"] = json!({"approvers": [{"name": "ada", "email": "ada@example.com",
+                "code_parameter": "/sluice-approvers/ada"}]});
+        }
         assert_eq!(send(&guard, &pending()).map(drop), expected);
     }
 }

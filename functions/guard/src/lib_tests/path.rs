@@ -196,6 +196,7 @@ fn pre_releases_stay_out_of_the_last_environment_unless_it_takes_them() {
             Input::Plan {
                 promotion,
                 migrations: None,
+                restore: None,
             },
             at(20),
         ));

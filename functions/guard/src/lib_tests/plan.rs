@@ -14,7 +14,7 @@ fn a_plan_is_made_kept_and_recorded() {
     let hash = kept.hash().unwrap();
     assert_eq!(
         answer,
-        json!({"plan_hash": hash, "changes": 1, "approval_required": false, "approval_seconds": 0, "timed": false, "migrates": false, "approves": null, "operation": null})
+        json!({"plan_hash": hash, "changes": 1, "approval_required": false, "approval_seconds": 0, "timed": false, "migrates": false, "approves": null})
     );
     let entries = guard.ports.recorded("1.1.0", Kind::ChangesPlanned);
     assert_eq!(entries, [json!({"plan": kept, "hash": hash})]);

@@ -33,6 +33,7 @@ fn plan(guard: &Guard<World>, promotion: &PromotionId) -> Result<(), (&'static s
         Input::Plan {
             promotion,
             migrations: None,
+            restore: None,
         },
         at(20),
     ));
