@@ -101,14 +101,30 @@ pub const BACKUP_PREFIX: &str = "sluice-";
 /// have (RDS user guide, `CreateDBSnapshot`: at most 255 for a snapshot).
 #[must_use]
 pub fn backup(id: &PromotionId) -> String {
+    of_rds(BACKUP_PREFIX, id, 48)
+}
+
+/// What the name of each copy begins with on which migrations are tried. The template lets
+/// no server be made or deleted that is called otherwise.
+pub const REHEARSAL_PREFIX: &str = "sluice-rehearsal-";
+
+/// The name of the copy on which a promotion's migrations are tried: of letters, digits and
+/// single hyphens, and with `-1` behind it at most 63 characters, as servers have them.
+#[must_use]
+pub fn rehearsal(id: &PromotionId) -> String {
+    of_rds(REHEARSAL_PREFIX, id, 32)
+}
+
+/// The prefix, as many characters of the promotion, and a piece of its digest.
+fn of_rds(prefix: &str, id: &PromotionId, most: usize) -> String {
     let whole = id.to_string();
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let words: String = whole.to_ascii_lowercase().chars().map(plain).collect();
     let words: Vec<&str> = words.split('-').filter(|word| !word.is_empty()).collect();
-    let words: String = words.join("-").chars().take(48).collect();
+    let words: String = words.join("-").chars().take(most).collect();
     let digest = Digest::of(whole.as_bytes());
     format!(
-        "{BACKUP_PREFIX}{}-{}",
+        "{prefix}{}-{}",
         words.trim_end_matches('-'),
         &digest.hex()[..8]
     )
@@ -277,6 +293,23 @@ mod tests {
         assert_ne!(nightly("20261102T0200Z"), nightly("20261103T0200Z"));
         assert!(nightly("20261102T0200Z").len() <= LONGEST);
         assert!(first.starts_with(&format!("{longest}-new-")) && first.len() <= LONGEST);
+    }
+
+    #[test]
+    fn a_copys_name_is_one_that_servers_can_have() {
+        let id = |attempt| PromotionId {
+            application: "a".repeat(32),
+            environment: "e".repeat(32),
+            version: "1.0.0-rc.1+b".parse().expect("valid"),
+            attempt,
+        };
+        let name = rehearsal(&id(1));
+        assert!(
+            name.starts_with(REHEARSAL_PREFIX) && name.len() <= 61,
+            "{name}"
+        );
+        assert!(!name.contains("--") && !name.ends_with('-'), "{name}");
+        assert_ne!(name, rehearsal(&id(2)));
     }
 
     #[test]

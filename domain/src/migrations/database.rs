@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backup::BackupPolicy;
 use super::operation::ContractPolicy;
+use super::rehearsal::RehearsalPolicy;
 use crate::document::{Problem, check_range};
 
 /// Lambda ends a function after so many seconds, which one statement has to stay below:
@@ -56,6 +57,9 @@ pub struct Database {
     /// When migrations that contract may be applied.
     #[serde(default)]
     pub contract: ContractPolicy,
+    /// How migrations are tried on a copy before people are asked. Left out: they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<RehearsalPolicy>,
 }
 
 /// A user of the database whose password is a token that AWS gives for 15 minutes.
@@ -148,6 +152,9 @@ impl Database {
         }
         self.backup.check(problems);
         self.contract.check(problems);
+        if let Some(rehearsal) = &self.rehearsal {
+            rehearsal.check(&self.backup, problems);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod bundle;
 mod database;
 mod operation;
 mod plan;
+mod rehearsal;
 mod request;
 mod restore;
 mod snapshot;
@@ -18,11 +19,14 @@ pub use bundle::{IntegrityCheck, Migrations, Reads, Tool};
 pub use database::{Credentials, Database, IamUser};
 pub use operation::{ContractPolicy, Inapplicable, OldCalls, Operation, Subject};
 pub use plan::{Counts, MigrationPlan, PlannedStatement, Unfit};
+pub use rehearsal::{
+    CopiedFrom, CopyPlace, Original, Rehearsal, RehearsalPolicy, RehearsedUnit, RehearsedUnits,
+};
 pub use request::{Applied, Archive, Brought, Checked, Peer, Phase, Request};
 pub use restore::{
     Lost, Progress, RestorePlan, Restored, Restoring, Servers, Standing, Step, Stopped, next_step,
 };
-pub use snapshot::{KEEP_UNTIL_TAG, PROMOTION_TAG, may_go};
+pub use snapshot::{KEEP_UNTIL_TAG, PROMOTION_TAG, may_end, may_go};
 
 #[cfg(test)]
 mod tests;

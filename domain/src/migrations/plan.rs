@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rehearsal::Rehearsal;
 use super::request::Phase;
 use crate::digest::Digest;
 use crate::settings::Settings;
@@ -38,6 +39,9 @@ pub struct MigrationPlan {
     /// How long they take by the sizes of tables, in seconds. None: nothing is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
+    /// What became of them on a copy of the database. None: they were not tried on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsed: Option<Rehearsal>,
 }
 
 /// How many statements there are of each class.
@@ -152,6 +156,9 @@ impl MigrationPlan {
         if self.waiting > 0 {
             let other = self.phase.other();
             text.push_str(&format!("; {} that {other} wait", self.waiting));
+        }
+        if let Some(rehearsed) = &self.rehearsed {
+            text.push_str(&format!("; {}", rehearsed.sentence()));
         }
         text
     }

@@ -9,7 +9,7 @@ use super::database::Database;
 use super::operation::Operation;
 use crate::digest::Digest;
 use crate::promotion::PromotionId;
-use crate::settings::Role;
+use crate::role::Role;
 
 /// Everything that `migrate` needs to know: where it runs it reaches neither settings nor
 /// Sluice's tables.
@@ -27,7 +27,7 @@ pub struct Request {
     pub peer: Option<Peer>,
     /// Where the database is.
     pub database: Database,
-    /// The role that leads to the servers, if they are in another account.
+    /// The role that enters the account of its server. None: it is Sluice's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
     /// What is done instead of releasing code. None: code is released.

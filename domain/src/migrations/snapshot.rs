@@ -1,10 +1,10 @@
-//! Which snapshots may go.
+//! Which snapshots and copies may go.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::naming::BACKUP_PREFIX;
+use crate::naming::{BACKUP_PREFIX, REHEARSAL_PREFIX};
 
 /// The tag that says for which promotion a snapshot was made.
 pub const PROMOTION_TAG: &str = "sluice:promotion";
@@ -19,6 +19,13 @@ pub fn may_go(name: &str, tags: &BTreeMap<String, String>, now: Timestamp) -> bo
     let is_own = name.starts_with(BACKUP_PREFIX) && tags.contains_key(PROMOTION_TAG);
     let until = tags.get(KEEP_UNTIL_TAG).and_then(|text| text.parse().ok());
     is_own && until.is_some_and(|until: Timestamp| until < now)
+}
+
+/// Whether a server is a copy on which migrations were tried, by its name and its tags, and
+/// had its time.
+#[must_use]
+pub fn may_end(name: &str, tags: &BTreeMap<String, String>, now: Timestamp) -> bool {
+    name.starts_with(REHEARSAL_PREFIX) && may_go(name, tags, now)
 }
 
 #[cfg(test)]
@@ -46,6 +53,22 @@ mod tests {
         assert!(!may_go(NAME, &tags, at("2026-07-08T09:59:59Z")));
         assert!(!may_go(NAME, &tags, at(until)));
         assert!(may_go(NAME, &tags, at("2026-07-08T10:00:01Z")));
+    }
+
+    #[test]
+    fn of_servers_only_copies_may_go() {
+        let now = at("2030-01-01T00:00:00Z");
+        let over = tags(&[
+            (PROMOTION_TAG, "shop/prod/1.4.0/1"),
+            (KEEP_UNTIL_TAG, "2026-07-08T10:00:00Z"),
+        ]);
+        assert!(may_end(
+            "sluice-rehearsal-shop-prod-1-4-0-1-0f8a3c21",
+            &over,
+            now
+        ));
+        assert!(!may_end(NAME, &over, now));
+        assert!(!may_end("sluice-rehearsal-shop", &tags(&[]), now));
     }
 
     #[test]

@@ -40,6 +40,7 @@ fn plan(b: usize, c: usize) -> MigrationPlan {
         }],
         more: 0,
         seconds: None,
+        rehearsed: None,
     }
 }
 
@@ -86,6 +87,57 @@ fn who_says_nothing_of_backups_is_asked_where_they_are_made() {
         begins_with_backup(policy, &plan(0, 0)),
         Some(Backup::Cluster("shop"))
     );
+}
+
+#[test]
+fn a_rehearsal_needs_a_server_of_aws_or_a_function_and_not_a_mixture() {
+    let rehearsed = |backup: Value, rehearsal: Value| {
+        settings(json!({ "secret": "s", "backup": backup, "rehearsal": rehearsal }))
+    };
+    let none = json!({ "before": "none" });
+    let elsewhere = json!({ "function": "back-up" });
+    for backup in [&none, &elsewhere] {
+        let found = rehearsed(backup.clone(), json!({})).expect_err("refused");
+        let told = found[0].to_string();
+        assert!(told.contains("found no `function`, and neither"), "{told}");
+        rehearsed(backup.clone(), json!({ "function": "copy" })).expect("settings");
+    }
+    let mixed = json!({ "function": "copy", "instance_class": "db.t4g.medium" });
+    let found = rehearsed(none, mixed).expect_err("refused");
+    assert!(found[0].to_string().contains("found `function` beside"));
+    let odd = json!({ "instance_class": "t4g.medium", "security_groups": ["default"] });
+    let found = rehearsed(json!({ "cluster": "shop" }), odd).expect_err("refused");
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[test]
+fn a_copy_is_made_of_what_the_settings_name_and_is_entered_like_the_original() {
+    let read = |more: Value| {
+        let mut database = json!({ "secret": "s", "port": 6432, "name": "shop",
+            "backup": { "instance": "shop" } });
+        if !more.is_null() {
+            database["rehearsal"] = more;
+        }
+        let settings = settings(database).expect("settings");
+        settings.database.expect("a database")
+    };
+    assert_eq!(read(Value::Null).original(), None);
+    let database = read(json!({}));
+    assert_eq!(database.original(), Some(Original::Instance("shop")));
+    let by_function = read(json!({ "function": "copy" }));
+    assert_eq!(by_function.original(), Some(Original::Function("copy")));
+    let place = CopyPlace {
+        host: "copy.example".to_owned(),
+        port: None,
+        name: Some("shop_copy".to_owned()),
+    };
+    let copy = database.at(&place);
+    assert_eq!(copy.host.as_deref(), Some("copy.example"));
+    assert_eq!(
+        (copy.port, copy.name.as_deref()),
+        (Some(6432), Some("shop_copy"))
+    );
+    assert_eq!(copy.secret, database.secret);
 }
 
 #[test]

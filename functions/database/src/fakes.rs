@@ -32,6 +32,8 @@ pub(super) struct World {
     pub(super) lost: Cell<Option<(usize, bool)>>,
     /// What a team's function answers, in order.
     pub(super) answers: RefCell<Vec<Answered>>,
+    /// Why the copy can't be ended.
+    pub(super) end_fails: RefCell<Option<Fault>>,
 }
 
 impl World {
@@ -50,6 +52,7 @@ impl World {
             changes: RefCell::default(),
             lost: Cell::new(None),
             answers: RefCell::default(),
+            end_fails: RefCell::default(),
         }
     }
 
@@ -228,6 +231,40 @@ impl Backups for &World {
     }
 }
 
+impl Copies for &World {
+    async fn begin(&self, _: Option<&Role>, wanted: &WantedCopy<'_>) -> Result<CopiedFrom, Error> {
+        let asked = format!("copy {:?} {}", wanted.of, wanted.name);
+        self.made.borrow_mut().push(asked);
+        Ok(CopiedFrom {
+            id: "rds:storefront-2026-11-22-03-07".to_owned(),
+            made_at: None,
+        })
+    }
+
+    async fn look(&self, _: Option<&Role>, _: &WantedCopy<'_>) -> Result<Standing, Error> {
+        let left = self.looks.get();
+        self.looks.set(left.saturating_sub(1));
+        let place = CopyPlace {
+            host: "copy.example".to_owned(),
+            port: None,
+            name: None,
+        };
+        Ok(Standing {
+            place: (left == 0).then_some(place),
+            of: None,
+            status: "creating".to_owned(),
+        })
+    }
+
+    async fn end(&self, _: Option<&Role>, wanted: &WantedCopy<'_>) -> Result<(), Error> {
+        self.made.borrow_mut().push(format!("end {}", wanted.name));
+        match self.end_fails.borrow_mut().take() {
+            Some(fault) => Err(fault.into()),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Record for &World {
     async fn record(
         &self,
@@ -256,5 +293,6 @@ pub(super) fn migrations() -> MigrationPlan {
         statements: Vec::new(),
         more: 0,
         seconds: None,
+        rehearsed: None,
     }
 }

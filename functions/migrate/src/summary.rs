@@ -74,6 +74,7 @@ pub(crate) fn of(plan: &Plan, phase: Phase) -> Result<MigrationPlan, Error> {
             .map(|(file, one)| planned(file, one))
             .collect(),
         seconds: seconds.reduce(u64::saturating_add),
+        rehearsed: None,
     })
 }
 
@@ -99,6 +100,7 @@ pub(crate) fn of_a_way_back(
         statements: Vec::new(),
         more: 0,
         seconds: None,
+        rehearsed: None,
     }
 }
 
@@ -133,7 +135,8 @@ pub(crate) fn short(text: &str) -> String {
     }
 }
 
-fn digest(hex: &str) -> Result<Digest, Error> {
+/// The hash of a plan.
+pub(crate) fn digest(hex: &str) -> Result<Digest, Error> {
     Digest::try_from(format!("sha256:{hex}")).map_err(|error| Error::Hash(error.to_string()))
 }
 
@@ -158,6 +161,21 @@ pub(crate) fn step(step: &Step) -> Option<String> {
         )),
         Step::Done => None,
     }
+}
+
+/// The name of the unit that a step worked on. None: nothing was left.
+pub(crate) fn unit(step: &Step) -> Option<String> {
+    let (path, unit, of) = match step {
+        Step::Applied { path, unit, of } | Step::Progress { path, unit, of, .. } => {
+            (path, unit, of)
+        }
+        Step::Done => return None,
+    };
+    let path = short(path);
+    Some(match of {
+        1 => path,
+        of => format!("{path}, part {} of {of}", unit + 1),
+    })
 }
 
 /// The same tool in the language of migrations.
