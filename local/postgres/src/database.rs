@@ -38,6 +38,20 @@ impl Database {
         Ok(Self { name, admin, url })
     }
 
+    /// Makes a copy of it on the same server. Nobody may have a session with it meanwhile.
+    pub async fn copy(&self) -> Result<Self> {
+        let name = format!("sluice_test_{:016x}", rand::random::<u64>());
+        let statement = format!("CREATE DATABASE {name} TEMPLATE {}", self.name);
+        let copied = run(&self.admin, &statement).await;
+        copied.map_err(|source| Error::Sql {
+            action: "CREATE DATABASE … TEMPLATE",
+            source,
+        })?;
+        let url = elsewhere(&self.admin, &name)?;
+        let admin = self.admin.clone();
+        Ok(Self { name, admin, url })
+    }
+
     /// The authority that signed the certificate of its server, in PEM. None where the
     /// server is not this process's own.
     #[must_use]
