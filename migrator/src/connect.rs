@@ -234,6 +234,19 @@ impl Session {
         Ok(before == after && before != beside)
     }
 
+    /// What tells this database from every other: two sessions have the same exactly where
+    /// they are in one database of one server, by whatever name they went there.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn identity(&self) -> Result<String> {
+        let query = "SELECT extract(epoch FROM pg_postmaster_start_time())::text || ' ' || current_database()";
+        let row = self.client.query_one(query, &[]).await;
+        let row = row.map_err(Error::server("SELECT pg_postmaster_start_time"))?;
+        row.try_get(0)
+            .map_err(Error::server("SELECT pg_postmaster_start_time"))
+    }
+
     fn pooled(&self) -> Error {
         Error::Unsuitable {
             place: self.place.clone(),

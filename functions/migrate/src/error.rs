@@ -23,6 +23,12 @@ pub enum Error {
         /// What the manifest names.
         expected: Digest,
     },
+    /// What is said to be a copy is none.
+    #[error(
+        "{0} is the database itself; expected a copy of it: let `database.rehearsal.function` answer where it made one. \
+         Nothing was applied"
+    )]
+    NoCopy(String),
     /// There is nothing to apply.
     #[error(
         "the bundle of {0} brings no `migrations`; expected a release that does: only of such a one migrations are \
@@ -159,6 +165,7 @@ impl Named for Error {
     fn name(&self) -> &'static str {
         match self {
             Self::Changed { .. } => "DigestMismatch",
+            Self::NoCopy(_) => "CopyFailed",
             Self::NothingBrought(_) | Self::Archive { .. } | Self::Hash(_) => "BundleInvalid",
             Self::Refused(_) | Self::NoWayBack(_) => "MigrationsRefused",
             Self::Unread { .. } | Self::TakenBack { .. } | Self::RestoredUnfit { .. } => {

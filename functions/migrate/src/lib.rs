@@ -1,5 +1,6 @@
-//! Plans, applies and checks a bundle's migrations, next to the database; and looks whether
-//! the code that serves fits a database that is put back to a backup.
+//! Plans, applies and checks a bundle's migrations, next to the database, and tries them
+//! on a copy of it; looks whether the code that serves fits a database that is put back to a
+//! backup.
 //!
 //! Decides: whether the database is still what was planned for, and what is next. It gets
 //! all it needs to know with each call and answers in full, because it may run in another
@@ -15,21 +16,23 @@ pub mod aws;
 mod door;
 mod error;
 mod peer;
+mod rehearsal;
 mod restore;
 mod summary;
 mod undo;
 
 use std::future::Future;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_domain::digest::Digest;
 use sluice_domain::migrations::{
-    Applied, Archive, Brought, Checked, Database, IamUser, MigrationPlan, Request, RestorePlan,
-    Restored,
+    Applied, Archive, Brought, Checked, CopyPlace, Database, IamUser, MigrationPlan, Operation,
+    RehearsedUnits, Request, RestorePlan, Restored,
 };
 use sluice_migration::{Lint, Options};
-use sluice_migrator::apply::{Folder, Limits};
+use sluice_migrator::apply::{Folder, Limits, Step};
 use sluice_migrator::begin::Claim;
 use sluice_migrator::ledger::Holder;
 use sluice_migrator::{Address, Session, Trust, begin, check, plan};
@@ -37,6 +40,7 @@ use sluice_platform::fault::Fault;
 
 use archive::sources;
 pub use error::Error;
+pub use rehearsal::Rehearsed;
 
 /// What the state machine asks for.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -66,6 +70,19 @@ pub enum Input {
         token: Option<i64>,
         /// The backup that was made before.
         backup: Option<String>,
+    },
+    /// Try what is next on a copy.
+    Rehearse {
+        /// Which, and where the database itself is.
+        request: Box<Request>,
+        /// Where the copy is.
+        copy: CopyPlace,
+        /// Until when the copy is kept: on it, the promotion's epoch.
+        until: Timestamp,
+        /// What the copy gave the call before. Null: this is the first one.
+        token: Option<i64>,
+        /// What was applied there so far.
+        units: RehearsedUnits,
     },
     /// Is everything as it has to be?
     Check {
@@ -107,6 +124,8 @@ pub enum Output {
     Planned {
         /// In short.
         plan: Box<MigrationPlan>,
+        /// Whether that is tried on a copy first.
+        rehearses: bool,
     },
     /// Nothing is to be applied, and the code fits the schema.
     Confirmed {
@@ -115,6 +134,8 @@ pub enum Output {
     },
     /// One unit is through.
     Applied(Applied),
+    /// One unit is through on a copy, or there was none left.
+    Rehearsed(Rehearsed),
     /// Everything is as it has to be.
     Checked {
         /// What stands.
@@ -186,8 +207,9 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             Input::Plan { request } => {
                 let opened = self.open(&request, true).await?;
                 let plan = self.plan(&request, &opened).await?;
+                let rehearses = rehearses(&request, &plan);
                 let plan = Box::new(plan);
-                Ok(Output::Planned { plan })
+                Ok(Output::Planned { plan, rehearses })
             }
             Input::Confirm { request } => {
                 let opened = self.open(&request, true).await?;
@@ -214,6 +236,17 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
                 let holder = holder(&request, epoch, token, backup);
                 let applied = self.apply(&request, &opened, &holder).await?;
                 Ok(Output::Applied(applied))
+            }
+            Input::Rehearse {
+                request,
+                copy,
+                until,
+                token,
+                units,
+            } => {
+                let before = (token, units);
+                let rehearsed = self.rehearse(&request, (&copy, until), before).await?;
+                Ok(Output::Rehearsed(rehearsed))
             }
             Input::Check { request, token } => {
                 let opened = self.open(&request, false).await?;
@@ -347,7 +380,20 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         opened: &Opened,
         holder: &Holder,
     ) -> Result<Applied, Error> {
-        let (id, token) = (&request.promotion, holder.generation);
+        let (step, _, more) = self.step(request, opened, holder).await?;
+        let (what, token) = (summary::step(&step), holder.generation);
+        tracing::info!(promotion = %request.promotion, what, more, "applied");
+        Ok(Applied { token, more, what })
+    }
+
+    /// Does what is next, and answers what that was, how long it took, and whether more is
+    /// left.
+    async fn step(
+        &self,
+        request: &Request,
+        opened: &Opened,
+        holder: &Holder,
+    ) -> Result<(Step, Duration, bool), Error> {
         let phase = door::phase(request.phase);
         let Opened {
             session,
@@ -355,11 +401,9 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             limits,
             ..
         } = opened;
+        let began = Instant::now();
         let turn = sluice_migrator::apply::apply(session, folder, phase, holder, *limits).await?;
-        let more = turn.more;
-        let what = summary::step(&turn.step);
-        tracing::info!(promotion = %id, what, more, "applied");
-        Ok(Applied { token, more, what })
+        Ok((turn.step, began.elapsed(), turn.more))
     }
 
     async fn check(
@@ -413,6 +457,13 @@ fn holder(request: &Request, epoch: i64, token: i64, backup: Option<String>) -> 
         epoch,
         backup,
     }
+}
+
+/// Whether a plan is tried on a copy before people are asked: the settings want it, and
+/// there is something to try. What is taken back is not tried.
+fn rehearses(request: &Request, plan: &MigrationPlan) -> bool {
+    let applies = matches!(request.operation, None | Some(Operation::Contract {}));
+    request.database.rehearsal.is_some() && plan.pending > 0 && applies
 }
 
 /// What the bundle brings: without it there is nothing to apply.

@@ -16,6 +16,7 @@ mod restoring;
 
 const PLAN: &str = include_str!("../../../events/migrate/plan.json");
 const APPLY: &str = include_str!("../../../events/migrate/apply.json");
+const REHEARSE: &str = include_str!("../../../events/migrate/rehearse.json");
 const CHECK: &str = include_str!("../../../events/migrate/check.json");
 const FENCE: &str = include_str!("../../../events/migrate/fence.json");
 
@@ -284,4 +285,98 @@ async fn a_server_that_does_not_prove_who_it_is_gets_no_password() {
     let error = world.ask(PLAN, unknown).await.expect_err("refused");
     assert_eq!(error.name(), "DatabaseUnreachable");
     assert!(error.to_string().contains("certificate"), "{error}");
+}
+
+/// The place of another database on the same server.
+fn place_of(server: &Server) -> Value {
+    let config: tokio_postgres::Config = server.url().parse().expect("its address");
+    let Some(Host::Tcp(host)) = config.get_hosts().first() else {
+        panic!("a server on no network");
+    };
+    json!({ "host": host, "port": config.get_ports().first(), "name": config.get_dbname() })
+}
+
+/// Rehearses what is next on a copy.
+async fn rehearse(world: &World, copy: &Server, before: &Value) -> Result<Value, Error> {
+    let place = place_of(copy);
+    world
+        .ask(REHEARSE, |event| {
+            event["copy"] = place;
+            event["token"] = before["token"].clone();
+            event["units"] = match &before["units"] {
+                Value::Null => json!({}),
+                units => units.clone(),
+            };
+        })
+        .await
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_rehearsal_applies_unit_by_unit_on_the_copy_alone_and_times_it() {
+    let world = World::new(&FILES).await;
+    let copy = world.server.copy().await.expect("a copy");
+    let mut answer = Value::Null;
+    for (more, units) in [(true, 1), (true, 2), (false, 2)] {
+        answer = rehearse(&world, &copy, &answer).await.expect("rehearsed");
+        let listed = answer["units"]["first"].as_array().expect("units").len();
+        assert_eq!((&answer["more"], listed), (&json!(more), units), "{answer}");
+    }
+    assert_eq!(answer["units"]["first"][1]["what"], "2_total.sql");
+    assert_eq!(
+        world.planned().await["pending"],
+        2,
+        "the database itself is as it was"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_copy_that_lags_behind_gets_what_came_since_too() {
+    let world = World::new(&FILES).await;
+    let copy = world.server.copy().await.expect("a copy");
+    let plan = world.planned().await;
+    let first = world.apply(&plan["digest"], &Value::Null).await;
+    first.expect("applied");
+    let mut answer = Value::Null;
+    while answer["more"] != false {
+        answer = rehearse(&world, &copy, &answer).await.expect("rehearsed");
+    }
+    let units = answer["units"]["first"].as_array().expect("units");
+    assert_eq!(units.len(), 2, "{units:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn the_database_itself_is_no_copy() {
+    let world = World::new(&FILES).await;
+    let error = rehearse(&world, &world.server, &Value::Null).await;
+    let error = error.expect_err("refused");
+    assert_eq!(error.name(), "CopyFailed");
+    assert!(
+        error.to_string().contains("is the database itself"),
+        "{error}"
+    );
+    assert_eq!(world.planned().await["pending"], 2);
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn only_where_the_settings_want_it_and_something_is_pending_it_is_rehearsed() {
+    let world = World::new(&FILES).await;
+    let asked = world.ask(PLAN, |_| {}).await.expect("a plan");
+    assert_eq!(asked["rehearses"], false);
+    let wanted = |event: &mut Value| {
+        event["request"]["database"]["rehearsal"] = json!({ "function": "copy" });
+    };
+    let asked = world.ask(PLAN, wanted).await.expect("a plan");
+    assert_eq!(asked["rehearses"], true);
+    let digest = asked["plan"]["digest"].clone();
+    let first = world.apply(&digest, &Value::Null).await.expect("applied");
+    world
+        .apply(&digest, &first["token"])
+        .await
+        .expect("applied");
+    let asked = world.ask(PLAN, wanted).await.expect("a plan");
+    assert_eq!(asked["rehearses"], false);
 }

@@ -40,7 +40,10 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         let request = match input {
             Input::Plan { request } | Input::Confirm { request } => request,
             Input::Apply { request, .. } | Input::Check { request, .. } => request,
-            Input::Fence { .. } | Input::Lost { .. } | Input::Restored { .. } => return Ok(None),
+            Input::Rehearse { .. }
+            | Input::Fence { .. }
+            | Input::Lost { .. }
+            | Input::Restored { .. } => return Ok(None),
         };
         if request.operation != Some(Operation::Undo {}) {
             return Ok(None);
@@ -53,7 +56,8 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         match input {
             Input::Plan { .. } => {
                 let plan = Box::new(opened.plan().await?);
-                Ok(Some(Output::Planned { plan }))
+                let rehearses = false;
+                Ok(Some(Output::Planned { plan, rehearses }))
             }
             Input::Confirm { .. } => {
                 refuse_what_came_up(&opened.plan().await?)?;
@@ -87,7 +91,10 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
                 let checked = check(request, &opened, *token).await?;
                 Ok(Some(Output::Checked { checked }))
             }
-            Input::Fence { .. } | Input::Lost { .. } | Input::Restored { .. } => Ok(None),
+            Input::Rehearse { .. }
+            | Input::Fence { .. }
+            | Input::Lost { .. }
+            | Input::Restored { .. } => Ok(None),
         }
     }
 
