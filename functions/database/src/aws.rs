@@ -1,7 +1,9 @@
 //! Snapshots through RDS, other backups through a function of the team's, records through
 //! the state table.
 
+mod copies;
 mod restore;
+mod restoring;
 
 use aws_config::SdkConfig;
 use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};

@@ -3,7 +3,7 @@
 use sluice_domain::migrations::CannotRestore;
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::fault::Fault;
-use sluice_platform::lambda::{Named, fault_name};
+use sluice_platform::lambda::{Named, TRIED_AGAIN, fault_name};
 use sluice_platform::store::StoreError;
 
 /// Why migrations may not begin, or a database is not restored.
@@ -22,6 +22,34 @@ pub enum Error {
     NoRecovery {
         /// The server.
         server: String,
+    },
+    /// A copy came to nothing.
+    #[error(
+        "copy {name} {why}; expected one on which migrations can be tried, as `database.rehearsal` asks for. \
+         Mend what keeps it from that, or take `rehearsal` out of the settings"
+    )]
+    CopyFailed {
+        /// The copy.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No copy is wanted, or none was made.
+    #[error(
+        "{0} was tried on no copy; expected `database.rehearsal` in its settings. Release again"
+    )]
+    NoRehearsal(PromotionId),
+    /// What was tried on a copy failed there, or the copy did.
+    #[error(
+        "tried on a copy of {of}: {why}. Nothing was applied to the database itself. {after}; mend it, then release again"
+    )]
+    RehearsalFailed {
+        /// What the copy was made from.
+        of: String,
+        /// What failed.
+        why: String,
+        /// What became of the copy.
+        after: String,
     },
     /// The backup came to nothing.
     #[error(
@@ -91,11 +119,20 @@ pub enum Error {
     Fault(#[from] Fault),
 }
 
+impl Error {
+    /// Whether it is worth trying again.
+    pub(crate) fn is_passing(&self) -> bool {
+        TRIED_AGAIN.contains(&self.name())
+    }
+}
+
 impl Named for Error {
     fn name(&self) -> &'static str {
         match self {
-            Self::NoPlan(_) => "NotFound",
+            Self::NoPlan(_) | Self::NoRehearsal(_) => "NotFound",
             Self::NoRecovery { .. } => "NoPointInTimeRecovery",
+            Self::CopyFailed { .. } => "CopyFailed",
+            Self::RehearsalFailed { .. } => "RehearsalFailed",
             Self::BackupFailed { .. } => "BackupFailed",
             Self::CannotRestore(_) => "InvalidSettings",
             Self::NoRestore(_) => "NotFound",

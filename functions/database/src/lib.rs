@@ -1,5 +1,5 @@
 //! Has backups made before migrations are applied, has databases put back to them, and
-//! writes down what came of it.
+//! writes down what came of it. Has copies made on which migrations are tried, and ends them.
 //!
 //! Decides: whether a backup is made, and whether it is there: nothing is applied before.
 //! Whether a backup can be restored, and what is next until it is.
@@ -8,11 +8,12 @@
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
 //!
-//! Never: opens a session with a database, deletes a backup or a server, or takes one for made
-//! that is not available yet.
+//! Never: opens a session with a database, deletes a backup or a server that is no copy of
+//! its own, or takes one for made that is not available yet.
 
 pub mod aws;
 mod error;
+mod rehearsal;
 mod restore;
 
 use std::future::Future;
@@ -22,7 +23,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_domain::ledger::Kind;
 use sluice_domain::migrations::{
-    Backup, BackupPolicy, Checked, MigrationPlan, Request, RestorePlan, Restored, Restoring,
+    Backup, BackupPolicy, Checked, CopiedFrom, CopyPlace, MigrationPlan, RehearsedUnits, Request,
+    RestorePlan, Restored, Restoring,
     begins_with_backup,
 };
 use sluice_domain::naming::backup;
@@ -33,6 +35,8 @@ use sluice_platform::fault::Fault;
 use sluice_platform::store::StoreError;
 
 pub use error::Error;
+use rehearsal::Tried;
+pub use rehearsal::{Copies, Standing, WantedCopy};
 pub use restore::{Access, Answered, Restores, Saved};
 
 /// How long it is waited before a backup is looked at again, in seconds.
@@ -90,11 +94,45 @@ pub enum Input {
         restored: Restored,
         /// What became of the server of before.
         kept: Option<String>,
+    /// Begin a copy of the database, on which its migrations are tried.
+    BeginRehearsal {
+        /// For which promotion.
+        promotion: PromotionId,
+        /// What is migrated.
+        request: Box<Request>,
+    },
+    /// See whether the copy is there. Asked again until it is.
+    LookAtCopy {
+        /// For which promotion.
+        promotion: PromotionId,
+        /// What is migrated.
+        request: Box<Request>,
+        /// What the copy is made from.
+        of: CopiedFrom,
+        /// Until when it is kept.
+        until: Timestamp,
+    },
+    /// End the copy, whatever became of it.
+    EndRehearsal {
+        /// For which promotion.
+        promotion: PromotionId,
+        /// What is migrated.
+        request: Box<Request>,
+        /// What was planned.
+        plan: Box<MigrationPlan>,
+        /// What the copy was made from. Null: none was begun.
+        of: Option<CopiedFrom>,
+        /// What was applied there.
+        units: RehearsedUnits,
+        /// The name of what failed. Null: nothing did.
+        error: Option<String>,
+        /// What it said.
+        cause: Option<String>,
     },
 }
 
 /// What was reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Output {
     /// Whether migrations may begin.
@@ -126,6 +164,28 @@ pub enum Output {
         made_at: Option<Timestamp>,
         /// What the server of before is called. Null: it has gone nowhere.
         kept: Option<String>,
+    /// A copy is begun.
+    Copying {
+        /// What it is made from.
+        of: CopiedFrom,
+        /// Until when it is kept.
+        until: Timestamp,
+    },
+    /// How a copy stands.
+    Copied {
+        /// Whether it is there.
+        ready: bool,
+        /// How long to wait before asking again, in seconds.
+        wait_seconds: u64,
+        /// Where it is. Null: it is on its way.
+        copy: Option<CopyPlace>,
+        /// What it is made from.
+        of: CopiedFrom,
+    },
+    /// The copy is ended.
+    Tried {
+        /// The plan, with what came of it on the copy.
+        plan: Box<MigrationPlan>,
     },
 }
 
@@ -212,13 +272,13 @@ pub trait Record {
 pub struct Databases<P, B, L> {
     /// Where promotions' records are.
     pub promotions: P,
-    /// Where backups are made.
+    /// Where backups and copies are made.
     pub backups: B,
     /// The way to the ledger.
     pub ledger: L,
 }
 
-impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
+impl<P: Promotions, B: Backups + Restores + Copies, L: Record> Databases<P, B, L> {
     /// Handles one request at this time.
     ///
     /// # Errors
@@ -262,6 +322,35 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
                 let stands = (restored, kept);
                 self.restored(&promotion, generation, &request, stands)
                     .await
+            }
+            Input::BeginRehearsal { promotion, request } => {
+                self.begin_rehearsal(&promotion, &request, now).await
+            }
+            Input::LookAtCopy {
+                promotion,
+                request,
+                of,
+                until,
+            } => {
+                let begun = (of, until);
+                self.look_at_copy(&promotion, &request, begun, now).await
+            }
+            Input::EndRehearsal {
+                promotion,
+                request,
+                plan,
+                of,
+                units,
+                error,
+                cause,
+            } => {
+                let tried = Tried {
+                    of,
+                    units,
+                    error,
+                    cause,
+                };
+                self.end_rehearsal(&promotion, &request, plan, tried).await
             }
         }
     }
@@ -346,6 +435,8 @@ fn keep_until(policy: &BackupPolicy, now: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 mod fakes;
+#[cfg(test)]
+mod rehearsal_tests;
 #[cfg(test)]
 #[path = "lib_tests.rs"]
 mod tests;

@@ -14,18 +14,22 @@ fn plan() -> Plan {
     serde_json::from_value(plan).expect("a plan")
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     World::new(plan())
 }
 
 async fn ask(world: &World, event: &str) -> Result<Output, Error> {
+    ask_at(world, event, Timestamp::UNIX_EPOCH).await
+}
+
+pub(super) async fn ask_at(world: &World, event: &str, now: Timestamp) -> Result<Output, Error> {
     let databases = Databases {
         promotions: world,
         backups: world,
         ledger: world,
     };
     let input = serde_json::from_str(event).expect("the input is understood");
-    databases.handle(input, Timestamp::UNIX_EPOCH).await
+    databases.handle(input, now).await
 }
 
 /// The event, with another policy for backups.
