@@ -2,6 +2,7 @@
 //! functions that do the mending and the counting.
 
 mod approvals;
+mod copies;
 mod snapshots;
 
 use aws_config::SdkConfig;
@@ -60,14 +61,13 @@ impl Releases for Table {
 pub struct StateMachines {
     client: aws_sdk_sfn::Client,
     release: String,
-    migrations: String,
-    restore: String,
-    rollout: String,
+    /// Whatever a promotion runs, in the order in which it does.
+    children: [String; 4],
 }
 
 impl StateMachines {
-    /// From `SLUICE_RELEASE_MACHINE`, `SLUICE_MIGRATIONS_MACHINE`, `SLUICE_RESTORE_MACHINE`
-    /// and `SLUICE_ROLLOUT_MACHINE`.
+    /// From `SLUICE_RELEASE_MACHINE`, `SLUICE_REHEARSAL_MACHINE`,
+    /// `SLUICE_MIGRATIONS_MACHINE`, `SLUICE_RESTORE_MACHINE` and `SLUICE_ROLLOUT_MACHINE`.
     ///
     /// # Errors
     /// When a variable is not set.
@@ -75,9 +75,12 @@ impl StateMachines {
         Ok(Self {
             client: aws_sdk_sfn::Client::new(config),
             release: variable("SLUICE_RELEASE_MACHINE")?,
-            migrations: variable("SLUICE_MIGRATIONS_MACHINE")?,
-            restore: variable("SLUICE_RESTORE_MACHINE")?,
-            rollout: variable("SLUICE_ROLLOUT_MACHINE")?,
+            children: [
+                variable("SLUICE_REHEARSAL_MACHINE")?,
+                variable("SLUICE_MIGRATIONS_MACHINE")?,
+                variable("SLUICE_RESTORE_MACHINE")?,
+                variable("SLUICE_ROLLOUT_MACHINE")?,
+            ],
         })
     }
 
@@ -140,7 +143,7 @@ impl Executions for StateMachines {
         // In this order: it would act upon the end of what it runs.
         self.stop_if_running(&promotion.execution_arn).await?;
         let name = promotion_execution(&promotion.id, &promotion.bundle.digest);
-        for machine in [&self.migrations, &self.restore, &self.rollout] {
+        for machine in &self.children {
             self.stop_if_running(&execution_arn(machine, &name)).await?;
         }
         Ok(())

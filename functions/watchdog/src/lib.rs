@@ -1,7 +1,7 @@
 //! Mends what no live execution owns, ends promotions whose release was ended, those
 //! that never began among them, ends approval requests that expire, and resumes promotions whose approval was
 //! decided without them hearing of it, and deletes snapshots that were made before
-//! migrations and had their time: runs on a schedule, and when an execution ends badly.
+//! migrations and had their time, and copies on which migrations were tried: runs on a schedule, and when an execution ends badly.
 //!
 //! Decides: whether a promotion has lost its owner, and in which order it is
 //! put right: stop what runs of it, raise the fence, put its aliases back, close
@@ -9,16 +9,17 @@
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`,
 //! `SLUICE_SHIFT_FUNCTION`, `SLUICE_WARM_FUNCTION`, `SLUICE_GUARD_FUNCTION`,
-//! `SLUICE_APPROVAL_FUNCTION`, `SLUICE_RELEASE_MACHINE`, `SLUICE_MIGRATIONS_MACHINE`,
-//! `SLUICE_RESTORE_MACHINE`, `SLUICE_ROLLOUT_MACHINE`.
+//! `SLUICE_APPROVAL_FUNCTION`, `SLUICE_RELEASE_MACHINE`, `SLUICE_REHEARSAL_MACHINE`,
+//! `SLUICE_MIGRATIONS_MACHINE`, `SLUICE_RESTORE_MACHINE`, `SLUICE_ROLLOUT_MACHINE`.
 //!
 //! Never: touches an alias or a lock itself, trusts what an event says, decides
-//! a request itself, lets a request's id into a log, deletes a snapshot that Sluice did
-//! not make, or interferes with a
+//! a request itself, lets a request's id into a log, deletes a snapshot or a server
+//! that Sluice did not make, or interferes with a
 //! promotion while its execution and its release run, except that its request is
 //! counted.
 
 pub mod aws;
+mod copies;
 mod loss;
 mod ports;
 mod releases;
@@ -36,8 +37,8 @@ use sluice_platform::store::StoreError;
 
 use loss::{Loss, lost};
 pub use ports::{
-    Approvals, CallError, Executions, Facts, Functions, Promotions, Releases, Server, Settled,
-    Snapshot, Snapshots, Status,
+    Approvals, CallError, CopiedServer, Copies, Executions, Facts, Functions, Promotions, Releases,
+    Server, Settled, Snapshot, Snapshots, Status,
 };
 
 /// The event that woke the watchdog. Its content decides nothing: events are
@@ -110,7 +111,7 @@ pub struct Watchdog<P, E, F, A, L, S> {
     pub approvals: A,
     /// The way to the ledger.
     pub ledger: L,
-    /// Where snapshots are.
+    /// Where snapshots and copies are.
     pub snapshots: S,
 }
 
@@ -133,7 +134,7 @@ where
     F: Functions,
     A: Approvals,
     L: Facts,
-    S: Snapshots,
+    S: Snapshots + Copies,
 {
     /// Looks after every open promotion and every open release, and wakes who waits
     /// in line. What goes wrong with one does not keep the others from it.
@@ -169,6 +170,7 @@ where
         }
         let resumed = self.functions.hand_over().await;
         self.delete_snapshots(now).await;
+        self.delete_copies(now).await;
         if !stranded.is_empty() {
             return Err(Error::Stranded { stranded });
         }

@@ -182,7 +182,7 @@ pub trait Approvals {
     fn tally(&self, approval: &str) -> impl Future<Output = Result<State, CallError>>;
 }
 
-/// What a snapshot is of.
+/// What a snapshot is of, and what a copy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Server {
     /// An Aurora cluster.
@@ -209,6 +209,26 @@ pub trait Snapshots {
 
     /// Deletes one. Safe to repeat: one that is gone is fine.
     fn delete(&self, snapshot: &Snapshot) -> impl Future<Output = Result<(), Fault>>;
+}
+
+/// A database server that may be a copy on which migrations were tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedServer {
+    /// What it is.
+    pub server: Server,
+    /// Its name.
+    pub name: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Database servers in the account and the region that Sluice is in.
+pub trait Copies {
+    /// All of them, copies or not. Reads only.
+    fn copies(&self, server: Server) -> impl Future<Output = Result<Vec<CopiedServer>, Fault>>;
+
+    /// Deletes one, with nothing left of it. Safe to repeat: one that is gone is fine.
+    fn delete_copy(&self, copy: &CopiedServer) -> impl Future<Output = Result<(), Fault>>;
 }
 
 /// The ledger.

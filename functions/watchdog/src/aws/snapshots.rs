@@ -12,7 +12,7 @@ use crate::{Server, Snapshot, Snapshots};
 const ASKED_FOR: &str = "manual";
 
 /// Snapshots through RDS.
-pub struct Rds(aws_sdk_rds::Client);
+pub struct Rds(pub(super) aws_sdk_rds::Client);
 
 impl Rds {
     /// Builds the client.
@@ -83,12 +83,17 @@ impl Snapshots for Rds {
 }
 
 fn snapshot(server: Server, name: Option<&str>, tags: &[Tag]) -> Option<Snapshot> {
-    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()));
-    let tags: BTreeMap<String, String> = tags.iter().filter_map(pair).collect();
+    let tags = self::tags(tags);
     let name = name?.to_owned();
     Some(Snapshot { server, name, tags })
 }
 
-fn unless_gone(fault: Fault, gone: &str) -> Result<(), Fault> {
+/// Tags by their keys.
+pub(super) fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
+    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()));
+    tags.iter().filter_map(pair).collect()
+}
+
+pub(super) fn unless_gone(fault: Fault, gone: &str) -> Result<(), Fault> {
     if fault.is(gone) { Ok(()) } else { Err(fault) }
 }

@@ -56,6 +56,7 @@ struct World {
     /// Releases that were not seen to their end.
     open_releases: Vec<Release>,
     snapshots: Vec<Snapshot>,
+    copies: Vec<CopiedServer>,
     /// The name of a snapshot that can't be deleted.
     undeletable: Option<&'static str>,
     /// Of what snapshots can't be listed.
@@ -241,6 +242,18 @@ impl Approvals for &World {
     }
 }
 
+impl Copies for &World {
+    async fn copies(&self, server: Server) -> Result<Vec<CopiedServer>, Fault> {
+        let of_kind = self.copies.iter().filter(|one| one.server == server);
+        Ok(of_kind.cloned().collect())
+    }
+
+    async fn delete_copy(&self, copy: &CopiedServer) -> Result<(), Fault> {
+        self.did(format!("end {:?} {}", copy.server, copy.name));
+        Ok(())
+    }
+}
+
 impl Snapshots for &World {
     async fn snapshots(&self, server: Server) -> Result<Vec<Snapshot>, Fault> {
         if self.unlistable == Some(server) {
@@ -343,6 +356,7 @@ async fn run(world: &World, event: &str) -> Result<Output, Error> {
 }
 
 mod counting;
+mod ending;
 mod keeping;
 mod mending;
 mod releases;
