@@ -52,6 +52,28 @@ impl World {
 }
 
 impl Data {
+    /// Makes a copy of it that is opened like it. Nobody may be in it meanwhile.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn copy(&self) -> Self {
+        Self {
+            database: self.database.copy().await.expect("a copy"),
+            secret: self.secret.clone(),
+            password: self.password.clone(),
+        }
+    }
+
+    /// Where it is: what a function that makes copies answers.
+    ///
+    /// # Panics
+    /// When its address is none.
+    #[must_use]
+    pub fn place(&self) -> Value {
+        let secret = sluice_postgres::secret(self.database.url()).expect("its secret");
+        json!({ "host": secret["host"], "port": secret["port"], "name": secret["dbname"] })
+    }
+
     /// What the settings of an environment say of it. Nothing is saved before migrations.
     #[must_use]
     pub fn settings(&self) -> Value {
@@ -77,6 +99,15 @@ impl Data {
         let (client, connection) = connected.expect("a session");
         tokio::spawn(connection);
         client
+    }
+
+    /// Runs statements, and leaves no session behind that would keep it from being copied.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn run(&self, statements: &str) {
+        let done = self.session().await.batch_execute(statements).await;
+        done.unwrap_or_else(|error| panic!("{statements}: {error}"));
     }
 
     /// The text that a query answers; empty where it answers none.

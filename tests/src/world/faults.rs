@@ -76,6 +76,7 @@ impl World {
             "release" => self.resources.release_machine(),
             "promote" => self.resources.promote_machine(),
             "rollout" => self.resources.rollout_machine(),
+            "rehearsal" => return self.output("RehearsalMachine").to_owned(),
             "migrations" => return self.output("MigrationsMachine").to_owned(),
             "restore" => return self.output("RestoreMachine").to_owned(),
             "suites" => return self.output("SuitesMachine").to_owned(),

@@ -23,10 +23,16 @@ impl World {
     /// Creates a Python function that Sluice may start as a suite, and answers its name.
     /// `body` is what its handler does with `event`.
     pub async fn suite(&self, body: &str) -> String {
+        self.of_the_team("suite", body).await
+    }
+
+    /// Creates a Python function that settings may name, under a name of its own, and
+    /// answers that. `body` is what its handler does with `event`.
+    pub async fn of_the_team(&self, name: &str, body: &str) -> String {
         let indented: String = body.lines().map(|line| format!("    {line}\n")).collect();
         let source = format!("import time\n\ndef lambda_handler(event, context):\n{indented}");
         let build = self.build("0.0.0", &[("suite", source)], json!({}));
-        let name = self.managed("suite");
+        let name = self.managed(name);
         self.create_function(&name, "python3.12", build.zip("suite"))
             .await;
         name

@@ -69,7 +69,7 @@ fn the_function_has_the_same_time_and_memory_wherever_it_is_deployed() {
 }
 
 #[test]
-fn the_roles_that_plan_and_apply_may_call_it_at_its_alias_and_nobody_else_may() {
+fn the_roles_that_plan_apply_and_rehearse_may_call_it_at_its_alias_and_nobody_else_may() {
     let (apart, whole) = (apart(), template());
     let called: Vec<Value> = of_type(&apart, "AWS::Lambda::Permission")
         .into_iter()

@@ -71,7 +71,12 @@ fn a_child_machine_reads_exactly_what_its_parent_starts_it_with() {
     let children: BTreeSet<&str> = parents.iter().map(|(_, state)| state.calls()).collect();
     assert_eq!(
         children,
-        BTreeSet::from(["MigrationsMachine", "PromoteMachine", "RolloutMachine"])
+        BTreeSet::from([
+            "MigrationsMachine",
+            "PromoteMachine",
+            "RehearsalMachine",
+            "RolloutMachine",
+        ])
     );
     for (place, state) in parents {
         let name = state.calls().trim_end_matches("Machine").to_lowercase();

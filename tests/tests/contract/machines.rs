@@ -22,7 +22,7 @@ const TRANSIENT: [&str; 4] = [
 
 /// How the machines beside `promote` may end. Its own ends are the outcomes of a
 /// promotion.
-const ENDS: [&str; 11] = [
+const ENDS: [&str; 12] = [
     "Promoted",
     "NotPromoted",
     "Released",
@@ -31,6 +31,7 @@ const ENDS: [&str; 11] = [
     "Migrated",
     "Restored",
     "NotRestored",
+    "Rehearsed",
     "Unhealthy",
     "Tested",
     "SuitesFailed",

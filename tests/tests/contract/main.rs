@@ -23,6 +23,7 @@ mod partitions;
 mod payloads;
 mod permissions;
 mod resources;
+mod servers;
 mod shapes;
 mod substitutions;
 mod suites;

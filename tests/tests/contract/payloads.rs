@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -10,7 +11,8 @@ use sluice_domain::approval::State as Decision;
 use sluice_domain::digest::Digest;
 use sluice_domain::judge::Outcome as Verdict;
 use sluice_domain::migrations::{
-    Applied, Checked, Counts, MigrationPlan, Phase, Request, Restored,
+    Applied, Checked, CopiedFrom, CopyPlace, Counts, MigrationPlan, Phase, RehearsedUnits, Request,
+    RestorePlan, Restored,
 };
 use sluice_domain::promotion::{Generation, Outcome};
 use sluice_domain::suites::{Follows, Next};
@@ -46,6 +48,11 @@ fn sample(key: &str) -> Value {
         "answer" => json!({"report": "1..0"}),
         "migrations" => json!(migrations()),
         "request" => value(request()),
+        "plan" => value(migrations()),
+        "of" => value(copied_from()),
+        "until" => value(Timestamp::UNIX_EPOCH),
+        "copy" => value(copy()),
+        "units" => value(RehearsedUnits::default().and("1_x.sql".to_owned(), 7)),
         "approved" => json!(digest),
         "token" => json!(7),
         "backup" => json!("sluice-storefront-prod-1-1-0-1-0f8a3c21"),
@@ -133,6 +140,19 @@ fn answer(function: &str, payload: &Value) -> Value {
             wait_seconds: 15,
             backup: None,
         }),
+        ("database", "begin_rehearsal", _) => value(database::Output::Copying {
+            of: copied_from(),
+            until: Timestamp::UNIX_EPOCH,
+        }),
+        ("database", "look_at_copy", _) => value(database::Output::Copied {
+            ready: true,
+            wait_seconds: 30,
+            copy: Some(copy()),
+            of: copied_from(),
+        }),
+        ("database", "end_rehearsal", _) => value(database::Output::Tried {
+            plan: Box::new(migrations()),
+        }),
         ("database", "finish", _) => value(database::Output::Finished { finished: true }),
         ("database", "restored", _) => value(database::Output::Finished { finished: true }),
         ("database", "restore", _) => value(database::Output::Restoring {
@@ -155,6 +175,12 @@ fn answer(function: &str, payload: &Value) -> Value {
         }),
         ("migrate", _, "plan") => value(migrate::Output::Planned {
             plan: Box::new(migrations()),
+            rehearses: true,
+        }),
+        ("migrate", _, "rehearse") => value(migrate::Rehearsed {
+            token: 7,
+            more: true,
+            units: RehearsedUnits::default(),
         }),
         ("migrate", _, "confirm") => value(migrate::Output::Confirmed { confirmed: true }),
         ("migrate", _, "apply") => value(Applied {
@@ -233,6 +259,22 @@ fn migrations() -> MigrationPlan {
         statements: Vec::new(),
         more: 0,
         seconds: None,
+        rehearsed: None,
+    }
+}
+
+fn copied_from() -> CopiedFrom {
+    CopiedFrom {
+        id: "rds:storefront-2026-11-22-03-07".to_owned(),
+        made_at: Some(Timestamp::UNIX_EPOCH),
+    }
+}
+
+fn copy() -> CopyPlace {
+    CopyPlace {
+        host: "copy.example".to_owned(),
+        port: Some(5432),
+        name: None,
     }
 }
 

@@ -32,6 +32,7 @@ mod probes;
 mod promotes;
 mod recheck;
 mod refusals;
+mod rehearsals;
 mod requests;
 mod restores;
 mod rollback;

@@ -25,6 +25,23 @@ const BACKUP: &str = "import os\n\
     if there:\n    os.remove(place)\n\
     return {'id': event['name'], 'available': there}";
 
+/// A copy that is not there at once, as a server is not.
+fn copying(place: &Value) -> String {
+    format!(
+        "import os\n\
+         place = '/tmp/' + event['name']\n\
+         if event['op'] == 'end':\n    return {{}}\n\
+         there = os.path.exists(place)\n\
+         open(place, 'w').close()\n\
+         return {{'ready': there, **{place}}}"
+    )
+}
+
+/// What the environment's settings say of trying migrations on this copy.
+pub(super) async fn rehearsal(world: &World, copy: &Data) -> Value {
+    json!({ "function": world.of_the_team("copy", &copying(&copy.place())).await })
+}
+
 /// The files of a bundle.
 pub(super) fn files() -> impl Iterator<Item = (String, &'static str)> {
     FILES

@@ -172,7 +172,8 @@ fn calls_a_person(stage: &Stage, case: &Case) -> bool {
 /// Whether what was done can't be told from what was not. Nothing is lost by it: what was
 /// migrated stays, and a further attempt goes on from there.
 fn goes_back(case: &Case) -> bool {
-    case.state == "ApplyMigrations" && case.fault == Fault::AnswerLost
+    let children = ["ApplyMigrations", "RehearseMigrations"];
+    children.contains(&case.state.as_str()) && case.fault == Fault::AnswerLost
 }
 
 /// Whether a promotion, or a run of suites, goes its way in spite of the fault.

@@ -24,6 +24,8 @@ pub(super) struct Run {
     pub(super) world: World,
     /// The database, where one is migrated.
     pub(super) data: Option<Data>,
+    /// The copy of it, where migrations are tried on one.
+    _copy: Option<Data>,
     pub(super) build: Build,
     pub(super) inbox: Inbox,
     pub(super) id: PromotionId,
@@ -55,11 +57,18 @@ impl Run {
         };
         let mut settings = scenario.settings(&ada, suite.as_deref());
         let data = match scenario {
-            Scenario::Migrating => Some(world.database().await),
+            _ if scenario.migrates() => Some(world.database().await),
             _ => None,
         };
         if let Some(data) = &data {
             settings["database"] = migrated::settings(&world, data).await;
+        }
+        let spare = match &data {
+            Some(data) if scenario == Scenario::Rehearsing => Some(data.copy().await),
+            _ => None,
+        };
+        if let Some(spare) = &spare {
+            settings["database"]["rehearsal"] = migrated::rehearsal(&world, spare).await;
         }
         world.environment("prod", &first, settings).await;
         let sources: Vec<_> = functions
@@ -89,6 +98,7 @@ impl Run {
             behind: case.and_then(|case| behind(stage, case)),
             world,
             data,
+            _copy: spare,
             build,
             inbox,
             id,

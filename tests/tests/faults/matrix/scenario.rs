@@ -22,6 +22,8 @@ pub(super) enum Scenario {
     Tested,
     /// All goes well, with a backup that takes its time and two migrations.
     Migrating,
+    /// The same, tried on a copy that takes its time first.
+    Rehearsing,
     /// The new version fails its live smoke test.
     Failing,
     /// The same, and rolling back fails.
@@ -30,7 +32,7 @@ pub(super) enum Scenario {
 
 impl Scenario {
     /// Those that take less time come first.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Plain,
         Self::Tested,
         Self::Released,
@@ -39,6 +41,7 @@ impl Scenario {
         Self::Untimely,
         Self::Watched,
         Self::Migrating,
+        Self::Rehearsing,
         Self::Failing,
         Self::Stranding,
     ];
@@ -51,10 +54,16 @@ impl Scenario {
             | Self::Asked
             | Self::Watched
             | Self::Tested
-            | Self::Migrating => Outcome::Promoted,
+            | Self::Migrating
+            | Self::Rehearsing => Outcome::Promoted,
             Self::Unbegun | Self::Untimely => Outcome::Refused,
             Self::Failing | Self::Stranding => Outcome::RolledBack,
         }
+    }
+
+    /// Whether a database is migrated.
+    pub(super) fn migrates(self) -> bool {
+        matches!(self, Self::Migrating | Self::Rehearsing)
     }
 
     /// Whether it goes through `release`, and not only through `promote`.
@@ -87,6 +96,7 @@ impl Scenario {
             | Self::Released
             | Self::Unbegun
             | Self::Migrating
+            | Self::Rehearsing
             | Self::Failing
             | Self::Stranding => json!({}),
         }
@@ -99,7 +109,7 @@ impl Scenario {
                 let test = json!({ "name": "the page", "url": "https://127.0.0.1:1/" });
                 json!({ "smoke_tests": [test] })
             }
-            Self::Migrating => json!({ "migrations": { "zip": "migrations" } }),
+            Self::Migrating | Self::Rehearsing => json!({ "migrations": { "zip": "migrations" } }),
             Self::Plain
             | Self::Released
             | Self::Unbegun

@@ -14,10 +14,11 @@ use super::run::Run;
 use super::scenario::Scenario;
 
 /// Each machine with those that it runs, children first.
-const MACHINES: [(&str, &[&str]); 4] = [
+const MACHINES: [(&str, &[&str]); 5] = [
+    ("rehearsal", &[]),
     ("migrations", &[]),
     ("rollout", &[]),
-    ("promote", &["migrations", "rollout"]),
+    ("promote", &["rehearsal", "migrations", "rollout"]),
     ("release", &["promote"]),
 ];
 
@@ -157,11 +158,12 @@ async fn watch_all_copies(world: &World, machines: &[Deployed]) {
         assert!(is_known, "{name} is run by no scenario");
     }
     let copies = |name: &str| format!("arn:aws:states:*:*:stateMachine:flow-*-{name}");
-    let names = ["release", "promote", "migrations", "rollout"];
-    let [release, promote, migrations, rollout] = names.map(copies);
+    let names = ["release", "promote", "rehearsal", "migrations", "rollout"];
+    let [release, promote, rehearsal, migrations, rollout] = names.map(copies);
     let copies = [
         ("ReleaseMachine", release.as_str()),
         ("PromoteMachine", promote.as_str()),
+        ("RehearsalMachine", rehearsal.as_str()),
         ("MigrationsMachine", migrations.as_str()),
         ("RolloutMachine", rollout.as_str()),
     ];
