@@ -294,6 +294,7 @@ impl Seat {
                 goes_back: false,
                 migrations: None,
                 operation: None,
+                restore: None,
                 suites: Vec::new(),
                 role: settings.role.clone(),
                 steps: settings.own_steps(),

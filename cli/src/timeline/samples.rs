@@ -135,6 +135,7 @@ pub(crate) fn record(environment: &str, outcome: Option<Outcome>, entries: Vec<E
             goes_back: false,
             migrations: None,
             operation: None,
+            restore: None,
             suites: Vec::new(),
             steps,
             codedeploy: None,

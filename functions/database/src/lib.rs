@@ -24,8 +24,7 @@ use serde_json::{Value, json};
 use sluice_domain::ledger::Kind;
 use sluice_domain::migrations::{
     Backup, BackupPolicy, Checked, CopiedFrom, CopyPlace, MigrationPlan, RehearsedUnits, Request,
-    RestorePlan, Restored, Restoring,
-    begins_with_backup,
+    RestorePlan, Restored, Restoring, begins_with_backup,
 };
 use sluice_domain::naming::backup;
 use sluice_domain::plan::Plan;
@@ -94,6 +93,7 @@ pub enum Input {
         restored: Restored,
         /// What became of the server of before.
         kept: Option<String>,
+    },
     /// Begin a copy of the database, on which its migrations are tried.
     BeginRehearsal {
         /// For which promotion.
@@ -164,6 +164,7 @@ pub enum Output {
         made_at: Option<Timestamp>,
         /// What the server of before is called. Null: it has gone nowhere.
         kept: Option<String>,
+    },
     /// A copy is begun.
     Copying {
         /// What it is made from.

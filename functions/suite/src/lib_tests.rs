@@ -27,6 +27,7 @@ impl Records for Table {
             goes_back: false,
             migrations: None,
             operation: None,
+            restore: None,
             suites: self.0.clone(),
             judge: JudgePolicy::default(),
         };

@@ -135,8 +135,8 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
         if let Some(begun) = self.records.restoring(id).await? {
             return Ok(begun);
         }
-        let earlier = found.iter().filter_map(Found::held);
-        let earlier = earlier.filter(|noted| noted.by != *id).last();
+        let mut earlier = found.iter().filter_map(Found::held);
+        let earlier = earlier.find(|noted| noted.by != *id);
         let left = match earlier {
             Some(noted) => self.records.restoring(&noted.by).await?,
             None => None,

@@ -47,6 +47,7 @@ fn sample(key: &str) -> Value {
         "failed" => json!([]),
         "answer" => json!({"report": "1..0"}),
         "migrations" => json!(migrations()),
+        "restore" => json!(restore()),
         "request" => value(request()),
         "plan" => value(migrations()),
         "of" => value(copied_from()),
@@ -107,7 +108,6 @@ fn answer(function: &str, payload: &Value) -> Value {
             timed: true,
             migrates: true,
             approves: Some(Digest::of(b"migrations")),
-            operation: None,
         }),
         ("guard", "schedule", _) => value(guard::Output::Scheduled {
             starts: false,
@@ -154,6 +154,12 @@ fn answer(function: &str, payload: &Value) -> Value {
             plan: Box::new(migrations()),
         }),
         ("database", "finish", _) => value(database::Output::Finished { finished: true }),
+        ("database", "plan_restore", _) => value(database::Output::RestorePlanned {
+            restore: Box::new(restore()),
+        }),
+        ("migrate", _, "lost") => value(migrate::Output::RestorePlanned {
+            restore: Box::new(restore()),
+        }),
         ("database", "restored", _) => value(database::Output::Finished { finished: true }),
         ("database", "restore", _) => value(database::Output::Restoring {
             ready: false,
@@ -222,6 +228,7 @@ fn answer(function: &str, payload: &Value) -> Value {
             artifacts: 2,
             images: 0,
             migrations: Some(request()),
+            operation: None,
         }),
         ("warm", "ready", _) => value(warm::Output::Ready {
             provisioned: 1,
@@ -275,6 +282,17 @@ fn copy() -> CopyPlace {
         host: "copy.example".to_owned(),
         port: Some(5432),
         name: None,
+    }
+}
+
+fn restore() -> RestorePlan {
+    RestorePlan {
+        backup: "sluice-shop-prod-1-4-0-1-0f8a3c21".to_owned(),
+        server: "cluster shop".to_owned(),
+        place: None,
+        made_at: None,
+        lost: None,
+        notes: Vec::new(),
     }
 }
 

@@ -140,7 +140,7 @@ impl Restores for Servers {
     ) -> Result<(), Error> {
         let client = self.rds(access).await;
         let name = server.name();
-        Ok(match server {
+        match server {
             Restore::Cluster(_) => {
                 let like = required(cluster(&client, name).await?, name)?;
                 create_cluster(&client, &like, backup, &names.new).await?;
@@ -149,7 +149,8 @@ impl Restores for Servers {
                 let like = required(instance(&client, name).await?, name)?;
                 create_instance(&client, &like, backup, &names.new).await?;
             }
-        })
+        }
+        Ok(())
     }
 
     async fn add_writer(

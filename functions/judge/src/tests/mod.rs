@@ -262,6 +262,7 @@ fn judge_of(
         goes_back: false,
         migrations: None,
         operation: None,
+        restore: None,
         suites: Vec::new(),
         steps: steps.clone(),
         codedeploy: None,

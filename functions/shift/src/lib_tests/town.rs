@@ -310,6 +310,7 @@ impl Records for Rc<Town> {
             goes_back: false,
             migrations: None,
             operation: None,
+            restore: None,
             suites: Vec::new(),
             codedeploy: None,
         };

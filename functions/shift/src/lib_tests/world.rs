@@ -112,6 +112,7 @@ impl World {
                 goes_back: false,
                 migrations: None,
                 operation: None,
+                restore: None,
                 suites: Vec::new(),
                 steps: vec![
                     Step::new(10.0, 600),
