@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sluice_domain::approval::Request;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::migrations::MigrationPlan;
-use sluice_domain::plan::{Change, GOES_BACK, Plan};
+use sluice_domain::plan::{Change, Plan};
 use sluice_domain::start::NotYet;
 use sluice_domain::text;
 use sluice_domain::windows::{Calendar, Standing, Window};
@@ -91,8 +91,8 @@ fn body(draft: &Draft, desk_url: Option<&str>) -> String {
         request.bundle.short(),
         request.plan.short(),
     );
-    if plan.goes_back {
-        text.insert_str(0, &format!("{GOES_BACK}\n\n"));
+    if let Some(notice) = plan.notice() {
+        text.insert_str(0, &format!("{notice}\n\n"));
     }
     for (name, function) in &plan.functions {
         let now = function
@@ -115,7 +115,7 @@ fn body(draft: &Draft, desk_url: Option<&str>) -> String {
         text.push_str(&database(migrations));
     }
     if let Some(restore) = &plan.restore {
-        let sentence = restore.sentence(request.requested_at);
+        let sentence = restore.sentence(request.opened_at);
         // Writing to a String can't fail.
         let _ = writeln!(text, "\nDatabase: {}", one_line(&sentence));
     }

@@ -4,8 +4,8 @@ use askama::Template;
 use jiff::Timestamp;
 use sluice_domain::approval::{AtStep, Choice, Request, State, Vote};
 use sluice_domain::manifest::{Manifest, SmokeTest};
-use sluice_domain::migrations::MigrationPlan;
-use sluice_domain::plan::{Change, FunctionPlan, GOES_BACK, Plan};
+use sluice_domain::migrations::{MigrationPlan, RestorePlan};
+use sluice_domain::plan::{Change, FunctionPlan, Plan};
 use sluice_domain::settings::{Step, Then};
 use sluice_domain::text::plain;
 
@@ -36,7 +36,7 @@ pub(super) struct RequestPage<'a> {
     migrations: Option<Migrations>,
     steps: Vec<String>,
     /// That it is a rollback, if it is one.
-    goes_back: Option<&'static str>,
+    said_first: Option<&'static str>,
     /// The step that is asked about. None: the promotion as a whole.
     at_step: Option<At>,
     bundle: &'a str,
@@ -136,9 +136,9 @@ impl<'a> RequestPage<'a> {
                 .iter()
                 .map(|(name, function)| row(name, function))
                 .collect(),
-            migrations: subject.plan.migrations.as_ref().map(migrations),
+            migrations: database(&subject.plan, request.opened_at),
             steps: steps(&subject.plan),
-            goes_back: subject.plan.goes_back.then_some(GOES_BACK),
+            said_first: subject.plan.notice(),
             at_step: request.step.as_ref().map(at),
             bundle: request.bundle.short(),
             plan: request.plan.short(),
@@ -227,6 +227,18 @@ fn people<'a>(request: &'a Request, votes: &[Vote]) -> Vec<Person<'a>> {
         .iter()
         .map(|approver| person(&approver.name))
         .collect()
+}
+
+/// What is done to the database.
+fn database(plan: &Plan, asked_at: Timestamp) -> Option<Migrations> {
+    let restored = |plan: &RestorePlan| Migrations {
+        sentence: plain(&plan.sentence(asked_at)),
+        files: Vec::new(),
+        statements: Vec::new(),
+        more: 0,
+    };
+    let applied = plan.migrations.as_ref().map(migrations);
+    applied.or(plan.restore.as_ref().map(restored))
 }
 
 fn migrations(plan: &MigrationPlan) -> Migrations {
