@@ -8,7 +8,7 @@ use sluice_migration::Phase;
 use crate::apply::{Folder, compare};
 use crate::check::Reads;
 use crate::connect::Session;
-use crate::ledger::{Ledger, key};
+use crate::ledger::key;
 use crate::{Error, Result};
 
 /// A migration that was applied after a backup was made.
@@ -59,7 +59,7 @@ pub async fn later(session: &Session, backup: &str, made_at: Option<&str>) -> Re
 pub fn needed(folder: &Folder, reads: &Reads) -> BTreeSet<String> {
     let expand = folder.files.iter().map(|one| &one.file);
     let expand = expand.filter(|file| file.phase == Phase::Expand);
-    let all: Vec<String> = expand.map(|file| key(file).to_owned()).collect();
+    let all: Vec<String> = expand.map(|file| key(file).into_owned()).collect();
     let last = reads.from.as_ref();
     let last = last.and_then(|from| all.iter().position(|version| version == from));
     let count = last.map_or(all.len(), |last| last + 1);
@@ -76,7 +76,7 @@ pub async fn fits(session: &Session, folder: &Folder, reads: &Reads) -> Result<u
     let (standings, _) = compare(session, folder).await?;
     let files = folder.files.iter().zip(&standings);
     let missing =
-        files.filter(|(one, standing)| !standing.is_in() && needed.contains(key(&one.file)));
+        files.filter(|(one, standing)| !standing.is_in() && needed.contains(&*key(&one.file)));
     let found: Vec<String> = missing
         .map(|(one, _)| format!("the code needs {}, which is not in", one.file.path))
         .collect();
@@ -86,6 +86,5 @@ pub async fn fits(session: &Session, folder: &Folder, reads: &Reads) -> Result<u
             found,
         });
     }
-    crate::check::fits(session, Some(folder), reads).await?;
-    Ok(Ledger::of(session, folder.tool).applied().await?.len())
+    crate::check::fits(session, Some(folder), reads).await
 }

@@ -8,6 +8,7 @@ fn plan() -> RestorePlan {
     RestorePlan {
         backup: "sluice-shop-prod-1-4-0-1-0f8a3c21".to_owned(),
         server: "cluster shop".to_owned(),
+        place: None,
         made_at: Some(at("2026-11-22T10:00:00Z")),
         lost: Some(Lost {
             files: vec!["3_x.sql".to_owned()],

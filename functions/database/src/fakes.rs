@@ -241,7 +241,7 @@ impl Copies for &World {
         })
     }
 
-    async fn look(&self, _: Option<&Role>, _: &WantedCopy<'_>) -> Result<Standing, Error> {
+    async fn look(&self, _: Option<&Role>, _: &WantedCopy<'_>) -> Result<CopyStanding, Error> {
         let left = self.looks.get();
         self.looks.set(left.saturating_sub(1));
         let place = CopyPlace {
@@ -249,7 +249,7 @@ impl Copies for &World {
             port: None,
             name: None,
         };
-        Ok(Standing {
+        Ok(CopyStanding {
             place: (left == 0).then_some(place),
             of: None,
             status: "creating".to_owned(),

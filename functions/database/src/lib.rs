@@ -35,7 +35,7 @@ use sluice_platform::store::StoreError;
 
 pub use error::Error;
 use rehearsal::Tried;
-pub use rehearsal::{Copies, Standing, WantedCopy};
+pub use rehearsal::{Copies, CopyStanding, WantedCopy};
 pub use restore::{Access, Answered, Restores, Saved};
 
 /// How long it is waited before a backup is looked at again, in seconds.

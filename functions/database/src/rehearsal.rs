@@ -39,7 +39,7 @@ pub struct WantedCopy<'a> {
 
 /// How a copy stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct CopyStanding {
     /// Where it is. None: it is on its way.
     pub place: Option<CopyPlace>,
     /// What it was made from, where only the copy says so.
@@ -64,7 +64,7 @@ pub trait Copies {
         &self,
         role: Option<&Role>,
         wanted: &WantedCopy<'_>,
-    ) -> impl Future<Output = Result<Standing, Error>>;
+    ) -> impl Future<Output = Result<CopyStanding, Error>>;
 
     /// Has it deleted, and does not wait for that. Safe to repeat: one that is gone, or was
     /// never begun, is fine.
@@ -115,7 +115,7 @@ impl<P, B: Copies, L> Databases<P, B, L> {
                 why: format!("was not ready at {until}, {KEPT_HOURS} hours after it was begun"),
             });
         }
-        let Standing {
+        let CopyStanding {
             place,
             of: told,
             status,

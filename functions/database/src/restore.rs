@@ -146,7 +146,7 @@ fn backup<'a>(id: &PromotionId, request: &'a Request) -> Result<&'a str, Error> 
     }
 }
 
-impl<P: Promotions, B: Backups + Restores + Copies, L: Record> Databases<P, B, L> {
+impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
     /// What a restore would do, and whether it can be done at all.
     pub(crate) async fn plan_restore(
         &self,

@@ -45,10 +45,10 @@ pub enum Input {
         promotion: PromotionId,
         /// What its migrations would do, as `migrate` found it.
         #[serde(default)]
-        migrations: Option<MigrationPlan>,
+        migrations: Option<Box<MigrationPlan>>,
         /// What putting the database back to a backup would do, likewise.
         #[serde(default)]
-        restore: Option<RestorePlan>,
+        restore: Option<Box<RestorePlan>>,
     },
     /// May it start, or how long does it wait for its time?
     Schedule {
@@ -252,8 +252,8 @@ impl<P: Ports> Guard<P> {
                 restore,
             } => {
                 let found = check::Found {
-                    migrations,
-                    restore,
+                    migrations: migrations.map(|plan| *plan),
+                    restore: restore.map(|plan| *plan),
                 };
                 self.plan(&promotion, found, now).await
             }

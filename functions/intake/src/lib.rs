@@ -339,8 +339,8 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
         let has_ended = matches!(standing, Standing::Promoted | Standing::Ended);
         // What was done to a database since says nothing of how the release stands.
         if has_ended && last.operation.is_some() {
-            let releases = earlier.iter().filter(|one| one.operation.is_none());
-            if let Some(release) = releases.last() {
+            let mut releases = earlier.iter().filter(|one| one.operation.is_none());
+            if let Some(release) = releases.next_back() {
                 standing = self.standing(release).await?;
             }
         }

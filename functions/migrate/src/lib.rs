@@ -205,15 +205,13 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         }
         match input {
             Input::Plan { request } => {
-                let opened = self.open(&request, true).await?;
-                let plan = self.plan(&request, &opened).await?;
+                let plan = self.planned(&request).await?;
                 let rehearses = rehearses(&request, &plan);
                 let plan = Box::new(plan);
                 Ok(Output::Planned { plan, rehearses })
             }
             Input::Confirm { request } => {
-                let opened = self.open(&request, true).await?;
-                let plan = self.plan(&request, &opened).await?;
+                let plan = self.planned(&request).await?;
                 refuse_what_came_up(&plan)?;
                 Ok(Output::Confirmed { confirmed: true })
             }
@@ -333,6 +331,19 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         door::open(&self.keys, database).await
     }
 
+    /// What applying the migrations would do; of what goes back, that nothing is applied.
+    async fn planned(&self, request: &Request) -> Result<MigrationPlan, Error> {
+        if request.goes_back {
+            let (session, folder) = self.look(request).await?;
+            let reads = door::reads(request);
+            let applied = check::fits(&session, folder.as_ref(), &reads).await?;
+            let tool = folder.map(|folder| folder.tool);
+            return Ok(summary::of_a_way_back(request, &session, tool, applied));
+        }
+        let opened = self.open(request, true).await?;
+        self.plan(request, &opened).await
+    }
+
     async fn plan(&self, request: &Request, opened: &Opened) -> Result<MigrationPlan, Error> {
         let Opened {
             session,
@@ -340,10 +351,6 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             lint,
             limits,
         } = opened;
-        if request.goes_back {
-            let applied = check::fits(session, Some(folder), &door::reads(request)).await?;
-            return Ok(summary::of_a_way_back(request, session, folder, applied));
-        }
         let plan = plan::plan(session, folder, lint, *limits).await?;
         let summary = summary::of(&plan, request.phase)?;
         self.refuse_what_bars_the_way_back(request, &plan, folder)

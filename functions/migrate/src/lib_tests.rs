@@ -15,6 +15,7 @@ use super::*;
 mod restoring;
 
 const PLAN: &str = include_str!("../../../events/migrate/plan.json");
+const CONFIRM: &str = include_str!("../../../events/migrate/confirm.json");
 const APPLY: &str = include_str!("../../../events/migrate/apply.json");
 const REHEARSE: &str = include_str!("../../../events/migrate/rehearse.json");
 const CHECK: &str = include_str!("../../../events/migrate/check.json");
@@ -379,4 +380,70 @@ async fn only_where_the_settings_want_it_and_something_is_pending_it_is_rehearse
         .expect("applied");
     let asked = world.ask(PLAN, wanted).await.expect("a plan");
     assert_eq!(asked["rehearses"], false);
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn code_that_brings_no_migrations_is_held_against_the_schema_too() {
+    let world = World::new(&FILES).await;
+    let bare = |event: &mut Value| {
+        event["request"]["goes_back"] = json!(true);
+        event["request"]["brings"] = Value::Null;
+    };
+    world.ask(PLAN, bare).await.expect("nothing was taken away");
+    let drop = (
+        "3_drop.sql",
+        "-- sluice: phase contract\nALTER TABLE orders DROP COLUMN total;",
+    );
+    *world.shelf.zip.borrow_mut() = zip(&[FILES[0], FILES[1], drop]);
+    let (session, connection) = tokio_postgres::connect(world.server.url(), tokio_postgres::NoTls)
+        .await
+        .expect("a session");
+    tokio::spawn(connection);
+    session
+        .batch_execute(
+            "CREATE SCHEMA sluice; CREATE TABLE sluice.migration (tool text, version text, unit int, units int, \
+             path text, phase text, sha256 text, state text, release text, promotion text, generation bigint, \
+             backup text, finished_at timestamptz, started_at timestamptz);
+             INSERT INTO sluice.migration (tool, version, unit, units, path, phase, sha256, state) \
+             VALUES ('plain', '3', 0, 1, '3_drop.sql', 'contract', '', 'done')",
+        )
+        .await
+        .expect("as it was contracted");
+    for event in [PLAN, CONFIRM] {
+        let error = world.ask(event, bare).await.expect_err("refused");
+        assert_eq!(error.name(), "SchemaUnfit");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn where_nothing_was_to_be_applied_nothing_is_applied_later() {
+    let world = World::new(&FILES).await;
+    let error = world.ask(CONFIRM, |_| {}).await.expect_err("two came up");
+    assert_eq!(error.name(), "PlanChanged");
+    assert!(error.to_string().contains("1_orders.sql"), "{error}");
+    let plan = world.planned().await;
+    let first = world.apply(&plan["digest"], &Value::Null).await;
+    let token = first.expect("applied")["token"].clone();
+    world.apply(&plan["digest"], &token).await.expect("applied");
+    let confirmed = world.ask(CONFIRM, |_| {}).await.expect("nothing is left");
+    assert_eq!(confirmed, json!({ "confirmed": true }));
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn what_the_release_that_serves_could_not_read_is_not_planned() {
+    let world = World::new(&FILES).await;
+    let reads = |to: &'static str| {
+        move |event: &mut Value| {
+            let mut brings = event["request"]["brings"].clone();
+            brings["migrations"]["reads"] = json!({ "to": to });
+            event["request"]["peer"] = json!({ "version": "1.0.0", "brings": brings });
+        }
+    };
+    let error = world.ask(PLAN, reads("1")).await.expect_err("refused");
+    assert_eq!(error.name(), "SchemaUnfit");
+    assert!(error.to_string().contains("2_total.sql came"), "{error}");
+    world.ask(PLAN, reads("2")).await.expect("it reads both");
 }

@@ -44,9 +44,9 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             None => None,
         };
         let files = folder.iter().flat_map(|folder| &folder.files);
-        let known: BTreeSet<&str> = files.map(|one| key(&one.file)).collect();
+        let known: BTreeSet<String> = files.map(|one| key(&one.file).into_owned()).collect();
         let pending = plan.pending(door::phase(Phase::Contract));
-        let unknown = pending.filter(|file| !known.contains(file.version.as_str()));
+        let unknown = pending.filter(|file| !known.contains(&file.version));
         let unknown: Vec<String> = unknown.map(|file| file.path.clone()).collect();
         if unknown.is_empty() {
             return Ok(());
@@ -67,7 +67,7 @@ fn refuse_unread(peer: &Peer, plan: &Plan, folder: &Folder) -> Result<(), Error>
     };
     let mut files = folder.files.iter();
     // What is not in the folder comes before all that is pending.
-    let last = files.position(|one| key(&one.file) == to);
+    let last = files.position(|one| key(&one.file) == *to);
     let later = folder.files.iter().skip(last.map_or(0, |last| last + 1));
     let later: BTreeSet<&str> = later.map(|one| one.file.path.as_str()).collect();
     let pending = plan.pending(door::phase(Phase::Expand));

@@ -93,7 +93,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
 
     /// A session with the server itself, and what the code that serves brings, if it brings
     /// anything.
-    async fn look(&self, request: &Request) -> Result<(Session, Option<Folder>), Error> {
+    pub(crate) async fn look(&self, request: &Request) -> Result<(Session, Option<Folder>), Error> {
         let folder = match &request.brings {
             Some(brought) => Some(self.read(brought).await?.0),
             None => None,

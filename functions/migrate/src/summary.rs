@@ -4,7 +4,7 @@ use sluice_domain::digest::Digest;
 use sluice_domain::migrations::{Counts, MigrationPlan, Phase, PlannedStatement, Request, Tool};
 use sluice_migration::Class;
 use sluice_migrator::Session;
-use sluice_migrator::apply::{Folder, Step};
+use sluice_migrator::apply::Step;
 use sluice_migrator::plan::{Pending, Plan, Statement};
 
 use crate::{Error, door};
@@ -82,14 +82,14 @@ pub(crate) fn of(plan: &Plan, phase: Phase) -> Result<MigrationPlan, Error> {
 pub(crate) fn of_a_way_back(
     request: &Request,
     session: &Session,
-    folder: &Folder,
+    tool: Option<sluice_migration::Tool>,
     applied: usize,
 ) -> MigrationPlan {
     let brings = request.brings.as_ref();
     MigrationPlan {
         digest: brings.map_or_else(|| Digest::of(b""), |brings| brings.archive.digest.clone()),
         phase: request.phase,
-        tool: folder.tool.name().to_owned(),
+        tool: tool.map_or("none", sluice_migration::Tool::name).to_owned(),
         place: session.place.clone(),
         server: version(session.version),
         applied,

@@ -79,6 +79,7 @@ async fn a_bundle_is_verified_pinned_and_recorded() {
             artifacts: 3,
             images: 0,
             migrations: None,
+            operation: None,
         }
     );
     let expected = pins(&[
@@ -233,6 +234,7 @@ async fn images_are_looked_up_by_digest() {
             artifacts: 2,
             images: 1,
             migrations: None,
+            operation: None,
         }
     );
 

@@ -15,7 +15,7 @@ use sluice_platform::fault::Fault;
 use super::restoring::{add_member, restore_cluster, restore_instance};
 use super::{AVAILABLE, Servers};
 use crate::Error;
-use crate::rehearsal::{Copies, Standing, WantedCopy};
+use crate::rehearsal::{Copies, CopyStanding, WantedCopy};
 
 /// What RDS says of a server that answers.
 const ANSWERING: [&str; 3] = [AVAILABLE, "backing-up", "storage-optimization"];
@@ -68,11 +68,11 @@ impl Copies for Servers {
     ) -> Result<CopiedFrom, Error> {
         match wanted.of {
             Original::Cluster(cluster) => {
-                let client = self.rds(role, wanted.promotion).await;
+                let client = self.rds((role, wanted.promotion)).await;
                 restore_cluster(&client, cluster, wanted).await
             }
             Original::Instance(instance) => {
-                let client = self.rds(role, wanted.promotion).await;
+                let client = self.rds((role, wanted.promotion)).await;
                 restore_instance(&client, instance, wanted).await
             }
             Original::Function(function) => {
@@ -86,14 +86,18 @@ impl Copies for Servers {
         }
     }
 
-    async fn look(&self, role: Option<&Role>, wanted: &WantedCopy<'_>) -> Result<Standing, Error> {
+    async fn look(
+        &self,
+        role: Option<&Role>,
+        wanted: &WantedCopy<'_>,
+    ) -> Result<CopyStanding, Error> {
         match wanted.of {
             Original::Cluster(cluster) => {
-                let client = self.rds(role, wanted.promotion).await;
+                let client = self.rds((role, wanted.promotion)).await;
                 look_at_cluster(&client, cluster, wanted).await
             }
             Original::Instance(_) => {
-                let client = self.rds(role, wanted.promotion).await;
+                let client = self.rds((role, wanted.promotion)).await;
                 let found = instance(&client, &wanted.name).await?;
                 let found = found.ok_or_else(|| gone(&wanted.name))?;
                 stands(&wanted.name, found.db_instance_status(), || {
@@ -108,12 +112,12 @@ impl Copies for Servers {
         let name = &wanted.name;
         match wanted.of {
             Original::Cluster(_) => {
-                let client = self.rds(role, wanted.promotion).await;
+                let client = self.rds((role, wanted.promotion)).await;
                 delete_instance(&client, &member(name)).await?;
                 Ok(delete_cluster(&client, name).await?)
             }
             Original::Instance(_) => {
-                let client = self.rds(role, wanted.promotion).await;
+                let client = self.rds((role, wanted.promotion)).await;
                 Ok(delete_instance(&client, name).await?)
             }
             Original::Function(function) => {
@@ -128,10 +132,6 @@ impl Copies for Servers {
 }
 
 impl Servers {
-    async fn rds(&self, role: Option<&Role>, promotion: &PromotionId) -> Client {
-        self.accounts.of(role, promotion).await.0
-    }
-
     async fn begin_by(&self, function: &str, wanted: &WantedCopy<'_>) -> Result<Answered, Fault> {
         let asked = Asked::Begin {
             name: &wanted.name,
@@ -142,7 +142,11 @@ impl Servers {
         call(&self.functions, function, operation, &asked).await
     }
 
-    async fn look_by(&self, function: &str, wanted: &WantedCopy<'_>) -> Result<Standing, Error> {
+    async fn look_by(
+        &self,
+        function: &str,
+        wanted: &WantedCopy<'_>,
+    ) -> Result<CopyStanding, Error> {
         let answered = self.begin_by(function, wanted).await?;
         let place = match (answered.ready, answered.host) {
             (true, None) => {
@@ -165,7 +169,7 @@ impl Servers {
         } else {
             "on its way"
         };
-        Ok(Standing {
+        Ok(CopyStanding {
             place,
             of,
             status: status.to_owned(),
@@ -178,7 +182,7 @@ async fn look_at_cluster(
     client: &Client,
     original: &str,
     wanted: &WantedCopy<'_>,
-) -> Result<Standing, Error> {
+) -> Result<CopyStanding, Error> {
     let name = &wanted.name;
     let found = cluster(client, name).await?.ok_or_else(|| gone(name))?;
     let standing = stands(name, found.status(), || {
@@ -276,7 +280,7 @@ fn stands(
     name: &str,
     status: Option<&str>,
     place: impl FnOnce() -> Option<CopyPlace>,
-) -> Result<Standing, Error> {
+) -> Result<CopyStanding, Error> {
     let status = status.unwrap_or("in a state that RDS does not tell");
     if LOST.iter().any(|part| status.contains(part)) {
         return Err(Error::CopyFailed {
@@ -285,7 +289,7 @@ fn stands(
         });
     }
     let place = ANSWERING.contains(&status).then(place).flatten();
-    Ok(Standing {
+    Ok(CopyStanding {
         place,
         of: None,
         status: status.to_owned(),

@@ -39,7 +39,7 @@ struct Said {
 }
 
 impl Servers {
-    async fn rds(&self, (role, promotion): Access<'_>) -> Client {
+    pub(super) async fn rds(&self, (role, promotion): Access<'_>) -> Client {
         self.accounts.of(role, promotion).await.0
     }
 }

@@ -10,7 +10,7 @@ use sluice_platform::fault::Fault;
 use super::copies::{cluster, gone, instance};
 use super::{AVAILABLE, unless_there};
 use crate::Error;
-use crate::rehearsal::{Standing, WantedCopy};
+use crate::rehearsal::{CopyStanding, WantedCopy};
 
 /// A snapshot of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub(super) async fn add_member(
     original: &str,
     (copy, member): (&DbCluster, &str),
     wanted: &WantedCopy<'_>,
-) -> Result<Standing, Error> {
+) -> Result<CopyStanding, Error> {
     let like = writer(client, original).await?;
     let class = like.as_ref().and_then(DbInstance::db_instance_class);
     let parameters = like.iter().flat_map(DbInstance::db_parameter_groups).next();
@@ -121,7 +121,7 @@ pub(super) async fn add_member(
         .await;
     let operation = format!("rds:CreateDBInstance of {member}");
     unless_there(begun, "DBInstanceAlreadyExists", operation)?;
-    Ok(Standing {
+    Ok(CopyStanding {
         place: None,
         of: None,
         status: "creating its server".to_owned(),
