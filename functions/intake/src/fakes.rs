@@ -187,6 +187,14 @@ impl World {
             .for_each(|execution| execution.0 = status);
     }
 
+    /// The last attempt has ended in this way.
+    pub(super) fn end_last(&self, status: Status) {
+        let last = self.releases().pop().expect("an attempt");
+        let mut executions = self.executions.borrow_mut();
+        let execution = executions.get_mut(&last.execution_arn);
+        execution.expect("it runs").0 = status;
+    }
+
     pub(super) fn forget_executions(&self) {
         self.executions.borrow_mut().clear();
     }

@@ -438,7 +438,7 @@ async fn a_database_is_worked_on_by_an_attempt_of_its_own_in_the_name_of_what_se
         (last.environments, last.rollback),
         (vec!["prod".to_owned()], false)
     );
-    world.end(Status::Failed);
+    world.end_last(Status::Failed);
     // What became of it says nothing of the release, which was promoted everywhere.
     refusal(&world, MANUAL_AGAIN, "AlreadyReleased", CHAIN).await;
 }

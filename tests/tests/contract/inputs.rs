@@ -75,6 +75,7 @@ fn a_child_machine_reads_exactly_what_its_parent_starts_it_with() {
             "MigrationsMachine",
             "PromoteMachine",
             "RehearsalMachine",
+            "RestoreMachine",
             "RolloutMachine",
         ])
     );

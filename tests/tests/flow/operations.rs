@@ -218,3 +218,49 @@ async fn what_a_release_brought_that_was_taken_back_is_undone_and_may_come_again
     released(&world, &[&next]).await;
     assert_eq!(data.columns("person").await, "id,name,mail");
 }
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_restore_is_approved_with_what_it_loses_and_lets_traffic_in_again() {
+    let world = World::new().await;
+    let data = world.database().await;
+    let first = world.healthy("1.0.0", &["api"]);
+    world.environment("prod", &first, data.settings()).await;
+    let served = world.migrating("1.1.0", &[PERSON], json!({}));
+    released(&world, &[&served]).await;
+
+    // What makes and restores backups in this account.
+    let body =
+        "return {'restored': True} if 'backup' in event else {'id': 'nightly', 'available': True}";
+    let keeper = world.suite(body).await;
+    let mut settings = careful(&world, &data, json!({})).await;
+    settings["database"]["backup"] = json!({ "function": keeper, "restore": keeper });
+    world.settings("prod", &served, settings).await;
+    let operation = json!({ "kind": "restore", "backup": "nightly" });
+    let ended = approved(&world, "1.1.0", 2, operation).await;
+    ended.is(Outcome::Done);
+    let planned = &ended.entry(Kind::ChangesPlanned).event.facts["plan"];
+    assert_eq!(planned["restore"]["backup"], "nightly");
+    assert_eq!(planned["restore"]["lost"]["files"], json!([]));
+    let place = |kind| ended.kinds().iter().position(|one| *one == kind);
+    let decided = place(Kind::ApprovalDecided);
+    assert!(decided < place(Kind::TrafficStopped), "{:?}", ended.kinds());
+    assert!(place(Kind::DatabaseRestored) < place(Kind::TrafficResumed));
+    let reserved = world.lambda().get_function_concurrency();
+    let reserved = reserved.function_name(world.function("prod", "api"));
+    let reserved = reserved.send().await.expect("the function");
+    assert_eq!(reserved.reserved_concurrent_executions(), None);
+
+    let nobody = data.settings();
+    world.released("1.1.0").await;
+    world.settings("prod", &served, nobody).await;
+    let unasked = asked(
+        &world,
+        "1.1.0",
+        3,
+        json!({ "kind": "restore", "backup": "nightly" }),
+    )
+    .await;
+    let unasked = world.ended(&unasked).await;
+    unasked.is(Outcome::Refused);
+}

@@ -80,7 +80,8 @@ async fn restored(
         "operation": { "kind": "restore", "backup": "nightly" }, "phase": "expand", "goes_back": false,
     });
     let machine = world.machine("restore");
-    let input = json!({ "promotion": id, "generation": generation, "request": request });
+    let input =
+        json!({ "promotion": id, "generation": generation, "epoch": 1, "request": request });
     let name = format!("{}-{name}", world.application);
     world.start(&machine, &name, &input).await;
     format!(
@@ -97,7 +98,7 @@ async fn restorer(world: &World, gate: &str) -> String {
          done = boto3.client('ssm').get_parameters(Names=['{gate}'])['Parameters']\n\
          return {{'restored': bool(done), 'wait_seconds': 1}}"
     );
-    world.suite(&body).await
+    world.of_the_team("restorer", &body).await
 }
 
 #[tokio::test]

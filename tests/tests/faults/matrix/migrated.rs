@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use sluice_tests::World;
 use sluice_tests::world::Data;
 
+use super::scenario::Scenario;
+
 /// Two files. Of the second, one sees how often it ran.
 const FILES: [(&str, &str); 2] = [
     (
@@ -16,6 +18,12 @@ const FILES: [(&str, &str); 2] = [
         "ALTER TABLE person ADD COLUMN mail text;\nUPDATE person SET name = name || '!';\n",
     ),
 ];
+
+/// A file that no release applies.
+const WAITS: [(&str, &str); 1] = [(
+    "migrations/1_old.sql",
+    "-- sluice: phase contract\nDROP TABLE IF EXISTS person;\n",
+)];
 
 /// A backup that is not there at once, as a snapshot is not.
 const BACKUP: &str = "import os\n\
@@ -43,10 +51,12 @@ pub(super) async fn rehearsal(world: &World, copy: &Data) -> Value {
 }
 
 /// The files of a bundle.
-pub(super) fn files() -> impl Iterator<Item = (String, &'static str)> {
-    FILES
-        .into_iter()
-        .map(|(path, text)| (path.to_owned(), text))
+pub(super) fn files(scenario: Scenario) -> impl Iterator<Item = (String, &'static str)> {
+    let files = match scenario {
+        Scenario::Waiting => &WAITS[..],
+        _ => &FILES[..],
+    };
+    files.iter().map(|(path, text)| ((*path).to_owned(), *text))
 }
 
 /// What the environment's settings say of the database.

@@ -57,7 +57,7 @@ impl Run {
         };
         let mut settings = scenario.settings(&ada, suite.as_deref());
         let data = match scenario {
-            _ if scenario.migrates() => Some(world.database().await),
+            _ if scenario.has_database() => Some(world.database().await),
             _ => None,
         };
         if let Some(data) = &data {
@@ -75,7 +75,7 @@ impl Run {
             .iter()
             .map(|function| (*function, healthy("1.1.0")))
             .collect();
-        let files = data.iter().flat_map(|_| migrated::files());
+        let files = data.iter().flat_map(|_| migrated::files(scenario));
         let files: Vec<(String, &str)> = files.collect();
         let build = world.build_with("1.1.0", &sources, &files, scenario.manifest());
         let inbox = world.inbox().await;

@@ -24,15 +24,19 @@ pub(super) enum Scenario {
     Migrating,
     /// The same, tried on a copy that takes its time first.
     Rehearsing,
+    /// All goes well, with a migration that waits for a promotion of its own.
+    Waiting,
     /// The new version fails its live smoke test.
     Failing,
-    /// The same, and rolling back fails.
+    /// The same, after its migrations.
+    Migrated,
+    /// The same as when it fails, and rolling back fails.
     Stranding,
 }
 
 impl Scenario {
     /// Those that take less time come first.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Plain,
         Self::Tested,
         Self::Released,
@@ -42,7 +46,9 @@ impl Scenario {
         Self::Watched,
         Self::Migrating,
         Self::Rehearsing,
+        Self::Waiting,
         Self::Failing,
+        Self::Migrated,
         Self::Stranding,
     ];
 
@@ -55,15 +61,21 @@ impl Scenario {
             | Self::Watched
             | Self::Tested
             | Self::Migrating
-            | Self::Rehearsing => Outcome::Promoted,
+            | Self::Rehearsing
+            | Self::Waiting => Outcome::Promoted,
             Self::Unbegun | Self::Untimely => Outcome::Refused,
-            Self::Failing | Self::Stranding => Outcome::RolledBack,
+            Self::Failing | Self::Migrated | Self::Stranding => Outcome::RolledBack,
         }
     }
 
     /// Whether a database is migrated.
     pub(super) fn migrates(self) -> bool {
-        matches!(self, Self::Migrating | Self::Rehearsing)
+        matches!(self, Self::Migrating | Self::Rehearsing | Self::Migrated)
+    }
+
+    /// Whether it has a database.
+    pub(super) fn has_database(self) -> bool {
+        self.migrates() || self == Self::Waiting
     }
 
     /// Whether it goes through `release`, and not only through `promote`.
@@ -97,19 +109,23 @@ impl Scenario {
             | Self::Unbegun
             | Self::Migrating
             | Self::Rehearsing
+            | Self::Waiting
             | Self::Failing
+            | Self::Migrated
             | Self::Stranding => json!({}),
         }
     }
 
     /// What its manifest says beyond the usual.
     pub(super) fn manifest(self) -> Value {
+        let fails = json!([{ "name": "the page", "url": "https://127.0.0.1:1/" }]);
+        let migrations = json!({ "zip": "migrations" });
         match self {
-            Self::Failing | Self::Stranding => {
-                let test = json!({ "name": "the page", "url": "https://127.0.0.1:1/" });
-                json!({ "smoke_tests": [test] })
+            Self::Failing | Self::Stranding => json!({ "smoke_tests": fails }),
+            Self::Migrated => json!({ "smoke_tests": fails, "migrations": migrations }),
+            Self::Migrating | Self::Rehearsing | Self::Waiting => {
+                json!({ "migrations": migrations })
             }
-            Self::Migrating | Self::Rehearsing => json!({ "migrations": { "zip": "migrations" } }),
             Self::Plain
             | Self::Released
             | Self::Unbegun

@@ -122,7 +122,8 @@ impl Seen {
         problems.extend(kept.iter().cloned());
         problems.extend(untold.iter().map(|kind| format!("nobody heard of {kind}")));
         if let Some(data) = &run.data {
-            problems.extend(migrated::problems(data, promoted).await);
+            let applied = promoted && run.scenario.migrates();
+            problems.extend(migrated::problems(data, applied).await);
         }
         let execution = status(run, "promote").await;
         let release = status(run, "release").await;
