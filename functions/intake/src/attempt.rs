@@ -2,6 +2,7 @@
 
 use semver::Version;
 use serde::Serialize;
+use sluice_domain::migrations::Operation;
 use sluice_domain::naming::promotion_execution;
 use sluice_domain::promotion::{BundleRef, PromotionId};
 use sluice_platform::store::Release;
@@ -72,7 +73,7 @@ pub fn next<'a>(
     last: &'a Release,
     standing: Standing,
     repeat: Repeat,
-    environments: &[String],
+    (environments, operation): (&[String], Option<&Operation>),
 ) -> Result<Next<'a>, Error> {
     let Release {
         application,
@@ -81,7 +82,11 @@ pub fn next<'a>(
         ..
     } = last;
     match (standing, repeat) {
-        (Standing::NeverStarted, _) => Ok(Next::Resume(last)),
+        (Standing::NeverStarted, _) if is_meant(last, repeat, (environments, operation)) => {
+            Ok(Next::Resume(last))
+        }
+        // The watchdog closes it: who asks for one thing begins no other.
+        (Standing::NeverStarted, _) => Ok(Next::Begin(attempt + 1)),
         (Standing::Running, Repeat::Ended | Repeat::Operation) => {
             Err(Error::StillRunning(last.clone().into()))
         }
@@ -119,6 +124,17 @@ pub fn next<'a>(
             Ok(Next::Duplicate(last, why))
         }
     }
+}
+
+/// Whether an attempt does what is asked for.
+fn is_meant(
+    last: &Release,
+    repeat: Repeat,
+    (environments, operation): (&[String], Option<&Operation>),
+) -> bool {
+    let is_same = last.operation.as_ref() == operation;
+    let goes_as_far = operation.is_none() || last.environments == environments;
+    is_same && goes_as_far && last.rollback == (repeat == Repeat::Ended)
 }
 
 /// The input of a `release` execution. The same attempt always has the same.

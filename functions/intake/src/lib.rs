@@ -344,7 +344,8 @@ impl<B: Bundles, C: Catalogue, A: Attempts, M: Machine, L: Record> Intake<B, C, 
                 standing = self.standing(release).await?;
             }
         }
-        next(last, standing, wanted.repeat, environments)
+        let meant = (environments, wanted.operation.as_ref());
+        next(last, standing, wanted.repeat, meant)
     }
 
     async fn standing(&self, release: &Release) -> Result<Standing, Error> {
