@@ -46,6 +46,13 @@ impl<P: Ports> Guard<P> {
         if !same || other == id {
             return Ok(None);
         }
+        // What is done to a database is no newer or older release.
+        for one in [id, other] {
+            let attempt = self.ports.attempt(one).await?;
+            if attempt.is_some_and(|attempt| attempt.operation.is_some()) {
+                return Ok(None);
+            }
+        }
         let (promotion, _) = self.ports.promotion(other).await?;
         let goes_on = promotion.outcome.is_none();
         Ok(goes_on.then_some((promotion.opened_at, promotion.id)))
