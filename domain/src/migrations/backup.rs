@@ -81,6 +81,16 @@ impl<'a> Restore<'a> {
     }
 }
 
+impl fmt::Display for Backup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster(name) => write!(f, "cluster {name}"),
+            Self::Instance(name) => write!(f, "instance {name}"),
+            Self::Function(name) => write!(f, "function {name}"),
+        }
+    }
+}
+
 impl fmt::Display for Restore<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -65,7 +65,7 @@ pub enum Error {
     #[error(transparent)]
     CannotRestore(#[from] CannotRestore),
     /// It was asked for something else.
-    #[error("{0} restores no backup; expected a promotion that `sluice restore` began")]
+    #[error("{0} restores no backup; expected a promotion that `sluice migrate restore` began")]
     NoRestore(PromotionId),
     /// The backup can't be restored.
     #[error(

@@ -409,7 +409,7 @@ impl<P: Promotions, B: Backups + Restores + Copies, L: Record> Databases<P, B, L
         }
         match self.backups.recovery_days(role, wanted).await? {
             Some(days) if days < 1 => Err(Error::NoRecovery {
-                server: format!("{:?}", wanted.of),
+                server: wanted.of.to_string(),
             }),
             _ => Ok(()),
         }

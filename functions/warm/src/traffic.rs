@@ -220,7 +220,7 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
         }
         let own = |one: &&Found<'_>| {
             let noted = one.noted.as_ref();
-            noted.is_some_and(|noted| noted.stands && noted.by == *id)
+            noted.is_some_and(|noted| noted.stands && noted.origin == restoring.origin)
         };
         let resumed = stream::iter(found.iter().filter(own))
             .map(async |one| self.resume_one(&account, (id, generation), one).await)

@@ -24,6 +24,14 @@ const NO_CLUSTER_SNAPSHOT: &str = "DBClusterSnapshotNotFoundFault";
 const INSTANCE_THERE: &str = "DBInstanceAlreadyExists";
 const CLUSTER_THERE: &str = "DBClusterAlreadyExistsFault";
 
+/// What RDS says to a rename where it is renaming already, or another has the name still.
+const LATER: [&str; 4] = [
+    "InvalidDBInstanceState",
+    "InvalidDBClusterStateFault",
+    INSTANCE_THERE,
+    CLUSTER_THERE,
+];
+
 /// What a function that restores is asked.
 #[derive(Serialize)]
 struct Asked<'a> {
@@ -74,7 +82,11 @@ impl Restores for Servers {
         Ok(snapshot.map(|one| Saved {
             of: one.db_instance_identifier().unwrap_or_default().to_owned(),
             status: one.status().unwrap_or("in no state").to_owned(),
-            made_at: one.snapshot_create_time().and_then(time),
+            // A copy's own time is when it was copied.
+            made_at: one
+                .original_snapshot_create_time()
+                .or(one.snapshot_create_time())
+                .and_then(time),
         }))
     }
 
@@ -210,7 +222,7 @@ impl Restores for Servers {
                 .new_db_cluster_identifier(to)
                 .apply_immediately(true);
             let operation = format!("rds:ModifyDBCluster of {from}");
-            return Ok(unless(request.send().await, NO_CLUSTER, operation)?);
+            return unless_later(unless(request.send().await, NO_CLUSTER, operation));
         }
         let request = client
             .modify_db_instance()
@@ -218,7 +230,7 @@ impl Restores for Servers {
             .new_db_instance_identifier(to)
             .apply_immediately(true);
         let operation = format!("rds:ModifyDBInstance of {from}");
-        Ok(unless(request.send().await, NO_INSTANCE, operation)?)
+        unless_later(unless(request.send().await, NO_INSTANCE, operation))
     }
 
     async fn end_sessions(
@@ -398,6 +410,15 @@ fn time(at: &DateTime) -> Option<Timestamp> {
 }
 
 /// What was found; None where RDS says that there is none.
+/// A rename that was begun by an earlier try, or whose name is not free yet: the next look
+/// tells.
+fn unless_later(renamed: Result<(), Fault>) -> Result<(), Error> {
+    match renamed {
+        Err(fault) if LATER.iter().any(|code| fault.is(code)) => Ok(()),
+        done => Ok(done?),
+    }
+}
+
 fn there<T, E, R>(
     found: Result<T, SdkError<E, R>>,
     none: &str,
