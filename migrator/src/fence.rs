@@ -66,6 +66,22 @@ pub async fn fence(session: &Session, promotion: &str, epoch: i64, limits: Limit
     Ok(())
 }
 
+/// The same, where there is a schema `sluice`: where there is none, nobody ever began.
+///
+/// # Errors
+/// As [`fence`].
+pub async fn fence_if_begun(
+    session: &Session,
+    promotion: &str,
+    epoch: i64,
+    limits: Limits,
+) -> Result<()> {
+    match Ledger::of(session, Tool::Plain).exists().await? {
+        true => fence(session, promotion, epoch, limits).await,
+        false => Ok(()),
+    }
+}
+
 /// Whether others hold what was asked for.
 fn is_held(error: &Error) -> bool {
     let code = SqlState::LOCK_NOT_AVAILABLE;

@@ -42,7 +42,7 @@ pub use address::{Address, AddressError, Overrides, Password};
 pub use backfill::Progress;
 pub use connect::{Budget, Session, connect};
 pub use error::{Error, Place};
-pub use fence::fence;
+pub use fence::{fence, fence_if_begun};
 pub use tls::Trust;
 
 /// A result of this crate.

@@ -55,6 +55,9 @@ pub enum Input {
     Confirm {
         /// Which, and where.
         request: Box<Request>,
+        /// Since when the promotion has its locks: whoever had them before does nothing
+        /// any more.
+        epoch: i64,
     },
     /// Apply what is next, or take it back.
     Apply {
@@ -210,7 +213,8 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
                 let plan = Box::new(plan);
                 Ok(Output::Planned { plan, rehearses })
             }
-            Input::Confirm { request } => {
+            Input::Confirm { request, epoch } => {
+                self.fence_others(&request, epoch).await?;
                 let plan = self.planned(&request).await?;
                 refuse_what_came_up(&plan)?;
                 Ok(Output::Confirmed { confirmed: true })
@@ -329,6 +333,15 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
 
     async fn door(&self, database: &Database) -> Result<(Address, Trust), Error> {
         door::open(&self.keys, database).await
+    }
+
+    /// Ends what earlier promotions may still do: what is looked at then stays so.
+    pub(crate) async fn fence_others(&self, request: &Request, epoch: i64) -> Result<(), Error> {
+        let session = self.session(request, true).await?;
+        let (promotion, limits) = (&request.promotion, door::limits(&request.database));
+        let promotion = promotion.to_string();
+        sluice_migrator::fence_if_begun(&session, &promotion, epoch, limits).await?;
+        Ok(())
     }
 
     /// What applying the migrations would do; of what goes back, that nothing is applied.
