@@ -286,13 +286,24 @@ impl Plan {
     /// where nobody is asked.
     ///
     /// # Errors
-    /// Where nothing is pending, or a restore would be approved by nobody.
+    /// Where nothing is pending, a restore would be approved by nobody, or another version
+    /// serves than when it was planned what is undone.
     pub fn check_operation(
         &self,
         environment: &str,
         is_approved: bool,
+        serves: Option<&str>,
     ) -> Result<(), Inapplicable> {
+        let planned = self.migrations.as_ref();
+        let planned = planned.and_then(|plan| plan.stays.as_deref());
         match &self.operation {
+            Some(Operation::Undo {}) if self.migrates() && planned != serves => {
+                Err(Inapplicable::OtherServes {
+                    environment: environment.to_owned(),
+                    serves: serves.unwrap_or("nothing").to_owned(),
+                    planned: planned.unwrap_or("nothing").to_owned(),
+                })
+            }
             Some(Operation::Restore { .. }) if !is_approved => Err(Inapplicable::Unasked {
                 environment: environment.to_owned(),
             }),

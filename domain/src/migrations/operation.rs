@@ -147,6 +147,19 @@ pub enum Inapplicable {
         /// The environment.
         environment: String,
     },
+    /// Another release serves than when it was planned.
+    #[error(
+        "{serves} serves in {environment} now; expected {planned}, as when it was planned which migrations go: its code may \
+         use them. Ask again. Nothing was changed"
+    )]
+    OtherServes {
+        /// The environment.
+        environment: String,
+        /// What serves, in words.
+        serves: String,
+        /// What was planned for.
+        planned: String,
+    },
     /// There is nothing to do.
     #[error(
         "there is nothing to {operation} in {environment}: found no migration of this release that it is about. \
@@ -185,7 +198,7 @@ pub enum Inapplicable {
     /// Old code was called.
     #[error(
         "older code still runs in {environment}: {} within the last {seconds} s; expected no call \
-         (`database.contract.idle_seconds`). See who calls it by its version or another alias, and ask again later. \
+         (`database.contract.idle_seconds`). See who calls it by its version, and ask again later. \
          Nothing was changed",
         told(calls)
     )]
@@ -214,6 +227,7 @@ impl Inapplicable {
                 "WrongRelease"
             }
             Self::Unasked { .. } => "MigrationsUnfit",
+            Self::OtherServes { .. } => "PlanChanged",
             Self::TooSoon { .. } | Self::OldCodeCalled { .. } => "OldCodeInUse",
         }
     }

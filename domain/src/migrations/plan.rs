@@ -28,6 +28,10 @@ pub struct MigrationPlan {
     pub pending: usize,
     /// Their files, the first of them.
     pub files: Vec<String>,
+    /// The version that serves, whose migrations stay, where a release is undone. None: none
+    /// serves, or nothing is undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stays: Option<String>,
     /// How many of the other phase wait behind them.
     pub waiting: usize,
     /// How many statements there are of each class.

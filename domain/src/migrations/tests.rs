@@ -28,6 +28,7 @@ fn plan(b: usize, c: usize) -> MigrationPlan {
         applied: 3,
         pending: 1,
         files: vec!["4_x.sql".to_owned()],
+        stays: None,
         waiting: 0,
         classes: Counts { a: 1, b, c },
         statements: vec![PlannedStatement {
@@ -188,6 +189,7 @@ fn people_read_a_plan_in_one_line() {
     );
     let nothing = MigrationPlan {
         pending: 0,
+        stays: None,
         waiting: 2,
         ..plan(0, 0)
     };

@@ -288,6 +288,7 @@ pub(super) fn migrations() -> MigrationPlan {
         applied: 1,
         pending: 1,
         files: vec!["2_x.sql".to_owned()],
+        stays: None,
         waiting: 0,
         classes: Counts { a: 1, b: 0, c: 0 },
         statements: Vec::new(),

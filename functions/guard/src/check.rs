@@ -229,7 +229,8 @@ impl<P: Ports> Guard<P> {
         if let Some(admitted) = admitted {
             plan = plan.of_operation(admitted.operation.clone());
             let is_approved = settings.approval.is_some();
-            plan.check_operation(&promotion.id.environment, is_approved)?;
+            let serves = admitted.serves.as_deref();
+            plan.check_operation(&promotion.id.environment, is_approved, serves)?;
             self.refuse_while_old_code_runs(promotion, settings, (&plan, admitted), now)
                 .await?;
         }

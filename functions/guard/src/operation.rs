@@ -18,6 +18,8 @@ pub(crate) struct Admitted {
     pub(crate) operation: Operation,
     /// Since when its release serves. None: it does not.
     since: Option<Timestamp>,
+    /// The version that serves.
+    pub(crate) serves: Option<String>,
 }
 
 impl<P: Ports> Guard<P> {
@@ -35,7 +37,12 @@ impl<P: Ports> Guard<P> {
         let promotions = self.promotions_as_they_stand(id).await?;
         let stays = stays(&promotions, &id.environment);
         let since = operation.admit(subject(promotion), &stays)?;
-        Ok(Some(Admitted { operation, since }))
+        let serves = stays.last();
+        Ok(Some(Admitted {
+            operation,
+            since,
+            serves: serves.map(|stay| stay.promotion.version.to_string()),
+        }))
     }
 
     /// Nothing is taken away while older code may use it.

@@ -61,6 +61,7 @@ pub(crate) fn of(plan: &Plan, phase: Phase) -> Result<MigrationPlan, Error> {
             .take(FILES)
             .map(|file| short(&file.path))
             .collect(),
+        stays: None,
         waiting: plan.files.len() - pending.len(),
         classes: Counts {
             a: count(Class::A),
@@ -95,6 +96,7 @@ pub(crate) fn of_a_way_back(
         applied,
         pending: 0,
         files: Vec::new(),
+        stays: None,
         waiting: 0,
         classes: Counts::default(),
         statements: Vec::new(),

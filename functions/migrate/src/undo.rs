@@ -38,7 +38,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
     /// of what is the same for both.
     pub(crate) async fn undo(&self, input: &Input) -> Result<Option<Output>, Error> {
         let request = match input {
-            Input::Plan { request } | Input::Confirm { request } => request,
+            Input::Plan { request } | Input::Confirm { request, .. } => request,
             Input::Apply { request, .. } | Input::Check { request, .. } => request,
             Input::Rehearse { .. }
             | Input::Fence { .. }
@@ -55,7 +55,8 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         let opened = self.both(request, looks).await?;
         match input {
             Input::Plan { .. } => {
-                let plan = Box::new(opened.plan().await?);
+                let mut plan = Box::new(opened.plan().await?);
+                plan.stays = request.peer.as_ref().map(|peer| peer.version.clone());
                 let rehearses = false;
                 Ok(Some(Output::Planned { plan, rehearses }))
             }

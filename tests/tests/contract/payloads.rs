@@ -153,14 +153,15 @@ fn answer(function: &str, payload: &Value) -> Value {
         ("database", "end_rehearsal", _) => value(database::Output::Tried {
             plan: Box::new(migrations()),
         }),
-        ("database", "finish", _) => value(database::Output::Finished { finished: true }),
+        ("database", "finish" | "restored", _) => {
+            value(database::Output::Finished { finished: true })
+        }
         ("database", "plan_restore", _) => value(database::Output::RestorePlanned {
             restore: Box::new(restore()),
         }),
         ("migrate", _, "lost") => value(migrate::Output::RestorePlanned {
             restore: Box::new(restore()),
         }),
-        ("database", "restored", _) => value(database::Output::Finished { finished: true }),
         ("database", "restore", _) => value(database::Output::Restoring {
             ready: false,
             wait_seconds: 15,
@@ -261,6 +262,7 @@ fn migrations() -> MigrationPlan {
         applied: 1,
         pending: 1,
         files: Vec::new(),
+        stays: None,
         waiting: 0,
         classes: Counts::default(),
         statements: Vec::new(),

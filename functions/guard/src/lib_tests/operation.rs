@@ -26,7 +26,13 @@ fn working(operation: Operation, idle_seconds: u64) -> Guard<World> {
 
 /// What `migrate` found: one migration that contracts.
 fn pending() -> String {
+    planned_beside(None)
+}
+
+/// The same, planned while this version served.
+fn planned_beside(serves: Option<&str>) -> String {
     with_migrations(&json!({
+        "stays": serves,
         "digest": sluice_domain::digest::Digest::of(b"migrations"), "phase": "contract", "tool": "sqlx",
         "place": "db:5432/shop", "server": "17.10", "applied": 1, "pending": 1, "files": ["2_x.sql"],
         "waiting": 0, "classes": {"a": 1, "b": 0, "c": 0}, "more": 0, "statements": [],
@@ -77,7 +83,12 @@ fn a_release_that_does_not_serve_contracts_nothing_and_one_that_serves_undoes_no
     let guard = working(Operation::Undo {}, 0);
     assert_eq!(send(&guard, &pending()), Err("WrongRelease"));
     guard.ports.promoted("1.0.0", 500);
-    send(&guard, &pending()).expect("it does not serve any more");
+    let planned = planned_beside(Some("1.0.0"));
+    send(&guard, &planned).expect("it does not serve any more");
+    send(&guard, ACQUIRE).expect("its turn");
+    send(&guard, RECHECK).expect("the same serves");
+    guard.ports.promoted("1.0.1", 600);
+    assert_eq!(send(&guard, RECHECK), Err("PlanChanged"));
 }
 
 #[test]
