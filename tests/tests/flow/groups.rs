@@ -69,8 +69,8 @@ async fn a_group_of_100_is_moved_both_ways_at_lambdas_own_pace_in_as_many_states
 async fn machines(world: &World, shift: &str) -> Machines {
     let answer = "return {'next': 'roll_back', 'wait_seconds': 0, 'rule': 'harm'}";
     let judge = world.stand_in("judge", answer).await;
-    let answer =
-        "return {'approval_required': False, 'timed': False, 'migrates': False, 'approves': None}";
+    let answer = "return {'approval_required': False, 'timed': False, 'migrates': False, \
+                  'approves': None, 'epoch': 1}";
     let done = world.stand_in("done", answer).await;
     let rollout = |rollout: &mut Value| {
         replace(rollout, "PublishVersions", &done);
