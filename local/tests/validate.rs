@@ -15,13 +15,14 @@ use std::{
 use serde_json::{Value, json};
 use sluice_local::workspace::Workspace;
 
-/// How many state machines there are to ask about.
-const MACHINES: usize = 5;
-
 type Tried<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// A folder with the script, the state machines and a `samconfig.toml`.
-struct Checkout(PathBuf);
+struct Checkout {
+    root: PathBuf,
+    /// How many state machines there are to ask about.
+    machines: usize,
+}
 
 impl Checkout {
     fn new(test: &str) -> Tried<Self> {
@@ -29,20 +30,26 @@ impl Checkout {
         let root = std::env::temp_dir().join(name);
         let machines = root.join("statemachines");
         fs::create_dir_all(&machines)?;
+        let mut count = 0;
         for entry in fs::read_dir(Workspace::find()?.root().join("statemachines"))? {
             let entry = entry?;
-            fs::copy(entry.path(), machines.join(entry.file_name()))?;
+            let name = entry.file_name();
+            count += usize::from(name.to_string_lossy().ends_with(".asl.json"));
+            fs::copy(entry.path(), machines.join(name))?;
         }
         fs::write(
             root.join("samconfig.toml"),
             "[default.deploy.parameters]\nregion = \"eu-central-1\"\n",
         )?;
-        Ok(Self(root))
+        Ok(Self {
+            root,
+            machines: count,
+        })
     }
 
     fn validate(&self, endpoint: &str) -> Tried<Output> {
         let output = Command::new(Workspace::find()?.tool("sam", "python")?)
-            .arg(self.0.join("statemachines/validate"))
+            .arg(self.root.join("statemachines/validate"))
             .env_remove("AWS_PROFILE")
             .env_remove("AWS_SESSION_TOKEN")
             .env("AWS_ENDPOINT_URL", endpoint)
@@ -58,7 +65,7 @@ impl Checkout {
 
 impl Drop for Checkout {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.root);
     }
 }
 
@@ -141,7 +148,7 @@ fn every_machine_is_asked_about_with_a_sample_for_each_placeholder() {
 
     assert!(output.status.success(), "{}", text(&output.stderr));
     let asked = played.questions().unwrap();
-    assert_eq!(asked.len(), MACHINES);
+    assert_eq!(asked.len(), checkout.machines);
     for question in &asked {
         let definition = question["definition"].as_str().unwrap();
         assert!(!definition.contains("${"), "{definition}");
@@ -169,7 +176,7 @@ fn an_error_in_a_machine_is_named_and_stops_the_deployment() {
 
     let output = checkout.validate(&played.endpoint()).unwrap();
 
-    assert_eq!(played.questions().unwrap().len(), MACHINES);
+    assert_eq!(played.questions().unwrap().len(), checkout.machines);
     assert_eq!(output.status.code(), Some(1));
     let line = "rollout.asl.json /States/Commit/Next: ERROR MISSING_TRANSITION_TARGET: \
                 there is no state Nowhere";
@@ -187,7 +194,7 @@ fn a_warning_stops_nothing() {
 
     let output = checkout.validate(&played.endpoint()).unwrap();
 
-    assert_eq!(played.questions().unwrap().len(), MACHINES);
+    assert_eq!(played.questions().unwrap().len(), checkout.machines);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let said = text(&output.stdout);
     assert!(
