@@ -53,7 +53,7 @@ down: ## Stop the embedded engine and leave nothing behind
 
 .PHONY: test
 test: local moto postgres published migration-tools ## Run all tests, those on the embedded engine included
-	@$(LOCAL) with -- cargo test --workspace -- --include-ignored --skip matrix::
+	@$(LOCAL) with -- cargo test --workspace --no-fail-fast -- --include-ignored --skip matrix::
 	@$(FAULTS)
 
 .PHONY: check
