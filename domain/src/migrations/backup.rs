@@ -1,10 +1,9 @@
 //! What is saved before migrations are applied.
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::keeper::Keeper;
 use super::plan::MigrationPlan;
 use crate::document::{Problem, check_range};
 use crate::naming::LONGEST_SERVER;
@@ -49,58 +48,6 @@ pub enum BackupRule {
     None,
 }
 
-/// Where a backup is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Backup<'a> {
-    /// A snapshot of an Aurora cluster.
-    Cluster(&'a str),
-    /// A snapshot of an RDS instance.
-    Instance(&'a str),
-    /// Whatever a function makes.
-    Function(&'a str),
-}
-
-/// How a database is put back to a backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Restore<'a> {
-    /// A new Aurora cluster out of a snapshot takes this one's name.
-    Cluster(&'a str),
-    /// A new RDS instance out of a snapshot takes this one's name.
-    Instance(&'a str),
-    /// A function does it.
-    Function(&'a str),
-}
-
-impl<'a> Restore<'a> {
-    /// The name of the server, or of the function.
-    #[must_use]
-    pub const fn name(self) -> &'a str {
-        match self {
-            Self::Cluster(name) | Self::Instance(name) | Self::Function(name) => name,
-        }
-    }
-}
-
-impl fmt::Display for Backup<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cluster(name) => write!(f, "cluster {name}"),
-            Self::Instance(name) => write!(f, "instance {name}"),
-            Self::Function(name) => write!(f, "function {name}"),
-        }
-    }
-}
-
-impl fmt::Display for Restore<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cluster(name) => write!(f, "cluster {name}"),
-            Self::Instance(name) => write!(f, "instance {name}"),
-            Self::Function(name) => write!(f, "function {name}"),
-        }
-    }
-}
-
 /// Why no backup can be restored with these settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CannotRestore {
@@ -141,10 +88,10 @@ impl Default for BackupPolicy {
 impl BackupPolicy {
     /// Where a backup is made; none where the settings name no place.
     #[must_use]
-    pub fn place(&self) -> Option<Backup<'_>> {
-        let cluster = self.cluster.as_deref().map(Backup::Cluster);
-        let instance = self.instance.as_deref().map(Backup::Instance);
-        let function = self.function.as_deref().map(Backup::Function);
+    pub fn place(&self) -> Option<Keeper<'_>> {
+        let cluster = self.cluster.as_deref().map(Keeper::Cluster);
+        let instance = self.instance.as_deref().map(Keeper::Instance);
+        let function = self.function.as_deref().map(Keeper::Function);
         cluster.or(instance).or(function)
     }
 
@@ -152,15 +99,15 @@ impl BackupPolicy {
     ///
     /// # Errors
     /// Where the settings name no way.
-    pub fn can_restore(&self) -> Result<Restore<'_>, CannotRestore> {
+    pub fn can_restore(&self) -> Result<Keeper<'_>, CannotRestore> {
         let server = match self.place() {
             None => return Err(CannotRestore::NoPlace),
-            Some(Backup::Function(_)) => {
-                let restore = self.restore.as_deref().map(Restore::Function);
+            Some(Keeper::Function(_)) => {
+                let restore = self.restore.as_deref().map(Keeper::Function);
                 return restore.ok_or(CannotRestore::NoFunction);
             }
-            Some(Backup::Cluster(name)) => Restore::Cluster(name),
-            Some(Backup::Instance(name)) => Restore::Instance(name),
+            Some(Keeper::Cluster(name)) => Keeper::Cluster(name),
+            Some(Keeper::Instance(name)) => Keeper::Instance(name),
         };
         match server.name() {
             name if name.len() > LONGEST_SERVER => Err(CannotRestore::LongName(name.to_owned())),
@@ -203,7 +150,7 @@ impl BackupPolicy {
 pub fn begins_with_backup<'a>(
     policy: &'a BackupPolicy,
     plan: &MigrationPlan,
-) -> Option<Backup<'a>> {
+) -> Option<Keeper<'a>> {
     let is_made = match policy.before {
         BackupRule::All => true,
         BackupRule::BAndC => plan.classes.b + plan.classes.c > 0,

@@ -7,6 +7,7 @@
 mod backup;
 mod bundle;
 mod database;
+mod keeper;
 mod operation;
 mod plan;
 mod rehearsal;
@@ -14,13 +15,14 @@ mod request;
 mod restore;
 mod snapshot;
 
-pub use backup::{Backup, BackupPolicy, BackupRule, CannotRestore, Restore, begins_with_backup};
+pub use backup::{BackupPolicy, BackupRule, CannotRestore, begins_with_backup};
 pub use bundle::{IntegrityCheck, Migrations, Reads, Tool};
 pub use database::{Credentials, Database, IamUser};
+pub use keeper::Keeper;
 pub use operation::{ContractPolicy, Inapplicable, OldCalls, Operation, Subject};
 pub use plan::{Counts, MigrationPlan, PlannedStatement, Unfit};
 pub use rehearsal::{
-    CopiedFrom, CopyPlace, Original, Rehearsal, RehearsalPolicy, RehearsedUnit, RehearsedUnits,
+    CopiedFrom, CopyPlace, Rehearsal, RehearsalPolicy, RehearsedUnit, RehearsedUnits,
 };
 pub use request::{Applied, Archive, Brought, Checked, Peer, Phase, Request};
 pub use restore::{

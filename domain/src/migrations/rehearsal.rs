@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backup::BackupPolicy;
 use super::database::Database;
+use super::keeper::Keeper;
 use crate::document::Problem;
 
 /// How migrations are tried on a copy of the database before people are asked.
@@ -26,17 +27,6 @@ pub struct RehearsalPolicy {
     /// `backup.instance`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
-}
-
-/// What a copy is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Original<'a> {
-    /// An Aurora cluster: a snapshot of it.
-    Cluster(&'a str),
-    /// An RDS instance: a snapshot of it.
-    Instance(&'a str),
-    /// Whatever a function takes.
-    Function(&'a str),
 }
 
 /// What a copy was made from.
@@ -171,11 +161,11 @@ fn seconds(milliseconds: u64) -> String {
 impl Database {
     /// What a copy is made of. None: the settings want none.
     #[must_use]
-    pub fn original(&self) -> Option<Original<'_>> {
+    pub fn original(&self) -> Option<Keeper<'_>> {
         let policy = self.rehearsal.as_ref()?;
-        let function = policy.function.as_deref().map(Original::Function);
-        let cluster = self.backup.cluster.as_deref().map(Original::Cluster);
-        let instance = self.backup.instance.as_deref().map(Original::Instance);
+        let function = policy.function.as_deref().map(Keeper::Function);
+        let cluster = self.backup.cluster.as_deref().map(Keeper::Cluster);
+        let instance = self.backup.instance.as_deref().map(Keeper::Instance);
         function.or(cluster).or(instance)
     }
 

@@ -86,7 +86,7 @@ fn who_says_nothing_of_backups_is_asked_where_they_are_made() {
     let policy = &database.backup;
     assert_eq!(
         begins_with_backup(policy, &plan(0, 0)),
-        Some(Backup::Cluster("shop"))
+        Some(Keeper::Cluster("shop"))
     );
 }
 
@@ -124,9 +124,9 @@ fn a_copy_is_made_of_what_the_settings_name_and_is_entered_like_the_original() {
     };
     assert_eq!(read(Value::Null).original(), None);
     let database = read(json!({}));
-    assert_eq!(database.original(), Some(Original::Instance("shop")));
+    assert_eq!(database.original(), Some(Keeper::Instance("shop")));
     let by_function = read(json!({ "function": "copy" }));
-    assert_eq!(by_function.original(), Some(Original::Function("copy")));
+    assert_eq!(by_function.original(), Some(Keeper::Function("copy")));
     let place = CopyPlace {
         host: "copy.example".to_owned(),
         port: None,
@@ -152,7 +152,7 @@ fn a_backup_before_b_and_c_is_made_before_no_migration_that_only_adds() {
     for risky in [plan(1, 0), plan(0, 1)] {
         assert_eq!(
             begins_with_backup(&policy, &risky),
-            Some(Backup::Instance("shop"))
+            Some(Keeper::Instance("shop"))
         );
     }
 }

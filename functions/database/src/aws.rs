@@ -2,16 +2,15 @@
 //! the state table.
 
 mod copies;
+mod rds;
 mod restore;
 mod restoring;
 
 use aws_config::SdkConfig;
-use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_rds::types::Tag;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
-use sluice_domain::migrations::{Backup, KEEP_UNTIL_TAG, PROMOTION_TAG, Restoring};
+use sluice_domain::migrations::{Keeper, Restoring};
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
@@ -21,6 +20,7 @@ use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Store, StoreError};
 
+use self::rds::{CLUSTER_SNAPSHOT_THERE, SNAPSHOT_THERE, cluster, instance, tags, unless};
 use crate::{Backups, Error, Made, Promotions, Record, Wanted};
 
 /// What RDS says of a snapshot that a database can be restored from.
@@ -130,12 +130,12 @@ impl Servers {
             .create_db_cluster_snapshot()
             .db_cluster_identifier(cluster)
             .db_cluster_snapshot_identifier(name)
-            .set_tags(Some(tags(wanted)))
+            .set_tags(Some(tags(wanted.promotion, wanted.keep_until)))
             .send()
             .await;
-        unless_there(
+        unless(
             begun,
-            "DBClusterSnapshotAlreadyExistsFault",
+            CLUSTER_SNAPSHOT_THERE,
             format!("rds:CreateDBClusterSnapshot of {cluster}"),
         )?;
         let operation = format!("rds:DescribeDBClusterSnapshots of {name}");
@@ -160,12 +160,12 @@ impl Servers {
             .create_db_snapshot()
             .db_instance_identifier(instance)
             .db_snapshot_identifier(name)
-            .set_tags(Some(tags(wanted)))
+            .set_tags(Some(tags(wanted.promotion, wanted.keep_until)))
             .send()
             .await;
-        unless_there(
+        unless(
             begun,
-            "DBSnapshotAlreadyExists",
+            SNAPSHOT_THERE,
             format!("rds:CreateDBSnapshot of {instance}"),
         )?;
         let operation = format!("rds:DescribeDBSnapshots of {name}");
@@ -204,13 +204,13 @@ impl Servers {
 impl Backups for Servers {
     async fn make(&self, role: Option<&Role>, wanted: &Wanted<'_>) -> Result<Made, Error> {
         match wanted.of {
-            Backup::Cluster(cluster) => {
+            Keeper::Cluster(cluster) => {
                 Self::of_cluster(&self.account(role, wanted).await, cluster, wanted).await
             }
-            Backup::Instance(instance) => {
+            Keeper::Instance(instance) => {
                 Self::of_instance(&self.account(role, wanted).await, instance, wanted).await
             }
-            Backup::Function(function) => self.by_function(function, wanted).await,
+            Keeper::Function(function) => self.by_function(function, wanted).await,
         }
     }
 
@@ -220,65 +220,23 @@ impl Backups for Servers {
         wanted: &Wanted<'_>,
     ) -> Result<Option<i32>, Error> {
         match wanted.of {
-            Backup::Cluster(cluster) => {
-                let client = self.account(role, wanted).await;
-                let operation = format!("rds:DescribeDBClusters of {cluster}");
-                let found = client
-                    .describe_db_clusters()
-                    .db_cluster_identifier(cluster)
-                    .send()
-                    .await
-                    .map_err(|error| Fault::new(&operation, error))?;
-                let server = found.db_clusters().first();
-                let server = server.ok_or_else(|| Fault::other(&operation, "there is none"))?;
+            Keeper::Cluster(name) => {
+                let found = cluster(&self.account(role, wanted).await, name).await?;
+                let server = found.ok_or_else(|| none(name))?;
                 Ok(server.backup_retention_period())
             }
-            Backup::Instance(instance) => {
-                let client = self.account(role, wanted).await;
-                let operation = format!("rds:DescribeDBInstances of {instance}");
-                let found = client
-                    .describe_db_instances()
-                    .db_instance_identifier(instance)
-                    .send()
-                    .await
-                    .map_err(|error| Fault::new(&operation, error))?;
-                let server = found.db_instances().first();
-                let server = server.ok_or_else(|| Fault::other(&operation, "there is none"))?;
+            Keeper::Instance(name) => {
+                let found = instance(&self.account(role, wanted).await, name).await?;
+                let server = found.ok_or_else(|| none(name))?;
                 Ok(server.backup_retention_period())
             }
-            Backup::Function(_) => Ok(None),
+            Keeper::Function(_) => Ok(None),
         }
     }
 }
 
-fn tags(wanted: &Wanted<'_>) -> Vec<Tag> {
-    let tag = |key: &str, value: String| Tag::builder().key(key).value(value).build();
-    vec![
-        tag(
-            PROMOTION_TAG,
-            wanted.promotion.to_string().replace('+', "_"),
-        ),
-        tag(KEEP_UNTIL_TAG, wanted.keep_until.to_string()),
-    ]
-}
-
-/// A snapshot of this name that is there was begun by an earlier try.
-fn unless_there<T, E, R>(
-    begun: Result<T, SdkError<E, R>>,
-    there: &str,
-    operation: String,
-) -> Result<(), Fault>
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug + 'static,
-{
-    match begun {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let fault = Fault::new(operation, error);
-            if fault.is(there) { Ok(()) } else { Err(fault) }
-        }
-    }
+fn none(server: &str) -> Fault {
+    Fault::other(format!("looking at {server}"), "there is none")
 }
 
 fn made(name: &str, status: Option<&str>) -> Result<Made, Error> {

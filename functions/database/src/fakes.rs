@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use std::collections::BTreeMap;
 
-use sluice_domain::migrations::{Counts, Phase, Progress, Restore, Servers, Standing};
+use sluice_domain::migrations::{Counts, Keeper, Phase, Progress, Servers, Standing};
 use sluice_domain::naming::Beside;
 
 use super::*;
@@ -135,18 +135,18 @@ impl Promotions for &World {
 }
 
 impl Restores for &World {
-    async fn saved(&self, _: Access<'_>, _: Restore<'_>, _: &str) -> Result<Option<Saved>, Error> {
+    async fn saved(&self, _: Access<'_>, _: Keeper<'_>, _: &str) -> Result<Option<Saved>, Error> {
         Ok(self.saved.borrow().clone())
     }
 
-    async fn notes(&self, _: Access<'_>, _: Restore<'_>) -> Result<Vec<String>, Error> {
+    async fn notes(&self, _: Access<'_>, _: Keeper<'_>) -> Result<Vec<String>, Error> {
         Ok(vec!["shop-2 stays with the server of before".to_owned()])
     }
 
     async fn servers(
         &self,
         _: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         names: &Beside,
     ) -> Result<Servers, Error> {
         let servers = self.servers.borrow();
@@ -165,7 +165,7 @@ impl Restores for &World {
     async fn create(
         &self,
         _: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         backup: &str,
         names: &Beside,
     ) -> Result<(), Error> {
@@ -177,7 +177,7 @@ impl Restores for &World {
         })
     }
 
-    async fn add_writer(&self, _: Access<'_>, _: Restore<'_>, names: &Beside) -> Result<(), Error> {
+    async fn add_writer(&self, _: Access<'_>, _: Keeper<'_>, names: &Beside) -> Result<(), Error> {
         self.change("its writer".to_owned(), || {
             let creating = Standing::of("creating");
             self.servers
@@ -189,7 +189,7 @@ impl Restores for &World {
     async fn rename(
         &self,
         _: Access<'_>,
-        _: Restore<'_>,
+        _: Keeper<'_>,
         (from, to): (&str, &str),
     ) -> Result<(), Error> {
         let suffix = |name: &str| name.rsplit('-').next().unwrap_or_default().to_owned();
@@ -202,7 +202,7 @@ impl Restores for &World {
         })
     }
 
-    async fn end_sessions(&self, _: Access<'_>, _: Restore<'_>, name: &str) -> Result<(), Error> {
+    async fn end_sessions(&self, _: Access<'_>, _: Keeper<'_>, name: &str) -> Result<(), Error> {
         self.made.borrow_mut().push(format!("end sessions {name}"));
         Ok(())
     }

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_domain::ledger::Kind;
 use sluice_domain::migrations::{
-    Backup, BackupPolicy, Checked, CopiedFrom, CopyPlace, MigrationPlan, RehearsedUnits, Request,
+    BackupPolicy, Checked, CopiedFrom, CopyPlace, Keeper, MigrationPlan, RehearsedUnits, Request,
     RestorePlan, Restored, Restoring, begins_with_backup,
 };
 use sluice_domain::naming::backup;
@@ -205,7 +205,7 @@ pub struct Made {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted<'a> {
     /// Of what.
-    pub of: Backup<'a>,
+    pub of: Keeper<'a>,
     /// What it is called: the same whenever the same promotion asks.
     pub name: String,
     /// For which promotion.

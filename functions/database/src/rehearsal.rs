@@ -5,7 +5,7 @@ use std::future::Future;
 use jiff::{SignedDuration, Timestamp};
 use sluice_domain::cause::sentence;
 use sluice_domain::migrations::{
-    CopiedFrom, CopyPlace, MigrationPlan, Original, Rehearsal, RehearsalPolicy, RehearsedUnits,
+    CopiedFrom, CopyPlace, Keeper, MigrationPlan, Rehearsal, RehearsalPolicy, RehearsedUnits,
     Request,
 };
 use sluice_domain::naming::rehearsal;
@@ -26,7 +26,7 @@ const KEPT_HOURS: i64 = 6;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedCopy<'a> {
     /// Of what.
-    pub of: Original<'a>,
+    pub of: Keeper<'a>,
     /// What its server is like.
     pub policy: &'a RehearsalPolicy,
     /// What it is called: the same whenever the same promotion asks.

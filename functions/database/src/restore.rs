@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sluice_domain::ledger::Kind;
 use sluice_domain::migrations::{
-    Operation, Progress, Request, Restore, RestorePlan, Restored, Restoring, Servers, Step,
+    Keeper, Operation, Progress, Request, RestorePlan, Restored, Restoring, Servers, Step,
     next_step,
 };
 use sluice_domain::naming::{Beside, beside};
@@ -59,7 +59,7 @@ pub trait Restores {
     fn saved(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         backup: &str,
     ) -> impl Future<Output = Result<Option<Saved>, Error>>;
 
@@ -67,14 +67,14 @@ pub trait Restores {
     fn notes(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
     ) -> impl Future<Output = Result<Vec<String>, Error>>;
 
     /// The servers of these names. Reads only.
     fn servers(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         names: &Beside,
     ) -> impl Future<Output = Result<Servers, Error>>;
 
@@ -83,7 +83,7 @@ pub trait Restores {
     fn create(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         backup: &str,
         names: &Beside,
     ) -> impl Future<Output = Result<(), Error>>;
@@ -92,7 +92,7 @@ pub trait Restores {
     fn add_writer(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         names: &Beside,
     ) -> impl Future<Output = Result<(), Error>>;
 
@@ -100,7 +100,7 @@ pub trait Restores {
     fn rename(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         from_to: (&str, &str),
     ) -> impl Future<Output = Result<(), Error>>;
 
@@ -109,7 +109,7 @@ pub trait Restores {
     fn end_sessions(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         name: &str,
     ) -> impl Future<Output = Result<(), Error>>;
 
@@ -127,7 +127,7 @@ pub trait Restores {
 struct Task<'a> {
     id: &'a PromotionId,
     generation: Generation,
-    server: Restore<'a>,
+    server: Keeper<'a>,
     backup: &'a str,
     role: Option<&'a Role>,
 }
@@ -157,7 +157,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         let backup = backup(id, request)?;
         let access = (request.role.as_ref(), id);
         let (made_at, notes) = match server {
-            Restore::Function(_) => (None, Vec::new()),
+            Keeper::Function(_) => (None, Vec::new()),
             server => {
                 let made_at = self.usable(access, server, backup).await?;
                 (made_at, self.backups.notes(access, server).await?)
@@ -178,7 +178,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
     async fn usable(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         backup: &str,
     ) -> Result<Option<Timestamp>, Error> {
         let unfit = |found: String| Error::BackupUnfit {
@@ -217,7 +217,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         };
         let restoring = self.dated(&task, now).await?;
         match server {
-            Restore::Function(function) => self.by_function(&task, restoring, function).await,
+            Keeper::Function(function) => self.by_function(&task, restoring, function).await,
             _ => self.by_snapshot(&task, restoring).await,
         }
     }

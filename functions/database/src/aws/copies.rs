@@ -2,16 +2,17 @@
 //! team's makes.
 
 use aws_sdk_rds::Client;
-use aws_sdk_rds::types::{DbCluster, DbInstance, Endpoint};
+use aws_sdk_rds::types::Endpoint;
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use sluice_domain::migrations::{CopiedFrom, CopyPlace, Original};
+use sluice_domain::migrations::{CopiedFrom, CopyPlace, Keeper};
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::role::Role;
 use sluice_platform::call::call;
 use sluice_platform::fault::Fault;
 
+use super::rds::{cluster, instance};
 use super::restoring::{add_member, restore_cluster, restore_instance};
 use super::{AVAILABLE, Servers};
 use crate::Error;
@@ -67,15 +68,15 @@ impl Copies for Servers {
         wanted: &WantedCopy<'_>,
     ) -> Result<CopiedFrom, Error> {
         match wanted.of {
-            Original::Cluster(cluster) => {
+            Keeper::Cluster(cluster) => {
                 let client = self.rds((role, wanted.promotion)).await;
                 restore_cluster(&client, cluster, wanted).await
             }
-            Original::Instance(instance) => {
+            Keeper::Instance(instance) => {
                 let client = self.rds((role, wanted.promotion)).await;
                 restore_instance(&client, instance, wanted).await
             }
-            Original::Function(function) => {
+            Keeper::Function(function) => {
                 let answered = self.begin_by(function, wanted).await?;
                 let id = answered.of;
                 Ok(CopiedFrom {
@@ -92,11 +93,11 @@ impl Copies for Servers {
         wanted: &WantedCopy<'_>,
     ) -> Result<CopyStanding, Error> {
         match wanted.of {
-            Original::Cluster(cluster) => {
+            Keeper::Cluster(cluster) => {
                 let client = self.rds((role, wanted.promotion)).await;
                 look_at_cluster(&client, cluster, wanted).await
             }
-            Original::Instance(_) => {
+            Keeper::Instance(_) => {
                 let client = self.rds((role, wanted.promotion)).await;
                 let found = instance(&client, &wanted.name).await?;
                 let found = found.ok_or_else(|| gone(&wanted.name))?;
@@ -104,23 +105,23 @@ impl Copies for Servers {
                     place_of(found.endpoint())
                 })
             }
-            Original::Function(function) => self.look_by(function, wanted).await,
+            Keeper::Function(function) => self.look_by(function, wanted).await,
         }
     }
 
     async fn end(&self, role: Option<&Role>, wanted: &WantedCopy<'_>) -> Result<(), Error> {
         let name = &wanted.name;
         match wanted.of {
-            Original::Cluster(_) => {
+            Keeper::Cluster(_) => {
                 let client = self.rds((role, wanted.promotion)).await;
                 delete_instance(&client, &member(name)).await?;
                 Ok(delete_cluster(&client, name).await?)
             }
-            Original::Instance(_) => {
+            Keeper::Instance(_) => {
                 let client = self.rds((role, wanted.promotion)).await;
                 Ok(delete_instance(&client, name).await?)
             }
-            Original::Function(function) => {
+            Keeper::Function(function) => {
                 let promotion = wanted.promotion;
                 let asked = Asked::End { name, promotion };
                 let operation = format!("ending copy {name} by function {function}");
@@ -207,28 +208,6 @@ async fn look_at_cluster(
     }
 }
 
-pub(super) async fn instance(client: &Client, name: &str) -> Result<Option<DbInstance>, Error> {
-    let request = client.describe_db_instances().db_instance_identifier(name);
-    match request.send().await {
-        Ok(found) => Ok(found.db_instances().first().cloned()),
-        Err(error) => {
-            let fault = Fault::new(format!("rds:DescribeDBInstances of {name}"), error);
-            unless_gone(fault, "DBInstanceNotFound").map(|()| None)
-        }
-    }
-}
-
-pub(super) async fn cluster(client: &Client, name: &str) -> Result<Option<DbCluster>, Error> {
-    let request = client.describe_db_clusters().db_cluster_identifier(name);
-    match request.send().await {
-        Ok(found) => Ok(found.db_clusters().first().cloned()),
-        Err(error) => {
-            let fault = Fault::new(format!("rds:DescribeDBClusters of {name}"), error);
-            unless_gone(fault, "DBClusterNotFoundFault").map(|()| None)
-        }
-    }
-}
-
 async fn delete_instance(client: &Client, name: &str) -> Result<(), Fault> {
     let request = client.delete_db_instance().db_instance_identifier(name);
     let request = request.skip_final_snapshot(true);
@@ -253,14 +232,6 @@ fn deleted_or_left(fault: Fault, gone: &str) -> Result<(), Fault> {
         return Ok(());
     }
     if fault.is(gone) { Ok(()) } else { Err(fault) }
-}
-
-fn unless_gone(fault: Fault, gone: &str) -> Result<(), Error> {
-    if fault.is(gone) {
-        Ok(())
-    } else {
-        Err(fault.into())
-    }
 }
 
 /// The server that a copied cluster gets.

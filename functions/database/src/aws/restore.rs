@@ -1,28 +1,22 @@
 //! Servers out of snapshots, through RDS, or through a function of the team's.
 
 use aws_sdk_rds::Client;
-use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_rds::primitives::DateTime;
-use aws_sdk_rds::types::{
-    DbCluster, DbInstance, ServerlessV2ScalingConfiguration, VpcSecurityGroupMembership,
-};
+use aws_sdk_rds::types::{DbCluster, DbInstance, VpcSecurityGroupMembership};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sluice_domain::migrations::{Restore, Servers as Found, Standing};
+use sluice_domain::migrations::{Keeper, Servers as Found, Standing};
 use sluice_domain::naming::Beside;
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::call::call;
 use sluice_platform::fault::Fault;
 
 use super::Servers;
+use super::rds::{
+    CLUSTER_THERE, INSTANCE_THERE, NO_CLUSTER, NO_CLUSTER_SNAPSHOT, NO_INSTANCE, NO_SNAPSHOT,
+    cluster, instance, scaling, there, unless,
+};
 use crate::{Access, Answered, Error, Restores, Saved};
-
-const NO_INSTANCE: &str = "DBInstanceNotFound";
-const NO_CLUSTER: &str = "DBClusterNotFoundFault";
-const NO_SNAPSHOT: &str = "DBSnapshotNotFound";
-const NO_CLUSTER_SNAPSHOT: &str = "DBClusterSnapshotNotFoundFault";
-const INSTANCE_THERE: &str = "DBInstanceAlreadyExists";
-const CLUSTER_THERE: &str = "DBClusterAlreadyExistsFault";
 
 /// What RDS says to a rename where it is renaming already, or another has the name still.
 const LATER: [&str; 4] = [
@@ -56,11 +50,11 @@ impl Restores for Servers {
     async fn saved(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         backup: &str,
     ) -> Result<Option<Saved>, Error> {
         let client = self.rds(access).await;
-        if let Restore::Cluster(_) = server {
+        if let Keeper::Cluster(_) = server {
             let request = client.describe_db_cluster_snapshots();
             let found = request.db_cluster_snapshot_identifier(backup).send().await;
             let operation = format!("rds:DescribeDBClusterSnapshots of {backup}");
@@ -90,10 +84,10 @@ impl Restores for Servers {
         }))
     }
 
-    async fn notes(&self, access: Access<'_>, server: Restore<'_>) -> Result<Vec<String>, Error> {
+    async fn notes(&self, access: Access<'_>, server: Keeper<'_>) -> Result<Vec<String>, Error> {
         let client = self.rds(access).await;
         let stays = |name: &str| format!("{name} stays with the server of before");
-        if let Restore::Cluster(name) = server {
+        if let Keeper::Cluster(name) = server {
             let found = cluster(&client, name).await?;
             let members = found.as_ref().map(DbCluster::db_cluster_members);
             let members = members.unwrap_or_default().iter();
@@ -112,12 +106,12 @@ impl Restores for Servers {
     async fn servers(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         names: &Beside,
     ) -> Result<Found, Error> {
         let client = self.rds(access).await;
         let named = server.name();
-        if let Restore::Cluster(_) = server {
+        if let Keeper::Cluster(_) = server {
             let stands = async |name: &str| -> Result<Option<Standing>, Fault> {
                 let found = cluster(&client, name).await?;
                 Ok(found.map(|found| Standing::of(found.status().unwrap_or_default())))
@@ -146,14 +140,14 @@ impl Restores for Servers {
     async fn create(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         backup: &str,
         names: &Beside,
     ) -> Result<(), Error> {
         let client = self.rds(access).await;
         let name = server.name();
         match server {
-            Restore::Cluster(_) => {
+            Keeper::Cluster(_) => {
                 let like = required(cluster(&client, name).await?, name)?;
                 create_cluster(&client, &like, backup, &names.new).await?;
             }
@@ -168,7 +162,7 @@ impl Restores for Servers {
     async fn add_writer(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         names: &Beside,
     ) -> Result<(), Error> {
         let client = self.rds(access).await;
@@ -211,11 +205,11 @@ impl Restores for Servers {
     async fn rename(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         (from, to): (&str, &str),
     ) -> Result<(), Error> {
         let client = self.rds(access).await;
-        if let Restore::Cluster(_) = server {
+        if let Keeper::Cluster(_) = server {
             let request = client
                 .modify_db_cluster()
                 .db_cluster_identifier(from)
@@ -236,11 +230,11 @@ impl Restores for Servers {
     async fn end_sessions(
         &self,
         access: Access<'_>,
-        server: Restore<'_>,
+        server: Keeper<'_>,
         name: &str,
     ) -> Result<(), Error> {
         // An instance starts again when it is renamed; those of a cluster run on.
-        let Restore::Cluster(_) = server else {
+        let Keeper::Cluster(_) = server else {
             return Ok(());
         };
         let client = self.rds(access).await;
@@ -335,13 +329,6 @@ async fn create_cluster(
     backup: &str,
     name: &str,
 ) -> Result<(), Fault> {
-    let scaling = like.serverless_v2_scaling_configuration().map(|found| {
-        ServerlessV2ScalingConfiguration::builder()
-            .set_min_capacity(found.min_capacity())
-            .set_max_capacity(found.max_capacity())
-            .set_seconds_until_auto_pause(found.seconds_until_auto_pause())
-            .build()
-    });
     let made = client
         .restore_db_cluster_from_snapshot()
         .db_cluster_identifier(name)
@@ -358,7 +345,7 @@ async fn create_cluster(
         .set_enable_cloudwatch_logs_exports(Some(like.enabled_cloudwatch_logs_exports().to_vec()))
         .set_storage_type(like.storage_type().map(str::to_owned))
         .set_network_type(like.network_type().map(str::to_owned))
-        .set_serverless_v2_scaling_configuration(scaling)
+        .set_serverless_v2_scaling_configuration(scaling(like))
         .set_backup_retention_period(like.backup_retention_period())
         .set_tags(Some(
             like.tag_list()
@@ -383,20 +370,6 @@ fn security_groups(found: &[VpcSecurityGroupMembership]) -> Vec<String> {
     ids.map(str::to_owned).collect()
 }
 
-async fn instance(client: &Client, name: &str) -> Result<Option<DbInstance>, Fault> {
-    let request = client.describe_db_instances().db_instance_identifier(name);
-    let operation = format!("rds:DescribeDBInstances of {name}");
-    let found = there(request.send().await, NO_INSTANCE, operation)?;
-    Ok(found.and_then(|found| found.db_instances.unwrap_or_default().into_iter().next()))
-}
-
-async fn cluster(client: &Client, name: &str) -> Result<Option<DbCluster>, Fault> {
-    let request = client.describe_db_clusters().db_cluster_identifier(name);
-    let operation = format!("rds:DescribeDBClusters of {name}");
-    let found = there(request.send().await, NO_CLUSTER, operation)?;
-    Ok(found.and_then(|found| found.db_clusters.unwrap_or_default().into_iter().next()))
-}
-
 fn of(found: &DbInstance) -> Standing {
     Standing::of(found.db_instance_status().unwrap_or_default())
 }
@@ -409,7 +382,6 @@ fn time(at: &DateTime) -> Option<Timestamp> {
     Timestamp::from_second(at.secs()).ok()
 }
 
-/// What was found; None where RDS says that there is none.
 /// A rename that was begun by an earlier try, or whose name is not free yet: the next look
 /// tells.
 fn unless_later(renamed: Result<(), Fault>) -> Result<(), Error> {
@@ -417,35 +389,4 @@ fn unless_later(renamed: Result<(), Fault>) -> Result<(), Error> {
         Err(fault) if LATER.iter().any(|code| fault.is(code)) => Ok(()),
         done => Ok(done?),
     }
-}
-
-fn there<T, E, R>(
-    found: Result<T, SdkError<E, R>>,
-    none: &str,
-    operation: String,
-) -> Result<Option<T>, Fault>
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug + 'static,
-{
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(error) => {
-            let fault = Fault::new(operation, error);
-            if fault.is(none) { Ok(None) } else { Err(fault) }
-        }
-    }
-}
-
-/// Done, or done before, as this error says.
-fn unless<T, E, R>(
-    done: Result<T, SdkError<E, R>>,
-    before: &str,
-    operation: String,
-) -> Result<(), Fault>
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug + 'static,
-{
-    there(done, before, operation).map(drop)
 }

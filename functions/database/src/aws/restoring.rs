@@ -2,13 +2,14 @@
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::primitives::DateTime;
-use aws_sdk_rds::types::{DbCluster, DbInstance, Endpoint, ServerlessV2ScalingConfiguration, Tag};
+use aws_sdk_rds::types::{DbCluster, DbInstance, Endpoint};
 use jiff::Timestamp;
-use sluice_domain::migrations::{CopiedFrom, KEEP_UNTIL_TAG, PROMOTION_TAG};
+use sluice_domain::migrations::CopiedFrom;
 use sluice_platform::fault::Fault;
 
-use super::copies::{cluster, gone, instance};
-use super::{AVAILABLE, unless_there};
+use super::AVAILABLE;
+use super::copies::gone;
+use super::rds::{CLUSTER_THERE, INSTANCE_THERE, cluster, instance, scaling, tags, unless};
 use crate::Error;
 use crate::rehearsal::{CopyStanding, WantedCopy};
 
@@ -50,14 +51,14 @@ pub(super) async fn restore_instance(
         .auto_minor_version_upgrade(false)
         .deletion_protection(false)
         .copy_tags_to_snapshot(false)
-        .set_tags(Some(tags(wanted)))
+        .set_tags(Some(tags(wanted.promotion, wanted.keep_until)))
         .send()
         .await;
     let operation = format!(
         "rds:RestoreDBInstanceFromDBSnapshot of {} as {}",
         from.name, wanted.name
     );
-    unless_there(begun, "DBInstanceAlreadyExists", operation)?;
+    unless(begun, INSTANCE_THERE, operation)?;
     Ok(from.into())
 }
 
@@ -85,14 +86,14 @@ pub(super) async fn restore_cluster(
         .set_serverless_v2_scaling_configuration(scaling(&found))
         .deletion_protection(false)
         .copy_tags_to_snapshot(false)
-        .set_tags(Some(tags(wanted)))
+        .set_tags(Some(tags(wanted.promotion, wanted.keep_until)))
         .send()
         .await;
     let operation = format!(
         "rds:RestoreDBClusterFromSnapshot of {} as {}",
         from.name, wanted.name
     );
-    unless_there(begun, "DBClusterAlreadyExistsFault", operation)?;
+    unless(begun, CLUSTER_THERE, operation)?;
     Ok(from.into())
 }
 
@@ -116,11 +117,11 @@ pub(super) async fn add_member(
         .set_db_parameter_group_name(parameters.map(str::to_owned))
         .set_publicly_accessible(like.as_ref().and_then(DbInstance::publicly_accessible))
         .auto_minor_version_upgrade(false)
-        .set_tags(Some(tags(wanted)))
+        .set_tags(Some(tags(wanted.promotion, wanted.keep_until)))
         .send()
         .await;
     let operation = format!("rds:CreateDBInstance of {member}");
-    unless_there(begun, "DBInstanceAlreadyExists", operation)?;
+    unless(begun, INSTANCE_THERE, operation)?;
     Ok(CopyStanding {
         place: None,
         of: None,
@@ -135,7 +136,7 @@ async fn writer(client: &Client, original: &str) -> Result<Option<DbInstance>, E
     let mut members = found.db_cluster_members().iter();
     let writer = members.find(|member| member.is_cluster_writer() == Some(true));
     match writer.and_then(|member| member.db_instance_identifier()) {
-        Some(name) => instance(client, name).await,
+        Some(name) => Ok(instance(client, name).await?),
         None => Ok(None),
     }
 }
@@ -184,23 +185,6 @@ fn security_groups<'a>(
         said.clone()
     };
     (!groups.is_empty()).then_some(groups)
-}
-
-fn scaling(original: &DbCluster) -> Option<ServerlessV2ScalingConfiguration> {
-    let found = original.serverless_v2_scaling_configuration()?;
-    let scaling = ServerlessV2ScalingConfiguration::builder()
-        .set_min_capacity(found.min_capacity())
-        .set_max_capacity(found.max_capacity());
-    Some(scaling.build())
-}
-
-fn tags(wanted: &WantedCopy<'_>) -> Vec<Tag> {
-    let tag = |key: &str, value: String| Tag::builder().key(key).value(value).build();
-    let promotion = wanted.promotion.to_string().replace('+', "_");
-    vec![
-        tag(PROMOTION_TAG, promotion),
-        tag(KEEP_UNTIL_TAG, wanted.keep_until.to_string()),
-    ]
 }
 
 /// A snapshot that a server can be restored from.
