@@ -1,6 +1,8 @@
 //! What the guards of an environment ask: alarms and metrics of CloudWatch, and the
 //! parameter of incidents. Reads only. What follows is [`sluice_domain::guards`]'s.
 
+mod calls;
+
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use sluice_domain::guards::{self, Calls, Checked, ErrorBudget, Guards};
@@ -9,6 +11,8 @@ use sluice_domain::naming::function_name;
 
 use crate::cloudwatch::{self, Series};
 use crate::fault::Fault;
+
+pub use self::calls::Callable;
 
 /// The clients of one account and region.
 #[derive(Clone)]
@@ -26,17 +30,6 @@ pub struct Function<'a> {
     pub function: &'a str,
     /// The alias that its callers use.
     pub alias: &'a str,
-}
-
-/// A version of a function.
-#[derive(Debug, Clone, Copy)]
-pub struct Version<'a> {
-    /// The function's name or ARN.
-    pub function: &'a str,
-    /// The alias that it may have had traffic through.
-    pub alias: &'a str,
-    /// The version.
-    pub version: &'a str,
 }
 
 /// Budgets are counted in days.
@@ -72,42 +65,6 @@ impl Signals {
             self.budgets(guards.error_budget.as_ref(), functions, now),
         )?;
         Ok(incident.into_iter().chain(alarms).chain(budgets).collect())
-    }
-
-    /// How often each of these versions was called in this time, by its own name and as one
-    /// of two behind the alias.
-    ///
-    /// # Errors
-    /// When CloudWatch fails, or does not answer in full.
-    pub async fn calls(
-        &self,
-        versions: &[Version<'_>],
-        (from, to): (Timestamp, Timestamp),
-    ) -> Result<Vec<f64>, Fault> {
-        let queries: Vec<MetricQuery> = versions.iter().flat_map(of_version).collect();
-        // Data points of a minute are kept for 15 days, of an hour for 455.
-        let period = match to.duration_since(from) {
-            short if short <= SignedDuration::from_hours(3) => 60,
-            _ => 3600,
-        };
-        let answers = cloudwatch::series(&self.cloudwatch, &queries, (from, to), period).await?;
-        let each = versions.iter().zip(answers.chunks(2));
-        let summed = each.map(|(version, answer)| {
-            let sums = answer.iter().map(|series| {
-                let values = series.as_ref()?.values();
-                Some(values.sum::<f64>())
-            });
-            sums.sum::<Option<f64>>().ok_or_else(|| {
-                let Version {
-                    function, version, ..
-                } = version;
-                let problem = format!(
-                    "the calls of {function}:{version} were not answered in full; try again"
-                );
-                Fault::other("cloudwatch:GetMetricData", problem)
-            })
-        });
-        summed.collect()
     }
 
     async fn incident(&self, name: Option<&str>) -> Result<Option<Checked>, Fault> {
@@ -181,25 +138,16 @@ fn counted(answer: &[Option<Series>]) -> Option<Calls> {
 
 fn of_alias(metric: &str, function: &Function<'_>) -> MetricQuery {
     let name = function_name(function.function);
-    sum(metric, name, function.alias, None)
+    sum(metric, name, Some(function.alias), None)
 }
 
-/// Calls of a version by its own name, and by the alias: such as Lambda counts them apart
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html>).
-fn of_version(version: &Version<'_>) -> [MetricQuery; 2] {
-    let name = function_name(version.function);
-    let own = version.version;
-    [
-        sum("Invocations", name, own, None),
-        sum("Invocations", name, version.alias, Some(own)),
-    ]
-}
-
-fn sum(metric: &str, name: &str, qualifier: &str, executed: Option<&str>) -> MetricQuery {
-    let resource = format!("{name}:{qualifier}");
-    let dimensions = [("FunctionName", name.to_owned()), ("Resource", resource)];
+/// The sum of a function's metric: of all of it, of what came by an alias or a version's
+/// name, or of a version behind an alias.
+fn sum(metric: &str, name: &str, qualifier: Option<&str>, executed: Option<&str>) -> MetricQuery {
+    let resource = qualifier.map(|qualifier| ("Resource", format!("{name}:{qualifier}")));
     let executed = executed.map(|version| ("ExecutedVersion", version.to_owned()));
-    let dimensions = dimensions.into_iter().chain(executed);
+    let dimensions = [("FunctionName", name.to_owned())].into_iter();
+    let dimensions = dimensions.chain(resource).chain(executed);
     MetricQuery::Metric {
         namespace: "AWS/Lambda".to_owned(),
         metric: metric.to_owned(),

@@ -8,6 +8,7 @@ mod backup;
 mod bundle;
 mod database;
 mod keeper;
+mod old_calls;
 mod operation;
 mod plan;
 mod rehearsal;
@@ -19,7 +20,8 @@ pub use backup::{BackupPolicy, BackupRule, CannotRestore, begins_with_backup};
 pub use bundle::{IntegrityCheck, Migrations, Reads, Tool};
 pub use database::{Credentials, Database, IamUser};
 pub use keeper::Keeper;
-pub use operation::{ContractPolicy, Inapplicable, OldCalls, Operation, Subject};
+pub use old_calls::{Called, Entrances, OldCalls, entrances};
+pub use operation::{ContractPolicy, Inapplicable, Operation, Subject};
 pub use plan::{Counts, MigrationPlan, PlannedStatement, Unfit};
 pub use rehearsal::{
     CopiedFrom, CopyPlace, Rehearsal, RehearsalPolicy, RehearsedUnit, RehearsedUnits,

@@ -11,6 +11,8 @@ use crate::digest::Digest;
 use crate::document::{Problem, check_range};
 use crate::path::Stay;
 
+use super::old_calls::OldCalls;
+
 /// What a promotion does to an environment's database instead of releasing code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -108,17 +110,6 @@ impl ContractPolicy {
     }
 }
 
-/// Calls of a version that does not serve.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OldCalls {
-    /// The function's name.
-    pub function: String,
-    /// Its version.
-    pub version: String,
-    /// How many calls.
-    pub calls: f64,
-}
-
 /// Why an operation can't be done on an environment's database, or not now.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Inapplicable {
@@ -198,7 +189,7 @@ pub enum Inapplicable {
     /// Old code was called.
     #[error(
         "older code still runs in {environment}: {} within the last {seconds} s; expected no call \
-         (`database.contract.idle_seconds`). See who calls it by its version, and ask again later. \
+         (`database.contract.idle_seconds`). See who calls it by that name, and ask again later. \
          Nothing was changed",
         told(calls)
     )]
@@ -213,8 +204,7 @@ pub enum Inapplicable {
 }
 
 fn told(calls: &[OldCalls]) -> String {
-    let each = calls.iter();
-    let each = each.map(|one| format!("{} calls of {}:{}", one.calls, one.function, one.version));
+    let each = calls.iter().map(ToString::to_string);
     each.collect::<Vec<_>>().join(", ")
 }
 
@@ -312,6 +302,7 @@ impl ContractPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrations::Called;
     use crate::promotion::PromotionId;
 
     fn id(text: &str) -> PromotionId {
@@ -379,7 +370,7 @@ mod tests {
         let calls = |calls| {
             vec![OldCalls {
                 function: "shop-api".to_owned(),
-                version: "3".to_owned(),
+                called: Called::Version("3".to_owned()),
                 calls,
             }]
         };

@@ -9,8 +9,7 @@ use sluice_domain::controls::Controls;
 use sluice_domain::guards::{Checked, Guards};
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
-use sluice_domain::migrations::OldCalls;
-use sluice_domain::naming::function_name;
+use sluice_domain::migrations::{OldCalls, entrances};
 use sluice_domain::owner::Standing;
 use sluice_domain::path::Place;
 use sluice_domain::plan::{FunctionPlan, Observed, Plan};
@@ -22,7 +21,7 @@ use sluice_platform::bundle::BundleReader;
 use sluice_platform::deployment_group;
 use sluice_platform::fault::Fault;
 use sluice_platform::function;
-use sluice_platform::guards::{self, Function};
+use sluice_platform::guards::{self, Callable, Function};
 use sluice_platform::lambda::MissingVariable;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::owner::{self, Stack};
@@ -34,7 +33,7 @@ use sluice_platform::task::{Resumed, Tasks};
 use crate::Error;
 use crate::ports::{
     Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Paths, Promotions,
-    Record, Serving, Signals, Waits,
+    Record, Signals, Waits,
 };
 
 /// Everything `guard` works on.
@@ -219,32 +218,28 @@ impl Signals for Aws {
         &self,
         role: Option<&Role>,
         id: &PromotionId,
-        serving: &[Serving<'_>],
         between: (Timestamp, Timestamp),
-    ) -> Result<Vec<OldCalls>, Fault> {
+    ) -> Result<Vec<OldCalls>, Error> {
+        let path = self.settings.path(&id.application).await?;
         let lambda = self.lambda.of(role, id).await;
-        let mut found = Vec::new();
-        for one in serving {
-            let versions = function::versions(&lambda, one.function).await?;
+        let entrances = entrances(&path, &id.environment);
+        let mut functions = Vec::new();
+        for entrances in &entrances {
+            let function = entrances.function;
+            let serves = function::alias(&lambda, function, entrances.alias).await?;
+            let serves = serves.map(|alias| alias.routing.version);
+            let versions = function::versions(&lambda, function).await?;
             let versions = versions.iter().filter_map(|version| version.version());
-            let others = versions.filter(|version| *version != one.version);
-            found.extend(others.map(|version| (*one, version.to_owned())));
+            let others = versions.filter(|version| Some(*version) != serves.as_deref());
+            let others = others.map(str::to_owned).collect();
+            functions.push(Callable {
+                entrances,
+                serves,
+                others,
+            });
         }
-        let asked = found.iter().map(|(one, version)| guards::Version {
-            function: one.function,
-            alias: one.alias,
-            version,
-        });
-        let asked: Vec<guards::Version<'_>> = asked.collect();
         let signals = self.signals.of(role, id).await;
-        let calls = signals.calls(&asked, between).await?;
-        let each = asked.iter().zip(calls);
-        let told = each.map(|(version, calls)| OldCalls {
-            function: function_name(version.function).to_owned(),
-            version: version.version.to_owned(),
-            calls,
-        });
-        Ok(told.collect())
+        Ok(signals.old_calls(&functions, between).await?)
     }
 }
 

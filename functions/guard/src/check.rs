@@ -231,7 +231,7 @@ impl<P: Ports> Guard<P> {
             let is_approved = settings.approval.is_some();
             let serves = admitted.serves.as_deref();
             plan.check_operation(&promotion.id.environment, is_approved, serves)?;
-            self.refuse_while_old_code_runs(promotion, settings, (&plan, admitted), now)
+            self.refuse_while_old_code_runs(promotion, settings, admitted, now)
                 .await?;
         }
         self.refuse_foreign_aliases(promotion, settings, &plan)

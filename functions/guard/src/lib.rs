@@ -32,7 +32,7 @@ pub(crate) use close::Ending;
 pub use error::Error;
 pub use ports::{
     Approvals, Bundles, Environments, Executions, Line, Locks, Lookup, Owners, Paths, Promotions,
-    Record, Serving, Signals, Waits,
+    Record, Signals, Waits,
 };
 
 /// What is asked of this function.

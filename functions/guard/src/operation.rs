@@ -5,12 +5,10 @@ use jiff::Timestamp;
 use sluice_domain::may::Deed;
 use sluice_domain::migrations::{ContractPolicy, Operation, Subject};
 use sluice_domain::path::stays;
-use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Promotion, PromotionId};
 use sluice_domain::settings::Settings;
 
 use crate::path::place_of;
-use crate::ports::Serving;
 use crate::{Error, Guard, Ports};
 
 /// An operation that may begin.
@@ -50,7 +48,7 @@ impl<P: Ports> Guard<P> {
         &self,
         promotion: &Promotion,
         settings: &Settings,
-        (plan, admitted): (&Plan, &Admitted),
+        admitted: &Admitted,
         now: Timestamp,
     ) -> Result<(), Error> {
         let (Operation::Contract {}, Some(since)) = (&admitted.operation, admitted.since) else {
@@ -58,21 +56,12 @@ impl<P: Ports> Guard<P> {
         };
         let database = settings.database.as_ref();
         let policy = database.map_or_else(ContractPolicy::default, |one| one.contract.clone());
-        let functions = plan.functions.values();
-        let serving = functions.filter_map(|function| {
-            Some(Serving {
-                function: &function.name,
-                alias: &function.alias,
-                version: &function.current.as_ref()?.version,
-            })
-        });
-        let serving: Vec<Serving<'_>> = serving.collect();
         let role = settings.role.as_ref();
         let calls = match policy.idle_seconds {
             0 => Vec::new(),
             _ => {
                 let between = (policy.since(now), now);
-                let calls = self.ports.old_calls(role, &promotion.id, &serving, between);
+                let calls = self.ports.old_calls(role, &promotion.id, between);
                 calls.await?
             }
         };

@@ -154,25 +154,14 @@ pub trait Signals {
         now: jiff::Timestamp,
     ) -> impl Future<Output = Result<Vec<Checked>, Fault>>;
 
-    /// The calls of all other versions of these functions in this time. Reads only.
+    /// The calls in this time of all functions of the environment that were not of what
+    /// serves. Reads only.
     fn old_calls(
         &self,
         role: Option<&Role>,
         id: &PromotionId,
-        serving: &[Serving<'_>],
         between: (jiff::Timestamp, jiff::Timestamp),
-    ) -> impl Future<Output = Result<Vec<OldCalls>, Fault>>;
-}
-
-/// What serves of a function.
-#[derive(Debug, Clone, Copy)]
-pub struct Serving<'a> {
-    /// The function's name or ARN.
-    pub function: &'a str,
-    /// The alias that its callers use.
-    pub alias: &'a str,
-    /// The version that the alias points to.
-    pub version: &'a str,
+    ) -> impl Future<Output = Result<Vec<OldCalls>, Error>>;
 }
 
 /// Promotions that wait for their time.

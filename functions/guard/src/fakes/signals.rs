@@ -2,14 +2,15 @@
 
 use jiff::Timestamp;
 use sluice_domain::guards::{self, Calls, Checked, Guards};
-use sluice_domain::migrations::OldCalls;
+use sluice_domain::migrations::{Called, OldCalls};
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::Role;
 use sluice_platform::fault::Fault;
 use sluice_platform::guards::Function;
 
 use super::{Touch, World};
-use crate::ports::{Serving, Signals};
+use crate::Error;
+use crate::ports::Signals;
 
 const NO_CALLS: Calls = Calls {
     invocations: 0.0,
@@ -49,17 +50,14 @@ impl Signals for World {
         &self,
         _: Option<&Role>,
         _: &PromotionId,
-        serving: &[Serving<'_>],
         _: (Timestamp, Timestamp),
-    ) -> Result<Vec<OldCalls>, Fault> {
+    ) -> Result<Vec<OldCalls>, Error> {
         self.turn_for("old_calls", Touch::Nothing).await?;
-        let calls = self.0.borrow().old_calls;
-        let each = serving.iter();
-        let told = each.map(|one| OldCalls {
-            function: one.function.to_owned(),
-            version: "1".to_owned(),
-            calls,
-        });
-        Ok(told.collect())
+        let told = OldCalls {
+            function: "shop-checkout".to_owned(),
+            called: Called::Version("1".to_owned()),
+            calls: self.0.borrow().old_calls,
+        };
+        Ok(vec![told])
     }
 }
