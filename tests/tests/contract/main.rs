@@ -23,6 +23,7 @@ mod partitions;
 mod payloads;
 mod permissions;
 mod resources;
+mod samples;
 mod servers;
 mod shapes;
 mod substitutions;
