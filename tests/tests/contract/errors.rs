@@ -100,7 +100,14 @@ fn every_name_that_a_state_machine_knows_is_said_by_the_function_it_calls() {
             .into_iter()
             .flat_map(|list| items(&state.body[list]));
         for name in handlers.flat_map(|handler| strings(&handler["ErrorEquals"])) {
-            let foreign = ["States.", "Lambda.", "StepFunctions.", "CodeBuild."];
+            let foreign = [
+                "States.",
+                "Lambda.",
+                "Runtime.",
+                "Sandbox.",
+                "StepFunctions.",
+                "CodeBuild.",
+            ];
             let foreign = foreign.iter().any(|service| name.starts_with(service));
             if !foreign && !known.contains(name) {
                 problems.push(format!("{place}: {name}"));

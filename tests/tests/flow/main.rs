@@ -17,6 +17,7 @@ mod groups;
 mod guards;
 mod images;
 mod init;
+mod killed;
 mod line;
 mod may;
 mod migrations;
