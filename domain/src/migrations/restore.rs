@@ -111,6 +111,9 @@ pub struct Restoring {
 pub enum Progress {
     /// No traffic comes. The database is as it was: traffic may come back.
     Stopped,
+    /// Traffic is let in again, and the database is as it was: nobody may touch it for this
+    /// promotion any more.
+    Resumed,
     /// The database may be between what it was and its backup: no traffic may come.
     Swapping,
     /// The database is as its backup has it and was looked at: traffic may come back.

@@ -53,10 +53,10 @@ impl Promotions for Table {
         &self,
         id: &PromotionId,
         generation: Generation,
-        restoring: &Restoring,
+        read_new: (&Restoring, &Restoring),
     ) -> Result<(), StoreError> {
         self.0
-            .put_part_fenced(id, generation, Part::Restoring, restoring)
+            .replace_part_fenced(id, generation, Part::Restoring, read_new)
             .await
     }
 }

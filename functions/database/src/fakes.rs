@@ -126,10 +126,16 @@ impl Promotions for &World {
         &self,
         id: &PromotionId,
         generation: Generation,
-        restoring: &Restoring,
+        (read, new): (&Restoring, &Restoring),
     ) -> Result<(), StoreError> {
         self.check_fence(id, generation).await?;
-        self.restoring.replace(Some(restoring.clone()));
+        if self.restoring.borrow().as_ref() != Some(read) {
+            return Err(StoreError::Fenced {
+                promotion: id.clone(),
+                generation,
+            });
+        }
+        self.restoring.replace(Some(new.clone()));
         Ok(())
     }
 }

@@ -229,13 +229,13 @@ pub trait Promotions {
     /// How far its restore is, which `warm` began when it took traffic away. Reads only.
     fn restoring(&self, id: &PromotionId) -> impl Future<Output = Result<Restoring, StoreError>>;
 
-    /// Notes how far it is, if this generation may still write, in one transaction. Safe
-    /// to repeat.
+    /// Notes how far it is, if this generation may still write and it is as it was read, in
+    /// one transaction: whoever let traffic in meanwhile was faster. Safe to repeat.
     fn save_restoring(
         &self,
         id: &PromotionId,
         generation: Generation,
-        restoring: &Restoring,
+        read_new: (&Restoring, &Restoring),
     ) -> impl Future<Output = Result<(), StoreError>>;
 }
 

@@ -17,6 +17,7 @@ use sluice_domain::migrations::{
 use sluice_domain::naming::{Beside, beside};
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
+use sluice_platform::store::StoreError;
 
 use crate::{Backups, Databases, Error, Output, Promotions, Record};
 
@@ -224,14 +225,26 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
 
     /// How far it is, with a time at which it began. One that takes too long has failed.
     async fn dated(&self, task: &Task<'_>, now: Timestamp) -> Result<Restoring, Error> {
-        let mut restoring = self.promotions.restoring(task.id).await?;
+        let restoring = self.promotions.restoring(task.id).await?;
+        let (id, generation) = (task.id, task.generation);
+        if restoring.progress == Progress::Resumed {
+            // Traffic comes again: this call is late.
+            let promotion = id.clone();
+            return Err(Error::Store(StoreError::Fenced {
+                promotion,
+                generation,
+            }));
+        }
         let Some(began_at) = restoring.began_at else {
-            restoring.began_at = Some(now);
-            let (id, generation) = (task.id, task.generation);
+            let dated = Restoring {
+                began_at: Some(now),
+                ..restoring.clone()
+            };
+            let read_new = (&restoring, &dated);
             self.promotions
-                .save_restoring(id, generation, &restoring)
+                .save_restoring(id, generation, read_new)
                 .await?;
-            return Ok(restoring);
+            return Ok(dated);
         };
         if now.duration_since(began_at) > SignedDuration::from_hours(HOURS) {
             return Err(Error::TooSlow {
@@ -254,7 +267,8 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
             ..restoring.clone()
         };
         let (id, generation) = (task.id, task.generation);
-        let saved = self.promotions.save_restoring(id, generation, &swapping);
+        let read_new = (restoring, &swapping);
+        let saved = self.promotions.save_restoring(id, generation, read_new);
         Ok(saved.await?)
     }
 
@@ -336,10 +350,10 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         let restoring = self.promotions.restoring(id).await?;
         let checked = Restoring {
             progress: Progress::Checked,
-            ..restoring
+            ..restoring.clone()
         };
         self.promotions
-            .save_restoring(id, generation, &checked)
+            .save_restoring(id, generation, (&restoring, &checked))
             .await?;
         let backup = backup(id, request)?;
         let facts = json!({ "backup": backup, "stands": stands, "kept": kept });

@@ -152,6 +152,29 @@ async fn who_was_fenced_off_changes_no_server() {
 }
 
 #[tokio::test]
+async fn who_comes_after_traffic_was_let_in_changes_no_server() {
+    let world = world();
+    let before = world.restoring.borrow().clone().expect("begun");
+    let resumed = Restoring {
+        progress: Progress::Resumed,
+        ..before.clone()
+    };
+    world.restoring.replace(Some(resumed.clone()));
+    let error = ask(&world, RESTORE).await.expect_err("late");
+    assert_eq!(error.name(), "Fenced");
+    let id = ORIGIN.parse().expect("an id");
+    let swapping = Restoring {
+        progress: Progress::Swapping,
+        ..before.clone()
+    };
+    let promotions = &world;
+    let saved = promotions.save_restoring(&id, Generation(0), (&before, &swapping));
+    saved.await.expect_err("it was read before");
+    assert_eq!(progress(&world), Progress::Resumed);
+    assert!(world.changes.borrow().is_empty());
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_come_is_told_with_all_names() {
     let world = world();
     let names = beside("storefront", &ORIGIN.parse().expect("an id"), BACKUP);

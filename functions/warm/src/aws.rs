@@ -295,6 +295,17 @@ impl Stops for Table {
             .await
     }
 
+    async fn replace_restoring(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        read_new: (&Restoring, &Restoring),
+    ) -> Result<(), StoreError> {
+        self.0
+            .replace_part_fenced(id, generation, Part::Restoring, read_new)
+            .await
+    }
+
     async fn stopped(&self, function: &str) -> Result<Option<Stopped>, StoreError> {
         self.0.stopped(function).await
     }

@@ -58,6 +58,16 @@ pub trait Stops {
         restoring: &Restoring,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
+    /// Notes that the database stays as it is, if this generation may still write and how
+    /// far it is was not changed since it was read, in one transaction: whoever works on the
+    /// database by then was faster. Safe to repeat.
+    fn replace_restoring(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        read_new: (&Restoring, &Restoring),
+    ) -> impl Future<Output = Result<(), StoreError>>;
+
     /// What is noted of a function, by its ARN. Reads only.
     fn stopped(&self, function: &str) -> impl Future<Output = Result<Option<Stopped>, StoreError>>;
 
@@ -146,7 +156,11 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
             Some(left) if left.progress != Progress::Checked => Restoring {
                 origin: left.origin,
                 began_at: None,
-                progress: left.progress,
+                progress: match left.progress {
+                    // It let in some of them.
+                    Progress::Resumed => Progress::Stopped,
+                    progress => progress,
+                },
             },
             _ => Restoring {
                 origin: id.clone(),
@@ -217,6 +231,17 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
         let found = self.find(&account, &plan).await?;
         if restoring.progress == Progress::Swapping {
             return self.stay_off(id, &found).await;
+        }
+        if restoring.progress == Progress::Stopped {
+            // A call that is late must not begin on the database while traffic comes.
+            let resumed = Restoring {
+                progress: Progress::Resumed,
+                ..restoring.clone()
+            };
+            let read_new = (&restoring, &resumed);
+            self.records
+                .replace_restoring(id, generation, read_new)
+                .await?;
         }
         let own = |one: &&Found<'_>| {
             let noted = one.noted.as_ref();

@@ -8,7 +8,7 @@ use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 
 use super::{
     CONDITION_FAILED, Item, Store, StoreError, document, item, number, promotion_key, sortable,
-    text, unsigned, write,
+    string, text, unsigned, write,
 };
 use crate::fault::Fault;
 
@@ -355,6 +355,33 @@ impl Store {
         let new = item(&part.partition(id), &part.key(), value)?;
         let put = Put::builder()
             .table_name(&self.table)
+            .set_item(Some(new))
+            .build();
+        let put = put.map_err(|error| Fault::other(&operation, error))?;
+        self.put_behind_fence(id, generation, put, &operation).await
+    }
+
+    /// Replaces a part as it was read, if this generation may still write: all in one
+    /// transaction. Safe to repeat.
+    ///
+    /// # Errors
+    /// `Fenced` when it may not, or somebody else has written something else since.
+    pub async fn replace_part_fenced<T: Serialize>(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        part: Part<'_>,
+        (read, value): (&T, &T),
+    ) -> Result<(), StoreError> {
+        let operation = format!("replacing {} of {id}", part.key());
+        let pk = part.partition(id);
+        let before = item(&pk, &part.key(), read)?;
+        let new = item(&pk, &part.key(), value)?;
+        let put = Put::builder()
+            .table_name(&self.table)
+            .condition_expression("document = :read OR document = :new")
+            .expression_attribute_values(":read", text(string(&before, "document")))
+            .expression_attribute_values(":new", text(string(&new, "document")))
             .set_item(Some(new))
             .build();
         let put = put.map_err(|error| Fault::other(&operation, error))?;

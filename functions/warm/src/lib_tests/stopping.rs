@@ -82,7 +82,7 @@ async fn all_calls_are_taken_off_and_everybody_gets_back_what_they_had() {
 
 #[tokio::test]
 async fn wherever_it_is_killed_the_next_call_knows_what_functions_had() {
-    for after in 0..6 {
+    for after in 0..7 {
         let world = world();
         world.dies_after.set(Some(after));
         let killed = world.ask(STOP).await.is_err();
@@ -207,6 +207,26 @@ async fn who_was_fenced_off_neither_stops_nor_resumes() {
         assert_eq!(world.ask(event).await.expect_err("fenced").name(), "Fenced");
     }
     assert_eq!(reserved(&world), [Some(0), Some(0)]);
+}
+
+#[tokio::test]
+async fn traffic_is_let_in_only_where_nobody_begins_on_the_database_any_more() {
+    let world = world();
+    world.ask(STOP).await.expect("stopped");
+    world.begins_meanwhile.set(true);
+    let error = world.ask(RESUME).await.expect_err("somebody was faster");
+    assert_eq!(error.name(), "Fenced");
+    assert_eq!(reserved(&world), [Some(0), Some(0)]);
+    world.begins_meanwhile.set(false);
+    world.ask(RESUME).await.expect("resumed");
+    assert_eq!(reserved(&world), [None, Some(5)]);
+    let progress = world.restoring.borrow()[OWN].progress;
+    assert_eq!(progress, Progress::Resumed);
+    // What a later one has to go on with is not over.
+    world.ask(STOP).await.expect("stopped once more");
+    world.ask(&later(STOP)).await.expect("stopped");
+    let progress = world.restoring.borrow()[LATER].progress;
+    assert_eq!(progress, Progress::Stopped);
 }
 
 #[tokio::test]

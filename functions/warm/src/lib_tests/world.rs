@@ -60,6 +60,8 @@ pub(super) struct World {
     pub(super) reserved: RefCell<BTreeMap<String, Option<u32>>>,
     /// How far restores are, by promotion.
     pub(super) restoring: RefCell<BTreeMap<String, Restoring>>,
+    /// Whether the database is worked on between a look at the record and the next write.
+    pub(super) begins_meanwhile: Cell<bool>,
     /// What is noted of functions.
     pub(super) stopped: RefCell<BTreeMap<String, Stopped>>,
     /// After how many changes of a reservation or a note the function is killed.
@@ -111,6 +113,7 @@ impl World {
             recorded: RefCell::default(),
             reserved: RefCell::default(),
             restoring: RefCell::default(),
+            begins_meanwhile: Cell::default(),
             stopped: RefCell::default(),
             dies_after: Cell::new(None),
         })
@@ -303,6 +306,26 @@ impl Stops for Rc<World> {
         self.lives()?;
         let mut all = self.restoring.borrow_mut();
         all.insert(id.to_string(), restoring.clone());
+        Ok(())
+    }
+
+    async fn replace_restoring(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        (read, new): (&Restoring, &Restoring),
+    ) -> Result<(), StoreError> {
+        self.check_fence(id, generation).await?;
+        self.lives()?;
+        let mut all = self.restoring.borrow_mut();
+        let there = all.get_mut(&id.to_string()).expect("it was read");
+        if there != read || self.begins_meanwhile.get() {
+            return Err(StoreError::Fenced {
+                promotion: id.clone(),
+                generation,
+            });
+        }
+        *there = new.clone();
         Ok(())
     }
 
