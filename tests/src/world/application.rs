@@ -376,6 +376,31 @@ impl World {
         found.requested_provisioned_concurrent_executions()
     }
 
+    /// Reserves concurrency for a function.
+    ///
+    /// # Panics
+    /// When Lambda refuses.
+    pub async fn reserve(&self, environment: &str, function: &str, executions: i32) {
+        self.lambda()
+            .put_function_concurrency()
+            .function_name(self.function(environment, function))
+            .reserved_concurrent_executions(executions)
+            .send()
+            .await
+            .expect("a reservation");
+    }
+
+    /// The concurrency that is reserved for a function, if any is.
+    ///
+    /// # Panics
+    /// When Lambda can't say.
+    pub async fn reserved(&self, environment: &str, function: &str) -> Option<i32> {
+        let request = self.lambda().get_function_concurrency();
+        let request = request.function_name(self.function(environment, function));
+        let found = request.send().await.expect("the function");
+        found.reserved_concurrent_executions()
+    }
+
     /// The versions of a function that were published, in order.
     ///
     /// # Panics

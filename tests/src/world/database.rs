@@ -38,6 +38,19 @@ impl World {
         }
     }
 
+    /// The server and the database to which the secret leads by now, as [`Data::place`] says it.
+    ///
+    /// # Panics
+    /// When there is no secret.
+    pub async fn leads_to(&self, data: &Data) -> Value {
+        let secrets = aws_sdk_secretsmanager::Client::new(&self.config);
+        let found = secrets.get_secret_value().secret_id(&data.secret);
+        let found = found.send().await.expect("the secret");
+        let text = found.secret_string().expect("its text");
+        let secret: Value = serde_json::from_str(text).expect("JSON");
+        json!({ "host": secret["host"], "port": secret["port"], "name": secret["dbname"] })
+    }
+
     /// A build of one healthy function and these migrations, by their file names. `more` is
     /// what else its manifest says.
     #[must_use]
@@ -72,6 +85,12 @@ impl Data {
     pub fn place(&self) -> Value {
         let secret = sluice_postgres::secret(self.database.url()).expect("its secret");
         json!({ "host": secret["host"], "port": secret["port"], "name": secret["dbname"] })
+    }
+
+    /// The name of the secret that opens it.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        &self.secret
     }
 
     /// What the settings of an environment say of it. Nothing is saved before migrations.

@@ -6,6 +6,7 @@ use aws_sdk_lambda::types::{Environment, FunctionCode};
 use aws_sdk_sfn::types::StateMachineType;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sluice_domain::migrations::Operation;
 use sluice_domain::naming::{execution_arn, promotion_execution, release_execution};
 use sluice_domain::promotion::{BundleRef, PromotionId};
 use sluice_local::workspace::Workspace;
@@ -229,11 +230,28 @@ impl World {
         let bundle = self.put_aside(build).await;
         let id = self.promotion(environment, &build.version().to_string());
         let name = promotion_execution(&id, &bundle.digest);
-        self.note_release(&id, &bundle, execution_arn(&machines.promote, &name))
-            .await;
+        let execution = execution_arn(&machines.promote, &name);
+        self.note_release(&id, (&bundle, None), execution).await;
         let input = json!({ "promotion": id, "execution": name, "bundle": bundle });
         self.start(&machines.promote, &name, &input).await;
         id
+    }
+
+    /// Starts an operation on an environment's database on a machine like `promote`, as a
+    /// further attempt at a version that was released: what `intake` and `release` do,
+    /// without them.
+    ///
+    /// # Panics
+    /// When there was no attempt before, or the engine refuses.
+    pub async fn operate(&self, promote: &str, id: &PromotionId, operation: Operation) {
+        let attempts = self.attempts(&id.version.to_string()).await;
+        let bundle = &attempts.first().expect("an attempt").bundle;
+        let name = promotion_execution(id, &bundle.digest);
+        let noted = (bundle, Some(operation));
+        self.note_release(id, noted, execution_arn(promote, &name))
+            .await;
+        let input = json!({ "promotion": id, "execution": name, "bundle": bundle });
+        self.start(promote, &name, &input).await;
     }
 
     /// Starts a release of a build into one environment on a copy of `release`:
@@ -251,7 +269,8 @@ impl World {
         let id = self.promotion(environment, &build.version().to_string());
         let name = release_execution(&id.application, &id.version, &bundle.digest, id.attempt);
         let execution = execution_arn(machine, &name);
-        self.note_release(&id, &bundle, execution.clone()).await;
+        self.note_release(&id, (&bundle, None), execution.clone())
+            .await;
         let promotion = promotion_execution(&id, &bundle.digest);
         let promotions = json!([{ "promotion": id, "execution": promotion }]);
         let input = json!({ "promotions": promotions, "bundle": bundle });
@@ -260,7 +279,12 @@ impl World {
     }
 
     /// Notes the attempt that a promotion is the only one of, as `intake` does.
-    async fn note_release(&self, id: &PromotionId, bundle: &BundleRef, execution_arn: String) {
+    async fn note_release(
+        &self,
+        id: &PromotionId,
+        (bundle, operation): (&BundleRef, Option<Operation>),
+        execution_arn: String,
+    ) {
         let release = Release {
             application: self.application.clone(),
             version: id.version.clone(),
@@ -268,14 +292,14 @@ impl World {
             attempt: id.attempt,
             environments: vec![id.environment.clone()],
             rollback: false,
-            operation: None,
+            operation,
             execution_arn,
             requested_by: "ada".to_owned(),
             principal: None,
             requested_at: Timestamp::now(),
         };
         let begun = self.reader.store.begin_release(&release).await;
-        assert!(begun.expect("the attempt is noted"), "a first attempt");
+        assert!(begun.expect("the attempt is noted"), "a new attempt");
     }
 
     /// Starts an execution of a machine under a name.

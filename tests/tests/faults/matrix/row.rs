@@ -14,6 +14,7 @@ use tokio::task::spawn_local;
 
 use super::how::how;
 use super::night;
+use super::restored;
 use super::run::Run;
 use super::scenario::Scenario;
 use super::seen::Seen;
@@ -153,6 +154,9 @@ async fn meet(stage: &Stage, scenario: Scenario, case: &Case) -> Result<Seen, St
         let problem = "rolling back can't go on, and nobody was called";
         seen.problems.push(problem.to_owned());
     }
+    if scenario == Scenario::Restoring && seen.outcome != expected {
+        seen.problems.extend(restored::again(stage, &run).await);
+    }
     Ok(seen)
 }
 
@@ -164,15 +168,15 @@ fn calls_a_person(stage: &Stage, case: &Case) -> bool {
     );
     let leads = stage.is(case, |state| {
         let mut exits = state.exits().into_iter();
-        exits.any(|(_, to)| to == "Strand")
+        exits.any(|(exit, to)| to == "Strand" && exit["ErrorEquals"] == json!(["States.ALL"]))
     });
     stays && leads
 }
 
 /// Whether what was done can't be told from what was not. Nothing is lost by it: what was
-/// migrated stays, and a further attempt goes on from there.
+/// migrated or restored stays, and a further attempt goes on from there.
 fn goes_back(case: &Case) -> bool {
-    let children = ["ApplyMigrations", "RehearseMigrations"];
+    let children = ["ApplyMigrations", "RehearseMigrations", "RestoreDatabase"];
     children.contains(&case.state.as_str()) && case.fault == Fault::AnswerLost
 }
 

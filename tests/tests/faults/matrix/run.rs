@@ -12,20 +12,20 @@ use sluice_tests::faults::{Case, Fault, Wrapper, inject, relay};
 use sluice_tests::machine::{State, states};
 use sluice_tests::world::{Build, Data, Inbox, Machines, PASSED, healthy, says};
 
-use super::migrated;
 use super::scenario::Scenario;
-use super::seen::Seen;
+use super::seen::{Record, Seen};
 use super::stage::{Deployed, Stage};
+use super::{migrated, restored};
 
 pub(super) const NAMES: [&str; 3] = ["api", "catalog", "worker"];
-const CODE: &str = "correct-horse-battery";
+pub(super) const CODE: &str = "correct-horse-battery";
 
 pub(super) struct Run {
     pub(super) world: World,
     /// The database, where one is migrated.
     pub(super) data: Option<Data>,
-    /// The copy of it, where migrations are tried on one.
-    _copy: Option<Data>,
+    /// The copy of it, on which migrations are tried, or which is its backup.
+    pub(super) copy: Option<Data>,
     pub(super) build: Build,
     pub(super) inbox: Inbox,
     pub(super) id: PromotionId,
@@ -49,56 +49,21 @@ impl Run {
     ) -> Self {
         let world = World::new().await;
         let functions = &NAMES[..group];
+        let build = build(&world, scenario, functions);
         let first = world.healthy("1.0.0", functions);
-        let ada = world.approver("ada", CODE).await;
-        let suite = match scenario {
-            Scenario::Tested => Some(world.suite(&says(PASSED)).await),
-            _ => None,
-        };
-        let mut settings = scenario.settings(&ada, suite.as_deref());
-        let data = match scenario {
-            _ if scenario.has_database() => Some(world.database().await),
-            _ => None,
-        };
-        if let Some(data) = &data {
-            settings["database"] = migrated::settings(&world, data).await;
-        }
-        let spare = match &data {
-            Some(data) if scenario == Scenario::Rehearsing => Some(data.copy().await),
-            _ => None,
-        };
-        if let Some(spare) = &spare {
-            settings["database"]["rehearsal"] = migrated::rehearsal(&world, spare).await;
-        }
-        world.environment("prod", &first, settings).await;
-        let sources: Vec<_> = functions
-            .iter()
-            .map(|function| (*function, healthy("1.1.0")))
-            .collect();
-        let files = data.iter().flat_map(|_| migrated::files(scenario));
-        let files: Vec<(String, &str)> = files.collect();
-        let build = world.build_with("1.1.0", &sources, &files, scenario.manifest());
+        let (data, copy) = environment(&world, scenario, [&first, &build]).await;
         let inbox = world.inbox().await;
         let wrapper = Wrapper {
             arn: stage.wrapper.clone(),
             notes: format!("/flow/{}/late", world.application),
         };
-        let copies = copy(&world, stage, scenario, case, &wrapper).await;
-        let (id, release) = if scenario.is_a_release() {
-            let (id, release) = world.release(&copies["release"], "prod", &build).await;
-            (id, Some(release))
-        } else {
-            let machines = Machines {
-                promote: copies["promote"].clone(),
-                rollout: copies["rollout"].clone(),
-            };
-            (world.promote(&machines, "prod", &build).await, None)
-        };
+        let copies = machines(&world, stage, scenario, case, &wrapper).await;
+        let (id, release) = start(&world, scenario, &copies, &build).await;
         Self {
             behind: case.and_then(|case| behind(stage, case)),
             world,
             data,
-            _copy: spare,
+            copy,
             build,
             inbox,
             id,
@@ -140,7 +105,7 @@ impl Run {
         let mut voted = false;
         self.world
             .wait(&format!("the end of {}", self.id), async || {
-                if self.scenario == Scenario::Asked && !voted {
+                if self.scenario.asks() && !voted {
                     voted = self.vote_if_asked().await;
                 }
                 for machine in self.copies.keys() {
@@ -177,8 +142,8 @@ impl Run {
                     .world
                     .invoke("WatchdogFunction", &serde_json::json!({}))
                     .await;
-                let seen = Seen::record(self).await;
-                seen.is_closed().then_some(())
+                let record = Record::of(&self.world, &self.id).await;
+                record.is_closed().then_some(())
             })
             .await;
     }
@@ -202,8 +167,86 @@ pub(super) async fn late_writers(world: &World, wrapper: &Wrapper) -> Vec<Value>
     }
 }
 
+/// The version that a run is about.
+pub(super) const VERSION: &str = "1.1.0";
+
+/// What a run releases, or has released before.
+fn build(world: &World, scenario: Scenario, functions: &[&str]) -> Build {
+    let sources: Vec<_> = functions
+        .iter()
+        .map(|function| (*function, healthy(VERSION)))
+        .collect();
+    let files = if scenario.has_database() {
+        migrated::files(scenario).collect()
+    } else {
+        Vec::new()
+    };
+    world.build_with(VERSION, &sources, &files, scenario.manifest())
+}
+
+/// Makes the environment in which the first build serves, or has both of them served.
+/// Answers its database, and the copy of that on which migrations are tried or which is its
+/// backup.
+async fn environment(
+    world: &World,
+    scenario: Scenario,
+    [first, build]: [&Build; 2],
+) -> (Option<Data>, Option<Data>) {
+    let ada = world.approver("ada", CODE).await;
+    let suite = match scenario {
+        Scenario::Tested => Some(world.suite(&says(PASSED)).await),
+        _ => None,
+    };
+    let mut settings = scenario.settings(&ada, suite.as_deref());
+    if !scenario.has_database() {
+        world.environment("prod", first, settings).await;
+        return (None, None);
+    }
+    let data = world.database().await;
+    settings["database"] = migrated::settings(world, &data).await;
+    if scenario == Scenario::Restoring {
+        let backup = restored::serve(world, &data, [first, build]).await;
+        settings["database"]["backup"] = restored::settings(world, &data, &backup).await;
+        world.settings("prod", build, settings).await;
+        return (Some(data), Some(backup));
+    }
+    let mut copy = None;
+    if scenario == Scenario::Rehearsing {
+        let spare = data.copy().await;
+        settings["database"]["rehearsal"] = migrated::rehearsal(world, &spare).await;
+        copy = Some(spare);
+    }
+    world.environment("prod", first, settings).await;
+    (Some(data), copy)
+}
+
+/// Starts what a run is about. Answers the promotion, and the execution of its release where
+/// there is one.
+async fn start(
+    world: &World,
+    scenario: Scenario,
+    copies: &BTreeMap<&'static str, String>,
+    build: &Build,
+) -> (PromotionId, Option<String>) {
+    if scenario.is_a_release() {
+        let (id, release) = world.release(&copies["release"], "prod", build).await;
+        return (id, Some(release));
+    }
+    if scenario == Scenario::Restoring {
+        let id = world.attempt("prod", VERSION, 2);
+        let operation = restored::operation();
+        world.operate(&copies["promote"], &id, operation).await;
+        return (id, None);
+    }
+    let machines = Machines {
+        promote: copies["promote"].clone(),
+        rollout: copies["rollout"].clone(),
+    };
+    (world.promote(&machines, "prod", build).await, None)
+}
+
 /// Copies the machines, children first, and puts the fault into one of them.
-async fn copy(
+async fn machines(
     world: &World,
     stage: &Stage,
     scenario: Scenario,

@@ -26,6 +26,9 @@ pub(super) enum Scenario {
     Rehearsing,
     /// All goes well, with a migration that waits for a promotion of its own.
     Waiting,
+    /// The database of what serves is put back to a backup, once people have said yes, and
+    /// that takes its time.
+    Restoring,
     /// The new version fails its live smoke test.
     Failing,
     /// The same, after its migrations.
@@ -36,7 +39,7 @@ pub(super) enum Scenario {
 
 impl Scenario {
     /// Those that take less time come first.
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Plain,
         Self::Tested,
         Self::Released,
@@ -47,6 +50,7 @@ impl Scenario {
         Self::Migrating,
         Self::Rehearsing,
         Self::Waiting,
+        Self::Restoring,
         Self::Failing,
         Self::Migrated,
         Self::Stranding,
@@ -63,6 +67,7 @@ impl Scenario {
             | Self::Migrating
             | Self::Rehearsing
             | Self::Waiting => Outcome::Promoted,
+            Self::Restoring => Outcome::Done,
             Self::Unbegun | Self::Untimely => Outcome::Refused,
             Self::Failing | Self::Migrated | Self::Stranding => Outcome::RolledBack,
         }
@@ -75,7 +80,20 @@ impl Scenario {
 
     /// Whether it has a database.
     pub(super) fn has_database(self) -> bool {
-        self.migrates() || self == Self::Waiting
+        self.migrates() || matches!(self, Self::Waiting | Self::Restoring)
+    }
+
+    /// Whether people are asked.
+    pub(super) fn asks(self) -> bool {
+        matches!(self, Self::Asked | Self::Restoring)
+    }
+
+    /// The version of Lambda's that serves before it.
+    pub(super) fn serving(self) -> &'static str {
+        match self {
+            Self::Restoring => "2",
+            _ => "1",
+        }
     }
 
     /// Whether it goes through `release`, and not only through `promote`.
@@ -90,6 +108,13 @@ impl Scenario {
                 json!({ "suites": [{ "name": "checks", "stage": "new", "function": suite }] })
             }
             Self::Asked => json!({ "approval": { "approvers": [approver] } }),
+            Self::Restoring => json!({
+                "approval": { "approvers": [approver] },
+                "windows": [{
+                    "kind": "maintenance", "starts": "2026-01-01T00:00", "lasts": "P2D",
+                    "rrule": "FREQ=DAILY", "time_zone": "UTC", "reason": "always",
+                }],
+            }),
             Self::Untimely => json!({
                 "windows": [{
                     "kind": "freeze", "starts": "2026-01-01T00:00", "lasts": "P2D",
@@ -123,7 +148,7 @@ impl Scenario {
         match self {
             Self::Failing | Self::Stranding => json!({ "smoke_tests": fails }),
             Self::Migrated => json!({ "smoke_tests": fails, "migrations": migrations }),
-            Self::Migrating | Self::Rehearsing | Self::Waiting => {
+            Self::Migrating | Self::Rehearsing | Self::Waiting | Self::Restoring => {
                 json!({ "migrations": migrations })
             }
             Self::Plain

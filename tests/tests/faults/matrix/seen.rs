@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use sluice_domain::ledger::{Entry, Kind, verify};
-use sluice_domain::promotion::{Outcome, Promotion};
+use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
 use sluice_platform::store::StoreError;
+use sluice_tests::World;
 use tokio::time::timeout;
 
-use super::migrated;
 use super::run::Run;
+use super::scenario::Scenario;
+use super::{migrated, restored};
 
 /// How long people may have to wait for a message.
 pub(super) const NEWS: Duration = Duration::from_secs(30);
@@ -39,6 +41,17 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// What is kept of a promotion.
+    pub(super) async fn of(world: &World, id: &PromotionId) -> Self {
+        let promotion = match world.reader.store.promotion(id).await {
+            Ok((promotion, _)) => Some(promotion),
+            Err(StoreError::Missing(_)) => None,
+            Err(error) => panic!("{error}"),
+        };
+        let entries = world.ledger(&id.to_string()).await;
+        Self { promotion, entries }
+    }
+
     /// Whether nothing is left to be done for it.
     pub(super) fn is_closed(&self) -> bool {
         let ended = self
@@ -47,13 +60,13 @@ impl Record {
         ended && self.count(Kind::PromotionClosed) > 0
     }
 
-    fn count(&self, kind: Kind) -> usize {
+    pub(super) fn count(&self, kind: Kind) -> usize {
         let entries = self.entries.iter();
         entries.filter(|entry| entry.event.kind == kind).count()
     }
 
     /// The outcome, as the record has it.
-    fn outcome(&self) -> Option<Outcome> {
+    pub(super) fn outcome(&self) -> Option<Outcome> {
         self.promotion.as_ref().and_then(|found| found.outcome)
     }
 
@@ -94,23 +107,16 @@ impl Record {
 }
 
 impl Seen {
-    /// What is kept of a run.
-    pub(super) async fn record(run: &Run) -> Record {
-        let promotion = match run.world.reader.store.promotion(&run.id).await {
-            Ok((promotion, _)) => Some(promotion),
-            Err(StoreError::Missing(_)) => None,
-            Err(error) => panic!("{error}"),
-        };
-        let entries = run.world.ledger(&run.id.to_string()).await;
-        Record { promotion, entries }
-    }
-
     /// Looks at everything that must hold.
     pub(super) async fn of(run: &Run) -> Self {
-        let record = Self::record(run).await;
+        let record = Record::of(&run.world, &run.id).await;
         let outcome = record.outcome();
         let promoted = outcome == Some(Outcome::Promoted);
-        let version = if promoted { "2" } else { "1" };
+        let version = if promoted {
+            "2"
+        } else {
+            run.scenario.serving()
+        };
         let mut problems = record.gaps();
         let ledger_ok = problems.is_empty();
         let elsewhere = run.world.elsewhere("prod", &run.build, version).await;
@@ -121,14 +127,17 @@ impl Seen {
         }
         problems.extend(kept.iter().cloned());
         problems.extend(untold.iter().map(|kind| format!("nobody heard of {kind}")));
-        if let Some(data) = &run.data {
+        if run.scenario == Scenario::Restoring {
+            problems.extend(restored::problems(run, &run.id, &record).await);
+        } else if let Some(data) = &run.data {
             let applied = promoted && run.scenario.migrates();
             problems.extend(migrated::problems(data, applied).await);
         }
         let execution = status(run, "promote").await;
         let release = status(run, "release").await;
         for found in [&execution, &release] {
-            if *found == Some(ExecutionStatus::Succeeded) && !promoted {
+            let is_well = promoted || outcome == Some(Outcome::Done);
+            if *found == Some(ExecutionStatus::Succeeded) && !is_well {
                 problems.push("an execution SUCCEEDED and nothing was promoted".to_owned());
             }
         }

@@ -14,11 +14,15 @@ use super::run::Run;
 use super::scenario::Scenario;
 
 /// Each machine with those that it runs, children first.
-const MACHINES: [(&str, &[&str]); 5] = [
+const MACHINES: [(&str, &[&str]); 6] = [
     ("rehearsal", &[]),
     ("migrations", &[]),
+    ("restore", &[]),
     ("rollout", &[]),
-    ("promote", &["rehearsal", "migrations", "rollout"]),
+    (
+        "promote",
+        &["rehearsal", "migrations", "restore", "rollout"],
+    ),
     ("release", &["promote"]),
 ];
 
@@ -149,34 +153,27 @@ impl Stage {
     }
 }
 
-/// Whether other tests end it wherever it can end: putting a database back has a promotion
-/// before it that serves, and states that it goes through more than once. The functions of
-/// it are ended after every write (`stopping` of `warm`, `restore_tests` of `database`), and
-/// `flow::restores` has what becomes of traffic.
-pub(super) fn is_elsewhere(case: &Case) -> bool {
-    let of_promote = ["PlanRestore", "FindLost", "RestoreDatabase"];
-    case.machine == "restore" || of_promote.contains(&case.state.as_str())
-}
-
 /// Once for all: a policy for each row would make the watchdog slow.
 async fn watch_all_copies(world: &World, machines: &[Deployed]) {
     let known: Vec<&str> = machines.iter().map(|machine| machine.name).collect();
     for case in cases(&state_machines()) {
         let name = case.machine.as_str();
-        let is_known = known.contains(&name) || name == night::MACHINE || is_elsewhere(&case);
+        let is_known = known.contains(&name) || name == night::MACHINE;
         assert!(is_known, "{name} is run by no scenario");
     }
     let copies = |name: &str| format!("arn:aws:states:*:*:stateMachine:flow-*-{name}");
-    let names = ["release", "promote", "rehearsal", "migrations", "rollout"];
-    let [release, promote, rehearsal, migrations, rollout] = names.map(copies);
-    let copies = [
-        ("ReleaseMachine", release.as_str()),
-        ("PromoteMachine", promote.as_str()),
-        ("RehearsalMachine", rehearsal.as_str()),
-        ("MigrationsMachine", migrations.as_str()),
-        ("RolloutMachine", rollout.as_str()),
+    let resources = [
+        ("ReleaseMachine", copies("release")),
+        ("PromoteMachine", copies("promote")),
+        ("RehearsalMachine", copies("rehearsal")),
+        ("MigrationsMachine", copies("migrations")),
+        ("RestoreMachine", copies("restore")),
+        ("RolloutMachine", copies("rollout")),
     ];
-    world.let_the_watchdog_see(&copies).await;
+    let resources = resources
+        .each_ref()
+        .map(|(name, copies)| (*name, copies.as_str()));
+    world.let_the_watchdog_see(&resources).await;
 }
 
 /// The states of a Map that a scenario goes through: a history tells of none of them,
