@@ -87,13 +87,14 @@ impl Run<'_> {
 
     /// Tries a batch again while others hold its rows.
     async fn patiently(&self, progress: &Progress) -> Result<Option<Progress>> {
-        let until = self.call.patience();
+        let tries = self.call.tries(&self.prepared.file, self.statement.line);
         loop {
             match self.batch(progress).await {
-                Err(error) if is_held(&error) && Instant::now() < until => {
+                Err(error) if is_deadlock(&error) && tries.are_left() => {
                     sleep(self.call.pause()).await;
                 }
-                other => return other,
+                Err(error) => tries.again(error).await?,
+                done => return done,
             }
         }
     }
@@ -146,8 +147,8 @@ impl Run<'_> {
     }
 }
 
-/// Whether others held rows, so that another try may go through.
-fn is_held(error: &Error) -> bool {
+/// Whether others held rows and waited for this batch's: another try may go through.
+fn is_deadlock(error: &Error) -> bool {
     let deadlock = SqlState::T_R_DEADLOCK_DETECTED.code();
-    error.is_lock_timeout() || matches!(error, Error::Statement { code, .. } if code == deadlock)
+    matches!(error, Error::Statement { code, .. } if code == deadlock)
 }

@@ -85,11 +85,16 @@ impl Tries<'_> {
         if !error.is_lock_timeout() {
             return Err(error);
         }
-        if Instant::now() < self.until {
+        if self.are_left() {
             sleep(self.call.pause()).await;
             return Ok(());
         }
         Err(self.given_up(error).await?)
+    }
+
+    /// Whether there is time for another try.
+    pub(crate) fn are_left(&self) -> bool {
+        Instant::now() < self.until
     }
 
     async fn given_up(&self, error: Error) -> Result<Error> {

@@ -187,6 +187,31 @@ async fn rows_that_others_hold_are_waited_for() {
 
 #[tokio::test]
 #[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn rows_that_others_do_not_let_go_are_given_up_with_who_may_hold_them() {
+    let fill = FILL.replace("'never'::text", "0");
+    let mut bench = Bench::prepared(&fill, &table("int", "n")).await;
+    bench.limits.budget.lock = Duration::from_millis(20);
+    bench.limits.patience = Duration::from_millis(200);
+    let other = bench.client().await;
+    let held = other.batch_execute("BEGIN; UPDATE person SET name = 'held' WHERE id = 15");
+    held.await.expect("held");
+    let error = bench.call(1).await.expect_err("given up");
+    assert!(matches!(error, Error::Locked { .. }), "{error:?}");
+    let text = error.to_string();
+    for said in [
+        "1_fill.sql:2: the statement got no lock",
+        "the oldest transaction beside is that of process",
+        "try again when they are done",
+    ] {
+        assert!(text.contains(said), "{text}");
+    }
+    other.batch_execute("COMMIT").await.expect("let go");
+    bench.all().await.expect("it goes on");
+    assert_eq!(bench.number(ONCE).await, 95);
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
 async fn a_key_that_is_not_unique_or_may_be_null_is_refused_by_the_plan_and_before_a_row_is_changed()
  {
     for (made, found) in [
