@@ -64,6 +64,12 @@ pub enum AddressError {
     /// Neither the secret nor the settings have a part.
     #[error("neither the secret nor the settings say the {0}")]
     Missing(&'static str),
+    /// The settings lead the secret's password elsewhere.
+    #[error(
+        "the settings name host {0}, and the secret names another one; expected the same, since the password is sent \
+         there: leave `database.host` out, or have the secret name the host. Nothing was sent"
+    )]
+    OtherHost(String),
     /// A URL that is none of PostgreSQL's.
     #[error("not an address of PostgreSQL; expected postgres://user:password@host:port/database")]
     Url,
@@ -84,7 +90,8 @@ struct Secret {
     dbname: Option<String>,
 }
 
-/// What settings say beside a secret, and instead of it where both speak.
+/// What settings say beside a secret, and instead of it where both speak. The host is the
+/// secret's where that names one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// A name or an IP address.
@@ -93,18 +100,26 @@ pub struct Overrides {
     pub port: Option<u16>,
     /// The database.
     pub database: Option<String>,
+    /// Whether it is a server beside the one that the secret is of.
+    pub beside: bool,
 }
 
 impl Address {
     /// Reads a secret, and fills in what it leaves out.
     ///
     /// # Errors
-    /// Where it is no secret of a database, or a part is missing.
+    /// Where it is no secret of a database, a part is missing, or its password would be sent to
+    /// another host than it names.
     pub fn of_secret(text: &str, overrides: &Overrides) -> Result<Self, AddressError> {
         let secret: Secret = serde_json::from_str(text).map_err(|_| AddressError::Shape)?;
         let part = |own: &Option<String>, theirs: Option<String>, what| {
             own.clone().or(theirs).ok_or(AddressError::Missing(what))
         };
+        if let (Some(own), Some(theirs), false) = (&overrides.host, &secret.host, overrides.beside)
+            && !is_same(own, theirs)
+        {
+            return Err(AddressError::OtherHost(own.clone()));
+        }
         Ok(Self {
             host: part(&overrides.host, secret.host, "host")?,
             port: overrides.port.or(secret.port).unwrap_or(PORT),
@@ -152,6 +167,12 @@ impl FromStr for Address {
     }
 }
 
+/// Names are compared without case, and without the root's dot.
+fn is_same(one: &str, other: &str) -> bool {
+    let plain = |host: &str| host.trim_end_matches('.').to_ascii_lowercase();
+    plain(one) == plain(other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,8 +181,8 @@ mod tests {
     fn a_secret_of_rds_itself_takes_the_rest_from_the_settings() {
         let overrides = Overrides {
             host: Some("db.example".to_owned()),
-            port: None,
             database: Some("shop".to_owned()),
+            ..Overrides::default()
         };
         let found = Address::of_secret(r#"{"username":"u","password":"p"}"#, &overrides).unwrap();
         assert_eq!(found.place(), "db.example:5432/shop");
@@ -176,6 +197,30 @@ mod tests {
         let text = r#"{"engine":"postgres","host":"h","port":6000,"dbname":"d","username":"u","password":"p"}"#;
         let found = Address::of_secret(text, &Overrides::default()).unwrap();
         assert_eq!(found.place(), "h:6000/d");
+    }
+
+    #[test]
+    fn a_secret_that_names_its_host_opens_no_other_but_what_stands_beside_it() {
+        let text = r#"{"host":"db.example","username":"u","password":"p","dbname":"d"}"#;
+        let at = |host: &str, beside| {
+            let overrides = Overrides {
+                host: Some(host.to_owned()),
+                beside,
+                ..Overrides::default()
+            };
+            Address::of_secret(text, &overrides).map(|address| address.host)
+        };
+        assert_eq!(at("db.example", false), Ok("db.example".to_owned()));
+        assert_eq!(at("DB.example.", false), Ok("DB.example.".to_owned()));
+        let elsewhere = "db.elsewhere.example".to_owned();
+        assert_eq!(at(&elsewhere, true), Ok(elsewhere.clone()));
+        let refused = at(&elsewhere, false);
+        assert_eq!(refused, Err(AddressError::OtherHost(elsewhere.clone())));
+        let text = refused.expect_err("refused").to_string();
+        assert!(
+            text.contains(&elsewhere) && !text.contains(" db.example"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -34,8 +34,8 @@ pub(crate) fn of_statement(code: &str) -> &'static str {
         }
         "57014" => {
             "where it took too long, make a backfill of it, or raise \
-             `database.statement_timeout_seconds`; where somebody canceled it, ask them; then release \
-             again"
+             `database.statement_timeout_seconds` and, where that ends sooner, the time-out of the \
+             function that migrates; where somebody canceled it, ask them; then release again"
         }
         "53100" => "the server's disk is full: give it more storage, and release again",
         "40P01" | "40001" | "55P03" => "others were in its way: release again when they are done",

@@ -1,6 +1,7 @@
 //! The Lambda loop: log format, and errors under names that state machines catch.
 
 use std::future::Future;
+use std::time::{Instant, SystemTime};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
@@ -51,6 +52,32 @@ where
         answer(handler, event).await
     }))
     .await
+}
+
+/// The same, of a handler that is told when Lambda ends the call.
+///
+/// # Errors
+/// When the runtime API can't be reached.
+pub async fn serve_until<I, O, E, F, Fut>(handler: F) -> Result<(), lambda_runtime::Error>
+where
+    I: DeserializeOwned,
+    O: Serialize,
+    E: Named,
+    F: Fn(I, Instant) -> Fut,
+    Fut: Future<Output = Result<O, E>>,
+{
+    init_logging();
+    let handler = &handler;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let until = end_of(event.context.deadline(), SystemTime::now());
+        answer(|input| handler(input, until), event).await
+    }))
+    .await
+}
+
+/// A time of Lambda's on the clock that nobody sets. One that is over is now.
+fn end_of(deadline: SystemTime, now: SystemTime) -> Instant {
+    Instant::now() + deadline.duration_since(now).unwrap_or_default()
 }
 
 /// What a handler answers to an event. An error is logged here, once.
@@ -116,6 +143,8 @@ pub struct MissingVariable(pub &'static str);
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn name(code: Option<&str>) -> String {
@@ -125,6 +154,16 @@ mod tests {
             message: String::new(),
         };
         fault_name(&fault).to_owned()
+    }
+
+    #[test]
+    fn a_call_ends_when_lambda_says_and_one_whose_time_is_over_at_once() {
+        let now = SystemTime::now();
+        let left = Duration::from_secs(890);
+        let began = Instant::now();
+        let until = end_of(now + left, now);
+        assert!(until >= began + left && until <= Instant::now() + left);
+        assert!(end_of(now - left, now) <= Instant::now());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod backup;
 mod bundle;
 mod database;
+mod hosts;
 mod keeper;
 mod old_calls;
 mod operation;
@@ -19,6 +20,7 @@ mod snapshot;
 pub use backup::{BackupPolicy, BackupRule, CannotRestore, begins_with_backup};
 pub use bundle::{IntegrityCheck, Migrations, Reads, Tool};
 pub use database::{Credentials, Database, IamUser};
+pub use hosts::Hosts;
 pub use keeper::Keeper;
 pub use old_calls::{Called, Entrances, OldCalls, entrances};
 pub use operation::{ContractPolicy, Inapplicable, Operation, Subject};

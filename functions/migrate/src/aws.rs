@@ -2,12 +2,22 @@
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_rds::auth_token::{AuthTokenGenerator, Config};
-use sluice_domain::migrations::{Archive, IamUser};
+use sluice_domain::migrations::{Archive, Hosts, IamUser};
 use sluice_platform::fault::Fault;
 
 use crate::{Archives, Keys};
 
+/// Which hosts `DatabaseHosts` of the template lets the function connect to.
+const HOSTS: &str = "SLUICE_DATABASE_HOSTS";
+
+/// What the function may connect to: any host where the variable is empty or not set.
+#[must_use]
+pub fn hosts() -> Hosts {
+    Hosts::of(&std::env::var(HOSTS).unwrap_or_default())
+}
+
 /// Objects in S3.
+#[derive(Clone)]
 pub struct Objects {
     client: aws_sdk_s3::Client,
 }
@@ -52,6 +62,7 @@ impl Archives for Objects {
 }
 
 /// Secrets Manager, and the function's own credentials.
+#[derive(Clone)]
 pub struct Keyring {
     secrets: aws_sdk_secretsmanager::Client,
     config: SdkConfig,

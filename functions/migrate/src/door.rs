@@ -2,35 +2,52 @@
 
 use std::time::Duration;
 
-use sluice_domain::migrations::{Credentials, Database, Phase, Request};
+use sluice_domain::migrations::{Credentials, Database, Hosts, Phase, Request};
 use sluice_migrator::apply::Limits;
 use sluice_migrator::check::Reads;
 use sluice_migrator::{Address, Budget, Overrides, Password, Trust};
 
+use crate::open::Server;
 use crate::{Error, Keys};
 
 /// PostgreSQL's own port (IANA).
 const PORT: u16 = 5432;
 
-/// Where the database is, who asks, and whom they trust.
-pub(crate) async fn open(keys: &impl Keys, database: &Database) -> Result<(Address, Trust), Error> {
+/// Where a server of the database is, who asks, and whom they trust. A secret that names its
+/// server opens no other but those beside it, and nothing is sent to a host that the function
+/// may not connect to.
+pub(crate) async fn open(
+    keys: &impl Keys,
+    hosts: &Hosts,
+    database: &Database,
+    server: Server<'_>,
+) -> Result<(Address, Trust), Error> {
     let trust = match &database.authority {
         Some(pem) => Trust::Pem(pem.clone()),
         None => Trust::Rds,
     };
-    let credentials = database.credentials().ok_or(Error::NoCredentials)?;
+    let there = match server {
+        Server::Own => database.clone(),
+        Server::Beside(place) => database.at(place),
+    };
+    let credentials = there.credentials().ok_or(Error::NoCredentials)?;
     let address = match credentials {
         Credentials::Secret(name) => {
             let overrides = Overrides {
-                host: database.host.clone(),
-                port: database.port,
-                database: database.name.clone(),
+                host: there.host.clone(),
+                port: there.port,
+                database: there.name.clone(),
+                beside: matches!(server, Server::Beside(_)),
             };
             let text = keys.secret(name).await?;
-            Address::of_secret(&text, &overrides).map_err(sluice_migrator::Error::from)?
+            let address = Address::of_secret(&text, &overrides);
+            let address = address.map_err(sluice_migrator::Error::from)?;
+            refuse_unless_allowed(hosts, &address.host)?;
+            address
         }
         Credentials::Iam { user, host, name } => {
-            let port = database.port.unwrap_or(PORT);
+            refuse_unless_allowed(hosts, host)?;
+            let port = there.port.unwrap_or(PORT);
             Address {
                 host: host.to_owned(),
                 port,
@@ -44,14 +61,25 @@ pub(crate) async fn open(keys: &impl Keys, database: &Database) -> Result<(Addre
     Ok((address, trust))
 }
 
-/// How long things may take, as the settings say.
-pub(crate) fn limits(database: &Database) -> Limits {
+fn refuse_unless_allowed(hosts: &Hosts, host: &str) -> Result<(), Error> {
+    if hosts.allow(host) {
+        return Ok(());
+    }
+    Err(Error::OtherHost {
+        host: host.to_owned(),
+        allowed: hosts.clone(),
+    })
+}
+
+/// How long things may take, as the settings say, in a call that lasts so long.
+pub(crate) fn limits(database: &Database, call: Duration) -> Limits {
     Limits {
         budget: Budget {
             lock: Duration::from_millis(database.lock_timeout_ms),
             statement: Duration::from_secs(database.statement_timeout_seconds),
         },
-        patience: Duration::from_secs(database.lock_patience_seconds),
+        patience: Duration::from_secs(database.lock_patience_seconds).min(call),
+        call,
         ..Limits::default()
     }
 }

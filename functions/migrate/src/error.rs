@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use sluice_domain::digest::Digest;
+use sluice_domain::migrations::Hosts;
 use sluice_domain::promotion::PromotionId;
 use sluice_migration::Refusal;
 use sluice_migrator::Error as Migrator;
@@ -129,6 +130,18 @@ pub enum Error {
         /// When the backup was made.
         made_at: Timestamp,
     },
+    /// The settings lead to a server that the function may not connect to.
+    #[error(
+        "the settings and their secret lead to host {host}; expected one of {allowed}, which this function may connect \
+         to. Nothing was sent there: mend `database.host`, or have whoever deploys the function add the host to the \
+         parameter `DatabaseHosts` of its stack"
+    )]
+    OtherHost {
+        /// The host.
+        host: String,
+        /// Those that it may connect to.
+        allowed: Hosts,
+    },
     /// The settings name no way in, which they are checked for when they are stored.
     #[error(
         "the settings name neither `database.secret` nor `database.iam`; mend them with `sluice env put`"
@@ -175,7 +188,7 @@ impl Named for Error {
             Self::TooEarly { .. } => "OldCodeInUse",
             // Another try may reach the right one.
             Self::OldServer { .. } => "DatabaseUnreachable",
-            Self::NoCredentials => "InvalidSettings",
+            Self::NoCredentials | Self::OtherHost { .. } => "InvalidSettings",
             Self::Migrator(error) => of_database(error),
             Self::Fault(fault) => fault_name(fault),
         }

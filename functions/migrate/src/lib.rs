@@ -6,7 +6,7 @@
 //! all it needs to know with each call and answers in full, because it may run in another
 //! account and VPC, from where neither Sluice's tables nor its functions can be reached.
 //!
-//! Environment: none of its own.
+//! Environment: `SLUICE_DATABASE_HOSTS`.
 //!
 //! Never: applies what is not in the pinned bundle, tells or logs a credential, or
 //! remembers anything between two calls: what was done stands in the database.
@@ -15,6 +15,7 @@ mod archive;
 pub mod aws;
 mod door;
 mod error;
+mod open;
 mod peer;
 mod rehearsal;
 mod restore;
@@ -28,18 +29,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_domain::digest::Digest;
 use sluice_domain::migrations::{
-    Applied, Archive, Brought, Checked, CopyPlace, Database, IamUser, MigrationPlan, Operation,
+    Applied, Archive, Brought, Checked, CopyPlace, Hosts, IamUser, MigrationPlan, Operation,
     RehearsedUnits, Request, RestorePlan, Restored,
 };
-use sluice_migration::{Lint, Options};
-use sluice_migrator::apply::{Folder, Limits, Step};
+use sluice_migrator::apply::Step;
 use sluice_migrator::begin::Claim;
 use sluice_migrator::ledger::Holder;
-use sluice_migrator::{Address, Session, Trust, begin, check, plan};
+use sluice_migrator::{begin, check, plan};
 use sluice_platform::fault::Fault;
 
-use archive::sources;
 pub use error::Error;
+use open::{Opened, Server};
 pub use rehearsal::Rehearsed;
 
 /// What the state machine asks for.
@@ -181,20 +181,16 @@ pub trait Keys {
     ) -> impl Future<Output = Result<String, Fault>>;
 }
 
-/// The function.
+/// The function, for one call.
 pub struct Migrate<A, K> {
     /// Where migrations lie.
     pub archives: A,
     /// Who lets in.
     pub keys: K,
-}
-
-/// A bundle's migrations and a way into the database.
-struct Opened {
-    session: Session,
-    folder: Folder,
-    lint: Lint,
-    limits: Limits,
+    /// What it may connect to.
+    pub hosts: Hosts,
+    /// When Lambda ends the call.
+    pub until: Instant,
 }
 
 impl<A: Archives, K: Keys> Migrate<A, K> {
@@ -226,7 +222,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
                 token,
                 backup,
             } => {
-                let opened = self.open(&request, token.is_none()).await?;
+                let opened = self.open(&request, Server::Own, token.is_none()).await?;
                 let promotion = request.promotion.to_string();
                 let token = match token {
                     Some(token) => token,
@@ -251,7 +247,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
                 Ok(Output::Rehearsed(rehearsed))
             }
             Input::Check { request, token } => {
-                let opened = self.open(&request, false).await?;
+                let opened = self.open(&request, Server::Own, false).await?;
                 let checked = self.check(&request, &opened, token).await?;
                 Ok(Output::Checked { checked })
             }
@@ -277,68 +273,15 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
     async fn fence(&self, request: &Request, epoch: i64) -> Result<(), Error> {
         let session = self.session(request, true).await?;
         let promotion = request.promotion.to_string();
-        let limits = door::limits(&request.database);
+        let limits = self.limits(&request.database);
         sluice_migrator::fence(&session, &promotion, epoch, limits).await?;
         Ok(())
-    }
-
-    /// Reads the bundle's migrations, and opens a session. `look` makes sure that it goes
-    /// to the server itself.
-    async fn open(&self, request: &Request, look: bool) -> Result<Opened, Error> {
-        let (folder, lint) = self.read(brought(request)?).await?;
-        Ok(Opened {
-            session: self.session(request, look).await?,
-            folder,
-            lint,
-            limits: door::limits(&request.database),
-        })
-    }
-
-    /// Opens a session. `look` makes sure that it goes to the server itself.
-    async fn session(&self, request: &Request, look: bool) -> Result<Session, Error> {
-        let (address, trust) = self.door(&request.database).await?;
-        let limits = door::limits(&request.database);
-        let session = sluice_migrator::connect(&address, &trust, limits.budget).await?;
-        if look {
-            session.refuse_pooler(&address, &trust).await?;
-        }
-        Ok(session)
-    }
-
-    async fn read(&self, brought: &Brought) -> Result<(Folder, Lint), Error> {
-        let Brought {
-            archive: place,
-            migrations,
-        } = brought;
-        let bytes = self.archives.read(place, archive::LONGEST_ZIP).await?;
-        let found = Digest::of(&bytes);
-        if found != place.digest {
-            return Err(Error::Changed {
-                key: place.key.clone(),
-                found,
-                expected: place.digest.clone(),
-            });
-        }
-        let files = archive::unpack(&place.key, &bytes)?;
-        let options = Options {
-            tool: migrations.tool.map(summary::tool),
-            contract: migrations.contract.clone(),
-            whole: true,
-        };
-        let reading = sluice_migration::read(&sources(&files), &options);
-        let lint = sluice_migration::lint(&reading);
-        let folder = Folder::new(reading, &lint).map_err(Error::Refused)?;
-        Ok((folder, lint))
-    }
-
-    async fn door(&self, database: &Database) -> Result<(Address, Trust), Error> {
-        door::open(&self.keys, database).await
     }
 
     /// Ends what earlier promotions may still do: what is looked at then stays so.
     pub(crate) async fn fence_others(&self, request: &Request, epoch: i64) -> Result<(), Error> {
         let session = self.session(request, true).await?;
-        let (promotion, limits) = (&request.promotion, door::limits(&request.database));
+        let (promotion, limits) = (&request.promotion, self.limits(&request.database));
         let promotion = promotion.to_string();
         sluice_migrator::fence_if_begun(&session, &promotion, epoch, limits).await?;
         Ok(())
@@ -353,7 +296,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             let tool = folder.map(|folder| folder.tool);
             return Ok(summary::of_a_way_back(request, &session, tool, applied));
         }
-        let opened = self.open(request, true).await?;
+        let opened = self.open(request, Server::Own, true).await?;
         self.plan(request, &opened).await
     }
 
@@ -362,9 +305,9 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             session,
             folder,
             lint,
-            limits,
         } = opened;
-        let plan = plan::plan(session, folder, lint, *limits).await?;
+        let limits = self.limits(&request.database);
+        let plan = plan::plan(session, folder, lint, limits).await?;
         let summary = summary::of(&plan, request.phase)?;
         self.refuse_what_bars_the_way_back(request, &plan, folder)
             .await?;
@@ -381,16 +324,9 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             session,
             folder,
             lint,
-            limits,
         } = opened;
-        let begun = begin::begin(
-            session,
-            (folder, lint),
-            *limits,
-            door::phase(request.phase),
-            claim,
-        )
-        .await?;
+        let (limits, phase) = (self.limits(&request.database), door::phase(request.phase));
+        let begun = begin::begin(session, (folder, lint), limits, phase, claim).await?;
         Ok(begun)
     }
 
@@ -415,14 +351,10 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         holder: &Holder,
     ) -> Result<(Step, Duration, bool), Error> {
         let phase = door::phase(request.phase);
-        let Opened {
-            session,
-            folder,
-            limits,
-            ..
-        } = opened;
+        let (session, folder) = (&opened.session, &opened.folder);
+        let limits = self.limits(&request.database);
         let began = Instant::now();
-        let turn = sluice_migrator::apply::apply(session, folder, phase, holder, *limits).await?;
+        let turn = sluice_migrator::apply::apply(session, folder, phase, holder, limits).await?;
         Ok((turn.step, began.elapsed(), turn.more))
     }
 
@@ -437,7 +369,8 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         let queries: Vec<(&str, &str)> = queries.collect();
         let phase = door::phase(request.phase);
         let (session, folder) = (&opened.session, &opened.folder);
-        let found = check::check(session, folder, phase, token, opened.limits, &queries).await?;
+        let limits = self.limits(&request.database);
+        let found = check::check(session, folder, phase, token, limits, &queries).await?;
         Ok(Checked {
             applied: found.applied,
             changes: found.changes,

@@ -1,7 +1,8 @@
 //! What `migrate` is asked, on a real PostgreSQL.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{Cursor, Write as _};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sluice_platform::lambda::Named as _;
@@ -11,6 +12,8 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 
 use super::*;
 
+#[path = "lib_tests/doors.rs"]
+mod doors;
 #[path = "lib_tests/restoring.rs"]
 mod restoring;
 
@@ -59,6 +62,10 @@ impl Keys for &Shelf {
 pub(crate) struct World {
     server: Server,
     pub(crate) shelf: Shelf,
+    /// What the function may connect to.
+    hosts: RefCell<Hosts>,
+    /// How long Lambda lets a call last.
+    lasts: Cell<Duration>,
 }
 
 impl World {
@@ -78,7 +85,12 @@ impl World {
             served: RefCell::default(),
             secret: secret.to_string(),
         };
-        Self { server, shelf }
+        Self {
+            server,
+            shelf,
+            hosts: RefCell::default(),
+            lasts: Cell::new(Duration::from_secs(890)),
+        }
     }
 
     /// Asks what an event asks, of this bundle and this database.
@@ -101,6 +113,8 @@ impl World {
         let migrate = Migrate {
             archives: &self.shelf,
             keys: &self.shelf,
+            hosts: self.hosts.borrow().clone(),
+            until: Instant::now() + self.lasts.get(),
         };
         let input = serde_json::from_value(event).expect("the input is understood");
         let output = migrate.handle(input).await?;

@@ -9,7 +9,8 @@ use sluice_domain::migrations::{CopyPlace, RehearsedUnits, Request};
 use sluice_migrator::Session;
 use sluice_migrator::plan;
 
-use crate::{Archives, Error, Keys, Migrate, Opened, claim, door, holder, summary};
+use crate::open::{Opened, Server};
+use crate::{Archives, Error, Keys, Migrate, claim, holder, summary};
 
 /// What one call did on a copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,24 +32,21 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         (copy, until): (&CopyPlace, Timestamp),
         (token, units): (Option<i64>, RehearsedUnits),
     ) -> Result<Rehearsed, Error> {
-        let there = Request {
-            database: request.database.at(copy),
-            ..request.clone()
-        };
-        let opened = self.open(&there, token.is_none()).await?;
+        let copy = Server::Beside(copy);
+        let opened = self.open(request, copy, token.is_none()).await?;
         // Later than any that the copy knows of.
         let epoch = until.as_millisecond();
         let token = match token {
             Some(token) => token,
             None => {
                 self.refuse_itself(request, &opened.session).await?;
-                self.begin_there(&there, &opened, epoch).await?
+                self.begin_there(request, &opened, epoch).await?
             }
         };
-        let holder = holder(&there, epoch, token, None);
-        let (step, took, _) = self.step(&there, &opened, &holder).await?;
+        let holder = holder(request, epoch, token, None);
+        let (step, took, _) = self.step(request, &opened, &holder).await?;
         let Some(unit) = summary::unit(&step) else {
-            self.check(&there, &opened, token).await?;
+            self.check(request, &opened, token).await?;
             return Ok(Rehearsed {
                 token,
                 more: false,
@@ -66,9 +64,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
 
     /// Nothing is tried on the database itself, whatever name it is given.
     async fn refuse_itself(&self, request: &Request, copy: &Session) -> Result<(), Error> {
-        let (address, trust) = self.door(&request.database).await?;
-        let limits = door::limits(&request.database);
-        let own = sluice_migrator::connect(&address, &trust, limits.budget).await?;
+        let own = self.session(request, false).await?;
         if own.identity().await? == copy.identity().await? {
             return Err(Error::NoCopy(copy.place.clone()));
         }
@@ -79,7 +75,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
     /// applied last, and then what came since is applied there, too.
     async fn begin_there(
         &self,
-        there: &Request,
+        request: &Request,
         opened: &Opened,
         epoch: i64,
     ) -> Result<i64, Error> {
@@ -87,16 +83,16 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             session,
             folder,
             lint,
-            limits,
         } = opened;
-        let plan = plan::plan(session, folder, lint, *limits).await?;
+        let limits = self.limits(&request.database);
+        let plan = plan::plan(session, folder, lint, limits).await?;
         if !plan.refused.is_empty() {
             return Err(Error::Refused(plan.refused));
         }
         let digest = summary::digest(&plan.hash)?;
-        let promotion = there.promotion.to_string();
+        let promotion = request.promotion.to_string();
         let claim = claim(&promotion, epoch, Some(&digest));
-        self.begin(there, opened, claim).await
+        self.begin(request, opened, claim).await
     }
 }
 

@@ -81,7 +81,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             error => error.into(),
         })?;
         // The fence is as old as the backup: whoever was fenced off since must stay so.
-        let limits = door::limits(&request.database);
+        let limits = self.limits(&request.database);
         let promotion = request.promotion.to_string();
         sluice_migrator::fence(&session, &promotion, epoch, limits).await?;
         Ok(Restored {

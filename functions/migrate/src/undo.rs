@@ -10,8 +10,8 @@ use sluice_migrator::undo::{self, Undo};
 use sluice_migrator::{Session, plan};
 
 use crate::{
-    Archives, Error, Input, Keys, Migrate, Output, brought, claim, door, holder,
-    refuse_what_came_up, summary,
+    Archives, Error, Input, Keys, Migrate, Output, brought, claim, holder, refuse_what_came_up,
+    summary,
 };
 
 /// Two releases' migrations, and a way into the database.
@@ -115,7 +115,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         Ok(Opened {
             session: self.session(request, look).await?,
             undo,
-            limits: door::limits(&request.database),
+            limits: self.limits(&request.database),
         })
     }
 }
