@@ -115,6 +115,7 @@ fn unreachable(address: &Address, error: &tokio_postgres::Error) -> Error {
     Error::Unreachable {
         place: address.place(),
         why,
+        code: error.code().map(|code| code.code().to_owned()),
     }
 }
 

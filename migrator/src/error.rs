@@ -42,6 +42,8 @@ pub enum Error {
         place: String,
         /// Why not, without a credential.
         why: String,
+        /// The SQLSTATE of a server that said no. None: nothing answered.
+        code: Option<String>,
     },
 
     /// What answers is not what migrations can be applied on.
@@ -206,6 +208,20 @@ impl Error {
                 source.code().is_none_or(|code| ends_sessions(code.code()))
             }
             Self::Statement { code, .. } => ends_sessions(code),
+            _ => false,
+        }
+    }
+
+    /// Whether a server answered that can't be one that let the same user into the same
+    /// database a moment ago: it lets nobody in with that (class 28), has no such database
+    /// (3D000), or is not fit to be migrated.
+    #[must_use]
+    pub fn is_of_another_server(&self) -> bool {
+        match self {
+            Self::Unreachable {
+                code: Some(code), ..
+            } => code.starts_with("28") || code == "3D000",
+            Self::Unsuitable { .. } => true,
             _ => false,
         }
     }

@@ -5,6 +5,7 @@
 //! [`MigrationPlan`], which is part of the plan that people approve.
 
 mod backup;
+mod backup_id;
 mod bundle;
 mod database;
 mod hosts;
@@ -18,6 +19,7 @@ mod restore;
 mod snapshot;
 
 pub use backup::{BackupPolicy, BackupRule, CannotRestore, begins_with_backup};
+pub use backup_id::{BackupId, OddBackup};
 pub use bundle::{IntegrityCheck, Migrations, Reads, Tool};
 pub use database::{Credentials, Database, IamUser};
 pub use hosts::Hosts;

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use super::backup_id::BackupId;
 use crate::digest::Digest;
 use crate::document::{Problem, check_range};
 use crate::path::Stay;
@@ -25,7 +26,7 @@ pub enum Operation {
     /// that serves.
     Restore {
         /// What the backup is asked for by.
-        backup: String,
+        backup: BackupId,
     },
 }
 
@@ -339,7 +340,7 @@ mod tests {
                 ended: None,
             },
         ];
-        let backup = "b".to_owned();
+        let backup = "b".parse().expect("an id");
         for operation in [Operation::Contract {}, Operation::Restore { backup }] {
             let admitted = operation.admit(subject(&second.version, &new), &stays);
             assert_eq!(admitted, Ok(Some(at(20))));

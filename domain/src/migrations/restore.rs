@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::backup_id::BackupId;
 use crate::promotion::PromotionId;
 
 /// What putting a database back to a backup would do. Part of the plan that people approve.
@@ -98,6 +99,9 @@ pub struct Restoring {
     /// The promotion that began it: the names of servers are made of it. Another one that
     /// goes on is a later attempt.
     pub origin: PromotionId,
+    /// The backup that was begun with. None: none yet, or an older Sluice began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupId>,
     /// When the database was first worked on for this promotion. None: not yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began_at: Option<Timestamp>,

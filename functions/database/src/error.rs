@@ -1,6 +1,6 @@
 //! Why migrations may not begin, or a database is not restored.
 
-use sluice_domain::migrations::CannotRestore;
+use sluice_domain::migrations::{CannotRestore, OddBackup};
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, TRIED_AGAIN, fault_name};
@@ -80,6 +80,23 @@ pub enum Error {
         /// Of what it should be.
         server: String,
     },
+    /// It can't be the name of a backup.
+    #[error(transparent)]
+    OddBackup(#[from] OddBackup),
+    /// An earlier restore of another backup is between two servers.
+    #[error(
+        "{server} is between what it was and backup {begun}, which an earlier restore left unfinished; expected that one \
+         to be finished before backup {id} is restored: ask for {begun} first, which goes on where it ended. No server \
+         was changed"
+    )]
+    Unfinished {
+        /// The server.
+        server: String,
+        /// The backup that was begun with.
+        begun: String,
+        /// The one that was asked for.
+        id: String,
+    },
     /// A restore can't go on by itself.
     #[error(
         "restoring {server} from backup {id} can't go on: {found}; expected the restored server {new} to take the name \
@@ -136,8 +153,8 @@ impl Named for Error {
             Self::BackupFailed { .. } => "BackupFailed",
             Self::CannotRestore(_) => "InvalidSettings",
             Self::NoRestore(_) => "NotFound",
-            Self::BackupUnfit { .. } => "BackupUnfit",
-            Self::Stuck { .. } | Self::TooSlow { .. } => "RestoreFailed",
+            Self::BackupUnfit { .. } | Self::OddBackup(_) => "BackupUnfit",
+            Self::Stuck { .. } | Self::TooSlow { .. } | Self::Unfinished { .. } => "RestoreFailed",
             Self::Store(error) => error.name(),
             Self::Fault(fault) => fault_name(fault),
         }

@@ -65,6 +65,7 @@ impl World {
     pub(super) fn stopped(&self, origin: &str) {
         self.restoring.replace(Some(Restoring {
             origin: origin.parse().expect("a promotion"),
+            backup: None,
             began_at: None,
             progress: Progress::Stopped,
         }));
@@ -147,6 +148,16 @@ impl Restores for &World {
 
     async fn notes(&self, _: Access<'_>, _: Keeper<'_>) -> Result<Vec<String>, Error> {
         Ok(vec!["shop-2 stays with the server of before".to_owned()])
+    }
+
+    async fn place(
+        &self,
+        _: Access<'_>,
+        _: Keeper<'_>,
+        name: &str,
+    ) -> Result<Option<CopyPlace>, Error> {
+        let is_there = self.servers.borrow().contains_key(name);
+        Ok(is_there.then(|| at(name)))
     }
 
     async fn servers(
@@ -281,6 +292,15 @@ impl Record for &World {
     ) -> Result<(), Fault> {
         self.entries.borrow_mut().push((kind, facts));
         Ok(())
+    }
+}
+
+/// Where a server of this name answers.
+pub(super) fn at(name: &str) -> CopyPlace {
+    CopyPlace {
+        host: format!("{name}.example"),
+        port: None,
+        name: None,
     }
 }
 

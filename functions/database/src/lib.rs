@@ -164,6 +164,8 @@ pub enum Output {
         made_at: Option<Timestamp>,
         /// What the server of before is called. Null: it has gone nowhere.
         kept: Option<String>,
+        /// Where that one answers now. Null: it does not, or is a team's function's matter.
+        before: Option<CopyPlace>,
     },
     /// A copy is begun.
     Copying {

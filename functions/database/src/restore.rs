@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sluice_domain::ledger::Kind;
 use sluice_domain::migrations::{
-    Keeper, Operation, Progress, Request, RestorePlan, Restored, Restoring, Servers, Step,
-    next_step,
+    BackupId, CopyPlace, Keeper, Operation, Progress, Request, RestorePlan, Restored, Restoring,
+    Servers, Standing, Step, next_step,
 };
 use sluice_domain::naming::{Beside, beside};
 use sluice_domain::promotion::{Generation, PromotionId};
@@ -79,6 +79,14 @@ pub trait Restores {
         names: &Beside,
     ) -> impl Future<Output = Result<Servers, Error>>;
 
+    /// Where a server of this name answers. None: nowhere, or there is none. Reads only.
+    fn place(
+        &self,
+        access: Access<'_>,
+        server: Keeper<'_>,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<CopyPlace>, Error>>;
+
     /// Begins a new server out of a backup, set up like the one there. Safe to repeat: one
     /// that is there stays.
     fn create(
@@ -129,7 +137,7 @@ struct Task<'a> {
     id: &'a PromotionId,
     generation: Generation,
     server: Keeper<'a>,
-    backup: &'a str,
+    backup: &'a BackupId,
     role: Option<&'a Role>,
 }
 
@@ -137,10 +145,28 @@ impl<'a> Task<'a> {
     const fn access(&self) -> Access<'a> {
         (self.role, self.id)
     }
+
+    /// The names of servers are made of the backup: where an earlier promotion gave the name
+    /// away for another one, its servers would not be found. A team's function is told each
+    /// time which backup it is.
+    fn refuse_in_the_middle_of_another(&self, restoring: &Restoring) -> Result<(), Error> {
+        let begun = restoring.backup.as_ref();
+        let begun = begun.filter(|begun| *begun != self.backup);
+        match (begun, restoring.progress, self.server) {
+            (Some(begun), Progress::Swapping, Keeper::Cluster(_) | Keeper::Instance(_)) => {
+                Err(Error::Unfinished {
+                    server: self.server.to_string(),
+                    begun: begun.to_string(),
+                    id: self.backup.to_string(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The backup that a request is about.
-fn backup<'a>(id: &PromotionId, request: &'a Request) -> Result<&'a str, Error> {
+fn backup<'a>(id: &PromotionId, request: &'a Request) -> Result<&'a BackupId, Error> {
     match &request.operation {
         Some(Operation::Restore { backup }) => Ok(backup),
         _ => Err(Error::NoRestore(id.clone())),
@@ -156,6 +182,8 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
     ) -> Result<Output, Error> {
         let server = request.database.backup.can_restore()?;
         let backup = backup(id, request)?;
+        backup.refuse_unless_of(server)?;
+        let backup = backup.as_str();
         let access = (request.role.as_ref(), id);
         let (made_at, notes) = match server {
             Keeper::Function(_) => (None, Vec::new()),
@@ -208,12 +236,14 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
     ) -> Result<Output, Error> {
         self.promotions.check_fence(id, generation).await?;
         let server = request.database.backup.can_restore()?;
+        let backup = backup(id, request)?;
+        backup.refuse_unless_of(server)?;
         let plan = self.promotions.plan_of(id).await?;
         let task = Task {
             id,
             generation,
             server,
-            backup: backup(id, request)?,
+            backup,
             role: plan.role.as_ref(),
         };
         let restoring = self.dated(&task, now).await?;
@@ -223,7 +253,8 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         }
     }
 
-    /// How far it is, with a time at which it began. One that takes too long has failed.
+    /// How far it is, with its backup and the time at which it began. One that takes too long
+    /// has failed.
     async fn dated(&self, task: &Task<'_>, now: Timestamp) -> Result<Restoring, Error> {
         let restoring = self.promotions.restoring(task.id).await?;
         let (id, generation) = (task.id, task.generation);
@@ -235,9 +266,11 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
                 generation,
             }));
         }
+        task.refuse_in_the_middle_of_another(&restoring)?;
         let Some(began_at) = restoring.began_at else {
             let dated = Restoring {
                 began_at: Some(now),
+                backup: Some(task.backup.clone()),
                 ..restoring.clone()
             };
             let read_new = (&restoring, &dated);
@@ -249,7 +282,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         if now.duration_since(began_at) > SignedDuration::from_hours(HOURS) {
             return Err(Error::TooSlow {
                 server: task.server.to_string(),
-                id: task.backup.to_owned(),
+                id: task.backup.to_string(),
                 hours: HOURS,
             });
         }
@@ -279,18 +312,22 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         function: &str,
     ) -> Result<Output, Error> {
         self.swaps(task, &restoring).await?;
-        let asked = self.backups.ask(function, task.id, task.backup).await?;
+        let asked = self
+            .backups
+            .ask(function, task.id, task.backup.as_str())
+            .await?;
         let pace = asked.wait_seconds.unwrap_or(PACE);
         Ok(Output::Restoring {
             ready: asked.restored,
             wait_seconds: pace.clamp(1, LONGEST_PACE),
             made_at: None,
             kept: None,
+            before: None,
         })
     }
 
     async fn by_snapshot(&self, task: &Task<'_>, restoring: Restoring) -> Result<Output, Error> {
-        let (access, server, backup) = (task.access(), task.server, task.backup);
+        let (access, server, backup) = (task.access(), task.server, task.backup.as_str());
         let names = beside(server.name(), &restoring.origin, backup);
         let servers = self.backups.servers(access, server, &names).await?;
         let step = next_step(&servers);
@@ -327,16 +364,37 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
             }
         }
         let ready = step == Step::Done;
-        let saved = match ready {
-            true => self.backups.saved(access, server, backup).await?,
-            false => None,
+        let (saved, before) = match ready {
+            true => (
+                self.backups.saved(access, server, backup).await?,
+                self.before(task, &servers, &names).await?,
+            ),
+            false => (None, None),
         };
         Ok(Output::Restoring {
             ready,
             wait_seconds: PACE,
             made_at: saved.and_then(|saved| saved.made_at),
             kept: ready.then_some(names.old),
+            before,
         })
+    }
+
+    /// Where the server of before answers under the name that it has now. One that does not
+    /// come by itself answers under no name.
+    async fn before(
+        &self,
+        task: &Task<'_>,
+        servers: &Servers,
+        names: &Beside,
+    ) -> Result<Option<CopyPlace>, Error> {
+        match &servers.old {
+            Some(Standing::Available | Standing::UnderWay(_)) => {
+                let (access, server) = (task.access(), task.server);
+                self.backups.place(access, server, &names.old).await
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Traffic may come: written down for whoever lets it in.

@@ -6,7 +6,7 @@ use sluice_platform::lambda::Named as _;
 
 use super::*;
 use crate::Input;
-use crate::fakes::World;
+use crate::fakes::{World, at};
 
 const PLAN: &str = include_str!("../../../events/database/plan_restore.json");
 const RESTORE: &str = include_str!("../../../events/database/restore.json");
@@ -84,6 +84,7 @@ async fn a_new_server_takes_the_name_and_the_one_of_before_is_kept() {
         wait_seconds: PACE,
         made_at: Some(Timestamp::UNIX_EPOCH),
         kept: Some(names.old.clone()),
+        before: Some(at(&names.old)),
     };
     assert_eq!(output, expected);
     let created = format!("cluster storefront from {BACKUP}");
@@ -138,6 +139,105 @@ async fn a_later_promotion_goes_on_where_an_earlier_one_ended() {
         BACKUP,
     );
     assert!(world.servers.borrow().contains_key(&names.new));
+}
+
+#[tokio::test]
+async fn a_server_of_before_that_does_not_come_by_itself_is_not_asked() {
+    let world = world();
+    until_ready(&world).await;
+    let names = beside("storefront", &ORIGIN.parse().expect("an id"), BACKUP);
+    for (status, before) in [
+        ("storage-full", None),
+        ("stopped", None),
+        ("rebooting", Some(at(&names.old))),
+    ] {
+        let standing = Standing::of(status);
+        world
+            .servers
+            .borrow_mut()
+            .insert(names.old.clone(), standing);
+        let output = ask(&world, RESTORE).await.expect("restored");
+        let Output::Restoring { before: found, .. } = output else {
+            panic!("not restored: {output:?}");
+        };
+        assert_eq!(found, before, "{status}");
+    }
+}
+
+/// The same, asked for another backup.
+fn another(event: &str) -> String {
+    event.replace(BACKUP, "nightly")
+}
+
+#[tokio::test]
+async fn between_two_servers_no_other_backup_is_begun_and_people_read_which_one_is_first() {
+    let world = world();
+    ask(&world, RESTORE).await.expect("created");
+    world.settle();
+    ask(&world, RESTORE).await.expect("set aside");
+    // A later attempt takes it over, as `warm` writes it down.
+    let restoring = world.restoring.borrow_mut().take().expect("begun");
+    let later = Restoring {
+        began_at: None,
+        ..restoring
+    };
+    world.restoring.replace(Some(later));
+    let changes = world.changes.borrow().len();
+    let error = ask(&world, &another(RESTORE)).await.expect_err("refused");
+    assert_eq!(error.name(), "RestoreFailed");
+    let said = format!("ask for {BACKUP} first");
+    assert!(error.to_string().contains(&said), "{error}");
+    assert_eq!(world.changes.borrow().len(), changes);
+    until_ready(&world).await;
+}
+
+#[tokio::test]
+async fn before_a_name_changes_another_backup_may_be_begun() {
+    let world = world();
+    ask(&world, RESTORE).await.expect("created");
+    let restoring = world.restoring.borrow_mut().take().expect("begun");
+    let later = Restoring {
+        began_at: None,
+        ..restoring
+    };
+    world.restoring.replace(Some(later));
+    ask(&world, &another(RESTORE)).await.expect("created");
+    let changes = world.changes.borrow();
+    assert_eq!(
+        changes.last().map(String::as_str),
+        Some("cluster storefront from nightly")
+    );
+}
+
+#[tokio::test]
+async fn a_function_of_the_teams_may_be_asked_for_another_backup_whatever_it_did_before() {
+    let world = world();
+    let by_function = json!({ "function": "saves", "restore": "restores" });
+    let answer = |restored| Answered {
+        restored,
+        wait_seconds: None,
+    };
+    world.answers.replace(vec![answer(false), answer(true)]);
+    let event = of(RESTORE, by_function);
+    ask(&world, &event).await.expect("asked");
+    let output = ask(&world, &another(&event)).await.expect("asked");
+    assert!(is_ready(&output), "{output:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_name_of_a_snapshot_is_refused_and_a_function_gets_it_as_it_is() {
+    let arn = "arn:aws:rds:eu-west-1:999988887777:cluster-snapshot:theirs";
+    let of_others = |event: &str| event.replace(BACKUP, arn);
+    let world = world();
+    for event in [PLAN, RESTORE] {
+        let error = ask(&world, &of_others(event)).await.expect_err("refused");
+        assert_eq!(error.name(), "BackupUnfit");
+        assert!(error.to_string().contains("by its ARN"), "{error}");
+    }
+    assert!(world.changes.borrow().is_empty());
+    let by_function = json!({ "function": "saves", "restore": "restores" });
+    let event = of(&of_others(PLAN), by_function);
+    ask(&world, &event).await.expect("planned");
 }
 
 #[tokio::test]

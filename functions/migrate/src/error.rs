@@ -130,6 +130,17 @@ pub enum Error {
         /// When the backup was made.
         made_at: Timestamp,
     },
+    /// What answers is the server of before.
+    #[error(
+        "{place} leads to the server of before, which is {before} now; expected the restored one: the name may still lead \
+         to the one of before for some minutes"
+    )]
+    ServerOfBefore {
+        /// The server and the database.
+        place: String,
+        /// Where the server of before is.
+        before: String,
+    },
     /// The settings lead to a server that the function may not connect to.
     #[error(
         "the settings and their secret lead to host {host}; expected one of {allowed}, which this function may connect \
@@ -187,7 +198,7 @@ impl Named for Error {
             Self::CameUp { .. } => "PlanChanged",
             Self::TooEarly { .. } => "OldCodeInUse",
             // Another try may reach the right one.
-            Self::OldServer { .. } => "DatabaseUnreachable",
+            Self::OldServer { .. } | Self::ServerOfBefore { .. } => "DatabaseUnreachable",
             Self::NoCredentials | Self::OtherHost { .. } => "InvalidSettings",
             Self::Migrator(error) => of_database(error),
             Self::Fault(fault) => fault_name(fault),

@@ -116,6 +116,9 @@ pub enum Input {
         epoch: i64,
         /// When its backup was made. Null: nobody knows.
         made_at: Option<Timestamp>,
+        /// Where the server of before answers now. Null: it does not, or nobody replaced one.
+        #[serde(default)]
+        before: Option<CopyPlace>,
     },
 }
 
@@ -263,8 +266,10 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
                 request,
                 epoch,
                 made_at,
+                before,
             } => {
-                let restored = self.restored(&request, epoch, made_at).await?;
+                let server = (made_at, before.as_ref());
+                let restored = self.restored(&request, epoch, server).await?;
                 Ok(Output::Restored { restored })
             }
         }

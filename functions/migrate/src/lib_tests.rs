@@ -109,6 +109,9 @@ impl World {
         request["database"] = json!({
             "secret": "s", "authority": self.server.authority(), "backup": { "before": "none" },
         });
+        if let Some(before) = event.get_mut("before") {
+            *before = Value::Null;
+        }
         change(&mut event);
         let migrate = Migrate {
             archives: &self.shelf,

@@ -1,10 +1,11 @@
 //! What a restore takes back, and whether the code that serves fits what it leaves.
 
 use jiff::Timestamp;
-use sluice_domain::migrations::{Lost, Request, RestorePlan, Restored};
+use sluice_domain::migrations::{CopyPlace, Lost, Request, RestorePlan, Restored};
 use sluice_migrator::apply::Folder;
 use sluice_migrator::{Error as Migrator, Session, restored};
 
+use crate::open::Server;
 use crate::{Archives, Error, Keys, Migrate, door, summary};
 
 /// The most files that are named.
@@ -52,15 +53,19 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         })
     }
 
-    /// Whether the restored database is what it has to be: the writer, as old as its
-    /// backup, and fit for the code that serves.
+    /// Whether the restored database is what it has to be: the writer, not the server of
+    /// before, as old as its backup, and fit for the code that serves.
     pub(crate) async fn restored(
         &self,
         request: &Request,
         epoch: i64,
-        made_at: Option<Timestamp>,
+        (made_at, before): (Option<Timestamp>, Option<&CopyPlace>),
     ) -> Result<Restored, Error> {
         let (session, folder) = self.look(request).await?;
+        if let Some(before) = before {
+            self.refuse_server_of_before(request, &session, before)
+                .await?;
+        }
         if let Some(at) = made_at {
             // No row names a backup that is called nothing.
             let later = restored::later(&session, "", Some(&at.to_string())).await?;
@@ -89,6 +94,30 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             place: session.place.clone(),
             applied,
         })
+    }
+
+    /// Asks the server of before by the name that it has now. What its files say is the same
+    /// of both, and both started again since: only whether they are one tells them apart.
+    async fn refuse_server_of_before(
+        &self,
+        request: &Request,
+        found: &Session,
+        before: &CopyPlace,
+    ) -> Result<(), Error> {
+        let asked = self.session_at(request, Server::Beside(before), false);
+        let other = match asked.await {
+            Ok(other) => other,
+            // It lets nobody in with what let in here.
+            Err(Error::Migrator(error)) if error.is_of_another_server() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if other.identity().await? == found.identity().await? {
+            return Err(Error::ServerOfBefore {
+                place: found.place.clone(),
+                before: other.place.clone(),
+            });
+        }
+        Ok(())
     }
 
     /// A session with the server itself, and what the code that serves brings, if it brings

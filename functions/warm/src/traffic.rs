@@ -154,16 +154,17 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
         let restoring = match left {
             // It was left in the middle.
             Some(left) if left.progress != Progress::Checked => Restoring {
-                origin: left.origin,
                 began_at: None,
                 progress: match left.progress {
                     // It let in some of them.
                     Progress::Resumed => Progress::Stopped,
                     progress => progress,
                 },
+                ..left
             },
             _ => Restoring {
                 origin: id.clone(),
+                backup: None,
                 began_at: None,
                 progress: Progress::Stopped,
             },

@@ -15,6 +15,7 @@ mod inside;
 mod planned;
 mod plot;
 mod pooler;
+mod same;
 mod seen;
 mod sound;
 mod tls;

@@ -55,6 +55,7 @@ pub(crate) fn sample(key: &str) -> Value {
         "restored" => value(restored()),
         "made_at" => json!("2026-11-22T10:00:00Z"),
         "kept" => Value::Null,
+        "before" => value(copy()),
         "desk_url" => json!("https://desk.example/"),
         other => panic!("name a sample of `{other}` here: a state machine sends one"),
     }
@@ -161,6 +162,7 @@ pub(crate) fn answer(function: &str, payload: &Value) -> Value {
             wait_seconds: 15,
             made_at: None,
             kept: None,
+            before: None,
         }),
         ("migrate", _, "restored") => value(migrate::Output::Restored {
             restored: restored(),

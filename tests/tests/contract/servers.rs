@@ -69,3 +69,22 @@ fn servers_are_restored_and_deleted_as_copies_alone() {
         expect_none(others.map(str::to_owned));
     }
 }
+
+/// A snapshot that another account shares may be called like one of the team's own.
+#[test]
+fn no_snapshot_of_another_account_is_restored() {
+    let template = template_on_aws();
+    let policies = functions(&template)["database"].property("Policies");
+    let statements = policies[0]["Statement"].as_array().expect("statements");
+    let restoring = statements.iter().filter(|statement| {
+        let actions = statement["Action"].to_string();
+        let resources = statement["Resource"].to_string();
+        actions.contains("FromSnapshot") && resources.contains("RestorableSnapshots")
+    });
+    let restoring: Vec<_> = restoring.collect();
+    assert_eq!(restoring.len(), 2, "of servers, and of copies");
+    for statement in restoring {
+        let own = &statement["Condition"]["StringEqualsIfExists"]["aws:ResourceAccount"];
+        assert_eq!(own["Ref"], "AWS::AccountId", "{statement}");
+    }
+}

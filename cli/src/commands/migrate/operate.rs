@@ -2,7 +2,7 @@
 //! environment's database instead of releasing code.
 
 use semver::Version;
-use sluice_domain::migrations::Operation;
+use sluice_domain::migrations::{BackupId, Operation};
 use sluice_domain::path::stays;
 use sluice_domain::promotion::Promotion;
 
@@ -53,7 +53,7 @@ pub(super) struct Restore {
     environment: String,
     /// What the backup is asked for by, as `sluice history --promotion` shows it
     #[arg(long, value_name = "ID")]
-    backup: String,
+    backup: BackupId,
     /// Return once it has started
     #[arg(long)]
     no_follow: bool,

@@ -2,7 +2,7 @@
 //! team's makes.
 
 use aws_sdk_rds::Client;
-use aws_sdk_rds::types::Endpoint;
+use aws_sdk_rds::types::{DbCluster, Endpoint};
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -186,15 +186,7 @@ async fn look_at_cluster(
 ) -> Result<CopyStanding, Error> {
     let name = &wanted.name;
     let found = cluster(client, name).await?.ok_or_else(|| gone(name))?;
-    let standing = stands(name, found.status(), || {
-        let port = found.port().and_then(|port| u16::try_from(port).ok());
-        let host = found.endpoint()?.to_owned();
-        Some(CopyPlace {
-            host,
-            port,
-            name: None,
-        })
-    })?;
+    let standing = stands(name, found.status(), || place_of_cluster(&found))?;
     if standing.place.is_none() {
         return Ok(standing);
     }
@@ -267,7 +259,17 @@ fn stands(
     })
 }
 
-fn place_of(endpoint: Option<&Endpoint>) -> Option<CopyPlace> {
+/// Where a cluster's writer answers. None: nowhere yet.
+pub(super) fn place_of_cluster(found: &DbCluster) -> Option<CopyPlace> {
+    Some(CopyPlace {
+        host: found.endpoint()?.to_owned(),
+        port: found.port().and_then(|port| u16::try_from(port).ok()),
+        name: None,
+    })
+}
+
+/// Where an instance answers. None: nowhere yet.
+pub(super) fn place_of(endpoint: Option<&Endpoint>) -> Option<CopyPlace> {
     let endpoint = endpoint?;
     Some(CopyPlace {
         host: endpoint.address()?.to_owned(),

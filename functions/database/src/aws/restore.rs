@@ -5,13 +5,14 @@ use aws_sdk_rds::primitives::DateTime;
 use aws_sdk_rds::types::{DbCluster, DbInstance, VpcSecurityGroupMembership};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sluice_domain::migrations::{Keeper, Servers as Found, Standing};
+use sluice_domain::migrations::{CopyPlace, Keeper, Servers as Found, Standing};
 use sluice_domain::naming::Beside;
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::call::call;
 use sluice_platform::fault::Fault;
 
 use super::Servers;
+use super::copies::{place_of, place_of_cluster};
 use super::rds::{
     CLUSTER_THERE, INSTANCE_THERE, NO_CLUSTER, NO_CLUSTER_SNAPSHOT, NO_INSTANCE, NO_SNAPSHOT,
     cluster, instance, scaling, there, unless,
@@ -135,6 +136,21 @@ impl Restores for Servers {
             new: stands(&names.new).await?,
             old: stands(&names.old).await?,
         })
+    }
+
+    async fn place(
+        &self,
+        access: Access<'_>,
+        server: Keeper<'_>,
+        name: &str,
+    ) -> Result<Option<CopyPlace>, Error> {
+        let client = self.rds(access).await;
+        if let Keeper::Cluster(_) = server {
+            let found = cluster(&client, name).await?;
+            return Ok(found.as_ref().and_then(place_of_cluster));
+        }
+        let found = instance(&client, name).await?;
+        Ok(found.and_then(|found| place_of(found.endpoint())))
     }
 
     async fn create(

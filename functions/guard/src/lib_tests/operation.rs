@@ -100,7 +100,7 @@ fn nothing_to_contract_is_said_before_anybody_is_asked() {
 
 #[test]
 fn alarms_hold_no_restore_up() {
-    let backup = "b".to_owned();
+    let backup = "b".parse().expect("an id");
     for (operation, expected) in [
         (Operation::Restore { backup }, Ok(())),
         (CONTRACT, Err("AlarmMissing")),

@@ -115,3 +115,79 @@ async fn the_server_of_before_is_not_taken_for_the_restored_one() {
     let found = world.ask(RESTORED, restored).await.expect("the new one");
     assert_eq!(found["restored"]["applied"], 2);
 }
+
+/// The database is restored, and the server of before answers there now.
+fn beside(port: u16) -> impl FnOnce(&mut Value) {
+    move |event| {
+        event["made_at"] = Value::Null;
+        event["before"] = json!({ "host": "127.0.0.1", "port": port });
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn the_server_of_before_is_known_by_its_new_name_where_nothing_came_since_the_backup() {
+    let world = migrated().await;
+    let secret: Value = serde_json::from_str(&world.shelf.secret).expect("json");
+    let port = secret["port"].as_u64().expect("a port");
+    let port = u16::try_from(port).expect("a port");
+    let error = world
+        .ask(RESTORED, beside(port))
+        .await
+        .expect_err("the old one");
+    assert_eq!(error.name(), "DatabaseUnreachable");
+    let text = error.to_string();
+    assert!(text.contains("leads to the server of before"), "{text}");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn another_server_than_the_one_of_before_is_the_restored_one() {
+    let world = migrated().await;
+    let secret: Value = serde_json::from_str(&world.shelf.secret).expect("json");
+    let text = |name: &str| secret[name].as_str().expect("a text").to_owned();
+    let before = sluice_postgres::Server::start().expect("the server of before");
+    let authority = before.authority().to_owned();
+    let ask = |event: &mut Value| {
+        beside(before.port())(event);
+        let own = &mut event["request"]["database"]["authority"];
+        *own = json!(format!("{}{authority}", own.as_str().expect("PEM")));
+    };
+    world
+        .ask(RESTORED, ask)
+        .await
+        .expect("it lets nobody in with that");
+    let opened = tokio_postgres::connect(&before.url("postgres"), tokio_postgres::NoTls).await;
+    let (client, connection) = opened.expect("a session");
+    tokio::spawn(connection);
+    let like = format!(
+        "ALTER USER {} PASSWORD '{}'",
+        text("username"),
+        text("password")
+    );
+    client
+        .batch_execute(&like)
+        .await
+        .expect("the same password");
+    let made = format!("CREATE DATABASE {}", text("dbname"));
+    client
+        .batch_execute(&made)
+        .await
+        .expect("the same database");
+    let found = world.ask(RESTORED, ask).await.expect("it is another one");
+    assert_eq!(found["restored"]["applied"], 2);
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_server_of_before_that_does_not_answer_yet_is_asked_again() {
+    let world = migrated().await;
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = free.local_addr().expect("its address").port();
+    drop(free);
+    let error = world
+        .ask(RESTORED, beside(port))
+        .await
+        .expect_err("nobody there");
+    assert_eq!(error.name(), "DatabaseUnreachable");
+}
