@@ -30,7 +30,7 @@ pub use plan::{Counts, MigrationPlan, PlannedStatement, Unfit};
 pub use rehearsal::{
     CopiedFrom, CopyPlace, Rehearsal, RehearsalPolicy, RehearsedUnit, RehearsedUnits,
 };
-pub use request::{Applied, Archive, Brought, Checked, Peer, Phase, Request};
+pub use request::{Applied, Archive, Brought, Checked, Migrating, Peer, Phase, Request};
 pub use restore::{
     Lost, Progress, RestorePlan, Restored, Restoring, Servers, Standing, Step, Stopped, next_step,
 };

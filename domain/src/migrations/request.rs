@@ -40,6 +40,29 @@ pub struct Request {
     pub goes_back: bool,
 }
 
+/// What is being applied for a promotion, and under which epoch: whoever ends the promotion
+/// has `migrate` end that, too. A part of the promotion's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migrating {
+    /// What `migrate` is asked, without what the bundles bring.
+    pub request: Box<Request>,
+    /// When the promotion got its locks, in milliseconds.
+    pub epoch: i64,
+}
+
+impl Migrating {
+    /// Of a request, as far as it takes to end it.
+    #[must_use]
+    pub fn of(request: &Request, epoch: i64) -> Self {
+        let request = Box::new(Request {
+            brings: None,
+            peer: None,
+            ..request.clone()
+        });
+        Self { request, epoch }
+    }
+}
+
 /// Migrations that a bundle brings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Brought {

@@ -10,7 +10,7 @@ use aws_config::SdkConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
-use sluice_domain::migrations::{Keeper, Restoring};
+use sluice_domain::migrations::{Keeper, Migrating, Restoring};
 use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
@@ -57,6 +57,17 @@ impl Promotions for Table {
     ) -> Result<(), StoreError> {
         self.0
             .replace_part_fenced(id, generation, Part::Restoring, read_new)
+            .await
+    }
+
+    async fn save_migrating(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        migrating: &Migrating,
+    ) -> Result<(), StoreError> {
+        self.0
+            .put_part_fenced(id, generation, Part::Migrating, migrating)
             .await
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct World {
     pub(super) recovery_days: Cell<Option<i32>>,
     pub(super) generation: Cell<Generation>,
     pub(super) restoring: RefCell<Option<Restoring>>,
+    /// What is applied, for whoever ends it.
+    pub(super) migrating: RefCell<Option<Migrating>>,
     /// The backup that can be restored.
     pub(super) saved: RefCell<Option<Saved>>,
     /// The servers of RDS, by name.
@@ -46,6 +48,7 @@ impl World {
             recovery_days: Cell::new(Some(7)),
             generation: Cell::new(Generation(0)),
             restoring: RefCell::default(),
+            migrating: RefCell::default(),
             saved: RefCell::default(),
             servers: RefCell::default(),
             is_cluster: Cell::new(false),
@@ -137,6 +140,17 @@ impl Promotions for &World {
             });
         }
         self.restoring.replace(Some(new.clone()));
+        Ok(())
+    }
+
+    async fn save_migrating(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        migrating: &Migrating,
+    ) -> Result<(), StoreError> {
+        self.check_fence(id, generation).await?;
+        self.migrating.replace(Some(migrating.clone()));
         Ok(())
     }
 }

@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_domain::ledger::Kind;
 use sluice_domain::migrations::{
-    BackupPolicy, Checked, CopiedFrom, CopyPlace, Keeper, MigrationPlan, RehearsedUnits, Request,
-    RestorePlan, Restored, Restoring, begins_with_backup,
+    BackupPolicy, Checked, CopiedFrom, CopyPlace, Keeper, Migrating, MigrationPlan, RehearsedUnits,
+    Request, RestorePlan, Restored, Restoring, begins_with_backup,
 };
 use sluice_domain::naming::backup;
 use sluice_domain::plan::Plan;
@@ -52,6 +52,8 @@ pub enum Input {
         promotion: PromotionId,
         /// The caller's fencing generation.
         generation: Generation,
+        /// When the promotion got its locks, in milliseconds.
+        epoch: i64,
         /// What is migrated.
         request: Box<Request>,
     },
@@ -239,6 +241,15 @@ pub trait Promotions {
         generation: Generation,
         read_new: (&Restoring, &Restoring),
     ) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Notes what is about to be applied, for whoever has to end it, if this generation may
+    /// still write, in one transaction. Safe to repeat.
+    fn save_migrating(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        migrating: &Migrating,
+    ) -> impl Future<Output = Result<(), StoreError>>;
 }
 
 /// Where backups are made.
@@ -291,10 +302,18 @@ impl<P: Promotions, B: Backups + Restores + Copies, L: Record> Databases<P, B, L
             Input::Prepare {
                 promotion,
                 generation,
+                epoch,
                 request,
             } => {
                 self.promotions.check_fence(&promotion, generation).await?;
-                self.prepare(&promotion, &request, now).await
+                let prepared = self.prepare(&promotion, &request, now).await?;
+                if matches!(prepared, Output::Prepared { ready: true, .. }) {
+                    let migrating = Migrating::of(&request, epoch);
+                    self.promotions
+                        .save_migrating(&promotion, generation, &migrating)
+                        .await?;
+                }
+                Ok(prepared)
             }
             Input::Finish {
                 promotion,

@@ -89,6 +89,23 @@ async fn a_server_that_can_not_go_back_in_time_is_refused_before_a_backup_is_mad
 }
 
 #[tokio::test]
+async fn what_is_about_to_be_applied_is_noted_before_for_whoever_ends_it() {
+    let world = world();
+    world.looks.set(1);
+    ask(&world, PREPARE).await.expect("it comes");
+    assert_eq!(*world.migrating.borrow(), None, "nothing is applied yet");
+    ask(&world, PREPARE).await.expect("prepared");
+    let migrating = world.migrating.borrow().clone().expect("noted");
+    assert_eq!(migrating.epoch, 1_785_146_400_000);
+    let request = migrating.request;
+    assert_eq!((request.brings, request.peer), (None, None));
+    assert_eq!(
+        request.database.secret.as_deref(),
+        Some("storefront/prod/database")
+    );
+}
+
+#[tokio::test]
 async fn who_was_fenced_off_has_no_backup_made() {
     let world = world();
     world.generation.set(Generation(3));

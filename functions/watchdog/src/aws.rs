@@ -3,6 +3,7 @@
 
 mod approvals;
 mod copies;
+mod migrations;
 mod snapshots;
 
 use aws_config::SdkConfig;
@@ -12,6 +13,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
+use sluice_domain::migrations::Migrating;
 use sluice_domain::naming::{execution_arn, promotion_execution, release_execution};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_platform::fault::Fault;
@@ -40,6 +42,10 @@ impl Promotions for Table {
     async fn wants_targets(&self, id: &PromotionId) -> Result<bool, StoreError> {
         let targets = self.0.part::<IgnoredAny>(id, Part::Targets).await?;
         Ok(targets.is_some())
+    }
+
+    async fn migrating(&self, id: &PromotionId) -> Result<Option<Migrating>, StoreError> {
+        self.0.part(id, Part::Migrating).await
     }
 
     async fn take_over(&self, id: &PromotionId) -> Result<Generation, StoreError> {
@@ -150,16 +156,19 @@ impl Executions for StateMachines {
     }
 }
 
-/// `shift`, `warm` and `guard` through Lambda.
+/// `shift`, `warm`, `guard` and `migrate` through Lambda.
 pub struct Functions {
     client: aws_sdk_lambda::Client,
     shift: String,
     warm: String,
     guard: String,
+    /// Sluice's own.
+    migrate: String,
 }
 
 impl Functions {
-    /// From `SLUICE_SHIFT_FUNCTION`, `SLUICE_WARM_FUNCTION` and `SLUICE_GUARD_FUNCTION`.
+    /// From `SLUICE_SHIFT_FUNCTION`, `SLUICE_WARM_FUNCTION`, `SLUICE_GUARD_FUNCTION` and
+    /// `SLUICE_MIGRATE_FUNCTION`.
     ///
     /// # Errors
     /// When a variable is not set.
@@ -169,6 +178,7 @@ impl Functions {
             shift: variable("SLUICE_SHIFT_FUNCTION")?,
             warm: variable("SLUICE_WARM_FUNCTION")?,
             guard: variable("SLUICE_GUARD_FUNCTION")?,
+            migrate: variable("SLUICE_MIGRATE_FUNCTION")?,
         })
     }
 
@@ -309,6 +319,10 @@ impl crate::Functions for Functions {
             })
             .await?;
         Ok(())
+    }
+
+    async fn end_migrations(&self, migrating: &Migrating) -> Result<(), CallError> {
+        self.fence_schema(migrating).await
     }
 
     async fn retire(&self, id: &PromotionId, generation: Generation) -> Result<(), CallError> {

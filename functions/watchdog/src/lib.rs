@@ -4,12 +4,12 @@
 //! migrations and had their time, and copies on which migrations were tried: runs on a schedule, and when an execution ends badly.
 //!
 //! Decides: whether a promotion has lost its owner, and in which order it is
-//! put right: stop what runs of it, raise the fence, put its aliases back, close
-//! it. And when the votes of a request must be counted, for the first time or again.
+//! put right: stop what runs of it, raise the fence, put its aliases back, end what it left
+//! running in a database, close it. And when the votes of a request must be counted, for the first time or again.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`,
 //! `SLUICE_SHIFT_FUNCTION`, `SLUICE_WARM_FUNCTION`, `SLUICE_GUARD_FUNCTION`,
-//! `SLUICE_APPROVAL_FUNCTION`, `SLUICE_RELEASE_MACHINE`, `SLUICE_REHEARSAL_MACHINE`,
+//! `SLUICE_APPROVAL_FUNCTION`, `SLUICE_MIGRATE_FUNCTION`, `SLUICE_RELEASE_MACHINE`, `SLUICE_REHEARSAL_MACHINE`,
 //! `SLUICE_MIGRATIONS_MACHINE`, `SLUICE_RESTORE_MACHINE`, `SLUICE_ROLLOUT_MACHINE`.
 //!
 //! Never: touches an alias or a lock itself, trusts what an event says, decides
@@ -254,8 +254,9 @@ where
         }
         self.record(id, Kind::TakenOver, loss.facts(promotion))
             .await;
-        let settled = self.functions.settle(id, generation).await?;
-        self.functions.verify(id, generation).await?;
+        let settled = self.put_back(id, generation).await;
+        let told = self.end_migrations(id).await;
+        let settled = settled?;
         if let Err(error) = self.functions.retire(id, generation).await {
             tracing::warn!(promotion = %id, %error, "provisioned concurrency or stopped traffic may be left over");
         }
@@ -268,9 +269,37 @@ where
         };
         Ok(Ending {
             outcome,
-            reason: format!("{ABANDONED}: {loss}"),
+            reason: format!("{ABANDONED}: {loss}{told}"),
             under: Some(generation),
         })
+    }
+
+    /// Puts every alias back, and reads them back.
+    async fn put_back(&self, id: &PromotionId, generation: Generation) -> Result<Settled, Error> {
+        let settled = self.functions.settle(id, generation).await?;
+        self.functions.verify(id, generation).await?;
+        Ok(settled)
+    }
+
+    /// Ends what may still run in the database for a promotion. A database that can't be
+    /// reached holds up nothing: whoever migrates next takes it over. Then people are told
+    /// so: what this answers stands behind the reason.
+    async fn end_migrations(&self, id: &PromotionId) -> String {
+        let ended = match self.promotions.migrating(id).await {
+            Ok(None) => return String::new(),
+            Ok(Some(migrating)) => {
+                let ended = self.functions.end_migrations(&migrating).await;
+                ended.map_err(Error::from)
+            }
+            Err(error) => Err(error.into()),
+        };
+        match ended {
+            Ok(()) => String::new(),
+            Err(error) => {
+                tracing::warn!(promotion = %id, %error, "a migration may still run");
+                format!("; a migration may still run in the database: {error}")
+            }
+        }
     }
 
     /// Closes a promotion that is in order. If that fails, it stays listed, and

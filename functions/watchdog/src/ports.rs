@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sluice_domain::approval::State;
 use sluice_domain::ledger::Kind;
+use sluice_domain::migrations::Migrating;
 use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 use sluice_platform::fault::Fault;
 use sluice_platform::store::{Release, StoreError};
@@ -24,6 +25,12 @@ pub trait Promotions {
     /// Whether it has tried to lock its targets, so that it waits for no
     /// approval any more. Reads only.
     fn wants_targets(&self, id: &PromotionId) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// What it applied to a database, or was about to. None: nothing. Reads only.
+    fn migrating(
+        &self,
+        id: &PromotionId,
+    ) -> impl Future<Output = Result<Option<Migrating>, StoreError>>;
 
     /// Raises its generation, which fences off everybody else. Safe to repeat:
     /// the newest generation is the one that counts.
@@ -117,7 +124,7 @@ impl CallError {
     }
 }
 
-/// `shift` and `guard`, which do the mending.
+/// `shift`, `warm`, `guard` and `migrate`, which do the mending.
 pub trait Functions {
     /// Puts every alias back (or finds that the promotion had committed). Safe to repeat.
     fn settle(
@@ -132,6 +139,10 @@ pub trait Functions {
         id: &PromotionId,
         generation: Generation,
     ) -> impl Future<Output = Result<(), CallError>>;
+
+    /// Has `migrate` end what still runs in a database for a promotion, and begin nothing of
+    /// it any more. Safe to repeat.
+    fn end_migrations(&self, migrating: &Migrating) -> impl Future<Output = Result<(), CallError>>;
 
     /// Takes off what the versions without traffic have, and lets traffic in that a restore
     /// stopped, or tells people why it stays off. Safe to repeat.

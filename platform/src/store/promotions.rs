@@ -38,6 +38,8 @@ pub enum Part<'a> {
     Versions,
     /// The provisioned concurrency that it moves.
     Provisions,
+    /// What it applies to a database, and under which epoch.
+    Migrating,
     /// How far it put a database back to a backup.
     Restoring,
     /// What is needed to roll it back.
@@ -81,6 +83,7 @@ impl Part<'_> {
             Self::Targets => "targets",
             Self::Versions => "versions",
             Self::Provisions => "provisions",
+            Self::Migrating => "migrating",
             Self::Restoring => "restoring",
             Self::Journal => "journal",
             Self::Controls => "controls",

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sluice_tests::machine::items;
 use sluice_tests::template::{
-    effective, functions, granted, machines, of_type, parse, permissions, references, statements,
-    template_on_aws,
+    Resource, effective, functions, granted, machines, of_type, parse, permissions, references,
+    statements, template_on_aws,
 };
 use sluice_tests::{template, text};
 
@@ -62,14 +62,17 @@ fn the_function_has_the_same_time_and_memory_wherever_it_is_deployed() {
         );
     }
     assert_eq!(here.body["Metadata"], there.body["Metadata"]);
-    for (name, of_whole) in NAMES[1..].iter().chain(&[("DatabaseHosts", "DatabaseHosts")]) {
+    for (name, of_whole) in NAMES[1..]
+        .iter()
+        .chain(&[("DatabaseHosts", "DatabaseHosts")])
+    {
         let default = &apart["Parameters"][name]["Default"];
         assert_eq!(*default, whole["Parameters"][of_whole]["Default"], "{name}");
     }
 }
 
 #[test]
-fn the_roles_that_plan_apply_and_rehearse_may_call_it_at_its_alias_and_nobody_else_may() {
+fn the_roles_that_ask_it_may_call_it_at_its_alias_and_nobody_else_may() {
     let (apart, whole) = (apart(), template());
     let called: Vec<Value> = of_type(&apart, "AWS::Lambda::Permission")
         .into_iter()
@@ -84,17 +87,20 @@ fn the_roles_that_plan_apply_and_rehearse_may_call_it_at_its_alias_and_nobody_el
     for nth in 0..called.len() {
         assert!(called.contains(&caller(nth)), "{nth}: {called:?}");
     }
-    let calling: BTreeSet<String> = machines(&whole)
-        .values()
-        .filter(|machine| {
-            let held = permissions(&whole, machine);
-            let calls = granted(&held, "lambda:InvokeFunction");
-            calls
-                .iter()
-                .any(|statement| statement.references().contains("ManagedMigrators"))
-        })
-        .flat_map(|machine| references(machine.property("RoleArn")))
-        .collect();
+    let calls = |caller: &&Resource<'_>| {
+        let held = permissions(&whole, caller);
+        let calls = granted(&held, "lambda:InvokeFunction");
+        calls
+            .iter()
+            .any(|statement| statement.references().contains("ManagedMigrators"))
+    };
+    let (machines, functions) = (machines(&whole), functions(&whole));
+    let of_machines = machines.values().filter(calls);
+    let of_machines = of_machines.flat_map(|machine| references(machine.property("RoleArn")));
+    // SAM names a function's role after it.
+    let of_functions = functions.values().filter(calls);
+    let of_functions = of_functions.map(|function| format!("{}Role", function.id));
+    let calling: BTreeSet<String> = of_machines.chain(of_functions).collect();
     assert_eq!(calling.len(), called.len());
     let told = &whole["Outputs"]["MigratorCallers"]["Value"];
     let told: BTreeSet<String> = items(&told["Fn::Join"][1]).flat_map(references).collect();

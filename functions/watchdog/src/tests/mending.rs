@@ -43,6 +43,48 @@ async fn an_aborted_promotion_is_fenced_put_back_checked_and_closed() {
 }
 
 #[tokio::test]
+async fn what_still_runs_in_a_database_for_a_promotion_is_ended_with_it() {
+    let mut world = world(&[("prod", ended("ABORTED"))]);
+    world.migrating.push("prod");
+    run(&world, ABORTED).await.expect("mended");
+    let log = world.log.borrow();
+    let place = |what: &str| log.iter().position(|did| did == what);
+    let end = place("end migrations prod of 9");
+    assert!(
+        end > place("raise prod") && end < place("close prod RolledBack"),
+        "{log:?}"
+    );
+    assert!(!world.reason.borrow().contains("migration"));
+}
+
+#[tokio::test]
+async fn a_database_that_can_not_be_reached_keeps_no_promotion_open_and_people_are_told() {
+    for (migrating, fails) in [("prod", Some("DatabaseUnreachable")), ("?", None)] {
+        let mut world = world(&[("prod", ended("ABORTED"))]);
+        world.migrating.push(migrating);
+        world.database_fails = fails;
+        let output = run(&world, ABORTED).await.expect("mended");
+        assert_eq!(output.mended, [world.open[0].id.clone()]);
+        let reason = world.reason.borrow();
+        let said = "; a migration may still run in the database: ";
+        assert!(reason.contains(said), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn migrations_are_ended_also_where_aliases_can_not_be_put_back() {
+    let mut world = world(&[("prod", ended("ABORTED"))]);
+    world.migrating.push("prod");
+    world.failing.insert("prod".into(), "Throttled");
+    run(&world, ABORTED).await.expect_err("stranded");
+    let log = world.log.borrow();
+    assert!(
+        log.contains(&"end migrations prod of 9".to_owned()),
+        "{log:?}"
+    );
+}
+
+#[tokio::test]
 async fn what_could_not_be_retired_keeps_no_promotion_open() {
     let mut world = world(&[("prod", ended("ABORTED"))]);
     world.retire_fails = Some("Throttled");

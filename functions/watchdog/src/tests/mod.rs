@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use serde_json::Value;
 use sluice_domain::digest::Digest;
+use sluice_domain::migrations::Migrating;
 use sluice_domain::promotion::{BundleRef, Generation};
 use sluice_platform::store::Release;
 
@@ -49,6 +50,10 @@ struct World {
     /// Error of every `close`.
     close_fails: Option<&'static str>,
     retire_fails: Option<&'static str>,
+    /// Environments whose promotion applied something to a database. `?` can't be read.
+    migrating: Vec<&'static str>,
+    /// Error of every call that ends migrations.
+    database_fails: Option<&'static str>,
     ledger_is_down: bool,
     /// What the ledger was told, by promotion and key.
     told: RefCell<BTreeMap<String, Value>>,
@@ -84,6 +89,14 @@ impl Promotions for &World {
 
     async fn wants_targets(&self, id: &PromotionId) -> Result<bool, StoreError> {
         Ok(self.rolling.contains(&id.environment.as_str()))
+    }
+
+    async fn migrating(&self, id: &PromotionId) -> Result<Option<Migrating>, StoreError> {
+        if self.migrating == ["?"] {
+            return Err(Fault::other("dynamodb:GetItem", "down").into());
+        }
+        let is_there = self.migrating.contains(&id.environment.as_str());
+        Ok(is_there.then(|| migrating(id)))
     }
 
     async fn current(&self, id: &PromotionId) -> Result<Promotion, StoreError> {
@@ -177,6 +190,18 @@ impl Functions for &World {
     async fn verify(&self, id: &PromotionId, _: Generation) -> Result<(), CallError> {
         self.did(format!("verify {}", id.environment));
         Ok(())
+    }
+
+    async fn end_migrations(&self, migrating: &Migrating) -> Result<(), CallError> {
+        let environment = &migrating.request.promotion.environment;
+        self.did(format!(
+            "end migrations {environment} of {}",
+            migrating.epoch
+        ));
+        match self.database_fails {
+            Some(name) => Err(failed(name)),
+            None => Ok(()),
+        }
     }
 
     async fn retire(&self, id: &PromotionId, _: Generation) -> Result<(), CallError> {
@@ -316,6 +341,17 @@ fn promotion(environment: &str) -> Promotion {
         outcome: None,
         reason: None,
         closed_at: None,
+    }
+}
+
+fn migrating(id: &PromotionId) -> Migrating {
+    let request = serde_json::json!({
+        "function": "migrate:7", "promotion": id, "phase": "expand", "goes_back": false,
+        "database": { "secret": "s", "backup": { "before": "none" } },
+    });
+    Migrating {
+        request: serde_json::from_value(request).expect("a request"),
+        epoch: 9,
     }
 }
 
