@@ -80,7 +80,7 @@ pub enum Kind {
     PromotionClosed,
     /// The watchdog took over what no live execution owned.
     TakenOver,
-    /// Rolling back failed. A person must look.
+    /// Rolling back failed, or traffic is off after a restore. A person must look.
     Stranded,
     /// The aliases of a preview were deleted, and its settings go.
     PreviewRemoved,

@@ -9,7 +9,7 @@ use crate::codedeploy::CodeDeploy;
 use crate::configuration::FunctionConfiguration;
 use crate::digest::Digest;
 use crate::manifest::{Configuration, Function, Manifest};
-use crate::migrations::{Inapplicable, MigrationPlan, Operation, RestorePlan};
+use crate::migrations::{Callee, Inapplicable, MigrationPlan, Operation, RestorePlan};
 use crate::settings::{JudgePolicy, Role, Settings, Step, Target, WarmUp};
 use crate::suites::{Suite, in_releases};
 
@@ -318,7 +318,8 @@ impl Plan {
     }
 
     /// What it locks: the functions that change, and the database that is migrated. What
-    /// works on the database keeps all functions as they are.
+    /// works on the database keeps all functions as they are, and a restore those that get
+    /// no calls, too.
     #[must_use]
     pub fn targets(&self) -> Vec<String> {
         let is_held = |function: &&FunctionPlan| {
@@ -326,11 +327,36 @@ impl Plan {
         };
         let functions = self.functions.values().filter(is_held);
         let functions = functions.map(|function| function.arn.clone());
+        let mut functions: Vec<String> = functions.collect();
+        let stopped = self.restore.iter().flat_map(|one| one.stops.values());
+        let stopped = stopped.filter(|callee| !self.has(&callee.arn));
+        functions.extend(stopped.map(|callee| callee.arn.clone()));
         let migrations = self.migrations.iter().filter(|one| one.pending > 0);
         let restored = self.restore.iter().filter_map(|one| one.place.as_ref());
         let databases = migrations.map(|one| &one.place).chain(restored);
         let databases = databases.map(|place| format!("database {place}"));
-        functions.chain(databases).collect()
+        functions.into_iter().chain(databases).collect()
+    }
+
+    fn has(&self, arn: &str) -> bool {
+        self.functions.values().any(|function| function.arn == arn)
+    }
+
+    /// Whom a restore takes calls off, by the name that manifests use.
+    #[must_use]
+    pub fn stops(&self) -> BTreeMap<String, Callee> {
+        let planned = self.restore.as_ref().map(|restore| &restore.stops);
+        if let Some(stops) = planned.filter(|stops| !stops.is_empty()) {
+            return stops.clone();
+        }
+        let own = self.functions.iter().map(|(name, function)| {
+            let callee = Callee {
+                arn: function.arn.clone(),
+                alias: function.alias.clone(),
+            };
+            (name.clone(), callee)
+        });
+        own.collect()
     }
 
     /// The functions that change, in order.

@@ -207,3 +207,23 @@ fn a_lag_that_settings_give_holds_whatever_the_time_outs() {
     let plan = Plan::make(Digest::of(b""), &manifest(b"new"), &settings, &observed);
     assert_eq!(plan.expect("plan").judge.lag_seconds, Some(0));
 }
+
+#[test]
+fn a_restore_stops_and_locks_what_it_names_and_an_older_plan_the_functions_of_the_release() {
+    let operation = crate::migrations::Operation::Restore {
+        backup: "nightly".to_owned(),
+    };
+    let mut plan = plan(b"old", &live(b"old", 256)).of_operation(operation);
+    let arn = |name: &str| format!("arn:aws:lambda:eu-west-1:123456789012:function:shop-{name}");
+    let callee = |name: &str| json!({"arn": arn(name), "alias": "live"});
+    let restore = json!({"backup": "nightly", "server": "cluster shop", "place": "db:5432/shop"});
+    plan.restore = serde_json::from_value(restore.clone()).expect("a plan");
+    assert_eq!(json!(plan.stops()), json!({"api": callee("api")}));
+    let database = "database db:5432/shop".to_owned();
+    assert_eq!(plan.targets(), [arn("api"), database.clone()]);
+    let mut with_all = restore;
+    with_all["stops"] = json!({"api": callee("api"), "mail": callee("mail")});
+    plan.restore = serde_json::from_value(with_all.clone()).expect("a plan");
+    assert_eq!(json!(plan.stops()), with_all["stops"]);
+    assert_eq!(plan.targets(), [arn("api"), arn("mail"), database]);
+}

@@ -120,7 +120,8 @@ pub enum Outcome {
     Refused,
     /// A person stopped it before traffic moved.
     Aborted,
-    /// Rolling back failed: a person must look. The watchdog keeps trying.
+    /// Rolling back failed, or letting traffic in after a restore: a person must look. The
+    /// watchdog keeps trying.
     Stranded,
     /// An operation on the database is through.
     Done,

@@ -32,7 +32,8 @@ pub use rehearsal::{
 };
 pub use request::{Applied, Archive, Brought, Checked, Migrating, Peer, Phase, Request};
 pub use restore::{
-    Lost, Progress, RestorePlan, Restored, Restoring, Servers, Standing, Step, Stopped, next_step,
+    Callee, Lost, Progress, RestorePlan, Restored, Restoring, Servers, Standing, Step, Stopped,
+    next_step, stops_too,
 };
 pub use snapshot::{KEEP_UNTIL_TAG, PROMOTION_TAG, may_end, may_go};
 

@@ -1,6 +1,7 @@
 //! Putting a database back to a backup: what people are told before, how far it is, and
 //! what is next.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +29,43 @@ pub struct RestorePlan {
     /// What else people should know before they say yes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Whom calls are taken off meanwhile: every function of the environment's settings.
+    /// Empty: the plan is older than this field, and it is those of the release.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stops: BTreeMap<String, Callee>,
+}
+
+/// A function that is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callee {
+    /// Its ARN.
+    pub arn: String,
+    /// The alias that its callers use, from the settings.
+    pub alias: String,
+}
+
+/// The most aliases of a function that are named.
+const ALIASES: usize = 5;
+
+/// What people are told of the other aliases of a function that gets no calls: it has
+/// none at all then. None: there is no other alias.
+#[must_use]
+pub fn stops_too(function: &str, others: &[String]) -> Option<String> {
+    let named: Vec<String> = others
+        .iter()
+        .take(ALIASES)
+        .map(|one| format!("`{one}`"))
+        .collect();
+    let (word, more) = match (others.len(), others.len() - named.len()) {
+        (0, _) => return None,
+        (1, _) => ("alias", String::new()),
+        (_, 0) => ("aliases", String::new()),
+        (_, more) => ("aliases", format!(" and {more} more")),
+    };
+    let named = named.join(", ");
+    Some(format!(
+        "calls to {function}'s {word} {named}{more} stop, too"
+    ))
 }
 
 /// The migrations that a restore takes back.
@@ -135,6 +173,22 @@ pub struct Stopped {
     pub before: Option<u32>,
     /// Whether it has not been given back yet.
     pub stands: bool,
+    /// Whether Lambda is being asked for another reserved concurrency: until that is
+    /// answered, or can't come any more, nobody else asks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asking: bool,
+    /// How often it was noted: who notes something else has read this.
+    #[serde(default)]
+    pub revision: u64,
+}
+
+impl Stopped {
+    /// Whether a restore of another environment, or of another application, stopped it.
+    #[must_use]
+    pub fn is_of_another(&self, id: &PromotionId) -> bool {
+        let Self { by, .. } = self;
+        (&by.application, &by.environment) != (&id.application, &id.environment)
+    }
 }
 
 /// What `migrate` found of a restored database.

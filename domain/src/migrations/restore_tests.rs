@@ -15,6 +15,7 @@ fn plan() -> RestorePlan {
             ..Lost::default()
         }),
         notes: Vec::new(),
+        stops: BTreeMap::new(),
     }
 }
 
@@ -87,5 +88,40 @@ fn each_step_follows_from_what_is_there() {
     ] {
         let found = servers(named, new, old);
         assert_eq!(next_step(&found), expected, "{found}");
+    }
+}
+
+#[test]
+fn people_read_which_other_aliases_get_no_calls_and_how_many_more() {
+    let others =
+        |count: usize| -> Vec<String> { (1..=count).map(|at| format!("pr-{at}")).collect() };
+    assert_eq!(stops_too("shop-api", &[]), None);
+    for (count, expected) in [
+        (1, "calls to shop-api's alias `pr-1` stop, too"),
+        (2, "calls to shop-api's aliases `pr-1`, `pr-2` stop, too"),
+        (
+            7,
+            "calls to shop-api's aliases `pr-1`, `pr-2`, `pr-3`, `pr-4`, `pr-5` and 2 more stop, too",
+        ),
+    ] {
+        let told = stops_too("shop-api", &others(count));
+        assert_eq!(told.as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn a_note_says_whose_restore_stopped_a_function_also_one_of_an_older_sluice() {
+    let noted: Stopped = serde_json::from_str(
+        r#"{"origin":"shop/prod/1.0.0/1","by":"shop/prod/1.0.0/2","before":5,"stands":true}"#,
+    )
+    .expect("a note");
+    assert!(!noted.asking);
+    for (id, is_of_another) in [
+        ("shop/prod/1.1.0/1", false),
+        ("shop/staging/1.0.0/2", true),
+        ("cart/prod/1.0.0/2", true),
+    ] {
+        let id = id.parse().expect("a promotion");
+        assert_eq!(noted.is_of_another(&id), is_of_another, "{id}");
     }
 }

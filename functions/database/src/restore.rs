@@ -5,6 +5,7 @@
 //! What is next follows from the servers that are there (`next_step`), so that it can be
 //! asked again whatever became of the call before.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use jiff::{SignedDuration, Timestamp};
@@ -199,6 +200,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
             made_at,
             lost: None,
             notes,
+            stops: BTreeMap::new(),
         });
         Ok(Output::RestorePlanned { restore })
     }

@@ -16,6 +16,7 @@ use sluice_domain::plan::{FunctionPlan, Observed, Plan};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_domain::settings::{Role, Settings, Target};
 use sluice_domain::start::Waiting;
+use sluice_platform::aliases;
 use sluice_platform::aws::PerAccount;
 use sluice_platform::bundle::BundleReader;
 use sluice_platform::deployment_group;
@@ -158,6 +159,17 @@ impl Lookup for Aws {
         let lambda = self.lambda.of(role, id).await;
         let found = function::provisioned(&lambda, &function.name, &function.alias).await?;
         Ok(found.is_some())
+    }
+
+    async fn aliases(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        function: &str,
+    ) -> Result<Vec<String>, Fault> {
+        let lambda = self.lambda.of(role, id).await;
+        let found = aliases::list(&lambda, function).await?;
+        Ok(found.into_iter().map(|(name, _)| name).collect())
     }
 
     async fn platform(&self, group: &DeploymentGroup) -> Result<Option<String>, Fault> {

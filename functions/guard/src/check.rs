@@ -225,7 +225,13 @@ impl<P: Ports> Guard<P> {
             migrations.check(&promotion.id.environment, settings)?;
         }
         plan.migrations = found.migrations;
-        plan.restore = found.restore;
+        plan.restore = match found.restore {
+            Some(restore) => {
+                let known = (settings, manifest, &observed);
+                Some(self.with_stops(&promotion.id, known, restore).await?)
+            }
+            None => None,
+        };
         if let Some(admitted) = admitted {
             plan = plan.of_operation(admitted.operation.clone());
             let is_approved = settings.approval.is_some();

@@ -80,6 +80,8 @@ pub(crate) struct State {
     pub(crate) standings: BTreeMap<String, owner::Standing>,
     /// Those of them whose alias has provisioned concurrency.
     pub(crate) provisioned: BTreeSet<String>,
+    /// Their aliases, by ARN.
+    pub(crate) aliases: BTreeMap<String, Vec<String>>,
     /// The compute platforms of deployment groups, by `application/group`.
     pub(crate) platforms: BTreeMap<String, String>,
     pub(crate) approvals: BTreeMap<PromotionId, (OpenRequest, Vec<Vote>)>,

@@ -18,6 +18,7 @@ mod operation;
 mod path;
 mod ports;
 mod reason;
+mod restore;
 mod schedule;
 mod signals;
 

@@ -113,6 +113,14 @@ pub trait Lookup {
         function: &FunctionPlan,
     ) -> impl Future<Output = Result<bool, Fault>>;
 
+    /// The names of a function's aliases. Reads only.
+    fn aliases(
+        &self,
+        role: Option<&Role>,
+        id: &PromotionId,
+        function: &str,
+    ) -> impl Future<Output = Result<Vec<String>, Fault>>;
+
     /// The compute platform of a deployment group, as CodeDeploy names it, or None
     /// if there is no such group. Reads only.
     fn platform(

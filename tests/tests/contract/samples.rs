@@ -1,6 +1,8 @@
 //! A sample of all that state machines send, and of all that functions answer: samples of
 //! the functions' own types, so that they are what these are.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -291,6 +293,7 @@ fn restore() -> RestorePlan {
         made_at: None,
         lost: None,
         notes: Vec::new(),
+        stops: BTreeMap::new(),
     }
 }
 

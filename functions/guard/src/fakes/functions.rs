@@ -32,6 +32,16 @@ impl Lookup for World {
         Ok(self.0.borrow().provisioned.contains(&function.name))
     }
 
+    async fn aliases(
+        &self,
+        _: Option<&Role>,
+        _: &PromotionId,
+        function: &str,
+    ) -> Result<Vec<String>, Fault> {
+        let state = self.0.borrow();
+        Ok(state.aliases.get(function).cloned().unwrap_or_default())
+    }
+
     async fn platform(&self, group: &DeploymentGroup) -> Result<Option<String>, Fault> {
         let state = self.0.borrow();
         Ok(state.platforms.get(&group.to_string()).cloned())

@@ -1,11 +1,12 @@
 //! Promotions that work on a database instead of releasing code.
 
-use serde_json::json;
-use sluice_domain::migrations::Operation;
+use serde_json::{Value, json};
+use sluice_domain::approval::{Choice, State};
+use sluice_domain::migrations::{Operation, RestorePlan};
 
 use super::plan::with_migrations;
 use super::*;
-use crate::fakes::{arn, guard};
+use crate::fakes::{arn, guard, serving};
 
 const CONTRACT: Operation = Operation::Contract {};
 
@@ -126,4 +127,83 @@ fn it_is_done_or_failed_and_never_promoted_or_rolled_back() {
         let guard = working(CONTRACT, 0);
         assert_eq!(end(&guard, "1.1.0", said), expected);
     }
+}
+
+/// What `database` and `migrate` found of a restore.
+fn restore() -> String {
+    let mut event: Value = serde_json::from_str(PLAN).expect("json");
+    event["restore"] = json!({
+        "backup": "nightly", "server": "cluster shop", "place": "db:5432/shop",
+        "notes": ["shop-2 stays with the server of before"],
+    });
+    event.to_string()
+}
+
+/// A restore of an environment with a function that the release does not bring, and with
+/// aliases of others on one that it does.
+fn restoring() -> Guard<World> {
+    let backup = "nightly".to_owned();
+    let guard = working(Operation::Restore { backup }, 0);
+    let mut state = guard.ports.0.borrow_mut();
+    state.settings["approval"] = json!({"approvers": [{"name": "ada", "email": "ada@example.com",
+        "code_parameter": "/sluice-approvers/ada"}]});
+    for (name, function) in [("mail", "storefront-mail-prod"), ("gone", "nothing")] {
+        state.settings["functions"][name] = json!({ "name": function });
+    }
+    let mail = serving("mail", "1.0.0");
+    state
+        .functions
+        .insert("storefront-mail-prod".to_owned(), mail);
+    let aliases = ["live", "staging", "pr-12"].map(str::to_owned);
+    state.aliases.insert(arn("checkout"), aliases.into());
+    drop(state);
+    guard
+}
+
+fn planned(guard: &Guard<World>) -> RestorePlan {
+    let state = guard.ports.0.borrow();
+    state.plans[&id("1.1.0")]
+        .restore
+        .clone()
+        .expect("a restore")
+}
+
+#[test]
+fn a_restore_takes_calls_off_every_function_of_the_settings_and_says_who_else_gets_none() {
+    let guard = restoring();
+    send(&guard, &restore()).expect("planned");
+    let plan = planned(&guard);
+    let stops: Vec<&str> = plan.stops.keys().map(String::as_str).collect();
+    assert_eq!(stops, ["checkout", "mail", "orders"]);
+    assert_eq!(plan.stops["mail"].arn, arn("mail"));
+    let expected = [
+        "shop-2 stays with the server of before",
+        "calls to mail stop, too, though it is not in this release",
+        "calls to storefront-checkout-prod's aliases `staging`, `pr-12` stop, too",
+    ];
+    assert_eq!(plan.notes, expected);
+    send(&guard, ACQUIRE).expect("its turn");
+    let locks = guard.ports.0.borrow().locks.clone();
+    for target in ["checkout", "orders", "mail"].map(arn) {
+        assert!(locks.contains_key(&target), "{locks:?}");
+    }
+}
+
+#[test]
+fn what_was_approved_of_a_restore_holds_while_aliases_come_and_go_but_not_with_another_function() {
+    let guard = restoring();
+    send(&guard, &restore()).expect("planned");
+    guard
+        .ports
+        .asked(&[("bob", Choice::Approve)], State::Approved);
+    send(&guard, ACQUIRE).expect("its turn");
+    guard.ports.0.borrow_mut().aliases.clear();
+    let before = planned(&guard);
+    send(&guard, RECHECK).expect("the same");
+    assert_eq!(planned(&guard), before);
+    let there = serving("gone", "1.0.0");
+    let mut state = guard.ports.0.borrow_mut();
+    state.functions.insert("nothing".to_owned(), there);
+    drop(state);
+    assert_eq!(send(&guard, RECHECK), Err("PlanChanged"));
 }
