@@ -291,7 +291,7 @@ impl Stops for Table {
         restoring: &Restoring,
     ) -> Result<(), StoreError> {
         self.0
-            .put_part_fenced(id, generation, Part::Restoring, restoring)
+            .put_first_part_fenced(id, generation, Part::Restoring, restoring)
             .await
     }
 

@@ -1,10 +1,11 @@
 //! What can stop `warm`, by how its callers react.
 
+use sluice_domain::promotion::PromotionId;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::store::StoreError;
 
-/// What stopped it. Nothing has moved by then.
+/// What stopped it. No traffic has moved to another version by then.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A new version did not get the provisioned concurrency that the one before has.
@@ -52,6 +53,29 @@ pub enum Error {
         /// What Lambda said.
         found: String,
     },
+    /// The restore of another environment has taken a function's calls.
+    #[error(
+        "{function} gets no calls since {by} is putting its database back; expected a function that no other \
+         environment's restore holds. Nothing was stopped: bring that restore to its end, then ask again"
+    )]
+    StoppedElsewhere {
+        /// The Lambda function.
+        function: String,
+        /// Whose restore.
+        by: PromotionId,
+    },
+    /// Traffic may come, and could not be let in.
+    #[error(
+        "traffic of {functions} may still be off: {found}; expected them to have what they had before the restore. \
+         Mend what keeps Lambda from it: it is tried again until it succeeds. Or let them in by hand: \
+         docs/migrations.md#restore"
+    )]
+    TrafficOff {
+        /// The functions, as manifests name them.
+        functions: String,
+        /// What failed.
+        found: String,
+    },
     /// The state table refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,6 +90,8 @@ impl Named for Error {
             Self::NotProvisioned { .. } => "NotProvisioned",
             Self::NotReady { .. } => "NotReady",
             Self::NotStopped { .. } => "NotStopped",
+            Self::StoppedElsewhere { .. } => "StoppedElsewhere",
+            Self::TrafficOff { .. } => "TrafficOff",
             Self::Store(error) => error.name(),
             Self::Fault(fault) => fault_name(fault),
         }

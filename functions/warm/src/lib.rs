@@ -11,11 +11,13 @@
 //!
 //! Never: touches an alias or `$LATEST`, takes provisioned concurrency off a version
 //! that an alias points to or that it did not move, fails a promotion for what a
-//! warm-up call answers, or reserves concurrency that it did not find before.
+//! warm-up call answers, reserves concurrency that it did not find before, or asks for
+//! any while another request may still come.
 
 pub mod aws;
 mod error;
 mod ready;
+mod reserving;
 mod retire;
 mod traffic;
 
@@ -38,7 +40,8 @@ use sluice_platform::patience::Patience;
 use sluice_platform::store::StoreError;
 
 pub use error::Error;
-pub use traffic::{Reserving, Stops};
+pub use reserving::{RESERVES_FOR, Reserving, SETTLES_IN};
+pub use traffic::Stops;
 
 /// How long provisioned concurrency and waking may take together. Ends before the
 /// function's own time-out does, so that what was waited for is named.
@@ -291,6 +294,10 @@ pub struct Warm<A, R, L> {
     pub warms_up_for: Duration,
     /// How long versions are deleted.
     pub prunes_for: Duration,
+    /// How long Lambda may take over a function's reserved concurrency.
+    pub reserves_for: Duration,
+    /// How long a request for it is waited for that somebody else has made.
+    pub settles: Patience,
 }
 
 /// What is said of each function, by the name that manifests use.

@@ -5,6 +5,8 @@ use sluice_platform::lambda::Named;
 
 use super::*;
 
+#[path = "lib_tests/late.rs"]
+mod late;
 #[path = "lib_tests/retiring.rs"]
 mod retiring;
 #[path = "lib_tests/stopping.rs"]

@@ -5,7 +5,7 @@ use sluice_platform::patience::Patience;
 use sluice_platform::store::Store;
 use sluice_platform::{aws, lambda};
 use warm::aws::{Account, Table};
-use warm::{PRUNES_FOR, WAITS_FOR, WARMS_UP_FOR, Warm};
+use warm::{PRUNES_FOR, RESERVES_FOR, SETTLES_IN, WAITS_FOR, WARMS_UP_FOR, Warm};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -20,6 +20,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         },
         warms_up_for: WARMS_UP_FOR,
         prunes_for: PRUNES_FOR,
+        reserves_for: RESERVES_FOR,
+        settles: Patience {
+            total: SETTLES_IN,
+            ..Patience::default()
+        },
     };
     lambda::serve(|input| warm.handle(input)).await
 }

@@ -43,7 +43,8 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
         let Some(work) = self.records.work(id).await? else {
             return Ok(retired(&[]));
         };
-        self.resume_at_the_end(id, generation).await?;
+        // Until it has succeeded, somebody has to look after the promotion.
+        self.resume(id, generation).await?;
         let committed = work
             .journal
             .as_ref()

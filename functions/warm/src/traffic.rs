@@ -11,36 +11,17 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
 use sluice_domain::ledger::Kind;
 use sluice_domain::migrations::{Progress, Restoring, Stopped};
-use sluice_domain::plan::{FunctionPlan, Plan};
+use sluice_domain::plan::Plan;
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_platform::fault::Fault;
 use sluice_platform::pace::IN_FLIGHT;
 use sluice_platform::store::StoreError;
 
-use crate::{Error, Open, Output, Record, Records, Warm};
+use crate::reserving::Found;
+use crate::{Error, Open, Output, Record, Records, Reserving as _, Warm};
 
 /// The longest that Lambda lets a call take, in seconds (Lambda's quotas).
 const LONGEST_CALL: u64 = 900;
-
-/// How many calls a function may get.
-pub trait Reserving {
-    /// The concurrency that is reserved for it. None: none. Reads only.
-    fn reserved(&self, function: &str) -> impl Future<Output = Result<Option<u32>, Fault>>;
-
-    /// Reserves so much; None: nothing any more. Safe to repeat.
-    fn reserve(
-        &self,
-        function: &str,
-        executions: Option<u32>,
-    ) -> impl Future<Output = Result<(), Fault>>;
-
-    /// How long a call of this alias may take, in seconds. None: nobody says. Reads only.
-    fn longest_call(
-        &self,
-        function: &str,
-        alias: &str,
-    ) -> impl Future<Output = Result<Option<u64>, Fault>>;
-}
 
 /// What is noted of a restore.
 pub trait Stops {
@@ -50,7 +31,8 @@ pub trait Stops {
         id: &PromotionId,
     ) -> impl Future<Output = Result<Option<Restoring>, StoreError>>;
 
-    /// Notes it if this generation may still write, in one transaction. Safe to repeat.
+    /// Notes that it begins, if this generation may still write, in one transaction.
+    /// `Fenced` also where it has begun: how far it is stays.
     fn save_restoring(
         &self,
         id: &PromotionId,
@@ -71,29 +53,14 @@ pub trait Stops {
     /// What is noted of a function, by its ARN. Reads only.
     fn stopped(&self, function: &str) -> impl Future<Output = Result<Option<Stopped>, StoreError>>;
 
-    /// Notes it if this generation may still write, in one transaction. Safe to repeat.
+    /// Notes it if this generation may still write and nobody has noted anything since,
+    /// in one transaction: its revision is the one after that which was read.
     fn save_stopped(
         &self,
         id: &PromotionId,
         generation: Generation,
         noted: (&str, &Stopped),
     ) -> impl Future<Output = Result<(), StoreError>>;
-}
-
-/// A function of the plan, what is noted of it, and what it has.
-struct Found<'a> {
-    name: &'a str,
-    plan: &'a FunctionPlan,
-    noted: Option<Stopped>,
-    reserved: Option<u32>,
-}
-
-impl Found<'_> {
-    /// The note, where what Sluice set stands. Somebody may have let traffic in since.
-    fn held(&self) -> Option<&Stopped> {
-        let noted = self.noted.as_ref()?;
-        (noted.stands && self.reserved == Some(0)).then_some(noted)
-    }
 }
 
 impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
@@ -108,15 +75,19 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
         let plan = plan.plan;
         self.records.check_fence(id, generation).await?;
         let account = self.accounts.open(plan.role.as_ref(), id).await;
-        let found = self.find(&account, &plan).await?;
+        let stops = plan.stops();
+        let found = self.find(&account, &stops).await?;
+        refuse_unless_free(id, generation, &found)?;
         let restoring = self.begin(id, generation, &found).await?;
         let stopped = stream::iter(&found).map(async |one| {
             let own = (id, generation, &restoring.origin);
             self.stop_one(&account, own, one).await
         });
-        let before: Vec<_> = stopped.buffered(IN_FLIGHT).try_collect().await?;
-        let times = stream::iter(&found)
-            .map(async |one| account.longest_call(&one.plan.arn, &one.plan.alias).await)
+        // All of them come to their end: a request that is given up may still come.
+        let before: Vec<_> = stopped.buffered(IN_FLIGHT).collect().await;
+        let before = before.into_iter().collect::<Result<Vec<_>, Error>>()?;
+        let times = stream::iter(stops.values())
+            .map(async |one| account.longest_call(&one.arn, &one.alias).await)
             .buffered(IN_FLIGHT)
             .try_collect::<Vec<_>>();
         let longest = times
@@ -169,10 +140,16 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
                 progress: Progress::Stopped,
             },
         };
-        self.records
-            .save_restoring(id, generation, &restoring)
-            .await?;
-        Ok(restoring)
+        let saved = self.records.save_restoring(id, generation, &restoring);
+        match saved.await {
+            Ok(()) => Ok(restoring),
+            Err(fenced @ StoreError::Fenced { .. }) => {
+                // Another call of this promotion's may have begun it.
+                let begun = self.records.restoring(id).await?;
+                Ok(begun.ok_or(fenced)?)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Notes what a function has, and takes its calls off. Answers what it had.
@@ -182,30 +159,28 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
         (id, generation, origin): (&PromotionId, Generation, &PromotionId),
         found: &'a Found<'_>,
     ) -> Result<(&'a str, Option<u32>), Error> {
-        let arn = found.plan.arn.as_str();
         let before = found.held().map_or(found.reserved, |noted| noted.before);
         let note = Stopped {
             origin: origin.clone(),
             by: id.clone(),
             before,
             stands: true,
+            asking: false,
+            revision: 0,
         };
-        if found.noted.as_ref() != Some(&note) {
-            let noted = (arn, &note);
-            self.records.save_stopped(id, generation, noted).await?;
+        if found.reserved == Some(0) {
+            self.note((id, generation), found, &note).await?;
+            return Ok((found.name, before));
         }
-        if found.reserved != Some(0) {
-            // It may have been taken over while others took their turn.
-            self.records.check_fence(id, generation).await?;
-            match account.reserve(arn, Some(0)).await {
-                Err(fault) if !fault.is_throttling() && !fault.is_unavailable() => {
-                    return Err(Error::NotStopped {
-                        function: arn.to_owned(),
-                        found: fault.to_string(),
-                    });
-                }
-                asked => asked?,
+        let asked = self.reserve(account, (id, generation), found, (Some(0), &note));
+        match asked.await {
+            Err(Error::Fault(fault)) if !fault.is_throttling() && !fault.is_unavailable() => {
+                return Err(Error::NotStopped {
+                    function: found.callee.arn.clone(),
+                    found: fault.to_string(),
+                });
             }
+            asked => asked?,
         }
         Ok((found.name, before))
     }
@@ -226,12 +201,34 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
                 said: "No traffic was stopped.".to_owned(),
             });
         };
+        let given = self.give_back((id, generation), &work.plan, &restoring);
+        match given.await {
+            Err(error @ (Error::TrafficOff { .. } | Error::Store(StoreError::Fenced { .. }))) => {
+                Err(error)
+            }
+            Err(error) => {
+                let stops = work.plan.stops();
+                Err(Error::TrafficOff {
+                    functions: stops.into_keys().collect::<Vec<_>>().join(", "),
+                    found: error.to_string(),
+                })
+            }
+            given => given,
+        }
+    }
+
+    async fn give_back(
+        &self,
+        (id, generation): (&PromotionId, Generation),
+        plan: &Plan,
+        restoring: &Restoring,
+    ) -> Result<Output, Error> {
         self.records.check_fence(id, generation).await?;
-        let plan = work.plan;
         let account = self.accounts.open(plan.role.as_ref(), id).await;
-        let found = self.find(&account, &plan).await?;
+        let stops = plan.stops();
+        let found = self.find(&account, &stops).await?;
         if restoring.progress == Progress::Swapping {
-            return self.stay_off(id, &found).await;
+            return self.stay_off(id, restoring, &found).await;
         }
         if restoring.progress == Progress::Stopped {
             // A call that is late must not begin on the database while traffic comes.
@@ -239,23 +236,38 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
                 progress: Progress::Resumed,
                 ..restoring.clone()
             };
-            let read_new = (&restoring, &resumed);
+            let read_new = (restoring, &resumed);
             self.records
                 .replace_restoring(id, generation, read_new)
                 .await?;
         }
-        let own = |one: &&Found<'_>| {
+        let is_own = |one: &&Found<'_>| {
             let noted = one.noted.as_ref();
-            noted.is_some_and(|noted| noted.stands && noted.origin == restoring.origin)
+            noted.is_some_and(|noted| noted.origin == restoring.origin)
         };
-        let resumed = stream::iter(found.iter().filter(own))
+        let own: Vec<&Found<'_>> = found.iter().filter(is_own).collect();
+        let resumed = stream::iter(&own)
             .map(async |one| self.resume_one(&account, (id, generation), one).await)
             .buffered(IN_FLIGHT);
-        let resumed: Vec<_> = resumed.try_collect().await?;
-        if !resumed.is_empty() {
-            let resumed: BTreeMap<&str, Option<u32>> = resumed.iter().cloned().collect();
+        let resumed: Vec<Result<Resumed, Error>> = resumed.collect().await;
+        let each = || own.iter().map(|one| one.name).zip(&resumed);
+        let failed: Vec<_> = each()
+            .filter_map(|(name, one)| Some((name, one.as_ref().err()?)))
+            .collect();
+        if let Some((_, error)) = failed.first() {
+            let names: Vec<&str> = failed.iter().map(|(name, _)| *name).collect();
+            return Err(Error::TrafficOff {
+                functions: names.join(", "),
+                found: error.to_string(),
+            });
+        }
+        let now: BTreeMap<&str, Option<u32>> = each()
+            .filter_map(|(name, one)| Some((name, one.as_ref().ok()?.now)))
+            .collect();
+        let given = resumed.iter().flatten().filter(|one| one.given).count();
+        if given > 0 {
             let restored = restoring.progress == Progress::Checked;
-            let facts = json!({ "functions": resumed, "restored": restored });
+            let facts = json!({ "functions": now, "restored": restored });
             self.ledger
                 .record(id, Kind::TrafficResumed, &generation.to_string(), facts)
                 .await?;
@@ -265,76 +277,74 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
             _ => "The database is as it was, and traffic was let in again.",
         };
         Ok(Output::Resumed {
-            resumed: resumed.len(),
+            resumed: given,
             stopped: 0,
             said: said.to_owned(),
         })
     }
 
-    /// Gives a function back what it had. Answers what it has now.
-    async fn resume_one<'a>(
+    /// Gives a function back what it had, unless it has that already.
+    async fn resume_one(
         &self,
         account: &A::Account,
-        (id, generation): (&PromotionId, Generation),
-        found: &'a Found<'_>,
-    ) -> Result<(&'a str, Option<u32>), Error> {
-        let arn = found.plan.arn.as_str();
-        let mut now = found.reserved;
-        if let Some(noted) = found.held() {
-            if noted.before != Some(0) {
-                self.records.check_fence(id, generation).await?;
-                account.reserve(arn, noted.before).await?;
+        own: (&PromotionId, Generation),
+        found: &Found<'_>,
+    ) -> Result<Resumed, Error> {
+        let mut resumed = Resumed {
+            now: found.reserved,
+            given: false,
+        };
+        let Some(noted) = found.noted.as_ref().filter(|noted| noted.stands) else {
+            return Ok(resumed);
+        };
+        resumed.given = true;
+        let note = Stopped {
+            stands: false,
+            asking: false,
+            ..noted.clone()
+        };
+        match found.held() {
+            Some(held) if held.before != Some(0) => {
+                let back = (held.before, &note);
+                self.reserve(account, own, found, back).await?;
+                resumed.now = held.before;
             }
-            now = noted.before;
+            _ => self.note(own, found, &note).await?,
         }
-        if let Some(noted) = &found.noted {
-            let note = Stopped {
-                stands: false,
-                ..noted.clone()
-            };
-            let noted = (arn, &note);
-            self.records.save_stopped(id, generation, noted).await?;
-        }
-        Ok((found.name, now))
+        Ok(resumed)
     }
 
     /// People are told, once, and everything stays as it is.
-    async fn stay_off(&self, id: &PromotionId, found: &[Found<'_>]) -> Result<Output, Error> {
+    async fn stay_off(
+        &self,
+        id: &PromotionId,
+        restoring: &Restoring,
+        found: &[Found<'_>],
+    ) -> Result<Output, Error> {
         let stopped = found.iter().filter_map(|one| Some((one.name, one.held()?)));
         let stopped: BTreeMap<&str, Option<u32>> =
             stopped.map(|(name, noted)| (name, noted.before)).collect();
-        let said = if stopped.is_empty() {
-            "The restore was not finished, and somebody else has let traffic in."
-        } else {
-            STAYS_OFF
+        let was_stopped = |one: &&Found<'_>| {
+            let noted = one.noted.as_ref();
+            noted.is_some_and(|noted| noted.origin == restoring.origin)
         };
-        if !stopped.is_empty() {
-            let facts = json!({ "reason": said, "traffic": stopped });
+        let called = found.iter().filter(|one| !was_stopped(one));
+        let called: Vec<&str> = called.map(|one| one.name).collect();
+        let said = match (stopped.is_empty(), called.is_empty()) {
+            (true, true) => LET_IN.to_owned(),
+            (_, true) => STAYS_OFF.to_owned(),
+            // It was cut off before it had stopped all of them.
+            _ => format!("{STAYS_OFF} {} get calls all the same", called.join(", ")),
+        };
+        if said != LET_IN {
+            let facts = json!({ "reason": said, "traffic": stopped, "called": called });
             self.tell(id, facts).await?;
         }
         Ok(Output::Resumed {
             resumed: 0,
             stopped: stopped.len(),
-            said: said.to_owned(),
+            said,
         })
-    }
-
-    /// Lets traffic in when the promotion ends, as [`Self::resume`] does. Whatever keeps it
-    /// from that is told to people: functions would stay without calls.
-    pub(crate) async fn resume_at_the_end(
-        &self,
-        id: &PromotionId,
-        generation: Generation,
-    ) -> Result<(), Error> {
-        let Err(error) = self.resume(id, generation).await else {
-            return Ok(());
-        };
-        if !matches!(error, Error::Store(StoreError::Fenced { .. })) {
-            let reason = format!("traffic may still be off: {error}");
-            let facts = json!({ "reason": reason, "traffic": {} });
-            self.tell(id, facts).await?;
-        }
-        Err(error)
     }
 
     async fn tell(&self, id: &PromotionId, facts: Value) -> Result<(), Fault> {
@@ -342,24 +352,39 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
             .record(id, Kind::Stranded, "traffic", facts)
             .await
     }
+}
 
-    async fn find<'a>(
-        &self,
-        account: &A::Account,
-        plan: &'a Plan,
-    ) -> Result<Vec<Found<'a>>, Error> {
-        let found = stream::iter(&plan.functions).map(async |(name, plan)| {
-            let noted = self.records.stopped(&plan.arn).await?;
-            let reserved = account.reserved(&plan.arn).await?;
-            Ok::<_, Error>(Found {
-                name,
-                plan,
-                noted,
-                reserved,
-            })
-        });
-        found.buffered(IN_FLIGHT).try_collect().await
+/// Refuses to stop what the restore of another environment holds, or what this very
+/// promotion has given back: the call comes too late.
+fn refuse_unless_free(
+    id: &PromotionId,
+    generation: Generation,
+    found: &[Found<'_>],
+) -> Result<(), Error> {
+    for one in found {
+        if let Some(noted) = one.held().filter(|noted| noted.is_of_another(id)) {
+            return Err(Error::StoppedElsewhere {
+                function: one.callee.arn.clone(),
+                by: noted.by.clone(),
+            });
+        }
+        let noted = one.noted.as_ref();
+        if noted.is_some_and(|noted| noted.by == *id && !noted.stands) {
+            return Err(Error::Store(StoreError::Fenced {
+                promotion: id.clone(),
+                generation,
+            }));
+        }
     }
+    Ok(())
+}
+
+/// What became of a function that had no calls.
+struct Resumed {
+    /// The concurrency that is reserved for it now. None: none.
+    now: Option<u32>,
+    /// Whether it was given back just now.
+    given: bool,
 }
 
 impl Output {
@@ -386,3 +411,6 @@ impl Output {
 /// What people read where no traffic may come yet.
 const STAYS_OFF: &str = "Traffic stays off: the database may be between what it was and its backup. Ask for the same \
     restore again, which goes on; or put it right and let traffic in by hand: docs/migrations.md#restore.";
+
+/// What is said where nobody has to be told.
+const LET_IN: &str = "The restore was not finished, and somebody else has let traffic in.";

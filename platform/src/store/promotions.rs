@@ -391,6 +391,29 @@ impl Store {
         self.put_behind_fence(id, generation, put, &operation).await
     }
 
+    /// Writes a part that is not there yet if this generation may still write: all in one
+    /// transaction.
+    ///
+    /// # Errors
+    /// `Fenced` when it may not, and when the part is there: it stays as it is.
+    pub async fn put_first_part_fenced<T: Serialize>(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        part: Part<'_>,
+        value: &T,
+    ) -> Result<(), StoreError> {
+        let operation = format!("beginning {} of {id}", part.key());
+        let new = item(&part.partition(id), &part.key(), value)?;
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(new))
+            .condition_expression("attribute_not_exists(pk)")
+            .build();
+        let put = put.map_err(|error| Fault::other(&operation, error))?;
+        self.put_behind_fence(id, generation, put, &operation).await
+    }
+
     /// Puts an item if this generation may still write: both in one transaction.
     /// `Fenced` also says that a condition of the item's own does not hold.
     pub(super) async fn put_behind_fence(

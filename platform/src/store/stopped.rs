@@ -5,10 +5,12 @@ use aws_sdk_dynamodb::types::Put;
 use sluice_domain::migrations::Stopped;
 use sluice_domain::promotion::{Generation, PromotionId};
 
-use super::{Store, StoreError, document, item};
-use crate::fault::Fault;
+use super::{Store, StoreError, document, item, number};
+use crate::fault::{Fault, TRANSACTION_CONFLICT};
 
 const STOPPED: &str = "stopped";
+/// The attribute that a write looks at.
+const REVISION: &str = "revision";
 
 fn key(function: &str) -> String {
     format!("stopped#{function}")
@@ -24,10 +26,11 @@ impl Store {
         Ok(found.as_ref().map(document).transpose()?)
     }
 
-    /// Notes it if this generation may still write: both in one transaction.
+    /// Notes it if this generation may still write and nobody has noted anything since:
+    /// all in one transaction. Its revision is the one after that which was read.
     ///
     /// # Errors
-    /// `Fenced` when it may not.
+    /// `Fenced` when it may not, `Throttled` when somebody was faster.
     pub async fn save_stopped(
         &self,
         id: &PromotionId,
@@ -35,11 +38,27 @@ impl Store {
         (function, stopped): (&str, &Stopped),
     ) -> Result<(), StoreError> {
         let operation = format!("noting what {function} has");
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(item(&key(function), STOPPED, stopped)?))
-            .build();
+        let mut new = item(&key(function), STOPPED, stopped)?;
+        new.insert(REVISION.to_owned(), number(stopped.revision));
+        let put = Put::builder().table_name(&self.table).set_item(Some(new));
+        // An older Sluice noted none.
+        let put = match stopped.revision.saturating_sub(1) {
+            0 => put.condition_expression("attribute_not_exists(revision)"),
+            read => put
+                .condition_expression("revision = :read")
+                .expression_attribute_values(":read", number(read)),
+        };
+        let put = put.build();
         let put = put.map_err(|error| Fault::other(&operation, error))?;
-        self.put_behind_fence(id, generation, put, &operation).await
+        let noted = self.put_behind_fence(id, generation, put, &operation).await;
+        if let Err(StoreError::Fenced { .. }) = noted {
+            self.check_fence(id, generation).await?;
+            return Err(StoreError::Fault(Fault {
+                operation,
+                code: Some(TRANSACTION_CONFLICT.to_owned()),
+                message: "another call has noted something else meanwhile".to_owned(),
+            }));
+        }
+        noted
     }
 }

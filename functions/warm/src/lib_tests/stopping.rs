@@ -6,13 +6,13 @@ use sluice_domain::migrations::{Progress, Restoring};
 
 use super::*;
 
-const STOP: &str = include_str!("../../../../events/warm/stop.json");
-const RESUME: &str = include_str!("../../../../events/warm/resume.json");
-const OWN: &str = "storefront/prod/1.1.0/1";
+pub(super) const STOP: &str = include_str!("../../../../events/warm/stop.json");
+pub(super) const RESUME: &str = include_str!("../../../../events/warm/resume.json");
+pub(super) const OWN: &str = "storefront/prod/1.1.0/1";
 const LATER: &str = "storefront/prod/1.1.0/2";
 
 /// Two functions of a plan: one reserves nothing, one five.
-fn world() -> Rc<World> {
+pub(super) fn world() -> Rc<World> {
     let world = World::new(&["api", "jobs"]);
     for name in ["api", "jobs"] {
         let plan = json!({
@@ -27,7 +27,7 @@ fn world() -> Rc<World> {
     world
 }
 
-fn reserved(world: &World) -> [Option<u32>; 2] {
+pub(super) fn reserved(world: &World) -> [Option<u32>; 2] {
     ["api", "jobs"].map(|name| world.reserved.borrow().get(&arn(name)).copied().flatten())
 }
 
@@ -82,11 +82,11 @@ async fn all_calls_are_taken_off_and_everybody_gets_back_what_they_had() {
 
 #[tokio::test]
 async fn wherever_it_is_killed_the_next_call_knows_what_functions_had() {
-    for after in 0..7 {
+    for after in 0..9 {
         let world = world();
         world.dies_after.set(Some(after));
         let killed = world.ask(STOP).await.is_err();
-        assert_eq!(killed, after < 5, "{after}");
+        assert_eq!(killed, after < 7, "{after}");
         world.dies_after.set(None);
         world.ask(STOP).await.expect("stopped");
         assert_eq!(reserved(&world), [Some(0), Some(0)], "{after}");
@@ -172,15 +172,91 @@ async fn where_nobody_let_traffic_in_the_end_of_the_promotion_does() {
 }
 
 #[tokio::test]
-async fn traffic_that_can_not_be_let_in_is_told() {
+async fn traffic_that_can_not_be_let_in_keeps_it_open_and_every_other_function_has_its_own_back() {
     let world = world();
     world.ask(STOP).await.expect("stopped");
-    world.fails.set(Some(("reserve", "AccessDeniedException")));
-    world.retire().await.expect_err("refused");
+    for refused in ["AccessDeniedException", "TooManyRequestsException"] {
+        world.fails.set(Some(("reserve api", refused)));
+        for error in [world.retire().await, world.ask(RESUME).await] {
+            let error = error.expect_err("refused");
+            assert_eq!(error.name(), "TrafficOff");
+            let text = error.to_string();
+            let said = ["traffic of api may still be off", refused];
+            assert!(said.iter().all(|said| text.contains(said)), "{text}");
+        }
+        assert_eq!(reserved(&world), [Some(0), Some(5)]);
+    }
+    world.fails.set(None);
+    world.retire().await.expect("let in");
+    assert_eq!(reserved(&world), [None, Some(5)]);
+    let (kind, facts) = world.recorded.borrow().last().cloned().expect("recorded");
+    assert_eq!(kind, Kind::TrafficResumed);
+    assert_eq!(facts["functions"], json!({"api": null, "jobs": 5}));
+}
+
+#[tokio::test]
+async fn a_function_that_the_release_does_not_bring_gets_no_calls_either() {
+    let world = world();
+    let callee = |name: &str| json!({"arn": arn(name), "alias": "live"});
+    let restore = json!({
+        "backup": "nightly", "server": "cluster shop",
+        "stops": {"api": callee("api"), "jobs": callee("jobs"), "mail": callee("mail")},
+    });
+    let restore = serde_json::from_value(restore).expect("a plan");
+    world.given(|work| work.plan.restore = Some(restore));
+    world.reserved.borrow_mut().insert(arn("mail"), Some(2));
+    world.ask(STOP).await.expect("stopped");
+    let mail = || world.reserved.borrow()[&arn("mail")];
+    assert_eq!(mail(), Some(0));
+    let facts = world.recorded.borrow()[0].1.clone();
+    let had = json!({"api": null, "jobs": 5, "mail": 2});
+    assert_eq!(facts["functions"], had);
+    world.ask(RESUME).await.expect("resumed");
+    assert_eq!(mail(), Some(2));
+    assert_eq!(reserved(&world), [None, Some(5)]);
+}
+
+#[tokio::test]
+async fn what_another_environments_restore_holds_is_not_taken_over() {
+    let world = world();
+    let elsewhere = STOP.replace("/prod/", "/staging/");
+    world.ask(&elsewhere).await.expect("stopped");
+    world.reserved.borrow_mut().insert(arn("jobs"), Some(5));
+    let noted = world.stopped.borrow().clone();
+    let error = world.ask(STOP).await.expect_err("held");
+    assert_eq!(error.name(), "StoppedElsewhere");
+    let text = error.to_string();
+    let by = "storefront/staging/1.1.0/1";
+    assert!(text.contains(by) && text.contains("function:api"), "{text}");
+    assert_eq!(*world.stopped.borrow(), noted);
+    assert_eq!(reserved(&world), [Some(0), Some(5)]);
+    let output = world.ask(RESUME).await.expect("answered");
+    assert!(matches!(output, Output::Resumed { resumed: 0, .. }));
+
+    // Somebody lets all of it in by hand.
+    world.reserved.borrow_mut().insert(arn("api"), Some(9));
+    world.ask(STOP).await.expect("stopped");
+    assert_eq!(origin(&world, OWN), OWN);
+    world.ask(RESUME).await.expect("resumed");
+    assert_eq!(reserved(&world), [Some(9), Some(5)]);
+}
+
+#[tokio::test]
+async fn between_two_databases_people_are_told_who_gets_calls_all_the_same() {
+    let world = world();
+    world.ask(STOP).await.expect("stopped");
+    comes_to(&world, OWN, Progress::Swapping);
+    world.stopped.borrow_mut().remove(&arn("jobs"));
+    world.stopped.borrow_mut().remove(&arn("api"));
+    world.ask(RESUME).await.expect("answered");
     let (kind, facts) = world.recorded.borrow().last().cloned().expect("recorded");
     assert_eq!(kind, Kind::Stranded);
-    let reason = facts["reason"].as_str().expect("a reason").to_owned();
-    assert!(reason.contains("traffic may still be off"), "{reason}");
+    assert_eq!(facts["called"], json!(["api", "jobs"]));
+    let reason = facts["reason"].as_str().expect("a reason");
+    assert!(
+        reason.ends_with("api, jobs get calls all the same"),
+        "{reason}"
+    );
 }
 
 #[tokio::test]

@@ -27,6 +27,13 @@ pub(super) fn fault(code: &str) -> Fault {
     }
 }
 
+fn fenced(id: &PromotionId, generation: Generation) -> StoreError {
+    StoreError::Fenced {
+        promotion: id.clone(),
+        generation,
+    }
+}
+
 /// Functions whose alias goes from version 1 to version 2.
 pub(super) struct World {
     pub(super) work: RefCell<Option<Work>>,
@@ -66,6 +73,25 @@ pub(super) struct World {
     pub(super) stopped: RefCell<BTreeMap<String, Stopped>>,
     /// After how many changes of a reservation or a note the function is killed.
     pub(super) dies_after: Cell<Option<usize>>,
+    /// How requests for a concurrency of 0 come late.
+    pub(super) late: Cell<Option<Late>>,
+    /// How often somebody found one announced.
+    pub(super) waited: Cell<usize>,
+    /// What nobody hears of, and comes once somebody has waited for it.
+    cut_off: RefCell<BTreeSet<String>>,
+    /// Whether another call notes something just before the next note.
+    pub(super) is_noted_meanwhile: Cell<bool>,
+    /// How far another call says that it is, just before it is noted that it begins.
+    pub(super) begun_meanwhile: RefCell<Option<Restoring>>,
+}
+
+/// How a request comes late.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Late {
+    /// It is answered once somebody waits for it.
+    Slow,
+    /// Nobody hears of it, and it comes while somebody waits for it.
+    CutOff,
 }
 
 impl World {
@@ -116,6 +142,11 @@ impl World {
             begins_meanwhile: Cell::default(),
             stopped: RefCell::default(),
             dies_after: Cell::new(None),
+            late: Cell::new(None),
+            waited: Cell::new(0),
+            cut_off: RefCell::default(),
+            is_noted_meanwhile: Cell::new(false),
+            begun_meanwhile: RefCell::default(),
         })
     }
 
@@ -183,6 +214,12 @@ impl World {
             },
             warms_up_for: Duration::from_secs(5),
             prunes_for: Duration::from_secs(5),
+            reserves_for: Duration::from_millis(50),
+            settles: Patience {
+                first: Duration::from_millis(1),
+                longest: Duration::from_millis(1),
+                total: Duration::from_millis(100),
+            },
         };
         warm.handle(serde_json::from_str(text).expect("a request"))
             .await
@@ -277,9 +314,22 @@ impl Reserving for Rc<World> {
     }
 
     async fn reserve(&self, function: &str, executions: Option<u32>) -> Result<(), Fault> {
-        self.check("reserve")?;
-        self.lives()?;
         let name = function.rsplit(':').next().unwrap_or_default();
+        self.check("reserve")?;
+        self.check(&format!("reserve {name}"))?;
+        self.lives()?;
+        match self.late.get().filter(|_| executions == Some(0)) {
+            Some(Late::Slow) => {
+                while self.waited.get() == 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Some(Late::CutOff) => {
+                self.cut_off.borrow_mut().insert(function.to_owned());
+                std::future::pending::<()>().await;
+            }
+            None => {}
+        }
         self.note(format!("reserve {name} {executions:?}"));
         let mut reserved = self.reserved.borrow_mut();
         reserved.insert(function.to_owned(), executions);
@@ -305,6 +355,12 @@ impl Stops for Rc<World> {
         self.check_fence(id, generation).await?;
         self.lives()?;
         let mut all = self.restoring.borrow_mut();
+        if let Some(begun) = self.begun_meanwhile.take() {
+            all.insert(id.to_string(), begun);
+        }
+        if all.contains_key(&id.to_string()) {
+            return Err(fenced(id, generation));
+        }
         all.insert(id.to_string(), restoring.clone());
         Ok(())
     }
@@ -330,7 +386,14 @@ impl Stops for Rc<World> {
     }
 
     async fn stopped(&self, function: &str) -> Result<Option<Stopped>, StoreError> {
-        Ok(self.stopped.borrow().get(function).cloned())
+        let noted = self.stopped.borrow().get(function).cloned();
+        if noted.as_ref().is_some_and(|noted| noted.asking) {
+            self.waited.set(self.waited.get() + 1);
+            let came = self.cut_off.take().into_iter();
+            let zero = came.map(|function| (function, Some(0)));
+            self.reserved.borrow_mut().extend(zero);
+        }
+        Ok(noted)
     }
 
     async fn save_stopped(
@@ -342,6 +405,15 @@ impl Stops for Rc<World> {
         self.check_fence(id, generation).await?;
         self.lives()?;
         let mut all = self.stopped.borrow_mut();
+        if let Some(noted) = all.get_mut(function)
+            && self.is_noted_meanwhile.take()
+        {
+            noted.revision += 1;
+        }
+        let read = all.get(function).map_or(0, |noted| noted.revision);
+        if stopped.revision != read + 1 {
+            return Err(fault("TransactionConflict").into());
+        }
         all.insert(function.to_owned(), stopped.clone());
         Ok(())
     }
@@ -397,10 +469,7 @@ impl Records for Rc<World> {
         if generation.0 == self.generation.get() {
             return Ok(());
         }
-        Err(StoreError::Fenced {
-            promotion: id.clone(),
-            generation,
-        })
+        Err(fenced(id, generation))
     }
 
     async fn save(
