@@ -97,6 +97,17 @@ pub enum Error {
         /// The one that was asked for.
         id: String,
     },
+    /// The server is gone whose name the restored one would take.
+    #[error(
+        "{server} is not there; expected the server that the settings name, since the one restored from backup {id} is \
+         set up like it: mend `database.backup` in the settings, or restore by hand. Nothing was changed"
+    )]
+    ServerGone {
+        /// The server.
+        server: String,
+        /// The backup.
+        id: String,
+    },
     /// A restore can't go on by itself.
     #[error(
         "restoring {server} from backup {id} can't go on: {found}; expected the restored server {new} to take the name \
@@ -153,7 +164,7 @@ impl Named for Error {
             Self::BackupFailed { .. } => "BackupFailed",
             Self::CannotRestore(_) => "InvalidSettings",
             Self::NoRestore(_) => "NotFound",
-            Self::BackupUnfit { .. } | Self::OddBackup(_) => "BackupUnfit",
+            Self::BackupUnfit { .. } | Self::OddBackup(_) | Self::ServerGone { .. } => "BackupUnfit",
             Self::Stuck { .. } | Self::TooSlow { .. } | Self::Unfinished { .. } => "RestoreFailed",
             Self::Store(error) => error.name(),
             Self::Fault(fault) => fault_name(fault),

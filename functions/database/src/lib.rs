@@ -73,6 +73,15 @@ pub enum Input {
         /// Which database, and which backup.
         request: Box<Request>,
     },
+    /// Say whether the backup can still be restored, before any traffic is stopped.
+    CheckBackup {
+        /// For which promotion.
+        promotion: PromotionId,
+        /// The caller's fencing generation.
+        generation: Generation,
+        /// Which database, and which backup.
+        request: Box<Request>,
+    },
     /// Put the database back to a backup: do what is next, and see how far it is. Asked
     /// again until it is there.
     Restore {
@@ -155,6 +164,11 @@ pub enum Output {
     RestorePlanned {
         /// In short.
         restore: Box<RestorePlan>,
+    },
+    /// The backup can be restored.
+    Fit {
+        /// Always true.
+        fit: bool,
     },
     /// How far a restore is.
     Restoring {
@@ -329,6 +343,11 @@ impl<P: Promotions, B: Backups + Restores + Copies, L: Record> Databases<P, B, L
             Input::PlanRestore { promotion, request } => {
                 self.plan_restore(&promotion, &request).await
             }
+            Input::CheckBackup {
+                promotion,
+                generation,
+                request,
+            } => self.check_backup(&promotion, generation, &request).await,
             Input::Restore {
                 promotion,
                 generation,

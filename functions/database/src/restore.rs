@@ -72,6 +72,14 @@ pub trait Restores {
         server: Keeper<'_>,
     ) -> impl Future<Output = Result<Vec<String>, Error>>;
 
+    /// Whether the server is there, or what a restore that was left in the middle made of
+    /// it. Reads only.
+    fn is_there(
+        &self,
+        access: Access<'_>,
+        server: Keeper<'_>,
+    ) -> impl Future<Output = Result<bool, Error>>;
+
     /// The servers of these names. Reads only.
     fn servers(
         &self,
@@ -186,12 +194,10 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         backup.refuse_unless_of(server)?;
         let backup = backup.as_str();
         let access = (request.role.as_ref(), id);
-        let (made_at, notes) = match server {
-            Keeper::Function(_) => (None, Vec::new()),
-            server => {
-                let made_at = self.usable(access, server, backup).await?;
-                (made_at, self.backups.notes(access, server).await?)
-            }
+        let made_at = self.fit(access, server, backup).await?;
+        let notes = match server {
+            Keeper::Function(_) => Vec::new(),
+            server => self.backups.notes(access, server).await?,
         };
         let restore = Box::new(RestorePlan {
             backup: backup.to_owned(),
@@ -203,6 +209,41 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
             stops: BTreeMap::new(),
         });
         Ok(Output::RestorePlanned { restore })
+    }
+
+    /// Whether the backup can still be restored: hours may have passed since it was
+    /// planned, and no traffic is stopped for nothing.
+    pub(crate) async fn check_backup(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        request: &Request,
+    ) -> Result<Output, Error> {
+        self.promotions.check_fence(id, generation).await?;
+        let server = request.database.backup.can_restore()?;
+        let access = (request.role.as_ref(), id);
+        self.fit(access, server, backup(id, request)?).await?;
+        Ok(Output::Fit { fit: true })
+    }
+
+    /// When a backup was made that can be restored, of a server that is there. Of what a
+    /// function of the team's restores nothing is known.
+    async fn fit(
+        &self,
+        access: Access<'_>,
+        server: Keeper<'_>,
+        backup: &str,
+    ) -> Result<Option<Timestamp>, Error> {
+        if let Keeper::Function(_) = server {
+            return Ok(None);
+        }
+        if !self.backups.is_there(access, server).await? {
+            return Err(Error::ServerGone {
+                server: server.to_string(),
+                id: backup.to_owned(),
+            });
+        }
+        self.usable(access, server, backup).await
     }
 
     /// When a backup was made that the server can be restored from.

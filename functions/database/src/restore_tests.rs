@@ -9,6 +9,7 @@ use crate::Input;
 use crate::fakes::{World, at};
 
 const PLAN: &str = include_str!("../../../events/database/plan_restore.json");
+const CHECK: &str = include_str!("../../../events/database/check_backup.json");
 const RESTORE: &str = include_str!("../../../events/database/restore.json");
 const RESTORED: &str = include_str!("../../../events/database/restored.json");
 
@@ -244,8 +245,10 @@ async fn what_is_no_name_of_a_snapshot_is_refused_and_a_function_gets_it_as_it_i
 async fn who_was_fenced_off_changes_no_server() {
     let world = world();
     world.generation.set(Generation(3));
-    let error = ask(&world, RESTORE).await.expect_err("refused");
-    assert_eq!(error.name(), "Fenced");
+    for event in [CHECK, RESTORE] {
+        let error = ask(&world, event).await.expect_err("refused");
+        assert_eq!(error.name(), "Fenced");
+    }
     let error = ask(&world, RESTORED).await.expect_err("refused");
     assert_eq!(error.name(), "Fenced");
     assert!(world.changes.borrow().is_empty());
@@ -327,7 +330,7 @@ async fn a_backup_that_is_gone_not_ready_or_of_another_server_is_refused() {
     ] {
         let world = world();
         world.saved.replace(found);
-        for event in [PLAN, RESTORE] {
+        for event in [PLAN, CHECK, RESTORE] {
             let error = ask(&world, event).await.expect_err("refused");
             assert_eq!(error.name(), "BackupUnfit");
             assert!(error.to_string().contains(said), "{error}");
@@ -337,10 +340,37 @@ async fn a_backup_that_is_gone_not_ready_or_of_another_server_is_refused() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_gone_is_refused_unless_a_restore_left_it_in_the_middle() {
+    let names = beside("storefront", &ORIGIN.parse().expect("an id"), BACKUP);
+    for (there, is_fit) in [
+        (None, false),
+        (Some("storefront-reports"), false),
+        (Some("storefront"), true),
+        (Some(names.old.as_str()), true),
+    ] {
+        let world = world();
+        let there = there.map(|name| (name.to_owned(), Standing::Available));
+        world.servers.replace(there.into_iter().collect());
+        for event in [PLAN, CHECK] {
+            match ask(&world, event).await {
+                Ok(_) => assert!(is_fit, "{:?}", world.servers.borrow()),
+                Err(error) => {
+                    assert!(!is_fit, "{error}");
+                    assert_eq!(error.name(), "BackupUnfit");
+                    let said = "cluster storefront is not there";
+                    assert!(error.to_string().contains(said), "{error}");
+                }
+            }
+        }
+        assert!(world.changes.borrow().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn settings_without_a_way_to_restore_are_refused_before_anything_moves() {
     for backup in [json!({ "before": "none" }), json!({ "function": "saves" })] {
         let world = world();
-        for event in [PLAN, RESTORE] {
+        for event in [PLAN, CHECK, RESTORE] {
             let error = ask(&world, &of(event, backup.clone())).await;
             assert_eq!(error.expect_err("refused").name(), "InvalidSettings");
         }

@@ -153,6 +153,7 @@ pub(crate) fn answer(function: &str, payload: &Value) -> Value {
         ("database", "finish" | "restored", _) => {
             value(database::Output::Finished { finished: true })
         }
+        ("database", "check_backup", _) => value(database::Output::Fit { fit: true }),
         ("database", "plan_restore", _) => value(database::Output::RestorePlanned {
             restore: Box::new(restore()),
         }),
