@@ -82,7 +82,7 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         ),
         Kind::Stranded => plain(
             "STRANDED",
-            "Rolling back failed: a person must look. The locks stay and the watchdog keeps trying.",
+            "Rolling back failed, or letting traffic in after a restore: a person must look. The locks stay and the watchdog keeps trying.",
         ),
         Kind::LimitExceeded => plain(
             "warning",
@@ -183,7 +183,9 @@ fn closed(outcome: &Value) -> (String, &'static str) {
         Outcome::Superseded => "A newer promotion took its place. No traffic moved.",
         Outcome::Refused => "A check said no before anything moved, or it could not be started.",
         Outcome::Aborted => "A person stopped it before traffic moved.",
-        Outcome::Stranded => "Rolling back failed: a person must look.",
+        Outcome::Stranded => {
+            "Rolling back failed, or letting traffic in after a restore: a person must look."
+        }
         Outcome::Done => "What was to be done to the database is done. The code is as it was.",
         Outcome::Failed => {
             "It ended before the database was through. What was done stays; the code is as it was."

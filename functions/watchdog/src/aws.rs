@@ -48,6 +48,11 @@ impl Promotions for Table {
         self.0.part(id, Part::Migrating).await
     }
 
+    async fn has_stopped_traffic(&self, id: &PromotionId) -> Result<bool, StoreError> {
+        let restoring = self.0.part::<IgnoredAny>(id, Part::Restoring).await?;
+        Ok(restoring.is_some())
+    }
+
     async fn take_over(&self, id: &PromotionId) -> Result<Generation, StoreError> {
         self.0.raise_generation(id).await
     }

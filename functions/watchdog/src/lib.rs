@@ -258,7 +258,11 @@ where
         let told = self.end_migrations(id).await;
         let settled = settled?;
         if let Err(error) = self.functions.retire(id, generation).await {
-            tracing::warn!(promotion = %id, %error, "provisioned concurrency or stopped traffic may be left over");
+            // Calls that it took off have to come back, however often it is tried.
+            if self.promotions.has_stopped_traffic(id).await? {
+                return Err(error.into());
+            }
+            tracing::warn!(promotion = %id, %error, "provisioned concurrency may be left over");
         }
         let outcome = match settled {
             Settled {

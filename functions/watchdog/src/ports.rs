@@ -32,6 +32,13 @@ pub trait Promotions {
         id: &PromotionId,
     ) -> impl Future<Output = Result<Option<Migrating>, StoreError>>;
 
+    /// Whether it began to put a database back to a backup, and so took traffic off.
+    /// Reads only.
+    fn has_stopped_traffic(
+        &self,
+        id: &PromotionId,
+    ) -> impl Future<Output = Result<bool, StoreError>>;
+
     /// Raises its generation, which fences off everybody else. Safe to repeat:
     /// the newest generation is the one that counts.
     fn take_over(&self, id: &PromotionId) -> impl Future<Output = Result<Generation, StoreError>>;
@@ -145,7 +152,7 @@ pub trait Functions {
     fn end_migrations(&self, migrating: &Migrating) -> impl Future<Output = Result<(), CallError>>;
 
     /// Takes off what the versions without traffic have, and lets traffic in that a restore
-    /// stopped, or tells people why it stays off. Safe to repeat.
+    /// stopped, or tells people why it stays off where it must. Safe to repeat.
     fn retire(
         &self,
         id: &PromotionId,

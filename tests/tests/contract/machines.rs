@@ -300,8 +300,15 @@ fn a_rollout_that_failed_is_rolled_back_and_that_is_checked() {
         exits("VerifyRollback"),
         BTreeSet::from(["RetireVersions", "Strand"])
     );
-    // What is tidied up changes no outcome.
-    assert_eq!(exits("RetireVersions"), BTreeSet::from(["ReleaseTargets"]));
+    // What is tidied up changes no outcome, but traffic that a restore took off has to be back.
+    assert_eq!(
+        exits("RetireVersions"),
+        BTreeSet::from(["OnUnretired", "ReleaseTargets", "Strand"])
+    );
+    assert_eq!(
+        exits("OnUnretired"),
+        BTreeSet::from(["ReleaseTargets", "Strand"])
+    );
     assert_eq!(
         exits("ReleaseTargets"),
         BTreeSet::from(["OnOutcome", "Strand"])

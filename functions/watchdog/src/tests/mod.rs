@@ -54,6 +54,7 @@ struct World {
     migrating: Vec<&'static str>,
     /// Error of every call that ends migrations.
     database_fails: Option<&'static str>,
+    has_stopped_traffic: bool,
     ledger_is_down: bool,
     /// What the ledger was told, by promotion and key.
     told: RefCell<BTreeMap<String, Value>>,
@@ -119,6 +120,10 @@ impl Promotions for &World {
         };
         let found = self.current.get(&id.to_string()).cloned().or_else(listed);
         found.ok_or_else(|| StoreError::Missing(format!("promotion {id}")))
+    }
+
+    async fn has_stopped_traffic(&self, _: &PromotionId) -> Result<bool, StoreError> {
+        Ok(self.has_stopped_traffic)
     }
 
     async fn take_over(&self, id: &PromotionId) -> Result<Generation, StoreError> {

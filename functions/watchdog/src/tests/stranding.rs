@@ -109,3 +109,26 @@ async fn a_stranded_promotion_is_closed_once_it_can_be_put_right() {
     let log = world.log.borrow();
     assert!(log.contains(&"close prod RolledBack".to_owned()), "{log:?}");
 }
+
+#[tokio::test]
+async fn traffic_that_a_restore_took_off_is_let_in_before_it_is_closed_however_often_it_is_tried() {
+    let mut world = world(&[("prod", ended("FAILED"))]);
+    world.has_stopped_traffic = true;
+    for fails in ["TrafficOff", "AwsUnavailable"] {
+        world.retire_fails = Some(fails);
+        let error = run(&world, SCHEDULE).await.expect_err("stranded");
+        assert!(error.to_string().contains(fails), "{error}");
+        world.open[0].outcome = Some(Outcome::Stranded);
+    }
+    let count = |world: &World, what: &str| {
+        let log = world.log.borrow();
+        log.iter().filter(|did| *did == what).count()
+    };
+    assert_eq!(count(&world, "retire prod"), 2);
+    assert_eq!(count(&world, "close prod Stranded"), 1, "told once");
+    assert_eq!(count(&world, "close prod RolledBack"), 0);
+    world.retire_fails = None;
+    let output = run(&world, SCHEDULE).await.expect("mended at last");
+    assert_eq!(output.mended.len(), 1);
+    assert_eq!(count(&world, "close prod RolledBack"), 1);
+}
