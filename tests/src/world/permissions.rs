@@ -19,10 +19,15 @@ impl World {
     /// Takes permissions on this application's functions away from one of
     /// Sluice's, by the name of the stack's output.
     pub async fn forbid(&self, output: &str, actions: &[&str]) -> Forbidden {
+        self.forbid_function(self.output(output), actions).await
+    }
+
+    /// The same, by the function's own name or ARN.
+    pub async fn forbid_function(&self, function: &str, actions: &[&str]) -> Forbidden {
         let functions = format!("arn:aws:lambda:*:*:function:storefront-{}-*", self.unique);
         let statement = json!({ "Effect": "Deny", "Action": actions, "Resource": functions });
         let stack = format!("{}-forbidden", self.application);
-        self.put_policy(&stack, output, json!([statement])).await;
+        self.put_policy(&stack, function, json!([statement])).await;
         Forbidden { stack }
     }
 
@@ -53,13 +58,12 @@ impl World {
             .filter_map(|statement| on_copies(statement, copies))
             .collect();
         let stack = format!("{}-watchdog", self.application);
-        self.put_policy(&stack, "WatchdogFunction", statements)
-            .await;
+        let watchdog = self.output("WatchdogFunction");
+        self.put_policy(&stack, watchdog, statements).await;
     }
 
     /// Puts a policy of its own onto the role of one of Sluice's functions.
-    async fn put_policy(&self, stack: &str, output: &str, statements: Value) {
-        let function = self.output(output);
+    async fn put_policy(&self, stack: &str, function: &str, statements: Value) {
         let request = self.lambda().get_function_configuration();
         let found = request.function_name(function).send().await;
         let found = found.unwrap_or_else(|error| panic!("reading {function}: {error:?}"));

@@ -264,3 +264,72 @@ async fn a_restore_is_approved_with_what_it_loses_and_lets_traffic_in_again() {
     let unasked = world.ended(&unasked).await;
     unasked.is(Outcome::Refused);
 }
+
+/// What `api`, and `mail`, which no release brings, have reserved.
+async fn reserved(world: &World) -> [Option<i32>; 2] {
+    let mut found = [None; 2];
+    for (at, function) in ["api", "mail"].into_iter().enumerate() {
+        let request = world.lambda().get_function_concurrency();
+        let request = request.function_name(world.function("prod", function));
+        let answer = request.send().await.expect("the function");
+        found[at] = answer.reserved_concurrent_executions();
+    }
+    found
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn traffic_that_can_not_be_let_in_strands_a_restore_until_it_can_be() {
+    let world = World::new().await;
+    let data = world.database().await;
+    let both = world.healthy("1.0.0", &["api", "mail"]);
+    world.environment("prod", &both, data.settings()).await;
+    let served = world.migrating("1.1.0", &[PERSON], json!({}));
+    released(&world, &[&served]).await;
+
+    let gate = format!("/flow/{}/gate", world.application);
+    let body = format!(
+        "import boto3\n\
+         done = boto3.client('ssm').get_parameters(Names=['{gate}'])['Parameters']\n\
+         return {{'restored': bool(done), 'wait_seconds': 1}}"
+    );
+    let restorer = world.of_the_team("restorer", &body).await;
+    let mut settings = careful(&world, &data, json!({})).await;
+    settings["database"]["backup"] = json!({ "function": restorer, "restore": restorer });
+    world.settings("prod", &both, settings).await;
+    let operation = json!({ "kind": "restore", "backup": "nightly" });
+    let id = asked(&world, "1.1.0", 2, operation).await;
+    world.happened(&id, Kind::ApprovalRequested).await;
+    let plan = world.happened(&id, Kind::ChangesPlanned).await;
+    let notes = &plan.event.facts["plan"]["restore"]["notes"];
+    let expected = "calls to mail stop, too, though it is not in this release";
+    assert_eq!(*notes, json!([expected]));
+    let voted = world.vote(&id, Choice::Approve, CODE).await;
+    voted.expect("a vote");
+
+    let stopped = world.happened(&id, Kind::TrafficStopped).await;
+    let had = json!({ "api": null, "mail": null });
+    assert_eq!(stopped.event.facts["functions"], had);
+    assert_eq!(reserved(&world).await, [Some(0), Some(0)]);
+    let warm = world.called_by("WarmVersions").await;
+    let refused = ["lambda:DeleteFunctionConcurrency"];
+    let fault = world.forbid_function(&warm, &refused).await;
+    world.open(&gate).await;
+    world.happened(&id, Kind::DatabaseRestored).await;
+    let execution = world.opened(&id).await.execution_arn;
+    world.stop(&execution).await;
+    world.watched(&id, Kind::Stranded).await;
+    world.watched_in_vain(&id).await;
+    let stranded = world.ended(&id).await;
+    assert_eq!(stranded.outcome(), Some(Outcome::Stranded));
+    assert_eq!(stranded.count(Kind::Stranded), 1);
+    let reason = stranded.reason();
+    assert!(reason.contains("TrafficOff"), "{reason}");
+    assert_eq!(reserved(&world).await, [Some(0), Some(0)]);
+
+    world.allow(fault).await;
+    world.watched(&id, Kind::PromotionClosed).await;
+    assert_eq!(reserved(&world).await, [None, None]);
+    let resumed = world.happened(&id, Kind::TrafficResumed).await;
+    assert_eq!(resumed.event.facts["functions"], had);
+}

@@ -4,7 +4,9 @@
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 use sluice_domain::ledger::Kind;
-use sluice_domain::promotion::PromotionId;
+use sluice_domain::migrations::Stopped;
+use sluice_domain::promotion::{Generation, PromotionId};
+use sluice_platform::store::Part;
 use sluice_tests::World;
 use sluice_tests::world::{Build, Data};
 
@@ -134,21 +136,45 @@ async fn while_a_backup_comes_back_nobody_is_called_and_afterwards_all_is_as_bef
 
 #[tokio::test]
 #[ignore = "needs the engine: make test"]
-async fn a_restore_that_fails_before_the_database_is_touched_lets_traffic_in_and_says_so() {
+async fn a_server_that_is_gone_is_told_before_traffic_is_stopped() {
     let world = World::new().await;
     let data = world.database().await;
     let (_, id) = serving(&world, &data).await;
-    let backup = json!({ "instance": format!("sluice-managed-{}", world.application) });
+    let server = format!("sluice-managed-{}", world.application);
+    let backup = json!({ "instance": server });
     let execution = restored(&world, (&data, &id), "restore", backup).await;
 
     let status = world.execution_ended(&execution).await;
     assert_eq!(status, ExecutionStatus::Failed);
     assert_eq!(reserved(&world).await, [None, Some(5)]);
-    let resumed = world.happened(&id, Kind::TrafficResumed).await;
-    assert_eq!(resumed.event.facts["restored"], false);
+    let cause = cause(&world, &execution).await;
+    for said in [&format!("{server} is not there"), "Nothing was changed"] {
+        assert!(cause.contains(said), "{cause}");
+    }
+    let entries = world.ledger(&id.to_string()).await;
+    let stopped = |kind| matches!(kind, Kind::TrafficStopped | Kind::TrafficResumed);
+    assert!(!entries.iter().any(|entry| stopped(entry.event.kind)));
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_restore_that_fails_before_the_database_is_touched_lets_traffic_in_and_says_so() {
+    let world = World::new().await;
+    let data = world.database().await;
+    let (_, id) = serving(&world, &data).await;
+    let warm = world.called_by("WarmVersions").await;
+    let refused = ["lambda:PutFunctionConcurrency"];
+    let fault = world.forbid_function(&warm, &refused).await;
+    let backup = json!({ "function": "saves", "restore": "restores" });
+    let execution = restored(&world, (&data, &id), "restore", backup).await;
+
+    let status = world.execution_ended(&execution).await;
+    assert_eq!(status, ExecutionStatus::Failed);
+    world.allow(fault).await;
+    assert_eq!(reserved(&world).await, [None, Some(5)]);
     let cause = cause(&world, &execution).await;
     for said in [
-        "RestoreFailed",
+        "NotStopped",
         "The database is as it was, and traffic was let in again.",
     ] {
         assert!(cause.contains(said), "{cause}");
@@ -182,6 +208,45 @@ async fn between_two_databases_no_traffic_comes_until_the_same_restore_is_throug
     let status = world.execution_ended(&execution).await;
     assert_eq!(status, ExecutionStatus::Succeeded);
     assert_eq!(reserved(&world).await, [None, Some(5)]);
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn what_is_noted_of_a_restore_is_what_whoever_read_it_last_noted_behind_the_fence() {
+    let world = World::new().await;
+    let data = world.database().await;
+    let (_, id) = serving(&world, &data).await;
+    let store = &world.reader.store;
+    let (_, generation) = store.promotion(&id).await.expect("its record");
+    let function = world.arn("prod", "api");
+    let noted = |revision| Stopped {
+        origin: id.clone(),
+        by: id.clone(),
+        before: None,
+        stands: true,
+        asking: true,
+        revision,
+    };
+    let note = async |generation, revision| {
+        let noted = noted(revision);
+        let done = store.save_stopped(&id, generation, (&function, &noted));
+        done.await.map_err(|error| error.name())
+    };
+    assert_eq!(note(generation, 1).await, Ok(()));
+    assert_eq!(note(generation, 1).await, Err("Throttled"));
+    assert_eq!(note(generation, 2).await, Ok(()));
+    assert_eq!(note(generation, 2).await, Err("Throttled"));
+    assert_eq!(note(Generation(99), 3).await, Err("Fenced"));
+    let there = store.stopped(&function).await.expect("the note");
+    assert_eq!(there, Some(noted(2)));
+
+    let part = Part::Restoring;
+    let first = store.put_first_part_fenced(&id, generation, part, &"swapping");
+    first.await.expect("the first");
+    let late = store.put_first_part_fenced(&id, generation, part, &"stopped");
+    assert_eq!(late.await.expect_err("late").name(), "Fenced");
+    let there: Option<String> = store.part(&id, part).await.expect("the part");
+    assert_eq!(there.as_deref(), Some("swapping"));
 }
 
 async fn cause(world: &World, execution: &str) -> String {
