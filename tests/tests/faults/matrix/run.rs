@@ -261,9 +261,9 @@ async fn machines(
             let text = definition.to_string().replace(deployed, &copies[child]);
             definition = serde_json::from_str(&text).expect("a definition");
         }
-        if scenario == Scenario::Stranding && machine.name == "promote" {
-            let put = inject(&mut definition, "RollBack", Fault::Throws, wrapper, None);
-            put.expect("a rollback that throws");
+        if let Some(state) = scenario.throws().filter(|_| machine.name == "promote") {
+            let put = inject(&mut definition, state, Fault::Throws, wrapper, None);
+            put.expect("a state that throws");
         }
         if scenario == Scenario::Unbegun && machine.name == "release" {
             refuse(world, &mut definition, wrapper).await;

@@ -35,11 +35,13 @@ pub(super) enum Scenario {
     Migrated,
     /// The same as when it fails, and rolling back fails.
     Stranding,
+    /// All goes well, but versions without traffic keep what they have.
+    Unretired,
 }
 
 impl Scenario {
     /// Those that take less time come first.
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Plain,
         Self::Tested,
         Self::Released,
@@ -54,6 +56,7 @@ impl Scenario {
         Self::Failing,
         Self::Migrated,
         Self::Stranding,
+        Self::Unretired,
     ];
 
     /// How it ends where nothing else fails.
@@ -66,7 +69,8 @@ impl Scenario {
             | Self::Tested
             | Self::Migrating
             | Self::Rehearsing
-            | Self::Waiting => Outcome::Promoted,
+            | Self::Waiting
+            | Self::Unretired => Outcome::Promoted,
             Self::Restoring => Outcome::Done,
             Self::Unbegun | Self::Untimely => Outcome::Refused,
             Self::Failing | Self::Migrated | Self::Stranding => Outcome::RolledBack,
@@ -93,6 +97,15 @@ impl Scenario {
         match self {
             Self::Restoring => "2",
             _ => "1",
+        }
+    }
+
+    /// The state of `promote` that throws in it.
+    pub(super) fn throws(self) -> Option<&'static str> {
+        match self {
+            Self::Stranding => Some("RollBack"),
+            Self::Unretired => Some("RetireVersions"),
+            _ => None,
         }
     }
 
@@ -137,7 +150,8 @@ impl Scenario {
             | Self::Waiting
             | Self::Failing
             | Self::Migrated
-            | Self::Stranding => json!({}),
+            | Self::Stranding
+            | Self::Unretired => json!({}),
         }
     }
 
@@ -157,7 +171,8 @@ impl Scenario {
             | Self::Asked
             | Self::Untimely
             | Self::Watched
-            | Self::Tested => {
+            | Self::Tested
+            | Self::Unretired => {
                 json!({})
             }
         }
