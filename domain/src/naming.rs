@@ -152,13 +152,6 @@ pub fn beside(server: &str, origin: &PromotionId, backup: &str) -> Beside {
     }
 }
 
-/// Whether a server of this name stands beside another one, of whatever restore it is.
-#[must_use]
-pub fn is_beside(name: &str, server: &str) -> bool {
-    let rest = name.strip_prefix(server);
-    rest.is_some_and(|rest| rest.starts_with(BESIDE))
-}
-
 /// The names of servers beside one that is put back to a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beside {

@@ -211,7 +211,7 @@ fn a_lag_that_settings_give_holds_whatever_the_time_outs() {
 #[test]
 fn a_restore_stops_and_locks_what_it_names_and_an_older_plan_the_functions_of_the_release() {
     let operation = crate::migrations::Operation::Restore {
-        backup: "nightly".to_owned(),
+        backup: "nightly".parse().expect("an id"),
     };
     let mut plan = plan(b"old", &live(b"old", 256)).of_operation(operation);
     let arn = |name: &str| format!("arn:aws:lambda:eu-west-1:123456789012:function:shop-{name}");

@@ -164,7 +164,9 @@ impl Named for Error {
             Self::BackupFailed { .. } => "BackupFailed",
             Self::CannotRestore(_) => "InvalidSettings",
             Self::NoRestore(_) => "NotFound",
-            Self::BackupUnfit { .. } | Self::OddBackup(_) | Self::ServerGone { .. } => "BackupUnfit",
+            Self::BackupUnfit { .. } | Self::OddBackup(_) | Self::ServerGone { .. } => {
+                "BackupUnfit"
+            }
             Self::Stuck { .. } | Self::TooSlow { .. } | Self::Unfinished { .. } => "RestoreFailed",
             Self::Store(error) => error.name(),
             Self::Fault(fault) => fault_name(fault),

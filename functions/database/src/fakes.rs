@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use sluice_domain::migrations::{Counts, Keeper, Phase, Progress, Servers, Standing};
-use sluice_domain::naming::{Beside, is_beside};
+use sluice_domain::naming::Beside;
 
 use super::*;
 
@@ -172,12 +172,6 @@ impl Restores for &World {
     ) -> Result<Option<CopyPlace>, Error> {
         let is_there = self.servers.borrow().contains_key(name);
         Ok(is_there.then(|| at(name)))
-    }
-
-    async fn is_there(&self, _: Access<'_>, server: Keeper<'_>) -> Result<bool, Error> {
-        let servers = self.servers.borrow();
-        let mut names = servers.keys();
-        Ok(names.any(|name| name == server.name() || is_beside(name, server.name())))
     }
 
     async fn servers(

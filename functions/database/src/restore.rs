@@ -72,14 +72,6 @@ pub trait Restores {
         server: Keeper<'_>,
     ) -> impl Future<Output = Result<Vec<String>, Error>>;
 
-    /// Whether the server is there, or what a restore that was left in the middle made of
-    /// it. Reads only.
-    fn is_there(
-        &self,
-        access: Access<'_>,
-        server: Keeper<'_>,
-    ) -> impl Future<Output = Result<bool, Error>>;
-
     /// The servers of these names. Reads only.
     fn servers(
         &self,
@@ -191,8 +183,6 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
     ) -> Result<Output, Error> {
         let server = request.database.backup.can_restore()?;
         let backup = backup(id, request)?;
-        backup.refuse_unless_of(server)?;
-        let backup = backup.as_str();
         let access = (request.role.as_ref(), id);
         let made_at = self.fit(access, server, backup).await?;
         let notes = match server {
@@ -200,7 +190,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
             server => self.backups.notes(access, server).await?,
         };
         let restore = Box::new(RestorePlan {
-            backup: backup.to_owned(),
+            backup: backup.to_string(),
             server: server.to_string(),
             place: None,
             made_at,
@@ -232,18 +222,50 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         &self,
         access: Access<'_>,
         server: Keeper<'_>,
-        backup: &str,
+        backup: &BackupId,
     ) -> Result<Option<Timestamp>, Error> {
+        backup.refuse_unless_of(server)?;
+        let backup = backup.as_str();
         if let Keeper::Function(_) = server {
             return Ok(None);
         }
-        if !self.backups.is_there(access, server).await? {
+        let (_, id) = access;
+        let names = beside(server.name(), id, backup);
+        let found = self.backups.servers(access, server, &names).await?;
+        if found.named.is_none() && !self.is_left(access, server, backup).await? {
             return Err(Error::ServerGone {
                 server: server.to_string(),
                 id: backup.to_owned(),
             });
         }
         self.usable(access, server, backup).await
+    }
+
+    /// Whether an earlier attempt at this restore was left in the middle, so that the name
+    /// is nobody's for a while. No other release serves meanwhile.
+    async fn is_left(
+        &self,
+        access: Access<'_>,
+        server: Keeper<'_>,
+        backup: &str,
+    ) -> Result<bool, Error> {
+        let (_, id) = access;
+        for attempt in (1..=id.attempt).rev() {
+            let earlier = PromotionId {
+                attempt,
+                ..id.clone()
+            };
+            let left = match self.promotions.restoring(&earlier).await {
+                Err(StoreError::Missing(_)) => continue,
+                left => left?,
+            };
+            if left.progress == Progress::Swapping {
+                let names = beside(server.name(), &left.origin, backup);
+                let found = self.backups.servers(access, server, &names).await?;
+                return Ok(found.new.is_some() || found.old.is_some());
+            }
+        }
+        Ok(false)
     }
 
     /// When a backup was made that the server can be restored from.

@@ -342,13 +342,19 @@ async fn a_backup_that_is_gone_not_ready_or_of_another_server_is_refused() {
 #[tokio::test]
 async fn a_server_that_is_gone_is_refused_unless_a_restore_left_it_in_the_middle() {
     let names = beside("storefront", &ORIGIN.parse().expect("an id"), BACKUP);
-    for (there, is_fit) in [
-        (None, false),
-        (Some("storefront-reports"), false),
-        (Some("storefront"), true),
-        (Some(names.old.as_str()), true),
+    let (stopped, swapping) = (Progress::Stopped, Progress::Swapping);
+    for (there, progress, is_fit) in [
+        (None, stopped, false),
+        (None, swapping, false),
+        (Some("storefront-reports"), swapping, false),
+        (Some(names.old.as_str()), stopped, false),
+        (Some(names.old.as_str()), swapping, true),
+        (Some("storefront"), stopped, true),
     ] {
         let world = world();
+        let begun = world.restoring.take();
+        let left = begun.map(|begun| Restoring { progress, ..begun });
+        world.restoring.replace(left);
         let there = there.map(|name| (name.to_owned(), Standing::Available));
         world.servers.replace(there.into_iter().collect());
         for event in [PLAN, CHECK] {

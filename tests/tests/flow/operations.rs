@@ -312,7 +312,8 @@ async fn traffic_that_can_not_be_let_in_strands_a_restore_until_it_can_be() {
     assert_eq!(stopped.event.facts["functions"], had);
     assert_eq!(reserved(&world).await, [Some(0), Some(0)]);
     let warm = world.called_by("WarmVersions").await;
-    let refused = ["lambda:DeleteFunctionConcurrency"];
+    // What the engine calls all that is asked about it.
+    let refused = ["lambda:PutFunctionConcurrency"];
     let fault = world.forbid_function(&warm, &refused).await;
     world.open(&gate).await;
     world.happened(&id, Kind::DatabaseRestored).await;

@@ -33,36 +33,6 @@ pub(super) async fn cluster(client: &Client, name: &str) -> Result<Option<DbClus
     Ok(found.and_then(|found| found.db_clusters.unwrap_or_default().into_iter().next()))
 }
 
-/// The names of all instances.
-pub(super) async fn instances(client: &Client) -> Result<Vec<String>, Fault> {
-    let mut pages = client
-        .describe_db_instances()
-        .into_paginator()
-        .items()
-        .send();
-    let mut names = Vec::new();
-    while let Some(found) = pages.next().await {
-        let found = found.map_err(|error| Fault::new("rds:DescribeDBInstances", error))?;
-        names.extend(found.db_instance_identifier);
-    }
-    Ok(names)
-}
-
-/// The names of all clusters.
-pub(super) async fn clusters(client: &Client) -> Result<Vec<String>, Fault> {
-    let mut pages = client
-        .describe_db_clusters()
-        .into_paginator()
-        .items()
-        .send();
-    let mut names = Vec::new();
-    while let Some(found) = pages.next().await {
-        let found = found.map_err(|error| Fault::new("rds:DescribeDBClusters", error))?;
-        names.extend(found.db_cluster_identifier);
-    }
-    Ok(names)
-}
-
 /// The capacity of a serverless cluster, for another one.
 pub(super) fn scaling(like: &DbCluster) -> Option<ServerlessV2ScalingConfiguration> {
     let found = like.serverless_v2_scaling_configuration()?;

@@ -6,7 +6,7 @@ use aws_sdk_rds::types::{DbCluster, DbInstance, VpcSecurityGroupMembership};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_domain::migrations::{CopyPlace, Keeper, Servers as Found, Standing};
-use sluice_domain::naming::{Beside, is_beside};
+use sluice_domain::naming::Beside;
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::call::call;
 use sluice_platform::fault::Fault;
@@ -15,7 +15,7 @@ use super::Servers;
 use super::copies::{place_of, place_of_cluster};
 use super::rds::{
     CLUSTER_THERE, INSTANCE_THERE, NO_CLUSTER, NO_CLUSTER_SNAPSHOT, NO_INSTANCE, NO_SNAPSHOT,
-    cluster, clusters, instance, instances, scaling, there, unless,
+    cluster, instance, scaling, there, unless,
 };
 use crate::{Access, Answered, Error, Restores, Saved};
 
@@ -102,23 +102,6 @@ impl Restores for Servers {
             .map(DbInstance::read_replica_db_instance_identifiers);
         let replicas = replicas.unwrap_or_default().iter();
         Ok(replicas.map(|name| stays(name)).collect())
-    }
-
-    async fn is_there(&self, access: Access<'_>, server: Keeper<'_>) -> Result<bool, Error> {
-        let client = self.rds(access).await;
-        let named = server.name();
-        if let Keeper::Cluster(_) = server {
-            return Ok(cluster(&client, named).await?.is_some()
-                || clusters(&client)
-                    .await?
-                    .iter()
-                    .any(|one| is_beside(one, named)));
-        }
-        Ok(instance(&client, named).await?.is_some()
-            || instances(&client)
-                .await?
-                .iter()
-                .any(|one| is_beside(one, named)))
     }
 
     async fn servers(

@@ -142,7 +142,7 @@ fn restore() -> String {
 /// A restore of an environment with a function that the release does not bring, and with
 /// aliases of others on one that it does.
 fn restoring() -> Guard<World> {
-    let backup = "nightly".to_owned();
+    let backup = "nightly".parse().expect("an id");
     let guard = working(Operation::Restore { backup }, 0);
     let mut state = guard.ports.0.borrow_mut();
     state.settings["approval"] = json!({"approvers": [{"name": "ada", "email": "ada@example.com",

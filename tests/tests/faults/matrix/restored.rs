@@ -42,7 +42,7 @@ enum Traffic {
 /// What is asked for.
 pub(super) fn operation() -> Operation {
     Operation::Restore {
-        backup: BACKUP.to_owned(),
+        backup: BACKUP.parse().expect("an id"),
     }
 }
 
