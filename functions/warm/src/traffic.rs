@@ -250,22 +250,12 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
             .map(async |one| self.resume_one(&account, (id, generation), one).await)
             .buffered(IN_FLIGHT);
         let resumed: Vec<Result<Resumed, Error>> = resumed.collect().await;
-        let each = || own.iter().map(|one| one.name).zip(&resumed);
-        let failed: Vec<_> = each()
-            .filter_map(|(name, one)| Some((name, one.as_ref().err()?)))
-            .collect();
-        if let Some((_, error)) = failed.first() {
-            let names: Vec<&str> = failed.iter().map(|(name, _)| *name).collect();
-            return Err(Error::TrafficOff {
-                functions: names.join(", "),
-                found: error.to_string(),
-            });
-        }
-        let now: BTreeMap<&str, Option<u32>> = each()
-            .filter_map(|(name, one)| Some((name, one.as_ref().ok()?.now)))
-            .collect();
-        let given = resumed.iter().flatten().filter(|one| one.given).count();
+        let names = own.iter().map(|one| one.name);
+        let resumed = all_back(names.zip(resumed))?;
+        let given = resumed.values().filter(|one| one.given).count();
         if given > 0 {
+            let now = resumed.iter().map(|(name, one)| (*name, one.now));
+            let now: BTreeMap<&str, Option<u32>> = now.collect();
             let restored = restoring.progress == Progress::Checked;
             let facts = json!({ "functions": now, "restored": restored });
             self.ledger
@@ -385,6 +375,31 @@ struct Resumed {
     now: Option<u32>,
     /// Whether it was given back just now.
     given: bool,
+}
+
+/// What became of each function, unless one did not get its calls back.
+fn all_back<'a>(
+    each: impl Iterator<Item = (&'a str, Result<Resumed, Error>)>,
+) -> Result<BTreeMap<&'a str, Resumed>, Error> {
+    let (mut back, mut off, mut found) = (BTreeMap::new(), Vec::new(), None);
+    for (name, resumed) in each {
+        match resumed {
+            Ok(resumed) => {
+                back.insert(name, resumed);
+            }
+            Err(error) => {
+                off.push(name);
+                found.get_or_insert(error.to_string());
+            }
+        }
+    }
+    match found {
+        None => Ok(back),
+        Some(found) => Err(Error::TrafficOff {
+            functions: off.join(", "),
+            found,
+        }),
+    }
 }
 
 impl Output {

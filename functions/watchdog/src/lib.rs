@@ -1,16 +1,19 @@
-//! Mends what no live execution owns, ends promotions whose release was ended, those
-//! that never began among them, ends approval requests that expire, and resumes promotions whose approval was
-//! decided without them hearing of it, and deletes snapshots that were made before
-//! migrations and had their time, and copies on which migrations were tried: runs on a schedule, and when an execution ends badly.
+//! Mends what no live execution owns: ends promotions whose release was ended, those that
+//! never began among them; ends approval requests that expire, and resumes promotions whose
+//! approval was decided without them hearing of it; deletes snapshots that were made before
+//! migrations and had their time, and copies on which migrations were tried. Runs on a
+//! schedule, and when an execution ends badly.
 //!
 //! Decides: whether a promotion has lost its owner, and in which order it is
 //! put right: stop what runs of it, raise the fence, put its aliases back, end what it left
-//! running in a database, close it. And when the votes of a request must be counted, for the first time or again.
+//! running in a database, close it. And when the votes of a request must be counted, for the
+//! first time or again.
 //!
 //! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`,
 //! `SLUICE_SHIFT_FUNCTION`, `SLUICE_WARM_FUNCTION`, `SLUICE_GUARD_FUNCTION`,
-//! `SLUICE_APPROVAL_FUNCTION`, `SLUICE_MIGRATE_FUNCTION`, `SLUICE_RELEASE_MACHINE`, `SLUICE_REHEARSAL_MACHINE`,
-//! `SLUICE_MIGRATIONS_MACHINE`, `SLUICE_RESTORE_MACHINE`, `SLUICE_ROLLOUT_MACHINE`.
+//! `SLUICE_APPROVAL_FUNCTION`, `SLUICE_MIGRATE_FUNCTION`, `SLUICE_RELEASE_MACHINE`,
+//! `SLUICE_REHEARSAL_MACHINE`, `SLUICE_MIGRATIONS_MACHINE`, `SLUICE_RESTORE_MACHINE`,
+//! `SLUICE_ROLLOUT_MACHINE`.
 //!
 //! Never: touches an alias or a lock itself, trusts what an event says, decides
 //! a request itself, lets a request's id into a log, deletes a snapshot or a server
