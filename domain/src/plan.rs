@@ -263,6 +263,15 @@ impl Plan {
         planned_bakes(&self.steps, &self.judge)
     }
 
+    /// How long it takes from when it begins: its migrations, as they took on a copy or else
+    /// as they are estimated, and its bakes. Backups take what they take.
+    #[must_use]
+    pub fn takes(&self) -> SignedDuration {
+        let pending = self.migrations.iter().filter(|one| one.pending > 0);
+        let migrations = pending.map(|one| one.takes());
+        migrations.fold(self.planned_bakes(), SignedDuration::saturating_add)
+    }
+
     /// Whether a step leaves two versions on an alias, or CodeDeploy does.
     #[must_use]
     pub fn shares_aliases(&self) -> bool {

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::document::Document as _;
@@ -226,4 +226,27 @@ fn a_restore_stops_and_locks_what_it_names_and_an_older_plan_the_functions_of_th
     plan.restore = serde_json::from_value(with_all.clone()).expect("a plan");
     assert_eq!(json!(plan.stops()), with_all["stops"]);
     assert_eq!(plan.targets(), [arn("api"), arn("mail"), database]);
+}
+
+#[test]
+fn migrations_that_go_take_their_time_as_on_a_copy_or_else_as_estimated() {
+    let mut plan = plan(b"new", &live(b"old", 256));
+    let bakes = plan.planned_bakes();
+    assert_eq!(plan.takes(), bakes);
+    let mut migrations = json!({
+        "digest": Digest::of(b"migrations"), "phase": "expand", "tool": "sqlx",
+        "place": "db:5432/shop", "server": "17.10", "applied": 1, "pending": 1,
+        "files": ["2_x.sql"], "waiting": 0, "classes": {"a": 1, "b": 0, "c": 0}, "more": 0,
+        "statements": [], "seconds": 600,
+    });
+    let mut more = |migrations: &Value| {
+        plan.migrations = Some(serde_json::from_value(migrations.clone()).expect("a plan"));
+        (plan.takes() - bakes).as_secs()
+    };
+    assert_eq!(more(&migrations), 600);
+    let of = json!({"id": "nightly", "made_at": null});
+    migrations["rehearsed"] = json!({"of": of, "units": [], "more": 0, "milliseconds": 1_001});
+    assert_eq!(more(&migrations), 2);
+    migrations["pending"] = json!(0);
+    assert_eq!(more(&migrations), 0);
 }

@@ -1,5 +1,6 @@
 //! What applying a bundle's migrations would do to an environment's database.
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::rehearsal::Rehearsal;
@@ -143,6 +144,16 @@ impl MigrationPlan {
             missing,
             environment: environment.to_owned(),
         })
+    }
+
+    /// How long they take: as they took on a copy, or else by the sizes of tables. Nothing
+    /// where neither is known.
+    #[must_use]
+    pub fn takes(&self) -> SignedDuration {
+        let rehearsed = self.rehearsed.as_ref();
+        let rehearsed = rehearsed.map(|one| one.milliseconds.div_ceil(1_000));
+        let seconds = rehearsed.or(self.seconds).unwrap_or_default();
+        SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
     }
 
     /// In one line, for people.

@@ -180,7 +180,7 @@ fn one_line(text: &str) -> String {
 /// with their settings.
 pub(crate) fn starts(windows: &[Window], plan: &Plan, now: Timestamp) -> Option<NotYet> {
     let calendar = Calendar::read(windows).ok()?;
-    match calendar.standing(now, plan.planned_bakes()) {
+    match calendar.standing(now, plan.takes()) {
         Standing::Open { .. } => None,
         Standing::Closed(not_yet) => Some(not_yet),
     }

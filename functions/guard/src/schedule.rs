@@ -140,7 +140,7 @@ impl<P: Ports> Guard<P> {
         plan: &Plan,
         now: Timestamp,
     ) -> Result<Option<NotYet>, Error> {
-        let takes = plan.planned_bakes();
+        let takes = plan.takes();
         match calendar(id, settings)?.standing(now, takes) {
             Standing::Closed(not_yet) if !self.overrides_windows(id).await? => Ok(Some(not_yet)),
             _ => Ok(None),
