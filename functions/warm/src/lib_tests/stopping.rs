@@ -294,15 +294,18 @@ async fn traffic_is_let_in_only_where_nobody_begins_on_the_database_any_more() {
     assert_eq!(error.name(), "Fenced");
     assert_eq!(reserved(&world), [Some(0), Some(0)]);
     world.begins_meanwhile.set(false);
-    world.ask(RESUME).await.expect("resumed");
-    assert_eq!(reserved(&world), [None, Some(5)]);
+    world.dies_after.set(Some(1));
+    world.ask(RESUME).await.expect_err("it is killed");
+    world.dies_after.set(None);
     let progress = world.restoring.borrow()[OWN].progress;
     assert_eq!(progress, Progress::Resumed);
+    assert_eq!(reserved(&world), [Some(0), Some(0)]);
     // What a later one has to go on with is not over.
-    world.ask(STOP).await.expect("stopped once more");
     world.ask(&later(STOP)).await.expect("stopped");
     let progress = world.restoring.borrow()[LATER].progress;
     assert_eq!(progress, Progress::Stopped);
+    world.ask(&later(RESUME)).await.expect("resumed");
+    assert_eq!(reserved(&world), [None, Some(5)]);
 }
 
 #[tokio::test]
