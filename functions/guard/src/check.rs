@@ -8,6 +8,7 @@ use serde_json::json;
 use sluice_domain::approval::State;
 use sluice_domain::codedeploy::LAMBDA;
 use sluice_domain::digest::Digest;
+use sluice_domain::guards::Checked;
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::migrations::{MigrationPlan, RestorePlan};
@@ -29,14 +30,20 @@ pub(crate) struct Found {
     pub(crate) restore: Option<RestorePlan>,
 }
 
+/// A plan that nothing refuses.
+struct Draft {
+    settings: Settings,
+    plan: Plan,
+    hash: Digest,
+    /// What it has to soak for in the environment before.
+    soaks: Option<NotYet>,
+    /// What the guards said.
+    guards: Vec<Checked>,
+}
+
 impl<P: Ports> Guard<P> {
-    /// Makes the plan and keeps it.
-    pub(crate) async fn plan(
-        &self,
-        id: &PromotionId,
-        found: Found,
-        now: Timestamp,
-    ) -> Result<Output, Error> {
+    /// What would be planned, if nothing refuses it. Keeps nothing.
+    async fn draft(&self, id: &PromotionId, found: Found, now: Timestamp) -> Result<Draft, Error> {
         let (promotion, _) = self.ports.promotion(id).await?;
         let settings = self.ports.settings(id).await?;
         refuse_if_frozen(id, &settings)?;
@@ -52,6 +59,41 @@ impl<P: Ports> Guard<P> {
         let found = (&manifest, found, admitted.as_ref());
         let (plan, hash) = self.make_plan(&promotion, &settings, found, now).await?;
         let guards = self.refuse_if_stopped(id, &settings, &plan, now).await?;
+        Ok(Draft {
+            settings,
+            plan,
+            hash,
+            soaks,
+            guards,
+        })
+    }
+
+    /// Whether it would be planned as it is: asked before migrations are tried on a copy,
+    /// which takes its time and a server.
+    pub(crate) async fn admit(
+        &self,
+        id: &PromotionId,
+        found: Found,
+        now: Timestamp,
+    ) -> Result<Output, Error> {
+        self.draft(id, found, now).await?;
+        Ok(Output::Clear { clear: true })
+    }
+
+    /// Makes the plan and keeps it.
+    pub(crate) async fn plan(
+        &self,
+        id: &PromotionId,
+        found: Found,
+        now: Timestamp,
+    ) -> Result<Output, Error> {
+        let Draft {
+            settings,
+            plan,
+            hash,
+            soaks,
+            guards,
+        } = self.draft(id, found, now).await?;
         self.ports.keep_plan(id, &plan).await?;
         let mut facts = json!({ "plan": plan, "hash": hash });
         signals::note(&mut facts, &guards);

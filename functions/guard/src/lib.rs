@@ -51,6 +51,13 @@ pub enum Input {
         #[serde(default)]
         restore: Option<Box<RestorePlan>>,
     },
+    /// Would it be planned as it is, or is it refused? Keeps nothing.
+    Admit {
+        /// Whose plan.
+        promotion: PromotionId,
+        /// What its migrations would do, as `migrate` found it.
+        migrations: Box<MigrationPlan>,
+    },
     /// May it start, or how long does it wait for its time?
     Schedule {
         /// Whose.
@@ -257,6 +264,16 @@ impl<P: Ports> Guard<P> {
                     restore: restore.map(|plan| *plan),
                 };
                 self.plan(&promotion, found, now).await
+            }
+            Input::Admit {
+                promotion,
+                migrations,
+            } => {
+                let found = check::Found {
+                    migrations: Some(*migrations),
+                    restore: None,
+                };
+                self.admit(&promotion, found, now).await
             }
             Input::Schedule { promotion } => self.schedule(&promotion, now).await,
             Input::Acquire {

@@ -33,6 +33,7 @@ mod signals;
 mod unbegun;
 
 const PLAN: &str = include_str!("../../../events/guard/plan.json");
+const ADMIT: &str = include_str!("../../../events/guard/admit.json");
 const SCHEDULE: &str = include_str!("../../../events/guard/schedule.json");
 const ACQUIRE: &str = include_str!("../../../events/guard/acquire.json");
 const RECHECK: &str = include_str!("../../../events/guard/recheck.json");

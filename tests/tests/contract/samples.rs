@@ -111,7 +111,7 @@ pub(crate) fn answer(function: &str, payload: &Value) -> Value {
             wait_seconds: 60,
         }),
         ("guard", "acquire", _) => value(guard::Output::Queued { acquired: false }),
-        ("guard", "check", _) => value(guard::Output::Clear { clear: true }),
+        ("guard", "admit" | "check", _) => value(guard::Output::Clear { clear: true }),
         ("guard", "recheck", _) => value(guard::Output::Rechecked {
             epoch: 1_767_225_600_000,
         }),

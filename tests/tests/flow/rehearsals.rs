@@ -113,6 +113,19 @@ async fn what_fails_on_the_copy_is_refused_and_the_database_is_as_it_was() {
 
 #[tokio::test]
 #[ignore = "needs the engine: make test"]
+async fn what_is_refused_anyway_is_not_tried_on_a_copy() {
+    let scene = Scene::new().await;
+    let opaque = ("2_opaque.sql", "DO $$ BEGIN PERFORM 1; END $$;\n");
+    let ended = scene.release(&scene.copy.place(), &[INDEX, opaque]).await;
+    ended.is(Outcome::Refused);
+    let reason = ended.reason();
+    assert!(reason.contains("MigrationsUnfit"), "{reason}");
+    assert_eq!(ended.count(Kind::ChangesPlanned), 0);
+    assert_eq!(scene.ended().await, None, "a copy was made");
+}
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
 async fn a_function_that_names_the_database_itself_tries_nothing_there() {
     let scene = Scene::new().await;
     let ended = scene.release(&scene.data.place(), &[NOTE]).await;

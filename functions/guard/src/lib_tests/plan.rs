@@ -40,6 +40,23 @@ fn planning_again_finds_the_same_plan_and_records_it_once() {
 }
 
 #[test]
+fn what_would_be_refused_is_not_admitted_and_what_is_admitted_is_not_planned_yet() {
+    let guard = guard();
+    let admitted = send(&guard, ADMIT).unwrap();
+    assert_eq!(admitted, json!({"clear": true}));
+    assert!(guard.ports.0.borrow().plans.is_empty());
+    assert!(
+        guard
+            .ports
+            .recorded("1.1.0", Kind::ChangesPlanned)
+            .is_empty()
+    );
+    let freeze = json!({"by": "ada", "reason": "launch day"});
+    guard.ports.0.borrow_mut().settings["frozen"] = freeze;
+    assert_eq!(send(&guard, ADMIT), Err("Frozen"));
+}
+
+#[test]
 fn an_alias_with_provisioned_concurrency_of_its_own_shares_no_traffic() {
     let guard = guard();
     let provision = |function: &str| {
