@@ -30,6 +30,10 @@ pub struct Plan {
     /// What is done to the database instead of releasing code. None: code is released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
+    /// What the settings say of the database, where it is worked on: what was planned
+    /// against one is not done to another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<Digest>,
     /// What putting the database back to a backup would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestorePlan>,
@@ -217,6 +221,7 @@ impl Plan {
             bundle,
             functions,
             goes_back: false,
+            database: None,
             migrations: None,
             operation: None,
             restore: None,

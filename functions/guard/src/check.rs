@@ -145,6 +145,9 @@ impl<P: Ports> Guard<P> {
         };
         let found = (&manifest, found, admitted.as_ref());
         let (plan, hash) = self.make_plan(&promotion, &settings, found, now).await?;
+        if before.database.is_some() && before.database != plan.database {
+            return Err(Error::DatabaseChanged(id.environment.clone()));
+        }
         self.refuse_outside_windows(id, &settings, &plan, now)
             .await?;
         let guards = self.refuse_if_stopped(id, &settings, &plan, now).await?;
@@ -266,6 +269,10 @@ impl<P: Ports> Guard<P> {
         if let Some(migrations) = &found.migrations {
             migrations.check(&promotion.id.environment, settings)?;
         }
+        let is_worked_on = found.migrations.is_some() || found.restore.is_some();
+        let database = settings.database.as_ref().filter(|_| is_worked_on);
+        let database = database.map(Digest::of_canonical).transpose();
+        plan.database = database.map_err(|error| Fault::other("hashing the settings", error))?;
         plan.migrations = found.migrations;
         plan.restore = match found.restore {
             Some(restore) => {

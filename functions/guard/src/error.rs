@@ -63,6 +63,12 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// The database that was planned against may be another one now.
+    #[error(
+        "the settings of {0} say something else of `database` than when its migrations were planned; expected the same. \
+         Nothing was touched. Release again, which plans them anew"
+    )]
+    DatabaseChanged(String),
     /// What the approval was bound to is not what is there now.
     #[error(
         "the plan changed since it was approved: found {found}, approved was {approved}; nothing was touched. Release again to ask for a new approval"
@@ -216,7 +222,7 @@ impl Named for Error {
             Self::FunctionMissing { .. } => "FunctionMissing",
             Self::AliasProvisioned(_) => "AliasProvisioned",
             Self::DeploymentGroupUnfit { .. } => "DeploymentGroupUnfit",
-            Self::PlanChanged { .. } => "PlanChanged",
+            Self::PlanChanged { .. } | Self::DatabaseChanged(_) => "PlanChanged",
             Self::MigrationsUnfit(_) => "MigrationsUnfit",
             Self::Inapplicable(refusal) => refusal.name(),
             Self::NotApproved(_) => "NotApproved",

@@ -80,7 +80,7 @@ async fn a_rollback_to_what_brings_nothing_is_still_held_against_the_schema() {
 async fn an_operation_needs_a_database_and_judges_no_evidence() {
     let world = World::with_release("1.1.0");
     world.add_migrations("1.1.0");
-    world.ask(json!({ "reviews": { "minimum": 9 } }));
+    world.ask(json!({ "reviews": { "min": 9 } }));
     world.begin_operation(BUNDLE, "dev", Operation::Contract {});
     let error = hand(&world, BUNDLE).await.expect_err("no database");
     assert_eq!(error.name(), "InvalidSettings");

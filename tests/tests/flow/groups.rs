@@ -141,6 +141,7 @@ fn plan(build: &Build) -> Plan {
         migrations: None,
         operation: None,
         restore: None,
+        database: None,
         suites: Vec::new(),
         codedeploy: None,
         steps: serde_json::from_value(json!([step(10.0, 1), step(100.0, 0)])).expect("steps"),

@@ -57,6 +57,19 @@ fn what_would_be_refused_is_not_admitted_and_what_is_admitted_is_not_planned_yet
 }
 
 #[test]
+fn what_was_planned_for_a_database_is_not_done_where_the_settings_name_another() {
+    let guard = guard();
+    let of = |secret: &str| json!({"secret": secret, "backup": {"before": "none"}});
+    guard.ports.0.borrow_mut().settings["database"] = of("shop");
+    let event: Value = serde_json::from_str(ADMIT).unwrap();
+    send(&guard, &with_migrations(&event["migrations"])).expect("planned");
+    send(&guard, ACQUIRE).expect("its turn");
+    send(&guard, RECHECK).expect("it is as it was");
+    guard.ports.0.borrow_mut().settings["database"] = of("elsewhere");
+    assert_eq!(send(&guard, RECHECK), Err("PlanChanged"));
+}
+
+#[test]
 fn an_alias_with_provisioned_concurrency_of_its_own_shares_no_traffic() {
     let guard = guard();
     let provision = |function: &str| {

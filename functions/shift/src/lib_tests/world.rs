@@ -113,6 +113,7 @@ impl World {
                 migrations: None,
                 operation: None,
                 restore: None,
+                database: None,
                 suites: Vec::new(),
                 steps: vec![
                     Step::new(10.0, 600),
