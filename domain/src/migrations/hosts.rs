@@ -18,10 +18,17 @@ impl Hosts {
         Self(patterns.filter(|pattern| !pattern.is_empty()).collect())
     }
 
-    /// Whether this host may be connected to. Beside a server that may, so may those that
-    /// Sluice itself makes and keeps: copies, and servers that a restore set aside.
+    /// Whether this host may be connected to.
     #[must_use]
     pub fn allow(&self, host: &str) -> bool {
+        let host = plain(host);
+        self.0.is_empty() || self.0.iter().any(|pattern| is_of(pattern, &host))
+    }
+
+    /// Whether a host that Sluice names itself may be connected to: beside a server that may,
+    /// its copies may, and those that a restore set aside. Not for what settings name.
+    #[must_use]
+    pub fn allow_beside(&self, host: &str) -> bool {
         let host = plain(host);
         self.0.is_empty() || self.0.iter().any(|pattern| fits(pattern, &host))
     }
@@ -48,6 +55,8 @@ fn fits(pattern: &str, host: &str) -> bool {
     };
     if server.starts_with(REHEARSAL_PREFIX) {
         let allowed = pattern.split_once('.');
+        // Not under a domain that anybody can have a name in.
+        let allowed = allowed.filter(|(_, allowed)| allowed.contains('.'));
         return allowed.is_some_and(|(_, allowed)| is_of(allowed, domain));
     }
     let aside = server.split_once(BESIDE);
@@ -97,21 +106,25 @@ mod tests {
 
     #[test]
     fn beside_one_server_stand_its_copies_and_what_a_restore_set_aside() {
-        let hosts = Hosts::of(&format!("shop.{DOMAIN},localhost"));
+        let hosts = Hosts::of(&format!("shop.{DOMAIN},localhost,shop.example"));
         for server in [
             "shop",
             "sluice-rehearsal-shop-prod",
             "shop-sluice-0f8a3c21-old",
         ] {
-            assert!(hosts.allow(&format!("{server}.{DOMAIN}")), "{server}");
+            let host = format!("{server}.{DOMAIN}");
+            assert!(hosts.allow_beside(&host), "{server}");
+            // What settings name is a name that anybody may have taken.
+            assert_eq!(hosts.allow(&host), server == "shop", "{server}");
         }
         for host in [
             &format!("other.{DOMAIN}"),
             &format!("other-sluice-0f8a3c21-old.{DOMAIN}"),
             "sluice-rehearsal-shop.elsewhere.example",
             "sluice-rehearsal-shop",
+            "sluice-rehearsal-shop.example",
         ] {
-            assert!(!hosts.allow(host), "{host}");
+            assert!(!hosts.allow_beside(host), "{host}");
         }
     }
 }

@@ -64,7 +64,7 @@ pub fn entrances<'a>(path: &'a [(String, Settings)], environment: &str) -> Vec<E
         return Vec::new();
     };
     let is_apart = |other: &Settings| match (&settings.database, &other.database) {
-        (Some(own), Some(other)) => !own.is(other),
+        (Some(own), Some(other)) => own.is_apart_from(other),
         _ => false,
     };
     let apart = path.iter().filter(|(_, other)| is_apart(other));
@@ -86,14 +86,17 @@ pub fn entrances<'a>(path: &'a [(String, Settings)], environment: &str) -> Vec<E
 }
 
 impl Database {
-    /// Whether both are known by the same host, or else by the same credentials.
-    fn is(&self, other: &Self) -> bool {
-        if self.name != other.name {
-            return false;
-        }
+    /// Whether the settings themselves say that it is another one: by its host, or by its
+    /// name on the same host. What only a secret knows is not known here.
+    fn is_apart_from(&self, other: &Self) -> bool {
+        let differ = |own: &Option<String>, other: &Option<String>| {
+            own.is_some() && other.is_some() && own != other
+        };
         match (&self.host, &other.host) {
-            (Some(own), Some(other_host)) => own == other_host && self.port == other.port,
-            _ => self.secret == other.secret && self.iam == other.iam,
+            (Some(_), Some(_)) => {
+                differ(&self.host, &other.host) || differ(&self.name, &other.name)
+            }
+            _ => false,
         }
     }
 }
@@ -117,10 +120,19 @@ mod tests {
     }
 
     fn apart(other: Value) -> bool {
-        let own = json!({ "secret": "prod", "backup": { "before": "none" } });
+        let own = json!({ "secret": "prod", "host": "db", "name": "shop" });
+        let with_backup = |mut database: Value| {
+            if database.is_object() {
+                database["backup"] = json!({ "before": "none" });
+            }
+            database
+        };
         let path = [
-            ("staging".to_owned(), environment("staging", other)),
-            ("prod".to_owned(), environment("live", own)),
+            (
+                "staging".to_owned(),
+                environment("staging", with_backup(other)),
+            ),
+            ("prod".to_owned(), environment("live", with_backup(own))),
         ];
         let found = entrances(&path, "prod");
         assert_eq!((found[0].function, found[0].alias), ("shop-api", "live"));
@@ -129,26 +141,19 @@ mod tests {
 
     #[test]
     fn only_an_environment_with_another_database_has_calls_of_its_own() {
-        let database = |secret: &str, name: Option<&str>| {
-            let mut database = json!({ "secret": secret, "backup": { "before": "none" } });
-            if let Some(name) = name {
-                database["name"] = json!(name);
-            }
-            database
-        };
-        assert!(apart(database("staging", None)));
-        assert!(apart(database("prod", Some("shop_staging"))));
-        assert!(!apart(database("prod", None)), "it is the same database");
-        assert!(!apart(Value::Null), "nobody knows what it uses");
-    }
-
-    #[test]
-    fn the_same_host_is_the_same_database_whoever_signs_in() {
-        let database = |secret: &str, host: &str| -> Database {
-            let database = json!({ "secret": secret, "host": host });
-            serde_json::from_value(database).expect("a database")
-        };
-        assert!(database("a", "db").is(&database("b", "db")));
-        assert!(!database("a", "db").is(&database("a", "other")));
+        let elsewhere = json!({ "secret": "staging", "host": "db-staging", "name": "shop" });
+        assert!(apart(elsewhere));
+        assert!(apart(
+            json!({ "secret": "prod", "host": "db", "name": "staging" })
+        ));
+        for same in [
+            json!({ "secret": "another-user", "host": "db", "name": "shop" }),
+            // Nobody knows what the secret says, or what is used without a database.
+            json!({ "secret": "prod", "host": "db" }),
+            json!({ "secret": "staging", "name": "staging" }),
+            Value::Null,
+        ] {
+            assert!(!apart(same.clone()), "{same}");
+        }
     }
 }

@@ -42,11 +42,11 @@ pub(crate) async fn open(
             let text = keys.secret(name).await?;
             let address = Address::of_secret(&text, &overrides);
             let address = address.map_err(sluice_migrator::Error::from)?;
-            refuse_unless_allowed(hosts, &address.host)?;
+            refuse_unless_allowed(hosts, &address.host, server)?;
             address
         }
         Credentials::Iam { user, host, name } => {
-            refuse_unless_allowed(hosts, host)?;
+            refuse_unless_allowed(hosts, host, server)?;
             let port = there.port.unwrap_or(PORT);
             Address {
                 host: host.to_owned(),
@@ -61,8 +61,12 @@ pub(crate) async fn open(
     Ok((address, trust))
 }
 
-fn refuse_unless_allowed(hosts: &Hosts, host: &str) -> Result<(), Error> {
-    if hosts.allow(host) {
+fn refuse_unless_allowed(hosts: &Hosts, host: &str, server: Server<'_>) -> Result<(), Error> {
+    let is_allowed = match server {
+        Server::Own => hosts.allow(host),
+        Server::Beside(_) => hosts.allow_beside(host),
+    };
+    if is_allowed {
         return Ok(());
     }
     Err(Error::OtherHost {

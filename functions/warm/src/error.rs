@@ -64,6 +64,20 @@ pub enum Error {
         /// Whose restore.
         by: PromotionId,
     },
+    /// Somebody let some of the functions in that an unfinished restore had stopped.
+    #[error(
+        "the restore that {by} left unfinished took the calls off {off}, and somebody has let {open} in since; expected \
+         all of them to be off, or none. Nothing was stopped: let {off} in, too, if the database is whole, or take the \
+         calls off {open} again to go on with that restore; docs/migrations.md#restore. Then ask again"
+    )]
+    LetIn {
+        /// The promotion that began it.
+        by: Box<PromotionId>,
+        /// Who is called, as manifests name them.
+        open: String,
+        /// Who is not.
+        off: String,
+    },
     /// Traffic may come, and could not be let in.
     #[error(
         "traffic of {functions} may still be off: {found}; expected them to have what they had before the restore. \
@@ -89,7 +103,7 @@ impl Named for Error {
         match self {
             Self::NotProvisioned { .. } => "NotProvisioned",
             Self::NotReady { .. } => "NotReady",
-            Self::NotStopped { .. } => "NotStopped",
+            Self::NotStopped { .. } | Self::LetIn { .. } => "NotStopped",
             Self::StoppedElsewhere { .. } => "StoppedElsewhere",
             Self::TrafficOff { .. } => "TrafficOff",
             Self::Store(error) => error.name(),

@@ -62,6 +62,12 @@ impl Found<'_> {
         (noted.stands && self.reserved == Some(0)).then_some(noted)
     }
 
+    /// The same, where calls were taken that it had: a function that the team keeps at 0
+    /// says nothing of a restore.
+    pub(crate) fn taken(&self) -> Option<&Stopped> {
+        self.held().filter(|noted| noted.before != Some(0))
+    }
+
     /// Whether it is noted so already, and nobody asks.
     pub(crate) fn is_noted(&self, note: &Stopped) -> bool {
         self.noted.as_ref().is_some_and(|noted| {

@@ -116,12 +116,15 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
         if let Some(begun) = self.records.restoring(id).await? {
             return Ok(begun);
         }
-        let mut earlier = found.iter().filter_map(Found::held);
+        let mut earlier = found.iter().filter_map(Found::taken);
         let earlier = earlier.find(|noted| noted.by != *id);
         let left = match earlier {
             Some(noted) => self.records.restoring(&noted.by).await?,
             None => None,
         };
+        if let Some(left) = &left {
+            refuse_if_let_in(left, found)?;
+        }
         let restoring = match left {
             // It was left in the middle.
             Some(left) if left.progress != Progress::Checked => Restoring {
@@ -314,16 +317,14 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
         let stopped = found.iter().filter_map(|one| Some((one.name, one.held()?)));
         let stopped: BTreeMap<&str, Option<u32>> =
             stopped.map(|(name, noted)| (name, noted.before)).collect();
-        let was_stopped = |one: &&Found<'_>| {
-            let noted = one.noted.as_ref();
-            noted.is_some_and(|noted| noted.origin == restoring.origin)
-        };
-        let called = found.iter().filter(|one| !was_stopped(one));
+        let is_its = |noted: &Stopped| noted.origin == restoring.origin;
+        let was_stopped = |one: &Found<'_>| one.noted.as_ref().is_some_and(is_its);
+        let called = found.iter().filter(|one| !one.held().is_some_and(is_its));
         let called: Vec<&str> = called.map(|one| one.name).collect();
         let said = match (stopped.is_empty(), called.is_empty()) {
-            (true, true) => LET_IN.to_owned(),
+            (true, _) if found.iter().all(was_stopped) => LET_IN.to_owned(),
             (_, true) => STAYS_OFF.to_owned(),
-            // It was cut off before it had stopped all of them.
+            // Somebody let them in, or it was cut off before it had stopped all of them.
             _ => format!("{STAYS_OFF} {} get calls all the same", called.join(", ")),
         };
         if said != LET_IN {
@@ -352,7 +353,7 @@ fn refuse_unless_free(
     found: &[Found<'_>],
 ) -> Result<(), Error> {
     for one in found {
-        if let Some(noted) = one.held().filter(|noted| noted.is_of_another(id)) {
+        if let Some(noted) = one.taken().filter(|noted| noted.is_of_another(id)) {
             return Err(Error::StoppedElsewhere {
                 function: one.callee.arn.clone(),
                 by: noted.by.clone(),
@@ -367,6 +368,34 @@ fn refuse_unless_free(
         }
     }
     Ok(())
+}
+
+/// Refuses to go on between two databases where somebody has let a function in since: what
+/// they made of the database is not known here.
+fn refuse_if_let_in(left: &Restoring, found: &[Found<'_>]) -> Result<(), Error> {
+    if left.progress != Progress::Swapping {
+        return Ok(());
+    }
+    let is_its = |one: &&Found<'_>| {
+        let noted = one.noted.as_ref();
+        noted.is_some_and(|noted| noted.origin == left.origin && noted.before != Some(0))
+    };
+    let (off, open): (Vec<_>, Vec<_>) = found
+        .iter()
+        .filter(is_its)
+        .partition(|one| one.taken().is_some());
+    if open.is_empty() {
+        return Ok(());
+    }
+    let names = |some: &[&Found<'_>]| {
+        let names: Vec<&str> = some.iter().map(|one| one.name).collect();
+        names.join(", ")
+    };
+    Err(Error::LetIn {
+        by: Box::new(left.origin.clone()),
+        open: names(&open),
+        off: names(&off),
+    })
 }
 
 /// What became of a function that had no calls.

@@ -164,6 +164,48 @@ async fn a_function_that_the_team_itself_had_stopped_stays_so() {
 }
 
 #[tokio::test]
+async fn a_function_that_the_team_keeps_stopped_leads_nobody_to_a_restore_that_is_over() {
+    let world = world();
+    world.reserved.borrow_mut().insert(arn("api"), Some(0));
+    world.ask(STOP).await.expect("stopped");
+    comes_to(&world, OWN, Progress::Swapping);
+    // People put it right, and let in who was called before.
+    world.reserved.borrow_mut().insert(arn("jobs"), Some(5));
+    world.ask(&later(STOP)).await.expect("stopped");
+    assert_eq!(origin(&world, LATER), LATER);
+    world.ask(&later(RESUME)).await.expect("resumed");
+    assert_eq!(reserved(&world), [Some(0), Some(5)]);
+}
+
+#[tokio::test]
+async fn where_some_were_let_in_between_two_databases_nobody_is_stopped_and_nothing_goes_on() {
+    let world = world();
+    world.ask(STOP).await.expect("stopped");
+    comes_to(&world, OWN, Progress::Swapping);
+    world.reserved.borrow_mut().insert(arn("api"), None);
+    let error = world.ask(&later(STOP)).await.expect_err("refused");
+    assert_eq!(error.name(), "NotStopped");
+    let text = error.to_string();
+    let said = [OWN, "off jobs", "let api in since", "Nothing was stopped"];
+    assert!(said.iter().all(|said| text.contains(said)), "{text}");
+    assert_eq!(reserved(&world), [None, Some(0)]);
+    assert!(!world.restoring.borrow().contains_key(LATER));
+    // Off again, it goes on; let in like the other one, it is over.
+    for (now, begun) in [(Some(0), OWN), (Some(5), LATER)] {
+        world.restoring.borrow_mut().remove(LATER);
+        world.reserved.borrow_mut().insert(arn("jobs"), now);
+        let api = now.filter(|calls| *calls == 0);
+        world.reserved.borrow_mut().insert(arn("api"), api);
+        world
+            .stopped
+            .borrow_mut()
+            .retain(|_, noted| noted.by.to_string() == OWN);
+        world.ask(&later(STOP)).await.expect("stopped");
+        assert_eq!(origin(&world, LATER), begun);
+    }
+}
+
+#[tokio::test]
 async fn where_nobody_let_traffic_in_the_end_of_the_promotion_does() {
     let world = world();
     world.ask(STOP).await.expect("stopped");
