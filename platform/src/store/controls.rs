@@ -1,12 +1,10 @@
 //! What operators asked of a promotion: written by whoever asks, under the fence
 //! and under a count, so that no wish overwrites another.
 
-use aws_sdk_dynamodb::types::Put;
 use sluice_domain::controls::Controls;
 use sluice_domain::promotion::{Generation, PromotionId};
 
 use super::{Part, Store, StoreError, item, number, promotion_key};
-use crate::fault::Fault;
 
 impl Store {
     /// Writes what operators asked, the last of it new, if this generation may
@@ -24,15 +22,13 @@ impl Store {
         let wishes = controls.asked.len() as u64;
         let mut new = item(&promotion_key(id), &Part::Controls.key(), controls)?;
         new.insert("wishes".to_owned(), number(wishes));
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(new))
-            .condition_expression("attribute_not_exists(pk) OR wishes = :before")
-            .expression_attribute_values(":before", number(wishes.saturating_sub(1)))
-            .build();
         let operation = format!("writing what was asked of {id}");
-        let put = put.map_err(|error| Fault::other(&operation, error))?;
-        match self.put_behind_fence(id, generation, put, &operation).await {
+        let before = number(wishes.saturating_sub(1));
+        let written = self.put_behind_fence((id, generation), &operation, new, |put| {
+            put.condition_expression("attribute_not_exists(pk) OR wishes = :before")
+                .expression_attribute_values(":before", before)
+        });
+        match written.await {
             Ok(()) => Ok(true),
             Err(StoreError::Fenced { .. }) => Ok(false),
             Err(error) => Err(error),

@@ -23,6 +23,7 @@
 
 mod approvals;
 mod controls;
+mod fenced;
 mod labels;
 mod locks;
 mod promotions;

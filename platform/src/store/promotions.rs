@@ -1,6 +1,5 @@
 //! Promotions, their parts, and the fence that keeps zombies from writing.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,7 +7,7 @@ use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 
 use super::{
     CONDITION_FAILED, Item, Store, StoreError, document, item, number, promotion_key, sortable,
-    string, text, unsigned, write,
+    text, unsigned, write,
 };
 use crate::fault::Fault;
 
@@ -93,7 +92,7 @@ impl Part<'_> {
     }
 }
 
-const PROMOTION: &str = "promotion";
+pub(super) const PROMOTION: &str = "promotion";
 /// What the index `open` has promotions under.
 const OPEN: &str = "open";
 
@@ -341,109 +340,6 @@ impl Store {
         let new = item(&part.partition(id), &part.key(), value)?;
         self.put_new(new).await?;
         self.required_part(id, part).await
-    }
-
-    /// Writes a part if this generation may still write: both in one transaction.
-    ///
-    /// # Errors
-    /// `Fenced` when it may not.
-    pub async fn put_part_fenced<T: Serialize>(
-        &self,
-        id: &PromotionId,
-        generation: Generation,
-        part: Part<'_>,
-        value: &T,
-    ) -> Result<(), StoreError> {
-        let operation = format!("writing {} of {id}", part.key());
-        let new = item(&part.partition(id), &part.key(), value)?;
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(new))
-            .build();
-        let put = put.map_err(|error| Fault::other(&operation, error))?;
-        self.put_behind_fence(id, generation, put, &operation).await
-    }
-
-    /// Replaces a part as it was read, if this generation may still write: all in one
-    /// transaction. Safe to repeat.
-    ///
-    /// # Errors
-    /// `Fenced` when it may not, or somebody else has written something else since.
-    pub async fn replace_part_fenced<T: Serialize>(
-        &self,
-        id: &PromotionId,
-        generation: Generation,
-        part: Part<'_>,
-        (read, value): (&T, &T),
-    ) -> Result<(), StoreError> {
-        let operation = format!("replacing {} of {id}", part.key());
-        let pk = part.partition(id);
-        let before = item(&pk, &part.key(), read)?;
-        let new = item(&pk, &part.key(), value)?;
-        let put = Put::builder()
-            .table_name(&self.table)
-            .condition_expression("document = :read OR document = :new")
-            .expression_attribute_values(":read", text(string(&before, "document")))
-            .expression_attribute_values(":new", text(string(&new, "document")))
-            .set_item(Some(new))
-            .build();
-        let put = put.map_err(|error| Fault::other(&operation, error))?;
-        self.put_behind_fence(id, generation, put, &operation).await
-    }
-
-    /// Writes a part that is not there yet if this generation may still write: all in one
-    /// transaction.
-    ///
-    /// # Errors
-    /// `Fenced` when it may not, and when the part is there: it stays as it is.
-    pub async fn put_first_part_fenced<T: Serialize>(
-        &self,
-        id: &PromotionId,
-        generation: Generation,
-        part: Part<'_>,
-        value: &T,
-    ) -> Result<(), StoreError> {
-        let operation = format!("beginning {} of {id}", part.key());
-        let new = item(&part.partition(id), &part.key(), value)?;
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(new))
-            .condition_expression("attribute_not_exists(pk)")
-            .build();
-        let put = put.map_err(|error| Fault::other(&operation, error))?;
-        self.put_behind_fence(id, generation, put, &operation).await
-    }
-
-    /// Puts an item if this generation may still write: both in one transaction.
-    /// `Fenced` also says that a condition of the item's own does not hold.
-    pub(super) async fn put_behind_fence(
-        &self,
-        id: &PromotionId,
-        generation: Generation,
-        put: Put,
-        operation: &str,
-    ) -> Result<(), StoreError> {
-        let fence = ConditionCheck::builder()
-            .table_name(&self.table)
-            .key("pk", text(promotion_key(id)))
-            .key("sk", text(PROMOTION))
-            .condition_expression("generation = :generation")
-            .expression_attribute_values(":generation", number(generation.0))
-            .build();
-        let fence = fence.map_err(|error| Fault::other(operation, error))?;
-        let request = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().condition_check(fence).build())
-            .transact_items(TransactWriteItem::builder().put(put).build());
-        match write(operation, || request.clone().send()).await {
-            Ok(_) => Ok(()),
-            Err(fault) if fault.is(CONDITION_FAILED) => Err(StoreError::Fenced {
-                promotion: id.clone(),
-                generation,
-            }),
-            Err(fault) => Err(fault.into()),
-        }
     }
 }
 

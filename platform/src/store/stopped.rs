@@ -1,7 +1,6 @@
 //! Functions that get no calls, and what they had before: by function, since a later
 //! promotion may have to go on where the one that stopped them ended.
 
-use aws_sdk_dynamodb::types::Put;
 use sluice_domain::migrations::Stopped;
 use sluice_domain::promotion::{Generation, PromotionId};
 
@@ -40,17 +39,15 @@ impl Store {
         let operation = format!("noting what {function} has");
         let mut new = item(&key(function), STOPPED, stopped)?;
         new.insert(REVISION.to_owned(), number(stopped.revision));
-        let put = Put::builder().table_name(&self.table).set_item(Some(new));
-        // An older Sluice noted none.
-        let put = match stopped.revision.saturating_sub(1) {
+        let read = stopped.revision.saturating_sub(1);
+        let noted = self.put_behind_fence((id, generation), &operation, new, |put| match read {
+            // An older Sluice noted none.
             0 => put.condition_expression("attribute_not_exists(revision)"),
             read => put
                 .condition_expression("revision = :read")
                 .expression_attribute_values(":read", number(read)),
-        };
-        let put = put.build();
-        let put = put.map_err(|error| Fault::other(&operation, error))?;
-        let noted = self.put_behind_fence(id, generation, put, &operation).await;
+        });
+        let noted = noted.await;
         if let Err(StoreError::Fenced { .. }) = noted {
             self.check_fence(id, generation).await?;
             return Err(StoreError::Fault(Fault {
