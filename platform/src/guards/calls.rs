@@ -141,11 +141,13 @@ const fn period(time: SignedDuration) -> SignedDuration {
 mod tests {
     use super::*;
 
-    const ENTRANCES: fn() -> Entrances<'static> = || Entrances {
-        function: "shop-api",
-        alias: "live",
-        apart: vec!["staging"],
-    };
+    fn entrances() -> Entrances<'static> {
+        Entrances {
+            function: "shop-api",
+            alias: "live",
+            apart: vec!["staging"],
+        }
+    }
 
     fn minute(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).expect("a time")
@@ -154,7 +156,7 @@ mod tests {
     /// What is told, where these were counted in the same minute: all; by `live`, 2 and
     /// `staging`; by the name of 1, and of 1 behind `live`.
     fn told(counted: [f64; 6], until: i64) -> Vec<(Called, f64)> {
-        let entrances = ENTRANCES();
+        let entrances = entrances();
         let function = Callable {
             entrances: &entrances,
             serves: Some("2".to_owned()),
@@ -187,7 +189,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_lacks_something_tells_nothing() {
-        let entrances = ENTRANCES();
+        let entrances = entrances();
         let function = Callable {
             entrances: &entrances,
             serves: None,

@@ -177,12 +177,20 @@ async fn a_function_that_the_team_keeps_stopped_leads_nobody_to_a_restore_that_i
     assert_eq!(reserved(&world), [Some(0), Some(5)]);
 }
 
-#[tokio::test]
-async fn where_some_were_let_in_between_two_databases_nobody_is_stopped_and_nothing_goes_on() {
+/// A restore was left between two databases, and then functions have this reserved.
+async fn left(now: [Option<u32>; 2]) -> Rc<World> {
     let world = world();
     world.ask(STOP).await.expect("stopped");
     comes_to(&world, OWN, Progress::Swapping);
-    world.reserved.borrow_mut().insert(arn("api"), None);
+    let mut reserved = world.reserved.borrow_mut();
+    reserved.extend([arn("api"), arn("jobs")].into_iter().zip(now));
+    drop(reserved);
+    world
+}
+
+#[tokio::test]
+async fn where_some_were_let_in_between_two_databases_nobody_is_stopped_and_nothing_goes_on() {
+    let world = left([None, Some(0)]).await;
     let error = world.ask(&later(STOP)).await.expect_err("refused");
     assert_eq!(error.name(), "NotStopped");
     let text = error.to_string();
@@ -190,16 +198,12 @@ async fn where_some_were_let_in_between_two_databases_nobody_is_stopped_and_noth
     assert!(said.iter().all(|said| text.contains(said)), "{text}");
     assert_eq!(reserved(&world), [None, Some(0)]);
     assert!(!world.restoring.borrow().contains_key(LATER));
-    // Off again, it goes on; let in like the other one, it is over.
-    for (now, begun) in [(Some(0), OWN), (Some(5), LATER)] {
-        world.restoring.borrow_mut().remove(LATER);
-        world.reserved.borrow_mut().insert(arn("jobs"), now);
-        let api = now.filter(|calls| *calls == 0);
-        world.reserved.borrow_mut().insert(arn("api"), api);
-        world
-            .stopped
-            .borrow_mut()
-            .retain(|_, noted| noted.by.to_string() == OWN);
+}
+
+#[tokio::test]
+async fn a_restore_goes_on_where_all_stayed_off_and_is_over_where_all_were_let_in() {
+    for (now, begun) in [([Some(0), Some(0)], OWN), ([None, Some(5)], LATER)] {
+        let world = left(now).await;
         world.ask(&later(STOP)).await.expect("stopped");
         assert_eq!(origin(&world, LATER), begun);
     }
