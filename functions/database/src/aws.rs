@@ -60,6 +60,27 @@ impl Promotions for Table {
             .await
     }
 
+    async fn last_restore(
+        &self,
+        id: &PromotionId,
+        server: Keeper<'_>,
+    ) -> Result<Option<Restoring>, StoreError> {
+        match self.0.last_restore(id, &server.to_string()).await? {
+            Some(by) => self.0.part(&by, Part::Restoring).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn save_last_restore(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        server: Keeper<'_>,
+    ) -> Result<(), StoreError> {
+        let server = server.to_string();
+        self.0.save_last_restore(id, generation, &server).await
+    }
+
     async fn save_migrating(
         &self,
         id: &PromotionId,

@@ -20,6 +20,10 @@ pub(super) struct World {
     pub(super) recovery_days: Cell<Option<i32>>,
     pub(super) generation: Cell<Generation>,
     pub(super) restoring: RefCell<Option<Restoring>>,
+    /// The last restore of the server, by any version.
+    pub(super) last: RefCell<Option<PromotionId>>,
+    /// Restores of other promotions.
+    pub(super) others: RefCell<BTreeMap<PromotionId, Restoring>>,
     /// What is applied, for whoever ends it.
     pub(super) migrating: RefCell<Option<Migrating>>,
     /// The backup that can be restored.
@@ -48,6 +52,8 @@ impl World {
             recovery_days: Cell::new(Some(7)),
             generation: Cell::new(Generation(0)),
             restoring: RefCell::default(),
+            last: RefCell::default(),
+            others: RefCell::default(),
             migrating: RefCell::default(),
             saved: RefCell::default(),
             servers: RefCell::default(),
@@ -140,6 +146,29 @@ impl Promotions for &World {
             });
         }
         self.restoring.replace(Some(new.clone()));
+        Ok(())
+    }
+
+    async fn last_restore(
+        &self,
+        _: &PromotionId,
+        _: Keeper<'_>,
+    ) -> Result<Option<Restoring>, StoreError> {
+        let Some(by) = self.last.borrow().clone() else {
+            return Ok(None);
+        };
+        let other = self.others.borrow().get(&by).cloned();
+        Ok(other.or_else(|| self.restoring.borrow().clone()))
+    }
+
+    async fn save_last_restore(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        _: Keeper<'_>,
+    ) -> Result<(), StoreError> {
+        self.check_fence(id, generation).await?;
+        self.last.replace(Some(id.clone()));
         Ok(())
     }
 

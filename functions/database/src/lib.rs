@@ -13,6 +13,7 @@
 
 pub mod aws;
 mod error;
+mod fitness;
 mod rehearsal;
 mod restore;
 
@@ -254,6 +255,22 @@ pub trait Promotions {
         id: &PromotionId,
         generation: Generation,
         read_new: (&Restoring, &Restoring),
+    ) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// How far the environment's last restore of a server came. Reads only.
+    fn last_restore(
+        &self,
+        id: &PromotionId,
+        server: Keeper<'_>,
+    ) -> impl Future<Output = Result<Option<Restoring>, StoreError>>;
+
+    /// Notes that this promotion's is the last one, if this generation may still write, in
+    /// one transaction. Safe to repeat.
+    fn save_last_restore(
+        &self,
+        id: &PromotionId,
+        generation: Generation,
+        server: Keeper<'_>,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Notes what is about to be applied, for whoever has to end it, if this generation may

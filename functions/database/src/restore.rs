@@ -5,21 +5,21 @@
 //! What is next follows from the servers that are there (`next_step`), so that it can be
 //! asked again whatever became of the call before.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sluice_domain::ledger::Kind;
 use sluice_domain::migrations::{
-    BackupId, CopyPlace, Keeper, Operation, Progress, Request, RestorePlan, Restored, Restoring,
-    Servers, Standing, Step, next_step,
+    BackupId, CopyPlace, Keeper, Operation, Progress, Request, Restored, Restoring, Servers,
+    Standing, Step, next_step,
 };
 use sluice_domain::naming::{Beside, beside};
 use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
 use sluice_platform::store::StoreError;
 
+use crate::fitness::refuse_another_than;
 use crate::{Backups, Databases, Error, Output, Promotions, Record};
 
 /// How long it is waited before a restore is looked at again, in seconds.
@@ -146,28 +146,10 @@ impl<'a> Task<'a> {
     const fn access(&self) -> Access<'a> {
         (self.role, self.id)
     }
-
-    /// The names of servers are made of the backup: where an earlier promotion gave the name
-    /// away for another one, its servers would not be found. A team's function is told each
-    /// time which backup it is.
-    fn refuse_in_the_middle_of_another(&self, restoring: &Restoring) -> Result<(), Error> {
-        let begun = restoring.backup.as_ref();
-        let begun = begun.filter(|begun| *begun != self.backup);
-        match (begun, restoring.progress, self.server) {
-            (Some(begun), Progress::Swapping, Keeper::Cluster(_) | Keeper::Instance(_)) => {
-                Err(Error::Unfinished {
-                    server: self.server.to_string(),
-                    begun: begun.to_string(),
-                    id: self.backup.to_string(),
-                })
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// The backup that a request is about.
-fn backup<'a>(id: &PromotionId, request: &'a Request) -> Result<&'a BackupId, Error> {
+pub(crate) fn backup_of<'a>(id: &PromotionId, request: &'a Request) -> Result<&'a BackupId, Error> {
     match &request.operation {
         Some(Operation::Restore { backup }) => Ok(backup),
         _ => Err(Error::NoRestore(id.clone())),
@@ -175,122 +157,6 @@ fn backup<'a>(id: &PromotionId, request: &'a Request) -> Result<&'a BackupId, Er
 }
 
 impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
-    /// What a restore would do, and whether it can be done at all.
-    pub(crate) async fn plan_restore(
-        &self,
-        id: &PromotionId,
-        request: &Request,
-    ) -> Result<Output, Error> {
-        let server = request.database.backup.can_restore()?;
-        let backup = backup(id, request)?;
-        let access = (request.role.as_ref(), id);
-        let made_at = self.fit(access, server, backup).await?;
-        let notes = match server {
-            Keeper::Function(_) => Vec::new(),
-            server => self.backups.notes(access, server).await?,
-        };
-        let restore = Box::new(RestorePlan {
-            backup: backup.to_string(),
-            server: server.to_string(),
-            place: None,
-            made_at,
-            lost: None,
-            notes,
-            stops: BTreeMap::new(),
-        });
-        Ok(Output::RestorePlanned { restore })
-    }
-
-    /// Whether the backup can still be restored: hours may have passed since it was
-    /// planned, and no traffic is stopped for nothing.
-    pub(crate) async fn check_backup(
-        &self,
-        id: &PromotionId,
-        generation: Generation,
-        request: &Request,
-    ) -> Result<Output, Error> {
-        self.promotions.check_fence(id, generation).await?;
-        let server = request.database.backup.can_restore()?;
-        let access = (request.role.as_ref(), id);
-        self.fit(access, server, backup(id, request)?).await?;
-        Ok(Output::Fit { fit: true })
-    }
-
-    /// When a backup was made that can be restored, of a server that is there. Of what a
-    /// function of the team's restores nothing is known.
-    async fn fit(
-        &self,
-        access: Access<'_>,
-        server: Keeper<'_>,
-        backup: &BackupId,
-    ) -> Result<Option<Timestamp>, Error> {
-        backup.refuse_unless_of(server)?;
-        let backup = backup.as_str();
-        if let Keeper::Function(_) = server {
-            return Ok(None);
-        }
-        let (_, id) = access;
-        let names = beside(server.name(), id, backup);
-        let found = self.backups.servers(access, server, &names).await?;
-        if found.named.is_none() && !self.is_left(access, server, backup).await? {
-            return Err(Error::ServerGone {
-                server: server.to_string(),
-                id: backup.to_owned(),
-            });
-        }
-        self.usable(access, server, backup).await
-    }
-
-    /// Whether an earlier attempt at this restore was left in the middle, so that the name
-    /// is nobody's for a while. No other release serves meanwhile.
-    async fn is_left(
-        &self,
-        access: Access<'_>,
-        server: Keeper<'_>,
-        backup: &str,
-    ) -> Result<bool, Error> {
-        let (_, id) = access;
-        for attempt in (1..=id.attempt).rev() {
-            let earlier = PromotionId {
-                attempt,
-                ..id.clone()
-            };
-            let left = match self.promotions.restoring(&earlier).await {
-                Err(StoreError::Missing(_)) => continue,
-                left => left?,
-            };
-            if left.progress == Progress::Swapping {
-                let names = beside(server.name(), &left.origin, backup);
-                let found = self.backups.servers(access, server, &names).await?;
-                return Ok(found.new.is_some() || found.old.is_some());
-            }
-        }
-        Ok(false)
-    }
-
-    /// When a backup was made that the server can be restored from.
-    async fn usable(
-        &self,
-        access: Access<'_>,
-        server: Keeper<'_>,
-        backup: &str,
-    ) -> Result<Option<Timestamp>, Error> {
-        let unfit = |found: String| Error::BackupUnfit {
-            id: backup.to_owned(),
-            found,
-            server: server.to_string(),
-        };
-        let saved = self.backups.saved(access, server, backup).await?;
-        let saved = saved.ok_or_else(|| unfit("is not there".to_owned()))?;
-        if saved.of != server.name() {
-            return Err(unfit(format!("is of {}", saved.of)));
-        }
-        if saved.status != "available" {
-            return Err(unfit(format!("is {}", saved.status)));
-        }
-        Ok(saved.made_at)
-    }
-
     /// Does what is next.
     pub(crate) async fn restore(
         &self,
@@ -301,7 +167,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
     ) -> Result<Output, Error> {
         self.promotions.check_fence(id, generation).await?;
         let server = request.database.backup.can_restore()?;
-        let backup = backup(id, request)?;
+        let backup = backup_of(id, request)?;
         backup.refuse_unless_of(server)?;
         let plan = self.promotions.plan_of(id).await?;
         let task = Task {
@@ -331,8 +197,13 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
                 generation,
             }));
         }
-        task.refuse_in_the_middle_of_another(&restoring)?;
+        refuse_another_than(&restoring, task.server, task.backup)?;
         let Some(began_at) = restoring.began_at else {
+            if restoring.progress == Progress::Swapping {
+                self.promotions
+                    .save_last_restore(id, generation, task.server)
+                    .await?;
+            }
             let dated = Restoring {
                 began_at: Some(now),
                 backup: Some(task.backup.clone()),
@@ -365,6 +236,9 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
             ..restoring.clone()
         };
         let (id, generation) = (task.id, task.generation);
+        self.promotions
+            .save_last_restore(id, generation, task.server)
+            .await?;
         let read_new = (restoring, &swapping);
         let saved = self.promotions.save_restoring(id, generation, read_new);
         Ok(saved.await?)
@@ -478,7 +352,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         self.promotions
             .save_restoring(id, generation, (&restoring, &checked))
             .await?;
-        let backup = backup(id, request)?;
+        let backup = backup_of(id, request)?;
         let facts = json!({ "backup": backup, "stands": stands, "kept": kept });
         self.ledger
             .record(id, Kind::DatabaseRestored, "restore", facts)

@@ -12,7 +12,7 @@ use sluice_tests::template::{
 use sluice_tests::{expect_none, files, template, text};
 
 /// Methods of `Store` that read: the action that each needs, and where.
-const READS: [(&str, &str, &str); 14] = [
+const READS: [(&str, &str, &str); 15] = [
     ("promotion", "dynamodb:GetItem", "promotion#*"),
     ("check_fence", "dynamodb:GetItem", "promotion#*"),
     ("part", "dynamodb:GetItem", "promotion#*"),
@@ -26,6 +26,7 @@ const READS: [(&str, &str, &str); 14] = [
     ("votes", "dynamodb:Query", "vote#*"),
     ("holder", "dynamodb:GetItem", "lock#*"),
     ("stopped", "dynamodb:GetItem", "stopped#*"),
+    ("last_restore", "dynamodb:GetItem", "restore#*"),
     ("tickets", "dynamodb:Query", "queue"),
 ];
 
@@ -83,7 +84,7 @@ fn what_an_adapter_asks_for_is_found() {
 const WRITES: [(&str, &[&str]); 12] = [
     ("approval", &["approval#*", "promotion#*", "token#*"]),
     ("control", &["promotion#*"]),
-    ("database", &["promotion#*"]),
+    ("database", &["promotion#*", "restore#*"]),
     ("desk", &["vote#*"]),
     ("guard", &["lock#*", "promotion#*", "queue"]),
     ("intake", &["release#*"]),
