@@ -172,6 +172,18 @@ pub enum Error {
 /// The most refusals that are told: people read them in a message.
 const TOLD: usize = 20;
 
+impl Error {
+    /// Whether there was no session to be had, or it ended.
+    pub(crate) fn is_silence(&self) -> bool {
+        match self {
+            Self::Migrator(error) => {
+                matches!(error, Migrator::Unreachable { .. }) || error.is_unknown()
+            }
+            _ => false,
+        }
+    }
+}
+
 fn list(refused: &[Refusal]) -> String {
     let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
     told(&refused)

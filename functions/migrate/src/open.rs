@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use sluice_domain::digest::Digest;
 use sluice_domain::migrations::{Brought, CopyPlace, Database, Request};
 use sluice_migration::{Lint, Options};
-use sluice_migrator::Session;
 use sluice_migrator::apply::{Folder, Limits};
+use sluice_migrator::{Address, Session, Trust};
 
 use crate::archive::{self, sources};
 use crate::{Archives, Error, Keys, Migrate, brought, door, summary};
@@ -59,12 +59,30 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         server: Server<'_>,
         look: bool,
     ) -> Result<Session, Error> {
-        let (keys, hosts) = (&self.keys, &self.hosts);
-        let (address, trust) = door::open(keys, hosts, &request.database, server).await?;
+        let (address, trust) = self.way(request, server).await?;
+        self.enter(request, (&address, &trust), look).await
+    }
+
+    /// Where a server is, and whom those who ask there trust. Nobody is asked there yet.
+    pub(crate) async fn way(
+        &self,
+        request: &Request,
+        server: Server<'_>,
+    ) -> Result<(Address, Trust), Error> {
+        door::open(&self.keys, &self.hosts, &request.database, server).await
+    }
+
+    /// Opens a session there. `look` makes sure that it goes to the server itself.
+    pub(crate) async fn enter(
+        &self,
+        request: &Request,
+        (address, trust): (&Address, &Trust),
+        look: bool,
+    ) -> Result<Session, Error> {
         let limits = self.limits(&request.database);
-        let session = sluice_migrator::connect(&address, &trust, limits.budget).await?;
+        let session = sluice_migrator::connect(address, trust, limits.budget).await?;
         if look {
-            session.refuse_pooler(&address, &trust).await?;
+            session.refuse_pooler(address, trust).await?;
         }
         Ok(session)
     }

@@ -1,9 +1,12 @@
 //! What a restore takes back, and whether the code that serves fits what it leaves.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use sluice_domain::migrations::{CopyPlace, Lost, Request, RestorePlan, Restored};
 use sluice_migrator::apply::Folder;
 use sluice_migrator::{Error as Migrator, Session, restored};
+use tokio::time::sleep;
 
 use crate::open::Server;
 use crate::{Archives, Error, Keys, Migrate, door, summary};
@@ -11,46 +14,43 @@ use crate::{Archives, Error, Keys, Migrate, door, summary};
 /// The most files that are named.
 const FILES: usize = 50;
 
+/// How long it is waited before a database that does not answer is asked again.
+const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
 impl<A: Archives, K: Keys> Migrate<A, K> {
-    /// Adds to a plan which migrations are taken back. Refuses it where the code that
-    /// serves needs one of them.
+    /// Adds to a plan which database it is, and which migrations are taken back. Refuses it
+    /// where the code that serves needs one of them. A database that does not answer may be
+    /// why it is restored: people are told then that nobody knows, and why.
     pub(crate) async fn lost(
         &self,
         request: &Request,
-        plan: RestorePlan,
+        mut plan: RestorePlan,
     ) -> Result<RestorePlan, Error> {
-        let (session, folder) = self.look(request).await?;
-        let made_at = plan.made_at.map(|at| at.to_string());
-        let later = restored::later(&session, &plan.backup, made_at.as_deref()).await?;
-        if let Some(folder) = &folder {
-            let needed = restored::needed(folder, &door::reads(request));
-            let needed = later.iter().filter(|one| needed.contains(&one.version));
-            let needed: Vec<String> = needed.map(|one| one.path.clone()).collect();
-            if !needed.is_empty() {
-                return Err(Error::TakenBack {
-                    backup: plan.backup,
-                    needed,
-                });
+        let folder = self.brought(request).await?;
+        let (address, trust) = self.way(request, Server::Own).await?;
+        plan.place = Some(address.place());
+        let mut pauses = AGAIN.into_iter();
+        loop {
+            let asked = async {
+                let session = self.enter(request, (&address, &trust), true).await?;
+                taken_back(request, &plan, session, folder.as_ref()).await
+            };
+            match asked.await {
+                Ok(lost) => {
+                    plan.lost = Some(lost);
+                    return Ok(plan);
+                }
+                Err(error) if error.is_silence() => match pauses.next() {
+                    Some(pause) => sleep(pause).await,
+                    None => {
+                        plan.notes
+                            .push(format!("the database was asked in vain: {error}"));
+                        return Ok(plan);
+                    }
+                },
+                Err(error) => return Err(error),
             }
         }
-        let since = later.iter().filter_map(|one| one.since.as_ref());
-        let since = since
-            .filter_map(|text| text.parse::<Timestamp>().ok())
-            .min();
-        let lost = Lost {
-            more: later.len().saturating_sub(FILES),
-            files: later
-                .into_iter()
-                .take(FILES)
-                .map(|one| summary::short(&one.path))
-                .collect(),
-            since,
-        };
-        Ok(RestorePlan {
-            place: Some(session.place.clone()),
-            lost: Some(lost),
-            ..plan
-        })
     }
 
     /// Whether the restored database is what it has to be: the writer, not the server of
@@ -123,10 +123,49 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
     /// A session with the server itself, and what the code that serves brings, if it brings
     /// anything.
     pub(crate) async fn look(&self, request: &Request) -> Result<(Session, Option<Folder>), Error> {
-        let folder = match &request.brings {
-            Some(brought) => Some(self.read(brought).await?.0),
-            None => None,
-        };
+        let folder = self.brought(request).await?;
         Ok((self.session(request, true).await?, folder))
     }
+
+    async fn brought(&self, request: &Request) -> Result<Option<Folder>, Error> {
+        match &request.brings {
+            Some(brought) => Ok(Some(self.read(brought).await?.0)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Which migrations a restore takes back.
+async fn taken_back(
+    request: &Request,
+    plan: &RestorePlan,
+    session: Session,
+    folder: Option<&Folder>,
+) -> Result<Lost, Error> {
+    let made_at = plan.made_at.map(|at| at.to_string());
+    let later = restored::later(&session, &plan.backup, made_at.as_deref()).await?;
+    if let Some(folder) = folder {
+        let needed = restored::needed(folder, &door::reads(request));
+        let needed = later.iter().filter(|one| needed.contains(&one.version));
+        let needed: Vec<String> = needed.map(|one| one.path.clone()).collect();
+        if !needed.is_empty() {
+            return Err(Error::TakenBack {
+                backup: plan.backup.clone(),
+                needed,
+            });
+        }
+    }
+    let since = later.iter().filter_map(|one| one.since.as_ref());
+    let since = since
+        .filter_map(|text| text.parse::<Timestamp>().ok())
+        .min();
+    Ok(Lost {
+        more: later.len().saturating_sub(FILES),
+        files: later
+            .into_iter()
+            .take(FILES)
+            .map(|one| summary::short(&one.path))
+            .collect(),
+        since,
+    })
 }

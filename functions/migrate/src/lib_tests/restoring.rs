@@ -106,6 +106,21 @@ async fn a_restored_database_that_lacks_what_the_code_needs_is_told() {
 
 #[tokio::test]
 #[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_database_that_does_not_answer_is_locked_all_the_same_and_people_hear_why() {
+    let world = World::new(&FILES).await;
+    let nobody_is_there = |event: &mut Value| event["request"]["database"]["port"] = json!(1);
+    let answer = world.ask(LOST, nobody_is_there).await.expect("an answer");
+    let plan = &answer["restore"];
+    let place = plan["place"].as_str().expect("its place");
+    assert!(place.contains(":1/"), "{place}");
+    assert_eq!(plan["lost"], Value::Null);
+    let note = plan["notes"][0].as_str().expect("a note");
+    let said = format!("the database was asked in vain: no session with {place}");
+    assert!(note.starts_with(&said), "{note}");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
 async fn the_server_of_before_is_not_taken_for_the_restored_one() {
     let world = migrated().await;
     let old = |event: &mut Value| event["made_at"] = json!("2000-01-01T00:00:00Z");
