@@ -62,17 +62,26 @@ pub async fn versions(
     lambda: &Client,
     function: &str,
 ) -> Result<Vec<aws_sdk_lambda::types::FunctionConfiguration>, Fault> {
+    let mut all = configurations(lambda, function).await?;
+    all.retain(|one| one.version() != Some("$LATEST"));
+    Ok(all)
+}
+
+/// The same, and `$LATEST`.
+///
+/// # Errors
+/// When Lambda fails.
+pub async fn configurations(
+    lambda: &Client,
+    function: &str,
+) -> Result<Vec<aws_sdk_lambda::types::FunctionConfiguration>, Fault> {
     let request = lambda.list_versions_by_function().function_name(function);
-    let mut pages = request.into_paginator().items().send();
-    let mut found = Vec::new();
-    while let Some(version) = pages.next().await {
-        let operation = || format!("lambda:ListVersionsByFunction of {function}");
-        let version = version.map_err(|error| Fault::new(operation(), error))?;
-        if version.version() != Some("$LATEST") {
-            found.push(version);
-        }
-    }
-    Ok(found)
+    let pages = request.into_paginator().items().send();
+    let found = pages.collect::<Result<Vec<_>, _>>().await;
+    found.map_err(|error| {
+        let operation = format!("lambda:ListVersionsByFunction of {function}");
+        Fault::new(operation, error)
+    })
 }
 
 /// A function's ARN. None: there is no such function.

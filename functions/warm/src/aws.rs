@@ -1,6 +1,7 @@
 //! Versions through Lambda, records through the state table, facts through `record`.
 
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_provisioned_concurrency_config::GetProvisionedConcurrencyConfigOutput;
 use aws_sdk_lambda::primitives::Blob;
@@ -162,7 +163,8 @@ impl Reserving for Account {
     async fn reserve(&self, function: &str, executions: Option<u32>) -> Result<(), Fault> {
         let Some(executions) = executions else {
             let request = self.control.delete_function_concurrency();
-            let done = request.function_name(function).send().await;
+            let request = request.function_name(function).customize();
+            let done = request.config_override(once()).send().await;
             return done.map(drop).map_err(|error| {
                 let operation = format!("lambda:DeleteFunctionConcurrency of {function}");
                 Fault::new(operation, error)
@@ -173,6 +175,7 @@ impl Reserving for Account {
             .put_function_concurrency()
             .function_name(function)
             .reserved_concurrent_executions(i32::try_from(executions).unwrap_or(i32::MAX));
+        let request = request.customize().config_override(once());
         let done = request.send().await;
         done.map(drop).map_err(|error| {
             Fault::new(
@@ -182,11 +185,16 @@ impl Reserving for Account {
         })
     }
 
-    async fn longest_call(&self, function: &str, alias: &str) -> Result<Option<u64>, Fault> {
-        let found = function::find(&self.control, function, Some(alias)).await?;
-        let seconds = found.and_then(|found| found.timeout());
-        Ok(seconds.and_then(|seconds| u64::try_from(seconds).ok()))
+    async fn longest_call(&self, function: &str) -> Result<Option<u64>, Fault> {
+        let all = function::configurations(&self.control, function).await?;
+        let longest = all.iter().filter_map(FunctionConfiguration::timeout).max();
+        Ok(longest.and_then(|seconds| u64::try_from(seconds).ok()))
     }
+}
+
+/// One try: of several, one that got no answer could still come after a later one did.
+fn once() -> aws_sdk_lambda::config::Builder {
+    aws_sdk_lambda::Config::builder().retry_config(RetryConfig::disabled())
 }
 
 impl Catalogue for Account {

@@ -20,8 +20,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{Error, Open, Record, Records, Warm};
 
-/// How long Lambda may take over a function's reserved concurrency, with all that is
-/// tried again.
+/// How long Lambda may take over a function's reserved concurrency.
 pub const RESERVES_FOR: Duration = Duration::from_secs(30);
 /// How long a request is waited for that somebody else has announced: all its time, and
 /// what the network may keep it for.
@@ -32,19 +31,17 @@ pub trait Reserving {
     /// The concurrency that is reserved for it. None: none. Reads only.
     fn reserved(&self, function: &str) -> impl Future<Output = Result<Option<u32>, Fault>>;
 
-    /// Reserves so much; None: nothing any more. Safe to repeat.
+    /// Reserves so much; None: nothing any more. Asks once: whoever is to ask again has to
+    /// announce it again. Safe to repeat.
     fn reserve(
         &self,
         function: &str,
         executions: Option<u32>,
     ) -> impl Future<Output = Result<(), Fault>>;
 
-    /// How long a call of this alias may take, in seconds. None: nobody says. Reads only.
-    fn longest_call(
-        &self,
-        function: &str,
-        alias: &str,
-    ) -> impl Future<Output = Result<Option<u64>, Fault>>;
+    /// How long a call may take, of any version: some may have begun before an alias went on,
+    /// or through another one. In seconds. None: nobody says. Reads only.
+    fn longest_call(&self, function: &str) -> impl Future<Output = Result<Option<u64>, Fault>>;
 }
 
 /// A function that a restore takes calls off, what is noted of it, and what it has.

@@ -87,7 +87,7 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
         let before: Vec<_> = stopped.buffered(IN_FLIGHT).collect().await;
         let before = before.into_iter().collect::<Result<Vec<_>, Error>>()?;
         let times = stream::iter(stops.values())
-            .map(async |one| account.longest_call(&one.arn, &one.alias).await)
+            .map(async |one| account.longest_call(&one.arn).await)
             .buffered(IN_FLIGHT)
             .try_collect::<Vec<_>>();
         let longest = times

@@ -336,7 +336,7 @@ impl Reserving for Rc<World> {
         Ok(())
     }
 
-    async fn longest_call(&self, function: &str, _: &str) -> Result<Option<u64>, Fault> {
+    async fn longest_call(&self, function: &str) -> Result<Option<u64>, Fault> {
         Ok(Some(if function.ends_with(":jobs") { 60 } else { 10 }))
     }
 }
