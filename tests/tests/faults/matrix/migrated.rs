@@ -33,15 +33,14 @@ const BACKUP: &str = "import os\n\
     if there:\n    os.remove(place)\n\
     return {'id': event['name'], 'available': there}";
 
-/// A copy that is not there at once, as a server is not.
+/// A copy that is there neither when it is begun nor at the first look, as a server is not.
 fn copying(place: &Value) -> String {
     format!(
         "import os\n\
          place = '/tmp/' + event['name']\n\
          if event['op'] == 'end':\n    return {{}}\n\
-         there = os.path.exists(place)\n\
-         open(place, 'w').close()\n\
-         return {{'ready': there, **{place}}}"
+         with open(place, 'a') as asked:\n    asked.write('.')\n\
+         return {{'ready': os.path.getsize(place) > 2, **{place}}}"
     )
 }
 
