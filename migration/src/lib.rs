@@ -2,7 +2,8 @@
 //! each statement what it does: what it locks, scans and rewrites, and whether the code of
 //! the version before works on.
 //!
-//! Decides: which tool's files these are and in which order it applies them ([`read()`]);
+//! Decides: which tool's files these are and in which order it applies them ([`read()`], and
+//! [`read_archive`] of a bundle's zip file);
 //! how much care each statement asks for, what runs as one transaction, and what must not
 //! run at all ([`lint()`]). [`Class`] has the three classes, docs/migrations.md which
 //! statement is in which.
@@ -14,6 +15,7 @@
 //!
 //! Never: touches a database, a file, a network or a clock.
 
+mod archive;
 mod assess;
 mod backfill;
 mod checksum;
@@ -28,6 +30,7 @@ mod tool;
 mod transaction;
 mod units;
 
+pub use archive::{LONGEST_ZIP, read_archive};
 pub use assess::{Class, Halfway, Lock, LockMode, OldCode, Safer};
 pub use backfill::Backfill;
 pub use checksum::Checksum;

@@ -80,18 +80,26 @@ impl Refusal {
             format!("{place}:{number}")
         })
     }
+
+    /// Its place, and what is wrong there, without what to do next.
+    #[must_use]
+    pub fn fault(&self) -> String {
+        let Self {
+            what,
+            found,
+            expected,
+            ..
+        } = self;
+        let fault = format!("{what}: found {found}; expected {expected}");
+        match self.place().as_str() {
+            "" => fault,
+            place => format!("{place}: {fault}"),
+        }
+    }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = self.place();
-        if !place.is_empty() {
-            write!(out, "{place}: ")?;
-        }
-        write!(
-            out,
-            "{}: found {}; expected {}; {}",
-            self.what, self.found, self.expected, self.next
-        )
+        write!(out, "{}; {}", self.fault(), self.next)
     }
 }

@@ -84,6 +84,12 @@ impl Folder {
         })
     }
 
+    /// What is refused whatever the database says: it is about no file that can be in.
+    #[must_use]
+    pub fn refused_anyway(&self) -> Vec<Refusal> {
+        self.refused(&vec![Standing::Applied; self.files.len()])
+    }
+
     /// What is refused of a folder whose files stand so: whatever is wrong with a file that
     /// is in the database has happened.
     pub(crate) fn refused(&self, standings: &[Standing]) -> Vec<Refusal> {

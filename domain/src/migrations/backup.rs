@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::keeper::Keeper;
-use super::plan::MigrationPlan;
+use super::plan::{Counts, MigrationPlan};
 use crate::document::{Problem, check_range};
 use crate::naming::LONGEST_SERVER;
 
@@ -95,6 +95,18 @@ impl BackupPolicy {
         cluster.or(instance).or(function)
     }
 
+    /// The backup that is made before statements of these classes; none where the settings
+    /// ask for none.
+    #[must_use]
+    pub fn made_before(&self, classes: Counts) -> Option<Keeper<'_>> {
+        let is_made = match self.before {
+            BackupRule::All => true,
+            BackupRule::BAndC => classes.b + classes.c > 0,
+            BackupRule::None => false,
+        };
+        self.place().filter(|_| is_made)
+    }
+
     /// How the database can be put back to a backup.
     ///
     /// # Errors
@@ -151,10 +163,6 @@ pub fn begins_with_backup<'a>(
     policy: &'a BackupPolicy,
     plan: &MigrationPlan,
 ) -> Option<Keeper<'a>> {
-    let is_made = match policy.before {
-        BackupRule::All => true,
-        BackupRule::BAndC => plan.classes.b + plan.classes.c > 0,
-        BackupRule::None => false,
-    };
-    policy.place().filter(|_| is_made && plan.pending > 0)
+    let backup = policy.made_before(plan.classes);
+    backup.filter(|_| plan.pending > 0)
 }

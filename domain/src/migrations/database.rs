@@ -89,6 +89,17 @@ pub enum Credentials<'a> {
     },
 }
 
+/// A bundle brings migrations, and nobody said for which database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the bundle brings migrations, and the settings of {environment} name no database; expected `database`: add it with \
+     `sluice env put`"
+)]
+pub struct NoDatabase {
+    /// The environment.
+    pub environment: String,
+}
+
 fn default_lock() -> u64 {
     500
 }

@@ -21,7 +21,7 @@ mod snapshot;
 pub use backup::{BackupPolicy, BackupRule, CannotRestore, begins_with_backup};
 pub use backup_id::{BackupId, OddBackup};
 pub use bundle::{IntegrityCheck, Migrations, Reads, Tool};
-pub use database::{Credentials, Database, IamUser};
+pub use database::{Credentials, Database, IamUser, NoDatabase};
 pub use hosts::Hosts;
 pub use keeper::Keeper;
 pub use old_calls::{Called, Entrances, OldCalls, entrances};

@@ -80,6 +80,12 @@ pub struct PlannedStatement {
 }
 
 impl PlannedStatement {
+    /// Where it is, and what it is.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} {}", self.place, self.kind)
+    }
+
     /// In one line, for people: class, place, what it is, what it locks, and why it asks for
     /// care.
     #[must_use]
@@ -104,10 +110,10 @@ impl PlannedStatement {
 /// Why migrations can't enter an environment as its settings are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{statements} of its migrations {} of class C (the first: {first}), which rewrites, destroys or can't be seen through; \
+    "{statements} {} of class C (the first: {first}), which rewrites, destroys or can't be seen through; \
      found {missing} in the settings of {environment}; expected approvers who see the statements, and a maintenance \
-     window: add {missing} with `sluice env put`, or change what the statements do",
-    if *.statements == 1 { "statement is" } else { "statements are" }
+     window: add what is missing with `sluice env put`, or change what the statements do",
+    if *.statements == 1 { "statement of its migrations is" } else { "statements of its migrations are" }
 )]
 pub struct Unfit {
     /// How many statements.
@@ -120,6 +126,33 @@ pub struct Unfit {
     pub environment: String,
 }
 
+impl Unfit {
+    /// Why so many statements of class C can't be applied with these settings. None: people
+    /// and time are foreseen for them.
+    #[must_use]
+    pub fn of(
+        settings: &Settings,
+        environment: &str,
+        statements: usize,
+        first: String,
+    ) -> Option<Self> {
+        let is_window = |kind: WindowKind| kind == WindowKind::Maintenance;
+        let has_window = settings.windows.iter().any(|one| is_window(one.kind));
+        let missing = match (settings.approval.is_some(), has_window) {
+            (true, true) => return None,
+            (false, true) => "no `approval`",
+            (true, false) => "no maintenance window in `windows`",
+            (false, false) => "neither `approval` nor a maintenance window",
+        };
+        Some(Self {
+            statements,
+            first,
+            missing,
+            environment: environment.to_owned(),
+        })
+    }
+}
+
 impl MigrationPlan {
     /// Whether people and time are foreseen for what these migrations do.
     ///
@@ -129,21 +162,9 @@ impl MigrationPlan {
         if self.classes.c == 0 || self.pending == 0 {
             return Ok(());
         }
-        let is_window = |kind: WindowKind| kind == WindowKind::Maintenance;
-        let has_window = settings.windows.iter().any(|one| is_window(one.kind));
-        let missing = match (settings.approval.is_some(), has_window) {
-            (true, true) => return Ok(()),
-            (false, true) => "no `approval`",
-            (true, false) => "no maintenance window in `windows`",
-            (false, false) => "neither `approval` nor a maintenance window",
-        };
         let first = self.statements.first();
-        Err(Unfit {
-            statements: self.classes.c,
-            first: first.map_or_else(String::new, |one| format!("{} {}", one.place, one.kind)),
-            missing,
-            environment: environment.to_owned(),
-        })
+        let first = first.map_or_else(String::new, PlannedStatement::name);
+        Unfit::of(settings, environment, self.classes.c, first).map_or(Ok(()), Err)
     }
 
     /// How long they take: as they took on a copy, or else by the sizes of tables. Nothing

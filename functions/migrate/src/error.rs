@@ -74,13 +74,8 @@ pub enum Error {
         before: String,
     },
     /// It can't be unpacked.
-    #[error("{key} is no zip file of migrations: {why}; pack the folder with `sluice pack`")]
-    Archive {
-        /// The object's key.
-        key: String,
-        /// Why not.
-        why: String,
-    },
+    #[error("{0}. Nothing was applied")]
+    Archive(Box<Refusal>),
     /// What the migrations are, or how the database stands, speaks against it.
     #[error(
         "the migrations can't be applied: {}. Nothing was applied; `sluice migrate plan` shows all of it",
@@ -202,7 +197,7 @@ impl Named for Error {
         match self {
             Self::Changed { .. } => "DigestMismatch",
             Self::NoCopy(_) => "CopyFailed",
-            Self::NothingBrought(_) | Self::Archive { .. } | Self::Hash(_) => "BundleInvalid",
+            Self::NothingBrought(_) | Self::Archive(_) | Self::Hash(_) => "BundleInvalid",
             Self::Refused(_) | Self::NoWayBack(_) => "MigrationsRefused",
             Self::Unread { .. } | Self::TakenBack { .. } | Self::RestoredUnfit { .. } => {
                 "SchemaUnfit"

@@ -11,7 +11,6 @@
 //! Never: applies what is not in the pinned bundle, tells or logs a credential, or
 //! remembers anything between two calls: what was done stands in the database.
 
-mod archive;
 pub mod aws;
 mod door;
 mod error;

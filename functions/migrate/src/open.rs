@@ -4,12 +4,11 @@ use std::time::{Duration, Instant};
 
 use sluice_domain::digest::Digest;
 use sluice_domain::migrations::{Brought, CopyPlace, Database, Request};
-use sluice_migration::{Lint, Options};
+use sluice_migration::{LONGEST_ZIP, Lint, read_archive};
 use sluice_migrator::apply::{Folder, Limits};
 use sluice_migrator::{Address, Session, Trust};
 
-use crate::archive::{self, sources};
-use crate::{Archives, Error, Keys, Migrate, brought, door, summary};
+use crate::{Archives, Error, Keys, Migrate, brought, door};
 
 /// What a call leaves to Lambda: to roll back what was ended, and to answer.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -92,7 +91,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
             archive: place,
             migrations,
         } = brought;
-        let bytes = self.archives.read(place, archive::LONGEST_ZIP).await?;
+        let bytes = self.archives.read(place, LONGEST_ZIP).await?;
         let found = Digest::of(&bytes);
         if found != place.digest {
             return Err(Error::Changed {
@@ -101,13 +100,7 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
                 expected: place.digest.clone(),
             });
         }
-        let files = archive::unpack(&place.key, &bytes)?;
-        let options = Options {
-            tool: migrations.tool.map(summary::tool),
-            contract: migrations.contract.clone(),
-            whole: true,
-        };
-        let reading = sluice_migration::read(&sources(&files), &options);
+        let reading = read_archive(&place.key, &bytes, migrations).map_err(Error::Archive)?;
         let lint = sluice_migration::lint(&reading);
         let folder = Folder::new(reading, &lint).map_err(Error::Refused)?;
         Ok((folder, lint))

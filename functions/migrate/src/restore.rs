@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sluice_domain::migrations::{CopyPlace, Lost, Request, RestorePlan, Restored};
 use sluice_migrator::apply::Folder;
+use sluice_migrator::plan::short;
 use sluice_migrator::{Error as Migrator, Session, restored};
 use tokio::time::sleep;
 
@@ -164,7 +165,7 @@ async fn taken_back(
         files: later
             .into_iter()
             .take(FILES)
-            .map(|one| summary::short(&one.path))
+            .map(|one| short(&one.path))
             .collect(),
         since,
     })

@@ -1,11 +1,10 @@
 //! A plan in short: what people approve, and what fits into a state machine's payload.
 
 use sluice_domain::digest::Digest;
-use sluice_domain::migrations::{Counts, MigrationPlan, Phase, PlannedStatement, Request, Tool};
-use sluice_migration::Class;
+use sluice_domain::migrations::{Counts, MigrationPlan, Phase, Request};
 use sluice_migrator::Session;
 use sluice_migrator::apply::Step;
-use sluice_migrator::plan::{Pending, Plan, Statement};
+use sluice_migrator::plan::{Pending, Plan, Statement, short};
 
 use crate::{Error, door};
 
@@ -16,9 +15,6 @@ const FILES: usize = 50;
 /// 256 KB that Step Functions hands on.
 const STATEMENTS: usize = 40;
 
-/// The longest text, in characters.
-const LONGEST: usize = 300;
-
 /// A plan in short. What is refused is an error, all of it.
 pub(crate) fn of(plan: &Plan, phase: Phase) -> Result<MigrationPlan, Error> {
     if !plan.refused.is_empty() {
@@ -26,20 +22,7 @@ pub(crate) fn of(plan: &Plan, phase: Phase) -> Result<MigrationPlan, Error> {
     }
     let own = door::phase(phase);
     let pending: Vec<&Pending> = plan.pending(own).collect();
-    let statements: Vec<(&Pending, &Statement)> = pending
-        .iter()
-        .flat_map(|file| file.statements.iter().map(move |one| (*file, one)))
-        .collect();
-    let count = |class| {
-        statements
-            .iter()
-            .filter(|(_, one)| one.class == class)
-            .count()
-    };
-    let mut careful: Vec<&(&Pending, &Statement)> = statements
-        .iter()
-        .filter(|(_, one)| one.class != Class::A || one.old_code != "safe")
-        .collect();
+    let mut careful: Vec<(&Pending, &Statement)> = plan.careful(own).collect();
     careful.sort_by_key(|(_, one)| std::cmp::Reverse(one.class));
     let units = pending
         .iter()
@@ -63,16 +46,12 @@ pub(crate) fn of(plan: &Plan, phase: Phase) -> Result<MigrationPlan, Error> {
             .collect(),
         stays: None,
         waiting: plan.files.len() - pending.len(),
-        classes: Counts {
-            a: count(Class::A),
-            b: count(Class::B),
-            c: count(Class::C),
-        },
+        classes: plan.counts(own),
         more: careful.len().saturating_sub(STATEMENTS),
         statements: careful
             .into_iter()
             .take(STATEMENTS)
-            .map(|(file, one)| planned(file, one))
+            .map(|(file, one)| one.planned(file))
             .collect(),
         seconds: seconds.reduce(u64::saturating_add),
         rehearsed: None,
@@ -118,25 +97,6 @@ pub(crate) fn warn(plan: &mut MigrationPlan) {
     }
 }
 
-fn planned(file: &Pending, one: &Statement) -> PlannedStatement {
-    PlannedStatement {
-        place: short(&format!("{}:{}", file.path, one.line)),
-        kind: short(&one.kind),
-        class: format!("{:?}", one.class),
-        lock: one.lock.as_deref().map(short),
-        reason: short(&one.reason),
-        old_code: short(&one.old_code_reason),
-    }
-}
-
-/// A text that is cut where it is too long.
-pub(crate) fn short(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
 /// The hash of a plan.
 pub(crate) fn digest(hex: &str) -> Result<Digest, Error> {
     Digest::try_from(format!("sha256:{hex}")).map_err(|error| Error::Hash(error.to_string()))
@@ -178,19 +138,4 @@ pub(crate) fn unit(step: &Step) -> Option<String> {
         1 => path,
         of => format!("{path}, part {} of {of}", unit + 1),
     })
-}
-
-/// The same tool in the language of migrations.
-pub(crate) fn tool(tool: Tool) -> sluice_migration::Tool {
-    use sluice_migration::Tool as Of;
-    match tool {
-        Tool::Plain => Of::Plain,
-        Tool::Sqlx => Of::Sqlx,
-        Tool::Refinery => Of::Refinery,
-        Tool::Flyway => Of::Flyway,
-        Tool::Prisma => Of::Prisma,
-        Tool::Dbmate => Of::Dbmate,
-        Tool::GolangMigrate => Of::GolangMigrate,
-        Tool::Diesel => Of::Diesel,
-    }
 }

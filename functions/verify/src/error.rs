@@ -4,6 +4,7 @@ use std::fmt;
 
 use sluice_domain::digest::Digest;
 use sluice_domain::evidence::Assessment;
+use sluice_domain::migrations::NoDatabase;
 use sluice_domain::promotion::PromotionId;
 use sluice_evidence::KeyError;
 use sluice_platform::bundle::BundleError;
@@ -66,14 +67,8 @@ pub enum Error {
         region: String,
     },
     /// Nobody said where the database is.
-    #[error(
-        "the bundle brings migrations, and the settings of {environment} name no database; expected `database`: add it with \
-         `sluice env put`, then release again. Nothing was changed"
-    )]
-    NoDatabase {
-        /// The environment.
-        environment: String,
-    },
+    #[error("{0}, then release again. Nothing was changed")]
+    NoDatabase(#[from] NoDatabase),
     /// A file can't be copied to where the functions are.
     #[error(
         "the code can't be copied to {place}: {reason}. Nothing was changed; release again then"
@@ -330,7 +325,7 @@ impl Named for Error {
             Self::EvidenceRefused { .. } => "EvidenceRefused",
             Self::CopyRefused { .. } => "CopyRefused",
             Self::CopyDamaged { .. } | Self::CopyChanged { .. } => "DigestMismatch",
-            Self::Key(_) | Self::Settings(_) | Self::NoBucket { .. } | Self::NoDatabase { .. } => {
+            Self::Key(_) | Self::Settings(_) | Self::NoBucket { .. } | Self::NoDatabase(_) => {
                 "InvalidSettings"
             }
             Self::Bundle(BundleError::DigestMismatch { .. }) => "DigestMismatch",

@@ -2,7 +2,7 @@
 
 use sluice_domain::digest::Digest;
 use sluice_domain::manifest::Manifest;
-use sluice_domain::migrations::{Archive, Brought, Operation, Peer, Phase, Request};
+use sluice_domain::migrations::{Archive, Brought, NoDatabase, Operation, Peer, Phase, Request};
 use sluice_domain::path::stays;
 use sluice_domain::promotion::{BundleRef, PromotionId};
 use sluice_domain::settings::Settings;
@@ -43,7 +43,7 @@ impl Errand<'_> {
         if !self.is_asked(settings) {
             return Ok(None);
         }
-        let missing = || Error::NoDatabase {
+        let missing = || NoDatabase {
             environment: self.id.environment.clone(),
         };
         let database = settings.database.clone().ok_or_else(missing)?;

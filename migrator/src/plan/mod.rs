@@ -3,6 +3,7 @@
 //!
 //! Changes nothing on the server, and needs nothing of Sluice's there.
 
+mod brief;
 mod estimate;
 mod hash;
 mod keys;
@@ -21,6 +22,7 @@ use crate::folder::{Folder, Prepared};
 use crate::standing::Standing;
 use crate::{Error, Result};
 
+pub use brief::short;
 pub use undo::of_undo;
 
 /// What is to be done to a database, in the order in which it is done.
