@@ -24,9 +24,7 @@ pub(crate) fn of(plan: &Plan, phase: Phase) -> Result<MigrationPlan, Error> {
     let pending: Vec<&Pending> = plan.pending(own).collect();
     let mut careful: Vec<(&Pending, &Statement)> = plan.careful(own).collect();
     careful.sort_by_key(|(_, one)| std::cmp::Reverse(one.class));
-    let units = pending
-        .iter()
-        .flat_map(|file| file.units.iter().skip(file.next));
+    let units = pending.iter().flat_map(|file| &file.units);
     let seconds = units.filter_map(|unit| unit.seconds);
     Ok(MigrationPlan {
         digest: digest(&plan.hash)?,
@@ -138,4 +136,28 @@ pub(crate) fn unit(step: &Step) -> Option<String> {
         1 => path,
         of => format!("{path}, part {} of {of}", unit + 1),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn of_a_file_that_is_half_applied_all_that_is_left_is_estimated() {
+        let unit =
+            |seconds: Value| json!({ "transaction": false, "statements": [], "seconds": seconds });
+        let plan: Plan = serde_json::from_value(json!({
+            "tool": "plain", "hash": "0".repeat(64), "place": "db:5432/shop", "server": 170_010,
+            "applied": 0, "adopted": 0, "refused": [],
+            "files": [{
+                "path": "1_x.sql", "version": "1", "phase": "expand", "sha256": "0", "next": 1,
+                "units": [unit(json!(40)), unit(Value::Null), unit(json!(2))], "statements": [],
+            }],
+        }))
+        .expect("a plan");
+        let summary = of(&plan, Phase::Expand).expect("in short");
+        assert_eq!(summary.seconds, Some(42));
+    }
 }
