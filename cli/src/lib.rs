@@ -35,6 +35,7 @@ pub mod finding;
 pub mod folder;
 pub mod follow;
 pub mod forecast;
+pub mod foreseen;
 pub mod frozen;
 pub mod function;
 mod github;

@@ -9,6 +9,7 @@ use sluice_domain::settings::Settings;
 use crate::elsewhere;
 use crate::finding::{Finding, Level};
 use crate::forecast::Forecast;
+use crate::foreseen::Foreseen;
 use crate::outlook::Outlook;
 use crate::pack::Bundle;
 use crate::paint::{Style, Table, Tone};
@@ -40,6 +41,7 @@ pub struct Planned {
     forecast: Forecast,
     outlook: Outlook,
     evidence: Option<Assessment>,
+    migrations: Option<Foreseen>,
     findings: Vec<Finding>,
 }
 
@@ -60,6 +62,7 @@ impl Planned {
             forecast,
             outlook: Outlook::default(),
             evidence: None,
+            migrations: None,
         }
     }
 
@@ -93,6 +96,15 @@ impl Planned {
         self
     }
 
+    /// The same with what the bundle's migrations come to.
+    #[must_use]
+    pub fn with_migrations(mut self, migrations: Option<Foreseen>) -> Self {
+        let findings = migrations.iter().flat_map(Foreseen::told);
+        self.findings.extend(findings.cloned());
+        self.migrations = migrations;
+        self
+    }
+
     /// As one JSON document.
     #[must_use]
     pub fn document(&self) -> Value {
@@ -113,6 +125,7 @@ impl Planned {
             "evidence": self.evidence,
             "approval": self.settings.approval,
             "suites": self.settings.suites,
+            "migrations": self.migrations,
             "forecast": self.forecast,
             "windows": self.outlook.windows,
             "guards": self.outlook.guards,
@@ -136,6 +149,11 @@ impl Planned {
         if let Some(release) = &self.release {
             lines.extend(changes(&release.plan).lines(style));
             lines.push(String::new());
+            let database = self.database(style);
+            if !database.is_empty() {
+                lines.extend(database);
+                lines.push(String::new());
+            }
         }
         if self.forecast.functions.is_empty() {
             lines.push(
@@ -159,6 +177,20 @@ impl Planned {
         let findings = self.findings.iter();
         lines.extend(findings.flat_map(|finding| finding.lines(style)));
         lines
+    }
+
+    /// What a release does to the database, if there is one or something for it.
+    fn database(&self, style: Style) -> Vec<String> {
+        match (&self.migrations, &self.settings.database) {
+            (Some(migrations), _) => migrations.lines(style),
+            (None, Some(_)) if self.settings.preview_of.is_none() => {
+                vec![
+                    "migrations: the bundle brings none, so a release leaves the database as it is"
+                        .to_owned(),
+                ]
+            }
+            (None, _) => Vec::new(),
+        }
     }
 
     /// Images that Lambda takes from elsewhere than where the manifest names them.
@@ -200,6 +232,10 @@ impl Planned {
         if changed > 0 {
             let s = if changed == 1 { "" } else { "s" };
             stays.push(format!("{changed} published version{s}, without traffic"));
+        }
+        let migrates = self.migrations.as_ref().is_some_and(Foreseen::is_applied);
+        if migrates {
+            stays.push("what its migrations change in the database".to_owned());
         }
         let (tests, suites) = (
             bundle.manifest.smoke_tests.len(),

@@ -211,3 +211,44 @@ fn an_image_that_functions_take_from_a_registry_of_their_own_is_told_with_its_pl
     let expected = format!("api: the image has to be at {repository}@{digest}");
     assert!(told(&planned).contains(&expected), "{}", told(&planned));
 }
+
+#[test]
+fn a_plan_shows_what_migrations_come_to_and_that_a_rollback_leaves_them() {
+    let mut bundle = bundle();
+    let digest = Digest::of(b"no zip");
+    let migrations = json!({ "zip": { "key": "m.zip", "digest": digest } });
+    bundle.manifest.migrations = serde_json::from_value(migrations).expect("migrations");
+    bundle.files.insert("m.zip".to_owned(), b"no zip".to_vec());
+    let foreseen = Foreseen::of(&bundle, "prod", &settings());
+    let mut planned = planned(true).with_migrations(foreseen);
+    let text = planned.lines(Style::PLAIN).join("\n");
+    assert!(
+        text.contains("\n\nmigrations: no file of them can be read\n"),
+        "{text}"
+    );
+    assert!(text.contains("name no database"), "{text}");
+    let document = planned.document();
+    assert!(
+        document["migrations"]["refused"][0].is_object(),
+        "{document:#}"
+    );
+    let stays = "not undone by a rollback: what its migrations change in the database";
+    assert!(!text.contains(stays), "{text}");
+    let migrations = planned.migrations.as_mut().expect("migrations");
+    migrations.phases[0].files = 1;
+    let text = planned.lines(Style::PLAIN).join("\n");
+    assert!(text.contains(stays), "{text}");
+}
+
+#[test]
+fn a_plan_says_that_a_bundle_without_migrations_leaves_the_database_as_it_is() {
+    let told = "the bundle brings none, so a release leaves the database as it is";
+    let mut planned = planned(true);
+    let text = planned.lines(Style::PLAIN).join("\n");
+    assert!(!text.contains(told), "{text}");
+    let database = json!({ "secret": "s", "backup": { "before": "none" } });
+    planned.settings.database = serde_json::from_value(database).expect("a database");
+    let text = planned.lines(Style::PLAIN).join("\n");
+    assert!(text.contains(told), "{text}");
+    assert!(planned.document()["migrations"].is_null());
+}

@@ -20,6 +20,7 @@ use crate::context::Global;
 use crate::error::{Error, Exit, Result};
 use crate::folder::{Folder, scratch};
 use crate::forecast::{Calls, Forecast};
+use crate::foreseen::Foreseen;
 use crate::observe;
 use crate::outlook::Outlook;
 use crate::pack::Bundle;
@@ -82,10 +83,14 @@ impl Args {
                 Some(assessed(&config, &self.environment, &settings, &release.bundle).await?)
             }
         };
+        let migrations = release
+            .as_ref()
+            .and_then(|release| Foreseen::of(&release.bundle, &self.environment, &settings));
         let planned = Planned::of(place, settings, release, forecast)
             .with(aliases)
             .with_outlook(outlook)
-            .with_evidence(assessment);
+            .with_evidence(assessment)
+            .with_migrations(migrations);
         output.answer(&planned.document(), |style| planned.lines(style))?;
         Ok(Exit::Ok)
     }

@@ -9,6 +9,8 @@ use sluice_local::load::{Load, Plan, Target};
 use sluice_tests::World;
 use sluice_tests::world::ALIAS;
 
+use crate::migrations::{MAIL, PERSON};
+
 /// Minutes of 900 calls of version 3 and 100 of version 4, of which so many fail.
 fn minutes(count: u64, errors: u64) -> String {
     let mut text = "minute,version,invocations,errors,slow\n".to_owned();
@@ -133,7 +135,7 @@ async fn a_plan_tells_all_that_would_happen_to_somebody_who_may_only_read() {
     });
     world.environment("prod", &first, settings).await;
     let onlooker = world.onlooker().await;
-    let next = world.folder(&world.healthy("1.1.0", &["api"]));
+    let next = world.folder(&world.migrating("1.1.0", &[PERSON, MAIL], json!({})));
     let arguments = ["plan", application, "prod", next.path()];
     let planned = world.sluice(&arguments).by(&onlooker).run().await;
     let planned = planned.is(0);
@@ -143,6 +145,8 @@ async fn a_plan_tells_all_that_would_happen_to_somebody_who_may_only_read() {
         "tests: found none",
         "asks 1 of ada",
         "1 → new",
+        "migrations (plain)",
+        "the settings of prod name no database",
         "guard: ",
         "not undone by a rollback: 1 published version",
     ] {
@@ -154,6 +158,10 @@ async fn a_plan_tells_all_that_would_happen_to_somebody_who_may_only_read() {
     assert_eq!(planned["evidence"]["outcome"], "refuse", "{planned:#}");
     assert_eq!(planned["entry"]["soak_seconds"], 3600, "{planned:#}");
     assert!(planned["windows"].is_object(), "{planned:#}");
+    assert_eq!(
+        planned["migrations"]["phases"][0]["files"], 2,
+        "{planned:#}"
+    );
     assert_eq!(world.versions("prod", "api").await, ["1"]);
 }
 
