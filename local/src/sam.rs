@@ -47,6 +47,8 @@ impl Stack {
                 ("Architecture", architecture().to_owned()),
                 ("Endpoint", "plain".to_owned()),
                 ("ManagedFunctions", managed_functions.to_owned()),
+                // Where the databases of this machine are.
+                ("DatabaseHosts", "127.0.0.1".to_owned()),
             ]
             .map(|(name, value)| (name.to_owned(), value))
             .into(),

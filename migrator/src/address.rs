@@ -70,6 +70,14 @@ pub enum AddressError {
          there: leave `database.host` out, or have the secret name the host. Nothing was sent"
     )]
     OtherHost(String),
+    /// Nobody but the settings says which server it is.
+    #[error(
+        "the settings name host {0} and the authority that says who that is; expected one of both from somebody else, \
+         since the password is sent there: have the secret name the host, have whoever deploys the function name it in the \
+         parameter `DatabaseHosts` of its stack, or leave `database.authority` out for a server of Amazon RDS. Nothing was \
+         sent"
+    )]
+    Unvouched(String),
     /// A URL that is none of PostgreSQL's.
     #[error("not an address of PostgreSQL; expected postgres://user:password@host:port/database")]
     Url,
@@ -102,6 +110,9 @@ pub struct Overrides {
     pub database: Option<String>,
     /// Whether it is a server beside the one that the secret is of.
     pub beside: bool,
+    /// Whether the settings say themselves who the server is that they name: then the
+    /// secret has to name it.
+    pub unvouched: bool,
 }
 
 impl Address {
@@ -109,7 +120,7 @@ impl Address {
     ///
     /// # Errors
     /// Where it is no secret of a database, a part is missing, or its password would be sent to
-    /// another host than it names.
+    /// another host than it names, or to one that nobody vouches for.
     pub fn of_secret(text: &str, overrides: &Overrides) -> Result<Self, AddressError> {
         let secret: Secret = serde_json::from_str(text).map_err(|_| AddressError::Shape)?;
         let part = |own: &Option<String>, theirs: Option<String>, what| {
@@ -120,8 +131,13 @@ impl Address {
         {
             return Err(AddressError::OtherHost(own.clone()));
         }
+        let is_named = secret.host.is_some();
+        let host = part(&overrides.host, secret.host, "host")?;
+        if overrides.unvouched && !is_named {
+            return Err(AddressError::Unvouched(host));
+        }
         Ok(Self {
-            host: part(&overrides.host, secret.host, "host")?,
+            host,
             port: overrides.port.or(secret.port).unwrap_or(PORT),
             database: part(&overrides.database, secret.dbname, "database")?,
             user: secret.username,
@@ -221,6 +237,23 @@ mod tests {
             text.contains(&elsewhere) && !text.contains(" db.example"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn settings_that_say_themselves_who_their_server_is_get_no_password_of_a_secret_without_a_host()
+    {
+        let overrides = Overrides {
+            host: Some("db.example".to_owned()),
+            database: Some("shop".to_owned()),
+            unvouched: true,
+            ..Overrides::default()
+        };
+        let refused = Address::of_secret(r#"{"username":"u","password":"p"}"#, &overrides);
+        let expected = AddressError::Unvouched("db.example".to_owned());
+        assert_eq!(refused, Err(expected));
+        let text = r#"{"host":"db.example","username":"u","password":"p"}"#;
+        let found = Address::of_secret(text, &overrides).unwrap();
+        assert_eq!(found.place(), "db.example:5432/shop");
     }
 
     #[test]

@@ -25,6 +25,19 @@ impl Hosts {
         self.0.is_empty() || self.0.iter().any(|pattern| is_of(pattern, &host))
     }
 
+    /// Whether whoever deploys `migrate` named any.
+    #[must_use]
+    pub const fn are_named(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Whether a host may be connected to that a function of a team's told: nobody else
+    /// vouches for it, so somebody has to have named it.
+    #[must_use]
+    pub fn allow_told(&self, host: &str) -> bool {
+        self.are_named() && self.allow(host)
+    }
+
     /// Whether a host that Sluice names itself may be connected to: beside a server that may,
     /// its copies may, and those that a restore set aside. Not for what settings name.
     #[must_use]
@@ -79,6 +92,15 @@ mod tests {
         for text in ["", " , "] {
             assert!(Hosts::of(text).allow("db.elsewhere.example"), "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_a_team_tells_is_gone_to_only_where_it_is_named() {
+        let copy = "sluice-rehearsal-shop-prod.c1abcdefgh.eu-west-1.rds.amazonaws.com";
+        assert!(!Hosts::default().allow_told(copy), "nobody named any");
+        let own = Hosts::of(&format!("shop.{DOMAIN}"));
+        assert!(own.allow_beside(copy) && !own.allow_told(copy));
+        assert!(Hosts::of(&format!("*.{DOMAIN}")).allow_told(copy));
     }
 
     #[test]

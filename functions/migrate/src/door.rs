@@ -5,7 +5,7 @@ use std::time::Duration;
 use sluice_domain::migrations::{Credentials, Database, Hosts, Phase, Request};
 use sluice_migrator::apply::Limits;
 use sluice_migrator::check::Reads;
-use sluice_migrator::{Address, Budget, Overrides, Password, Trust};
+use sluice_migrator::{Address, AddressError, Budget, Overrides, Password, Trust};
 
 use crate::open::Server;
 use crate::{Error, Keys};
@@ -15,7 +15,8 @@ const PORT: u16 = 5432;
 
 /// Where a server of the database is, who asks, and whom they trust. A secret that names its
 /// server opens no other but those beside it, and nothing is sent to a host that the function
-/// may not connect to.
+/// may not connect to, or that nobody but the settings vouches for: where they name both a
+/// host and the authority that says who it is, whoever writes them could be that host.
 pub(crate) async fn open(
     keys: &impl Keys,
     hosts: &Hosts,
@@ -28,8 +29,9 @@ pub(crate) async fn open(
     };
     let there = match server {
         Server::Own => database.clone(),
-        Server::Beside(place) => database.at(place),
+        Server::Beside(place) | Server::Told(place) => database.at(place),
     };
+    let unvouched = there.authority.is_some() && !hosts.are_named();
     let credentials = there.credentials().ok_or(Error::NoCredentials)?;
     let address = match credentials {
         Credentials::Secret(name) => {
@@ -37,7 +39,8 @@ pub(crate) async fn open(
                 host: there.host.clone(),
                 port: there.port,
                 database: there.name.clone(),
-                beside: matches!(server, Server::Beside(_)),
+                beside: !matches!(server, Server::Own),
+                unvouched,
             };
             let text = keys.secret(name).await?;
             let address = Address::of_secret(&text, &overrides);
@@ -47,6 +50,10 @@ pub(crate) async fn open(
         }
         Credentials::Iam { user, host, name } => {
             refuse_unless_allowed(hosts, host, server)?;
+            if unvouched {
+                let error = AddressError::Unvouched(host.to_owned());
+                return Err(sluice_migrator::Error::from(error).into());
+            }
             let port = there.port.unwrap_or(PORT);
             Address {
                 host: host.to_owned(),
@@ -65,9 +72,13 @@ fn refuse_unless_allowed(hosts: &Hosts, host: &str, server: Server<'_>) -> Resul
     let is_allowed = match server {
         Server::Own => hosts.allow(host),
         Server::Beside(_) => hosts.allow_beside(host),
+        Server::Told(_) => hosts.allow_told(host),
     };
     if is_allowed {
         return Ok(());
+    }
+    if matches!(server, Server::Told(_)) {
+        return Err(Error::ToldHost(host.to_owned()));
     }
     Err(Error::OtherHost {
         host: host.to_owned(),

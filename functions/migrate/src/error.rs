@@ -148,6 +148,13 @@ pub enum Error {
         /// Those that it may connect to.
         allowed: Hosts,
     },
+    /// A function of the team's leads to a server that the function may not connect to.
+    #[error(
+        "`database.rehearsal.function` answered host {0}; expected one that the parameter `DatabaseHosts` of this \
+         function's stack names, since the database's password is sent there, and nobody else says whose it is. Nothing \
+         was sent: have whoever deploys the function add the host"
+    )]
+    ToldHost(String),
     /// The settings name no way in, which they are checked for when they are stored.
     #[error(
         "the settings name neither `database.secret` nor `database.iam`; mend them with `sluice env put`"
@@ -206,7 +213,7 @@ impl Named for Error {
             Self::TooEarly { .. } => "OldCodeInUse",
             // Another try may reach the right one.
             Self::OldServer { .. } | Self::ServerOfBefore { .. } => "DatabaseUnreachable",
-            Self::NoCredentials | Self::OtherHost { .. } => "InvalidSettings",
+            Self::NoCredentials | Self::OtherHost { .. } | Self::ToldHost(_) => "InvalidSettings",
             Self::Migrator(error) => of_database(error),
             Self::Fault(fault) => fault_name(fault),
         }

@@ -327,6 +327,10 @@ async fn rehearse(world: &World, copy: &Server, before: &Value) -> Result<Value,
     let place = place_of(copy);
     world
         .ask(REHEARSE, |event| {
+            // Sluice finds a copy of this through RDS.
+            let database = &mut event["request"]["database"];
+            database["backup"]["cluster"] = json!("storefront");
+            database["rehearsal"] = json!({});
             event["copy"] = place;
             event["token"] = before["token"].clone();
             event["units"] = match &before["units"] {

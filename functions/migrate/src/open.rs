@@ -25,8 +25,10 @@ pub(crate) struct Opened {
 pub(crate) enum Server<'a> {
     /// The one that the settings name.
     Own,
-    /// One beside it that opens like it: a copy, or the one of before.
+    /// One beside it that opens like it and that Sluice found: a copy, or the one of before.
     Beside(&'a CopyPlace),
+    /// A copy, where a function of the team's says that it is.
+    Told(&'a CopyPlace),
 }
 
 impl<A: Archives, K: Keys> Migrate<A, K> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sluice_domain::migrations::{CopyPlace, RehearsedUnits, Request};
+use sluice_domain::migrations::{CopyPlace, Keeper, RehearsedUnits, Request};
 use sluice_migrator::Session;
 use sluice_migrator::plan;
 
@@ -32,7 +32,10 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         (copy, until): (&CopyPlace, Timestamp),
         (token, units): (Option<i64>, RehearsedUnits),
     ) -> Result<Rehearsed, Error> {
-        let copy = Server::Beside(copy);
+        let copy = match request.database.original() {
+            Some(Keeper::Cluster(_) | Keeper::Instance(_)) => Server::Beside(copy),
+            Some(Keeper::Function(_)) | None => Server::Told(copy),
+        };
         let opened = self.open(request, copy, token.is_none()).await?;
         // Later than any that the copy knows of.
         let epoch = until.as_millisecond();

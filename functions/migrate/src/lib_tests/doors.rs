@@ -59,6 +59,48 @@ async fn the_password_of_a_secret_goes_to_no_other_host_than_the_secret_names() 
 
 #[tokio::test]
 #[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn the_password_goes_to_where_a_teams_function_leads_only_if_the_deployer_names_that() {
+    let world = World::new(&FILES).await;
+    let copy = world.server.copy().await.expect("a copy");
+    let told = |event: &mut Value| {
+        let backup = json!({ "before": "none", "cluster": "storefront" });
+        event["request"]["database"]["backup"] = backup;
+        event["request"]["database"]["rehearsal"] = json!({ "function": "copies" });
+        event["copy"] = place_of(&copy);
+    };
+    for named in ["", "db.example", "*.0.0.1.example"] {
+        world.hosts.replace(Hosts::of(named));
+        let error = world.ask(REHEARSE, told).await.expect_err("refused");
+        assert_eq!(error.name(), "InvalidSettings");
+        let text = error.to_string();
+        for said in ["127.0.0.1", "`DatabaseHosts`", "Nothing was sent"] {
+            assert!(text.contains(said), "{named}: {text}");
+        }
+    }
+    world.hosts.replace(Hosts::of("127.0.0.1"));
+    world.ask(REHEARSE, told).await.expect("it may");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_token_goes_to_no_host_that_nobody_but_the_settings_vouches_for() {
+    let world = World::new(&FILES).await;
+    let by_token = |event: &mut Value| {
+        let database = &mut event["request"]["database"];
+        let authority = database["authority"].clone();
+        *database = json!({
+            "iam": { "user": "u" }, "host": "db.elsewhere.example", "name": "shop",
+            "authority": authority, "backup": { "before": "none" },
+        });
+    };
+    let error = world.ask(PLAN, by_token).await.expect_err("refused");
+    assert_eq!(error.name(), "InvalidSettings");
+    let text = error.to_string();
+    assert!(text.contains("leave `database.authority` out"), "{text}");
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
 async fn a_unit_is_ended_with_a_word_before_lambda_ends_the_call() {
     let slow = (
         "1_slow.sql",
