@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::bundle::Migrations;
@@ -40,26 +41,41 @@ pub struct Request {
     pub goes_back: bool,
 }
 
-/// What is being applied for a promotion, and under which epoch: whoever ends the promotion
-/// has `migrate` end that, too. A part of the promotion's record.
+/// That a promotion applies something to a database: whoever ends the promotion has `migrate`
+/// end that, too. A part of the promotion's record. Where the database is and what opens it
+/// stands in the settings alone: who writes records leads nobody there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Migrating {
-    /// What `migrate` is asked, without what the bundles bring.
-    pub request: Box<Request>,
+    /// What the settings said of the database, as a digest.
+    pub database: Digest,
     /// When the promotion got its locks, in milliseconds.
     pub epoch: i64,
 }
 
+/// By how many milliseconds clocks may differ.
+const SLACK: i64 = 60_000;
+
 impl Migrating {
-    /// Of a request, as far as it takes to end it.
+    /// In this database, under this epoch.
+    ///
+    /// # Errors
+    /// When what the settings say can't be written as JSON.
+    pub fn of(database: &Database, epoch: i64) -> Result<Self, serde_json::Error> {
+        let database = Digest::of_canonical(database)?;
+        Ok(Self { database, epoch })
+    }
+
+    /// Whether it is this database, as the settings have it.
     #[must_use]
-    pub fn of(request: &Request, epoch: i64) -> Self {
-        let request = Box::new(Request {
-            brings: None,
-            peer: None,
-            ..request.clone()
-        });
-        Self { request, epoch }
+    pub fn is_in(&self, database: &Database) -> bool {
+        Digest::of_canonical(database).is_ok_and(|digest| digest == self.database)
+    }
+
+    /// Whether no promotion can have got its locks by then: what is closed under such an
+    /// epoch is closed to all that come before it.
+    #[must_use]
+    pub fn is_to_come(&self, now: Timestamp) -> bool {
+        self.epoch > now.as_millisecond().saturating_add(SLACK)
     }
 }
 

@@ -154,6 +154,12 @@ impl Error {
     }
 }
 
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Fault::other("hashing the settings", error).into()
+    }
+}
+
 impl Named for Error {
     fn name(&self) -> &'static str {
         match self {

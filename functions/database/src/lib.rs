@@ -339,7 +339,7 @@ impl<P: Promotions, B: Backups + Restores + Copies, L: Record> Databases<P, B, L
                 self.promotions.check_fence(&promotion, generation).await?;
                 let prepared = self.prepare(&promotion, &request, now).await?;
                 if matches!(prepared, Output::Prepared { ready: true, .. }) {
-                    let migrating = Migrating::of(&request, epoch);
+                    let migrating = Migrating::of(&request.database, epoch)?;
                     self.promotions
                         .save_migrating(&promotion, generation, &migrating)
                         .await?;

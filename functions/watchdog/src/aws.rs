@@ -13,7 +13,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
-use sluice_domain::migrations::Migrating;
+use sluice_domain::migrations::{Database, Migrating};
 use sluice_domain::naming::{execution_arn, promotion_execution, release_execution};
 use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, PromotionId};
 use sluice_platform::fault::Fault;
@@ -326,8 +326,13 @@ impl crate::Functions for Functions {
         Ok(())
     }
 
-    async fn end_migrations(&self, migrating: &Migrating) -> Result<(), CallError> {
-        self.fence_schema(migrating).await
+    async fn end_migrations(
+        &self,
+        id: &PromotionId,
+        database: &Database,
+        epoch: i64,
+    ) -> Result<(), CallError> {
+        self.fence_schema(id, database, epoch).await
     }
 
     async fn retire(&self, id: &PromotionId, generation: Generation) -> Result<(), CallError> {

@@ -6,7 +6,7 @@ use sluice_domain::migrations::may_end;
 use crate::Watchdog;
 use crate::ports::{Copies, Server};
 
-impl<P, E, F, A, L, S: Copies> Watchdog<P, E, F, A, L, S> {
+impl<P, N, E, F, A, L, S: Copies> Watchdog<P, N, E, F, A, L, S> {
     /// Deletes what nobody ended. Nobody waits for that: what can't be done is tried again
     /// at the next run. A cluster's server goes before the cluster.
     pub(crate) async fn delete_copies(&self, now: Timestamp) {

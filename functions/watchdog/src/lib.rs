@@ -15,7 +15,8 @@
 //! `SLUICE_REHEARSAL_MACHINE`, `SLUICE_MIGRATIONS_MACHINE`, `SLUICE_RESTORE_MACHINE`,
 //! `SLUICE_ROLLOUT_MACHINE`.
 //!
-//! Never: touches an alias or a lock itself, trusts what an event says, decides
+//! Never: touches an alias or a lock itself, trusts what an event says, goes to a database
+//! that a promotion's record names and the settings do not, decides
 //! a request itself, lets a request's id into a log, deletes a snapshot or a server
 //! that Sluice did not make, or interferes with a
 //! promotion while its execution and its release run, except that its request is
@@ -26,6 +27,7 @@ mod copies;
 mod loss;
 mod ports;
 mod releases;
+mod schema;
 mod snapshots;
 
 use jiff::Timestamp;
@@ -40,8 +42,8 @@ use sluice_platform::store::StoreError;
 
 use loss::{Loss, lost};
 pub use ports::{
-    Approvals, CallError, CopiedServer, Copies, Executions, Facts, Functions, Promotions, Releases,
-    Server, Settled, Snapshot, Snapshots, Status,
+    Approvals, CallError, CopiedServer, Copies, Environments, Executions, Facts, Functions,
+    Promotions, Releases, Server, Settled, Snapshot, Snapshots, Status,
 };
 
 /// The event that woke the watchdog. Its content decides nothing: events are
@@ -103,9 +105,11 @@ fn count(promotions: usize) -> String {
 }
 
 /// The function.
-pub struct Watchdog<P, E, F, A, L, S> {
+pub struct Watchdog<P, N, E, F, A, L, S> {
     /// Where promotions and releases are.
     pub promotions: P,
+    /// What the settings say.
+    pub environments: N,
     /// Where executions are.
     pub executions: E,
     /// The functions that do the mending.
@@ -130,9 +134,10 @@ enum Fate {
     Stranded(String),
 }
 
-impl<P, E, F, A, L, S> Watchdog<P, E, F, A, L, S>
+impl<P, N, E, F, A, L, S> Watchdog<P, N, E, F, A, L, S>
 where
     P: Promotions + Releases,
+    N: Environments,
     E: Executions,
     F: Functions,
     A: Approvals,
@@ -209,14 +214,19 @@ where
             Some(_) if execution == Status::Running => Ok(Fate::Left),
             // Closing it broke off before it left the index.
             Some(ending) => self.close(&promotion.id, &ending).await,
-            None => self.take_over(&promotion, &loss).await,
+            None => self.take_over(&promotion, &loss, now).await,
         }
     }
 
     /// Puts a promotion right and closes it, or tells that it could not.
-    async fn take_over(&self, promotion: &Promotion, loss: &Loss) -> Result<Fate, Error> {
+    async fn take_over(
+        &self,
+        promotion: &Promotion,
+        loss: &Loss,
+        now: Timestamp,
+    ) -> Result<Fate, Error> {
         tracing::warn!(promotion = %promotion.id, %loss, "taking over");
-        match self.mend(promotion, loss).await {
+        match self.mend(promotion, loss, now).await {
             Ok(ending) => self.close(&promotion.id, &ending).await,
             Err(Error::Call(error)) if error.is_fence() => {
                 tracing::info!(promotion = %promotion.id, %error, "somebody else took over");
@@ -246,7 +256,12 @@ where
 
     /// Puts a promotion right, and answers how it is to be closed. Every part is
     /// safe to repeat, so a run that broke off is completed by the next.
-    async fn mend(&self, promotion: &Promotion, loss: &Loss) -> Result<Ending, Error> {
+    async fn mend(
+        &self,
+        promotion: &Promotion,
+        loss: &Loss,
+        now: Timestamp,
+    ) -> Result<Ending, Error> {
         let id = &promotion.id;
         self.executions.stop(promotion).await?;
         // The fence: whatever of it still runs can't write from here on. What it
@@ -258,7 +273,7 @@ where
         self.record(id, Kind::TakenOver, loss.facts(promotion))
             .await;
         let settled = self.put_back(id, generation).await;
-        let told = self.end_migrations(id).await;
+        let told = self.end_migrations(id, now).await;
         let settled = settled?;
         if let Err(error) = self.functions.retire(id, generation).await {
             // Calls that it took off have to come back, however often it is tried.
@@ -286,27 +301,6 @@ where
         let settled = self.functions.settle(id, generation).await?;
         self.functions.verify(id, generation).await?;
         Ok(settled)
-    }
-
-    /// Ends what may still run in the database for a promotion. A database that can't be
-    /// reached holds up nothing: whoever migrates next takes it over. Then people are told
-    /// so: what this answers stands behind the reason.
-    async fn end_migrations(&self, id: &PromotionId) -> String {
-        let ended = match self.promotions.migrating(id).await {
-            Ok(None) => return String::new(),
-            Ok(Some(migrating)) => {
-                let ended = self.functions.end_migrations(&migrating).await;
-                ended.map_err(Error::from)
-            }
-            Err(error) => Err(error.into()),
-        };
-        match ended {
-            Ok(()) => String::new(),
-            Err(error) => {
-                tracing::warn!(promotion = %id, %error, "a migration may still run");
-                format!("; a migration may still run in the database: {error}")
-            }
-        }
     }
 
     /// Closes a promotion that is in order. If that fails, it stays listed, and

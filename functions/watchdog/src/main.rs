@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use sluice_platform::ledger::Ledger;
+use sluice_platform::settings::SettingsReader;
 use sluice_platform::store::Store;
 use sluice_platform::{aws, lambda};
 use watchdog::Watchdog;
@@ -12,6 +13,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let config = aws::config().await;
     let watchdog = Watchdog {
         promotions: Table(Store::from_env(&config)?),
+        environments: SettingsReader::new(&config),
         executions: StateMachines::from_env(&config)?,
         functions: Functions::from_env(&config)?,
         approvals: ApprovalRequests::from_env(&config)?,

@@ -9,9 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use sluice_domain::approval::State;
 use sluice_domain::ledger::Kind;
-use sluice_domain::migrations::Migrating;
+use sluice_domain::migrations::{Database, Migrating};
 use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 use sluice_platform::fault::Fault;
+use sluice_platform::settings::SettingsError;
 use sluice_platform::store::{Release, StoreError};
 
 /// Promotions in the state table.
@@ -26,7 +27,7 @@ pub trait Promotions {
     /// approval any more. Reads only.
     fn wants_targets(&self, id: &PromotionId) -> impl Future<Output = Result<bool, StoreError>>;
 
-    /// What it applied to a database, or was about to. None: nothing. Reads only.
+    /// That it applied something to a database, or was about to. None: nothing. Reads only.
     fn migrating(
         &self,
         id: &PromotionId,
@@ -42,6 +43,16 @@ pub trait Promotions {
     /// Raises its generation, which fences off everybody else. Safe to repeat:
     /// the newest generation is the one that counts.
     fn take_over(&self, id: &PromotionId) -> impl Future<Output = Result<Generation, StoreError>>;
+}
+
+/// What environments are.
+pub trait Environments {
+    /// The database of a promotion's environment, as its settings say now. None: it has none.
+    /// Reads only.
+    fn database(
+        &self,
+        id: &PromotionId,
+    ) -> impl Future<Output = Result<Option<Database>, SettingsError>>;
 }
 
 /// Releases in the state table.
@@ -149,7 +160,12 @@ pub trait Functions {
 
     /// Has `migrate` end what still runs in a database for a promotion, and begin nothing of
     /// it any more. Safe to repeat.
-    fn end_migrations(&self, migrating: &Migrating) -> impl Future<Output = Result<(), CallError>>;
+    fn end_migrations(
+        &self,
+        id: &PromotionId,
+        database: &Database,
+        epoch: i64,
+    ) -> impl Future<Output = Result<(), CallError>>;
 
     /// Takes off what the versions without traffic have, and lets traffic in that a restore
     /// stopped, or tells people why it stays off where it must. Safe to repeat.

@@ -8,7 +8,7 @@ use crate::loss::is_over;
 use crate::ports::{Approvals, Executions, Facts, Functions, Promotions, Releases, Status};
 use crate::{Error, Watchdog};
 
-impl<P, E, F, A, L, S> Watchdog<P, E, F, A, L, S>
+impl<P, N, E, F, A, L, S> Watchdog<P, N, E, F, A, L, S>
 where
     P: Promotions + Releases,
     E: Executions,

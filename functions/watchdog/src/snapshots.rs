@@ -6,7 +6,7 @@ use sluice_domain::migrations::may_go;
 use crate::Watchdog;
 use crate::ports::{Server, Snapshots};
 
-impl<P, E, F, A, L, S: Snapshots> Watchdog<P, E, F, A, L, S> {
+impl<P, N, E, F, A, L, S: Snapshots> Watchdog<P, N, E, F, A, L, S> {
     /// Deletes what had its time. Nobody waits for that: what can't be done is tried
     /// again at the next run.
     pub(crate) async fn delete_snapshots(&self, now: Timestamp) {

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use sluice_domain::migrations::{Migrating, Request};
+use sluice_domain::migrations::{Database, Phase, Request};
+use sluice_domain::promotion::PromotionId;
 use sluice_platform::fault::Fault;
+use sluice_platform::settings::{SettingsError, SettingsReader};
 
 use super::{Done, Functions, call};
-use crate::CallError;
+use crate::{CallError, Environments};
 
 /// How long it is waited for: other promotions wait meanwhile.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -16,28 +18,51 @@ const WHAT: &str = "migrate (goal fence)";
 
 /// What `migrate` is asked.
 #[derive(Serialize)]
-struct Asked<'a> {
+struct Asked {
     goal: &'static str,
-    request: &'a Request,
+    request: Request,
     epoch: i64,
 }
 
-impl<'a> Asked<'a> {
-    fn of(Migrating { request, epoch }: &'a Migrating) -> Self {
+impl Asked {
+    /// Whatever the bundle brings: nothing of it is read.
+    fn of(function: &str, id: &PromotionId, database: &Database, epoch: i64) -> Self {
+        let request = Request {
+            function: function.to_owned(),
+            promotion: id.clone(),
+            brings: None,
+            peer: None,
+            database: database.clone(),
+            role: None,
+            operation: None,
+            phase: Phase::Expand,
+            goes_back: false,
+        };
         Self {
             goal: "fence",
             request,
-            epoch: *epoch,
+            epoch,
         }
+    }
+}
+
+impl Environments for SettingsReader {
+    async fn database(&self, id: &PromotionId) -> Result<Option<Database>, SettingsError> {
+        let settings = self.read(&id.application, &id.environment).await?;
+        Ok(settings.database)
     }
 }
 
 impl Functions {
     /// The one next to the database, or Sluice's own.
-    pub(super) async fn fence_schema(&self, migrating: &Migrating) -> Result<(), CallError> {
-        let named = migrating.request.database.migrator.as_ref();
-        let function = named.unwrap_or(&self.migrate);
-        let asked = Asked::of(migrating);
+    pub(super) async fn fence_schema(
+        &self,
+        id: &PromotionId,
+        database: &Database,
+        epoch: i64,
+    ) -> Result<(), CallError> {
+        let function = database.migrator.as_ref().unwrap_or(&self.migrate);
+        let asked = Asked::of(function, id, database, epoch);
         let called = call(&self.client, function, WHAT, &asked);
         match tokio::time::timeout(PATIENCE, called).await {
             Ok(answered) => answered.map(|Done {}| ()),
@@ -60,10 +85,12 @@ mod tests {
     #[test]
     fn it_is_asked_what_a_machine_asks_without_what_the_bundle_brings() {
         let mut expected: Value = serde_json::from_str(FENCE).expect("json");
-        let request = serde_json::from_value(expected["request"].clone()).expect("a request");
+        let request = serde_json::from_value(expected["request"].clone());
+        let request: Request = request.expect("a request");
         let epoch = expected["epoch"].as_i64().expect("a number");
-        let migrating = Migrating::of(&request, epoch);
-        let asked = serde_json::to_value(Asked::of(&migrating)).expect("json");
+        let (function, id) = (&request.function, &request.promotion);
+        let asked = Asked::of(function, id, &request.database, epoch);
+        let asked = serde_json::to_value(asked).expect("json");
         let brought = expected["request"].as_object_mut().expect("a request");
         assert!(brought.remove("brings").is_some());
         for field in ["goal", "epoch"] {

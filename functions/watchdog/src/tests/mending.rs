@@ -49,7 +49,7 @@ async fn what_still_runs_in_a_database_for_a_promotion_is_ended_with_it() {
     run(&world, ABORTED).await.expect("mended");
     let log = world.log.borrow();
     let place = |what: &str| log.iter().position(|did| did == what);
-    let end = place("end migrations prod of 9");
+    let end = place("end migrations prod in s");
     assert!(
         end > place("raise prod") && end < place("close prod RolledBack"),
         "{log:?}"
@@ -72,6 +72,37 @@ async fn a_database_that_can_not_be_reached_keeps_no_promotion_open_and_people_a
 }
 
 #[tokio::test]
+async fn nothing_is_ended_in_another_database_than_the_one_that_was_migrated() {
+    for names in ["elsewhere", "-"] {
+        let mut world = world(&[("prod", ended("ABORTED"))]);
+        world.migrating.push("prod");
+        world.names = Some(names);
+        let output = run(&world, ABORTED).await.expect("mended");
+        assert_eq!(output.mended, [world.open[0].id.clone()]);
+        let reason = world.reason.borrow();
+        let said = "the settings of prod say something else of `database`";
+        assert!(reason.contains(said), "{reason}");
+        let log = world.log.borrow();
+        assert!(!log.iter().any(|did| did.starts_with("end mig")), "{log:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_with_an_epoch_to_come_closes_no_database() {
+    for (seconds, is_ended) in [(0, true), (59, true), (61, false), (1_000_000_000, false)] {
+        let mut world = world(&[("prod", ended("ABORTED"))]);
+        world.migrating.push("prod");
+        world.ahead = SignedDuration::from_secs(seconds);
+        run(&world, ABORTED).await.expect("mended");
+        let ending = "end migrations prod in s".to_owned();
+        let log = world.log.borrow();
+        assert_eq!(log.contains(&ending), is_ended, "{seconds}: {log:?}");
+        let reason = world.reason.borrow();
+        assert_eq!(reason.contains("later than now"), !is_ended, "{reason}");
+    }
+}
+
+#[tokio::test]
 async fn migrations_are_ended_also_where_aliases_can_not_be_put_back() {
     let mut world = world(&[("prod", ended("ABORTED"))]);
     world.migrating.push("prod");
@@ -79,7 +110,7 @@ async fn migrations_are_ended_also_where_aliases_can_not_be_put_back() {
     run(&world, ABORTED).await.expect_err("stranded");
     let log = world.log.borrow();
     assert!(
-        log.contains(&"end migrations prod of 9".to_owned()),
+        log.contains(&"end migrations prod in s".to_owned()),
         "{log:?}"
     );
 }

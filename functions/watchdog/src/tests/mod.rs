@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use serde_json::Value;
 use sluice_domain::digest::Digest;
-use sluice_domain::migrations::Migrating;
+use sluice_domain::migrations::{Database, Migrating};
 use sluice_domain::promotion::{BundleRef, Generation};
+use sluice_platform::settings::SettingsError;
 use sluice_platform::store::Release;
 
 use super::*;
@@ -52,6 +53,10 @@ struct World {
     retire_fails: Option<&'static str>,
     /// Environments whose promotion applied something to a database. `?` can't be read.
     migrating: Vec<&'static str>,
+    /// What the settings name instead of the database that is migrated. `-` is none.
+    names: Option<&'static str>,
+    /// By how much the epoch of what is migrated is later than now.
+    ahead: SignedDuration,
     /// Error of every call that ends migrations.
     database_fails: Option<&'static str>,
     has_stopped_traffic: bool,
@@ -83,6 +88,13 @@ fn failed(name: &str) -> CallError {
     }
 }
 
+impl Environments for &World {
+    async fn database(&self, _: &PromotionId) -> Result<Option<Database>, SettingsError> {
+        let named = self.names.unwrap_or("s");
+        Ok((named != "-").then(|| database(named)))
+    }
+}
+
 impl Promotions for &World {
     async fn open(&self) -> Result<Vec<Promotion>, StoreError> {
         Ok(self.open.clone())
@@ -97,7 +109,10 @@ impl Promotions for &World {
             return Err(Fault::other("dynamodb:GetItem", "down").into());
         }
         let is_there = self.migrating.contains(&id.environment.as_str());
-        Ok(is_there.then(|| migrating(id)))
+        Ok(is_there.then(|| {
+            let epoch = (now() + self.ahead).as_millisecond();
+            Migrating::of(&database("s"), epoch).expect("json")
+        }))
     }
 
     async fn current(&self, id: &PromotionId) -> Result<Promotion, StoreError> {
@@ -197,12 +212,14 @@ impl Functions for &World {
         Ok(())
     }
 
-    async fn end_migrations(&self, migrating: &Migrating) -> Result<(), CallError> {
-        let environment = &migrating.request.promotion.environment;
-        self.did(format!(
-            "end migrations {environment} of {}",
-            migrating.epoch
-        ));
+    async fn end_migrations(
+        &self,
+        id: &PromotionId,
+        database: &Database,
+        _: i64,
+    ) -> Result<(), CallError> {
+        let secret = database.secret.as_deref().unwrap_or_default();
+        self.did(format!("end migrations {} in {secret}", id.environment));
         match self.database_fails {
             Some(name) => Err(failed(name)),
             None => Ok(()),
@@ -349,15 +366,10 @@ fn promotion(environment: &str) -> Promotion {
     }
 }
 
-fn migrating(id: &PromotionId) -> Migrating {
-    let request = serde_json::json!({
-        "function": "migrate:7", "promotion": id, "phase": "expand", "goes_back": false,
-        "database": { "secret": "s", "backup": { "before": "none" } },
-    });
-    Migrating {
-        request: serde_json::from_value(request).expect("a request"),
-        epoch: 9,
-    }
+/// What settings say of a database that this secret opens.
+fn database(secret: &str) -> Database {
+    let said = serde_json::json!({ "secret": secret, "backup": { "before": "none" } });
+    serde_json::from_value(said).expect("a database")
 }
 
 fn ended(status: &str) -> Status {
@@ -382,6 +394,7 @@ fn world(owners: &[(&str, Status)]) -> World {
 async fn run(world: &World, event: &str) -> Result<Output, Error> {
     let watchdog = Watchdog {
         promotions: world,
+        environments: world,
         executions: world,
         functions: world,
         approvals: world,
