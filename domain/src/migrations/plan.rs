@@ -41,6 +41,9 @@ pub struct MigrationPlan {
     pub statements: Vec<PlannedStatement>,
     /// How many more of them there are.
     pub more: usize,
+    /// The bundle's own queries that are run afterwards, and on a copy before: `name: query`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
     /// How long they take by the sizes of tables, in seconds. None: nothing is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,

@@ -40,6 +40,7 @@ fn plan(b: usize, c: usize) -> MigrationPlan {
             old_code: String::new(),
         }],
         more: 0,
+        checks: Vec::new(),
         seconds: None,
         rehearsed: None,
     }

@@ -141,6 +141,9 @@ fn database(migrations: &MigrationPlan) -> String {
             let _ = writeln!(text, "- and {more} more that ask for care");
         }
     }
+    for check in &migrations.checks {
+        let _ = writeln!(text, "- afterwards it is asked: {}", one_line(check));
+    }
     text
 }
 

@@ -362,6 +362,7 @@ pub(super) fn migrations() -> MigrationPlan {
         classes: Counts { a: 1, b: 0, c: 0 },
         statements: Vec::new(),
         more: 0,
+        checks: Vec::new(),
         seconds: None,
         rehearsed: None,
     }

@@ -312,7 +312,8 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         } = opened;
         let limits = self.limits(&request.database);
         let plan = plan::plan(session, folder, lint, limits).await?;
-        let summary = summary::of(&plan, request.phase)?;
+        let mut summary = summary::of(&plan, request.phase)?;
+        summary.checks = summary::checks(&brought(request)?.migrations);
         self.refuse_what_bars_the_way_back(request, &plan, folder)
             .await?;
         Ok(summary)

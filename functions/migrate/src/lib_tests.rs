@@ -157,6 +157,9 @@ async fn what_was_planned_is_applied_unit_by_unit_and_found_in_order() {
     let plan = world.planned().await;
     assert_eq!(plan["files"], json!(["1_orders.sql", "2_total.sql"]));
     assert_eq!(plan["classes"], json!({ "a": 2, "b": 0, "c": 0 }));
+    let check =
+        "every order has a customer: SELECT id FROM orders WHERE customer IS NULL".to_owned();
+    assert_eq!(plan["checks"], json!([check]), "people see what is asked");
     let first = world.apply(&plan["digest"], &Value::Null).await;
     let first = first.expect("applied");
     assert_eq!(

@@ -1,7 +1,7 @@
 //! A plan in short: what people approve, and what fits into a state machine's payload.
 
 use sluice_domain::digest::Digest;
-use sluice_domain::migrations::{Counts, MigrationPlan, Phase, Request};
+use sluice_domain::migrations::{Counts, MigrationPlan, Migrations, Phase, Request};
 use sluice_migrator::Session;
 use sluice_migrator::apply::Step;
 use sluice_migrator::plan::{Pending, Plan, Statement, short};
@@ -51,9 +51,17 @@ pub(crate) fn of(plan: &Plan, phase: Phase) -> Result<MigrationPlan, Error> {
             .take(STATEMENTS)
             .map(|(file, one)| one.planned(file))
             .collect(),
+        checks: Vec::new(),
         seconds: seconds.reduce(u64::saturating_add),
         rehearsed: None,
     })
+}
+
+/// The bundle's own queries, for people. They are code that runs on the data.
+pub(crate) fn checks(migrations: &Migrations) -> Vec<String> {
+    let all = migrations.checks.iter();
+    all.map(|check| short(&format!("{}: {}", check.name, check.query)))
+        .collect()
 }
 
 /// Nothing is applied on a way back: its code fits the schema that is there.
@@ -78,6 +86,7 @@ pub(crate) fn of_a_way_back(
         classes: Counts::default(),
         statements: Vec::new(),
         more: 0,
+        checks: Vec::new(),
         seconds: None,
         rehearsed: None,
     }

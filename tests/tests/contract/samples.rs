@@ -266,6 +266,7 @@ fn migrations() -> MigrationPlan {
         classes: Counts::default(),
         statements: Vec::new(),
         more: 0,
+        checks: Vec::new(),
         seconds: None,
         rehearsed: None,
     }

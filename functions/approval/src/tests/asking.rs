@@ -247,6 +247,7 @@ fn people_are_told_which_statements_ask_for_care() {
         "classes": {"a": 0, "b": 0, "c": 1}, "more": 2,
         "statements": [{"place": "4_drop.sql:1", "kind": "DO", "class": "C",
             "reason": "it can't be seen through", "old_code": "nobody knows"}],
+        "checks": ["nobody is lost: SELECT id FROM person\nWHERE name = ''"],
     });
     approval
         .ports
@@ -256,6 +257,7 @@ fn people_are_told_which_statements_ask_for_care() {
     let body = approval.ports.told.borrow()[0].1.body.clone();
     let told = "Database: 1 migration on db:5432/shop, statements of each class: 0 A, 0 B, 1 C\n\
                 - C  4_drop.sql:1  DO: it can't be seen through; the version that serves: nobody knows\n\
-                - and 2 more that ask for care\n";
+                - and 2 more that ask for care\n\
+                - afterwards it is asked: nobody is lost: SELECT id FROM person WHERE name = ''\n";
     assert!(body.contains(told), "{body}");
 }

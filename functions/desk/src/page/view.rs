@@ -82,6 +82,8 @@ struct Migrations {
     /// Those that ask for care.
     statements: Vec<String>,
     more: usize,
+    /// What is asked afterwards.
+    checks: Vec<String>,
 }
 
 /// What the manifest tells about the change.
@@ -236,6 +238,7 @@ fn database(plan: &Plan, asked_at: Timestamp) -> Option<Migrations> {
         files: Vec::new(),
         statements: Vec::new(),
         more: 0,
+        checks: Vec::new(),
     };
     let applied = plan.migrations.as_ref().map(migrations);
     applied.or(plan.restore.as_ref().map(restored))
@@ -251,6 +254,7 @@ fn migrations(plan: &MigrationPlan) -> Migrations {
             .map(|one| plain(&one.sentence()))
             .collect(),
         more: plan.more,
+        checks: plan.checks.iter().map(|one| plain(one)).collect(),
     }
 }
 

@@ -66,6 +66,7 @@ fn the_page_names_each_statement_that_asks_for_care() {
         "classes": {"a": 0, "b": 0, "c": 1}, "more": 2,
         "statements": [{"place": "4_drop.sql:1", "kind": "DO", "class": "C",
             "reason": "it can't be seen through", "old_code": "nobody knows"}],
+        "checks": ["nobody is lost: SELECT id FROM person"],
     });
     desk.ports.subject.borrow_mut().plan.migrations =
         serde_json::from_value(migrations).expect("valid");
@@ -74,6 +75,7 @@ fn the_page_names_each_statement_that_asks_for_care() {
         "1 migration on db:5432/shop, statements of each class: 0 A, 0 B, 1 C",
         "C  4_drop.sql:1  DO: it can",
         "and 2 more",
+        "nobody is lost: SELECT id FROM person",
     ] {
         assert!(page.body.contains(told), "{told}: {}", page.body);
     }
