@@ -51,6 +51,19 @@ impl World {
         json!({ "host": secret["host"], "port": secret["port"], "name": secret["dbname"] })
     }
 
+    /// Puts another password into the secret, which opens nothing.
+    ///
+    /// # Panics
+    /// When Secrets Manager refuses.
+    pub async fn put_password(&self, data: &Data, password: &str) {
+        let mut secret = sluice_postgres::secret(data.database.url()).expect("its secret");
+        secret["password"] = json!(password);
+        let secrets = aws_sdk_secretsmanager::Client::new(&self.config);
+        let put = secrets.put_secret_value().secret_id(&data.secret);
+        let put = put.secret_string(secret.to_string()).send().await;
+        put.expect("the secret is put");
+    }
+
     /// A build of one healthy function and these migrations, by their file names. `more` is
     /// what else its manifest says.
     #[must_use]

@@ -9,6 +9,8 @@ mod codedeploy;
 mod committed;
 mod configuration;
 mod crashes;
+mod credentials;
+mod databases;
 mod definitions;
 mod evidence;
 mod faults;
