@@ -33,6 +33,10 @@ pub struct BackupPolicy {
     /// Whether the server must keep what point-in-time recovery needs. Of a cluster or an
     /// instance alone it can be known.
     pub point_in_time_recovery: bool,
+    /// Whether `database.host` is another name of the cluster or the instance, such as a
+    /// CNAME. Else it must be an endpoint of that very server.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub host_is_another_name: bool,
 }
 
 /// Before which migrations a backup is made.
@@ -81,6 +85,7 @@ impl Default for BackupPolicy {
             restore: None,
             keep_days: 7,
             point_in_time_recovery: true,
+            host_is_another_name: false,
         }
     }
 }

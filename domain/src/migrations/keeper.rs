@@ -21,6 +21,13 @@ impl<'a> Keeper<'a> {
             Self::Cluster(name) | Self::Instance(name) | Self::Function(name) => name,
         }
     }
+
+    /// Whether it is a server of RDS: of what a function of the team's keeps nothing is
+    /// known.
+    #[must_use]
+    pub const fn is_server(self) -> bool {
+        matches!(self, Self::Cluster(_) | Self::Instance(_))
+    }
 }
 
 impl fmt::Display for Keeper<'_> {

@@ -26,6 +26,10 @@ pub struct RestorePlan {
     /// The migrations that are taken back. None: the database could not be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
+    /// Where the server that is put back answers: held against where `place` leads, then
+    /// taken out. None: it is not there, or the settings say that they differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<Vec<String>>,
     /// What else people should know before they say yes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -134,9 +138,13 @@ fn words(time: SignedDuration) -> String {
 /// How far a restore is. A part of the promotion's record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restoring {
-    /// The promotion that began it: the names of servers are made of it. Another one that
+    /// The promotion that began it: who gets no calls is noted for it. Another one that
     /// goes on is a later attempt.
     pub origin: PromotionId,
+    /// The promotion that began with this backup where the server of another one was in
+    /// place by then: the names of servers are made of it. None: the one that began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_by: Option<PromotionId>,
     /// The backup that was begun with. None: none yet, or an older Sluice began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupId>,
@@ -145,6 +153,14 @@ pub struct Restoring {
     pub began_at: Option<Timestamp>,
     /// How far it is.
     pub progress: Progress,
+}
+
+impl Restoring {
+    /// The promotion that the names of servers are made of.
+    #[must_use]
+    pub fn names(&self) -> &PromotionId {
+        self.named_by.as_ref().unwrap_or(&self.origin)
+    }
 }
 
 /// How far a restore is.
@@ -255,6 +271,12 @@ impl Standing {
     const fn is_under_way(&self) -> bool {
         matches!(self, Self::UnderWay(_))
     }
+
+    /// Whether its name may become another one: a rename reads `renaming`, and `modifying`
+    /// before.
+    fn may_be_renamed(&self) -> bool {
+        matches!(self, Self::UnderWay(status) if ["modifying", "renaming"].contains(&status.as_str()))
+    }
 }
 
 impl fmt::Display for Standing {
@@ -295,6 +317,20 @@ impl fmt::Display for Servers {
     }
 }
 
+impl Servers {
+    /// Whether the restore that these servers are of has given the name away, or gives it
+    /// away: then it alone knows where they are. Where the restored server has the name, or
+    /// the one of before has it still or again, another restore may begin.
+    #[must_use]
+    pub fn are_between(&self) -> bool {
+        match (&self.named, &self.old, &self.new) {
+            (None, None, None) => false,
+            (None, _, _) | (Some(_), Some(_), Some(_)) => true,
+            (Some(named), _, _) => named.may_be_renamed(),
+        }
+    }
+}
+
 /// What is next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -320,6 +356,8 @@ pub fn next_step(servers: &Servers) -> Step {
     let Servers { named, new, old } = servers;
     match (named, old, new) {
         (None, None, None) | (_, _, Some(Standing::Broken(_))) => Step::Stuck,
+        // RDS renames no server that is stopped, full or failed.
+        (Some(Standing::Broken(_)), None, _) => Step::Stuck,
         (Some(_), None, None) => Step::Create,
         (_, _, Some(Standing::Headless)) => Step::AddWriter,
         (_, _, Some(new)) if new.is_under_way() => Step::Wait,

@@ -14,6 +14,7 @@ fn plan() -> RestorePlan {
             files: vec!["3_x.sql".to_owned()],
             ..Lost::default()
         }),
+        endpoints: None,
         notes: Vec::new(),
         stops: BTreeMap::new(),
     }
@@ -64,13 +65,16 @@ fn each_step_follows_from_what_is_there() {
     let (up, away) = ("available", "");
     for (named, new, old, expected) in [
         (up, away, away, Step::Create),
-        ("stopped", away, away, Step::Create),
+        ("backing-up", away, away, Step::Create),
+        ("stopped", away, away, Step::Stuck),
+        ("stopped", "creating", away, Step::Stuck),
         (up, "creating", away, Step::Wait),
         (up, "backing-up", away, Step::Wait),
         (up, "headless", away, Step::AddWriter),
         ("modifying", up, away, Step::Wait),
         (up, up, away, Step::SetAside),
-        ("storage-full", up, away, Step::SetAside),
+        ("stopped", up, away, Step::Stuck),
+        ("storage-full", up, away, Step::Stuck),
         ("renaming", up, away, Step::Wait),
         (away, up, away, Step::Wait),
         (away, up, "renaming", Step::Wait),
@@ -88,6 +92,30 @@ fn each_step_follows_from_what_is_there() {
     ] {
         let found = servers(named, new, old);
         assert_eq!(next_step(&found), expected, "{found}");
+    }
+}
+
+#[test]
+fn only_a_restore_that_gave_the_name_away_bars_the_way_of_another_one() {
+    let (up, away) = ("available", "");
+    for (named, new, old, expected) in [
+        (up, away, up, false),
+        ("backing-up", away, up, false),
+        ("stopped", away, up, false),
+        (up, up, away, false),
+        (up, away, away, false),
+        ("backing-up", up, away, false),
+        (away, away, away, false),
+        (away, up, away, true),
+        (away, up, up, true),
+        (away, away, up, true),
+        (up, up, up, true),
+        ("renaming", up, away, true),
+        ("modifying", up, away, true),
+        ("renaming", away, up, true),
+    ] {
+        let found = servers(named, new, old);
+        assert_eq!(found.are_between(), expected, "{found}");
     }
 }
 

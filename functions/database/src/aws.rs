@@ -2,7 +2,9 @@
 //! the state table.
 
 mod copies;
+mod own;
 mod rds;
+mod renaming;
 mod restore;
 mod restoring;
 
@@ -20,7 +22,8 @@ use sluice_platform::fault::Fault;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::store::{Part, Store, StoreError};
 
-use self::rds::{CLUSTER_SNAPSHOT_THERE, SNAPSHOT_THERE, cluster, instance, tags, unless};
+use self::own::{Snapshot, plain, refuse_another_one};
+use self::rds::{CLUSTER_SNAPSHOT_THERE, SNAPSHOT_THERE, cluster, instance, tags, time, unless};
 use crate::{Backups, Error, Made, Promotions, Record, Wanted};
 
 /// What RDS says of a snapshot that a database can be restored from.
@@ -179,6 +182,12 @@ impl Servers {
             .map_err(|error| Fault::new(&operation, error))?;
         let snapshot = found.db_cluster_snapshots().first();
         let snapshot = snapshot.ok_or_else(|| Fault::other(&operation, "it is gone"))?;
+        let facts = Snapshot {
+            of: snapshot.db_cluster_identifier(),
+            made_at: snapshot.snapshot_create_time().and_then(time),
+            tags: plain(snapshot.tag_list()),
+        };
+        refuse_another_one(&facts, wanted)?;
         made(name, snapshot.status())
     }
 
@@ -209,6 +218,12 @@ impl Servers {
             .map_err(|error| Fault::new(&operation, error))?;
         let snapshot = found.db_snapshots().first();
         let snapshot = snapshot.ok_or_else(|| Fault::other(&operation, "it is gone"))?;
+        let facts = Snapshot {
+            of: snapshot.db_instance_identifier(),
+            made_at: snapshot.snapshot_create_time().and_then(time),
+            tags: plain(snapshot.tag_list()),
+        };
+        refuse_another_one(&facts, wanted)?;
         made(name, snapshot.status())
     }
 

@@ -1,6 +1,6 @@
 //! Why migrations may not begin, or a database is not restored.
 
-use sluice_domain::migrations::{CannotRestore, OddBackup};
+use sluice_domain::migrations::{CannotRestore, OddBackup, OtherServer};
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, TRIED_AGAIN, fault_name};
@@ -61,6 +61,22 @@ pub enum Error {
         /// What it says of itself.
         status: String,
     },
+    /// What has the backup's name is another one.
+    #[error(
+        "a snapshot called {id} is there already, and {found}; expected the one that this promotion begins, of {server}: \
+         it is no backup of what is migrated. Nothing was applied; give it another name or delete it, then release again"
+    )]
+    BackupTaken {
+        /// The backup.
+        id: String,
+        /// What tells that it is another one.
+        found: String,
+        /// What it should be of.
+        server: String,
+    },
+    /// The database is on another server than its backups are of.
+    #[error(transparent)]
+    OtherServer(#[from] OtherServer),
     /// The settings name no way to restore.
     #[error(transparent)]
     CannotRestore(#[from] CannotRestore),
@@ -85,9 +101,9 @@ pub enum Error {
     OddBackup(#[from] OddBackup),
     /// An earlier restore of another backup is between two servers.
     #[error(
-        "{server} is between what it was and backup {begun}, which an earlier restore left unfinished; expected that one \
-         to be finished before backup {id} is restored: ask for {begun} first, which goes on where it ended. No server \
-         was changed"
+        "{server} is between what it was and backup {begun}, which an earlier restore left unfinished: {found}; expected \
+         that one to be finished before backup {id} is restored: ask for {begun} first, which goes on where it ended. No \
+         server was changed"
     )]
     Unfinished {
         /// The server.
@@ -96,6 +112,21 @@ pub enum Error {
         begun: String,
         /// The one that was asked for.
         id: String,
+        /// How its servers stand.
+        found: String,
+    },
+    /// The server can't be given another name as it is.
+    #[error(
+        "{server} is {status}; expected it to be available, or RDS to be at work on it, since RDS renames no other, and the \
+         one restored from backup {id} takes its name: start it or mend it, or restore by hand. Nothing was changed"
+    )]
+    ServerUnfit {
+        /// The server.
+        server: String,
+        /// The backup.
+        id: String,
+        /// What RDS says of it.
+        status: String,
     },
     /// The server is gone whose name the restored one would take.
     #[error(
@@ -167,12 +198,13 @@ impl Named for Error {
             Self::NoRecovery { .. } => "NoPointInTimeRecovery",
             Self::CopyFailed { .. } => "CopyFailed",
             Self::RehearsalFailed { .. } => "RehearsalFailed",
-            Self::BackupFailed { .. } => "BackupFailed",
-            Self::CannotRestore(_) => "InvalidSettings",
+            Self::BackupFailed { .. } | Self::BackupTaken { .. } => "BackupFailed",
+            Self::CannotRestore(_) | Self::OtherServer(_) => "InvalidSettings",
             Self::NoRestore(_) => "NotFound",
-            Self::BackupUnfit { .. } | Self::OddBackup(_) | Self::ServerGone { .. } => {
-                "BackupUnfit"
-            }
+            Self::BackupUnfit { .. }
+            | Self::OddBackup(_)
+            | Self::ServerGone { .. }
+            | Self::ServerUnfit { .. } => "BackupUnfit",
             Self::Stuck { .. } | Self::TooSlow { .. } | Self::Unfinished { .. } => "RestoreFailed",
             Self::Store(error) => error.name(),
             Self::Fault(fault) => fault_name(fault),

@@ -30,6 +30,8 @@ pub(super) struct World {
     pub(super) saved: RefCell<Option<Saved>>,
     /// The servers of RDS, by name.
     pub(super) servers: RefCell<BTreeMap<String, Standing>>,
+    /// Where the server answers.
+    pub(super) endpoints: RefCell<Option<Vec<String>>>,
     /// Whether a new server comes without a writer.
     pub(super) is_cluster: Cell<bool>,
     /// What was changed, in order.
@@ -57,6 +59,7 @@ impl World {
             migrating: RefCell::default(),
             saved: RefCell::default(),
             servers: RefCell::default(),
+            endpoints: RefCell::new(Some(vec!["db".to_owned()])),
             is_cluster: Cell::new(false),
             changes: RefCell::default(),
             lost: Cell::new(None),
@@ -74,6 +77,7 @@ impl World {
     pub(super) fn stopped(&self, origin: &str) {
         self.restoring.replace(Some(Restoring {
             origin: origin.parse().expect("a promotion"),
+            named_by: None,
             backup: None,
             began_at: None,
             progress: Progress::Stopped,
@@ -191,6 +195,10 @@ impl Restores for &World {
 
     async fn notes(&self, _: Access<'_>, _: Keeper<'_>) -> Result<Vec<String>, Error> {
         Ok(vec!["shop-2 stays with the server of before".to_owned()])
+    }
+
+    async fn endpoints(&self, _: Access<'_>, _: Keeper<'_>) -> Result<Option<Vec<String>>, Error> {
+        Ok(self.endpoints.borrow().clone())
     }
 
     async fn place(

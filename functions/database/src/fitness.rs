@@ -1,36 +1,19 @@
-//! Whether a backup can be restored: asked before people are, and again before traffic is
-//! stopped.
+//! Whether a backup can be made, and whether one can be restored: asked before people are,
+//! and again before traffic is stopped.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sluice_domain::migrations::{BackupId, Keeper, Progress, Request, RestorePlan, Restoring};
+use sluice_domain::migrations::{
+    BackupId, BackupPolicy, Keeper, Progress, Request, RestorePlan, Restoring, Standing, host_of,
+    refuse_other_server,
+};
 use sluice_domain::naming::beside;
 use sluice_domain::promotion::{Generation, PromotionId};
+use sluice_domain::settings::Role;
 
 use crate::restore::{Access, Restores, backup_of};
-use crate::{Backups, Databases, Error, Output, Promotions, Record};
-
-/// The names of servers are made of the backup: where an earlier promotion gave the name
-/// away for another one, its servers would not be found. A team's function is told each
-/// time which backup it is.
-pub(crate) fn refuse_another_than(
-    begun: &Restoring,
-    server: Keeper<'_>,
-    wanted: &BackupId,
-) -> Result<(), Error> {
-    let other = begun.backup.as_ref().filter(|backup| *backup != wanted);
-    match (other, begun.progress, server) {
-        (Some(other), Progress::Swapping, Keeper::Cluster(_) | Keeper::Instance(_)) => {
-            Err(Error::Unfinished {
-                server: server.to_string(),
-                begun: other.to_string(),
-                id: wanted.to_string(),
-            })
-        }
-        _ => Ok(()),
-    }
-}
+use crate::{Backups, Databases, Error, Output, Promotions, Record, Wanted};
 
 impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
     /// What a restore would do, and whether it can be done at all.
@@ -43,6 +26,8 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         let backup = backup_of(id, request)?;
         let access = (request.role.as_ref(), id);
         let made_at = self.fit(access, server, backup).await?;
+        let policy = &request.database.backup;
+        let endpoints = self.endpoints(access, policy, server).await?;
         let notes = match server {
             Keeper::Function(_) => Vec::new(),
             server => self.backups.notes(access, server).await?,
@@ -53,6 +38,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
             place: None,
             made_at,
             lost: None,
+            endpoints,
             notes,
             stops: BTreeMap::new(),
         });
@@ -71,11 +57,17 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         let server = request.database.backup.can_restore()?;
         let access = (request.role.as_ref(), id);
         self.fit(access, server, backup_of(id, request)?).await?;
+        let plan = self.promotions.plan_of(id).await?;
+        if let Some(place) = plan.restore.and_then(|restore| restore.place) {
+            let policy = &request.database.backup;
+            let found = (server, place.as_str());
+            self.refuse_unless_at(access, policy, found).await?;
+        }
         Ok(Output::Fit { fit: true })
     }
 
-    /// When a backup was made that can be restored, of a server that is there. Of what a
-    /// function of the team's restores nothing is known.
+    /// When a backup was made that can be restored, of a server that is there and can be
+    /// given another name. Of what a function of the team's restores nothing is known.
     async fn fit(
         &self,
         access: Access<'_>,
@@ -83,38 +75,108 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         backup: &BackupId,
     ) -> Result<Option<Timestamp>, Error> {
         backup.refuse_unless_of(server)?;
-        if let Keeper::Function(_) = server {
+        if !server.is_server() {
             return Ok(None);
         }
         let (_, id) = access;
-        let names = beside(server.name(), id, backup.as_str());
+        let last = self.promotions.last_restore(id, server).await?;
+        let left = last.filter(|last| last.progress == Progress::Swapping);
+        if let Some(left) = &left {
+            self.is_another(access, left, server, backup).await?;
+        }
+        let goes_on = left.filter(|left| left.backup.as_ref().is_none_or(|begun| begun == backup));
+        let origin = goes_on.as_ref().map_or(id, Restoring::names);
+        let names = beside(server.name(), origin, backup.as_str());
         let found = self.backups.servers(access, server, &names).await?;
-        if found.named.is_none() && !self.is_left(access, server, backup).await? {
-            return Err(Error::ServerGone {
+        // A restore that was left in the middle: the name is nobody's for a while.
+        let is_left = goes_on.is_some() && (found.new.is_some() || found.old.is_some());
+        match &found.named {
+            None if !is_left => Err(Error::ServerGone {
                 server: server.to_string(),
                 id: backup.to_string(),
-            });
+            }),
+            Some(Standing::Broken(status)) => Err(Error::ServerUnfit {
+                server: server.to_string(),
+                id: backup.to_string(),
+                status: status.clone(),
+            }),
+            _ => self.usable(access, server, backup.as_str()).await,
         }
-        self.usable(access, server, backup.as_str()).await
     }
 
-    /// Whether a restore was left in the middle, so that the name is nobody's for a while:
-    /// no other release serves meanwhile, and no other backup can be restored.
-    async fn is_left(
+    /// Whether what was begun is a restore of another backup, beside which this one can
+    /// begin. The names of servers are made of the backup: where the one that began gave the
+    /// name away, and nobody has it yet, nobody else would find its servers. A team's
+    /// function is told each time which backup it is.
+    pub(crate) async fn is_another(
         &self,
         access: Access<'_>,
+        begun: &Restoring,
         server: Keeper<'_>,
-        backup: &BackupId,
+        wanted: &BackupId,
     ) -> Result<bool, Error> {
-        let (_, id) = access;
-        let last = self.promotions.last_restore(id, server).await?;
-        let Some(left) = last.filter(|last| last.progress == Progress::Swapping) else {
+        let other = begun.backup.as_ref().filter(|backup| *backup != wanted);
+        let is_begun = begun.progress == Progress::Swapping && server.is_server();
+        let Some(other) = other.filter(|_| is_begun) else {
             return Ok(false);
         };
-        refuse_another_than(&left, server, backup)?;
-        let names = beside(server.name(), &left.origin, backup.as_str());
+        let names = beside(server.name(), begun.names(), other.as_str());
         let found = self.backups.servers(access, server, &names).await?;
-        Ok(found.new.is_some() || found.old.is_some())
+        if found.are_between() {
+            return Err(Error::Unfinished {
+                server: server.to_string(),
+                begun: other.to_string(),
+                id: wanted.to_string(),
+                found: found.to_string(),
+            });
+        }
+        Ok(true)
+    }
+
+    /// Where the server answers that backups are of, to be held against where `database`
+    /// leads. None: nobody knows, or the settings say that they differ.
+    pub(crate) async fn endpoints(
+        &self,
+        access: Access<'_>,
+        policy: &BackupPolicy,
+        server: Keeper<'_>,
+    ) -> Result<Option<Vec<String>>, Error> {
+        if !server.is_server() || policy.host_is_another_name {
+            return Ok(None);
+        }
+        self.backups.endpoints(access, server).await
+    }
+
+    /// Refuses a database that is on another server than backups are of.
+    pub(crate) async fn refuse_unless_at(
+        &self,
+        access: Access<'_>,
+        policy: &BackupPolicy,
+        (server, place): (Keeper<'_>, &str),
+    ) -> Result<(), Error> {
+        let endpoints = self.endpoints(access, policy, server).await?;
+        if let Some(endpoints) = endpoints {
+            refuse_other_server(host_of(place), &server.to_string(), &endpoints)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a server that keeps nothing by which what is lost could be brought back.
+    pub(crate) async fn refuse_without_recovery(
+        &self,
+        policy: &BackupPolicy,
+        role: Option<&Role>,
+        wanted: &Wanted<'_>,
+    ) -> Result<(), Error> {
+        if !policy.point_in_time_recovery {
+            return Ok(());
+        }
+        match self.backups.recovery_days(role, wanted).await? {
+            Some(days) if days < 1 => Err(Error::NoRecovery {
+                server: wanted.of.to_string(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// When a backup was made that the server can be restored from.

@@ -231,6 +231,8 @@ pub struct Wanted<'a> {
     pub promotion: &'a PromotionId,
     /// When it may go.
     pub keep_until: Timestamp,
+    /// When the promotion got its locks: what is older is no backup of its.
+    pub since: Timestamp,
 }
 
 /// Promotions.
@@ -337,7 +339,7 @@ impl<P: Promotions, B: Backups + Restores + Copies, L: Record> Databases<P, B, L
                 request,
             } => {
                 self.promotions.check_fence(&promotion, generation).await?;
-                let prepared = self.prepare(&promotion, &request, now).await?;
+                let prepared = self.prepare(&promotion, &request, (epoch, now)).await?;
                 if matches!(prepared, Output::Prepared { ready: true, .. }) {
                     let migrating = Migrating::of(&request.database, epoch)?;
                     self.promotions
@@ -417,7 +419,7 @@ impl<P: Promotions, B: Backups + Restores + Copies, L: Record> Databases<P, B, L
         &self,
         id: &PromotionId,
         request: &Request,
-        now: Timestamp,
+        (epoch, now): (i64, Timestamp),
     ) -> Result<Output, Error> {
         let plan = self.promotions.plan_of(id).await?;
         let missing = || Error::NoPlan(id.clone());
@@ -436,8 +438,11 @@ impl<P: Promotions, B: Backups + Restores + Copies, L: Record> Databases<P, B, L
             name: backup(id),
             promotion: id,
             keep_until: keep_until(policy, now),
+            since: Timestamp::from_millisecond(epoch).unwrap_or(Timestamp::MIN),
         };
         let role = plan.role.as_ref();
+        let found = (of, migrations.place.as_str());
+        self.refuse_unless_at((role, id), policy, found).await?;
         self.refuse_without_recovery(policy, role, &wanted).await?;
         let made = self.backups.make(role, &wanted).await?;
         if made.available {
@@ -453,23 +458,6 @@ impl<P: Promotions, B: Backups + Restores + Copies, L: Record> Databases<P, B, L
             wait_seconds: PACE,
             backup: Some(made.id),
         })
-    }
-
-    async fn refuse_without_recovery(
-        &self,
-        policy: &BackupPolicy,
-        role: Option<&Role>,
-        wanted: &Wanted<'_>,
-    ) -> Result<(), Error> {
-        if !policy.point_in_time_recovery {
-            return Ok(());
-        }
-        match self.backups.recovery_days(role, wanted).await? {
-            Some(days) if days < 1 => Err(Error::NoRecovery {
-                server: wanted.of.to_string(),
-            }),
-            _ => Ok(()),
-        }
     }
 
     async fn begun(

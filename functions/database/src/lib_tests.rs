@@ -89,6 +89,31 @@ async fn a_server_that_can_not_go_back_in_time_is_refused_before_a_backup_is_mad
 }
 
 #[tokio::test]
+async fn a_database_on_another_server_than_its_backups_is_refused_before_one_is_made() {
+    let world = world();
+    world.endpoints.replace(Some(vec!["orders".to_owned()]));
+    let error = ask(&world, PREPARE).await.expect_err("refused");
+    assert_eq!(error.name(), "InvalidSettings");
+    let text = error.to_string();
+    for said in [
+        "leads to host db",
+        "cluster storefront",
+        "answers at orders",
+    ] {
+        assert!(text.contains(said), "{text}");
+    }
+    assert!(world.made.borrow().is_empty() && world.entries.borrow().is_empty());
+    let on_purpose = json!({ "cluster": "storefront", "host_is_another_name": true });
+    ask(&world, &with_backup(on_purpose))
+        .await
+        .expect("prepared");
+    let elsewhere = json!({ "function": "saves" });
+    ask(&world, &with_backup(elsewhere))
+        .await
+        .expect("prepared");
+}
+
+#[tokio::test]
 async fn what_is_about_to_be_applied_is_noted_before_for_whoever_ends_it() {
     let world = world();
     world.looks.set(1);

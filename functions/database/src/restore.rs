@@ -19,7 +19,6 @@ use sluice_domain::promotion::{Generation, PromotionId};
 use sluice_domain::settings::Role;
 use sluice_platform::store::StoreError;
 
-use crate::fitness::refuse_another_than;
 use crate::{Backups, Databases, Error, Output, Promotions, Record};
 
 /// How long it is waited before a restore is looked at again, in seconds.
@@ -79,6 +78,14 @@ pub trait Restores {
         server: Keeper<'_>,
         names: &Beside,
     ) -> impl Future<Output = Result<Servers, Error>>;
+
+    /// Where the server answers, by all the names that RDS gives it. None: there is none of
+    /// its name. Reads only.
+    fn endpoints(
+        &self,
+        access: Access<'_>,
+        server: Keeper<'_>,
+    ) -> impl Future<Output = Result<Option<Vec<String>>, Error>>;
 
     /// Where a server of this name answers. None: nowhere, or there is none. Reads only.
     fn place(
@@ -197,8 +204,10 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
                 generation,
             }));
         }
-        refuse_another_than(&restoring, task.server, task.backup)?;
-        let Some(began_at) = restoring.began_at else {
+        let is_another = self
+            .is_another(task.access(), &restoring, task.server, task.backup)
+            .await?;
+        let Some(began_at) = restoring.began_at.filter(|_| !is_another) else {
             if restoring.progress == Progress::Swapping {
                 self.promotions
                     .save_last_restore(id, generation, task.server)
@@ -207,6 +216,11 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
             let dated = Restoring {
                 began_at: Some(now),
                 backup: Some(task.backup.clone()),
+                // Its servers are not to be taken for those of an earlier restore.
+                named_by: match is_another {
+                    true => Some(id.clone()),
+                    false => restoring.named_by.clone(),
+                },
                 ..restoring.clone()
             };
             let read_new = (&restoring, &dated);
@@ -267,7 +281,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
 
     async fn by_snapshot(&self, task: &Task<'_>, restoring: Restoring) -> Result<Output, Error> {
         let (access, server, backup) = (task.access(), task.server, task.backup.as_str());
-        let names = beside(server.name(), &restoring.origin, backup);
+        let names = beside(server.name(), restoring.names(), backup);
         let servers = self.backups.servers(access, server, &names).await?;
         let step = next_step(&servers);
         tracing::info!(promotion = %task.id, %server, backup, ?step, %servers, "restore");

@@ -8,6 +8,11 @@ use super::*;
 use crate::Input;
 use crate::fakes::{World, at};
 
+#[path = "restore_tests/another.rs"]
+mod another;
+#[path = "restore_tests/endpoints.rs"]
+mod endpoints;
+
 const PLAN: &str = include_str!("../../../events/database/plan_restore.json");
 const CHECK: &str = include_str!("../../../events/database/check_backup.json");
 const RESTORE: &str = include_str!("../../../events/database/restore.json");
@@ -165,66 +170,6 @@ async fn a_server_of_before_that_does_not_come_by_itself_is_not_asked() {
     }
 }
 
-/// The same, asked for another backup.
-fn another(event: &str) -> String {
-    event.replace(BACKUP, "nightly")
-}
-
-#[tokio::test]
-async fn between_two_servers_no_other_backup_is_begun_and_people_read_which_one_is_first() {
-    let world = world();
-    ask(&world, RESTORE).await.expect("created");
-    world.settle();
-    ask(&world, RESTORE).await.expect("set aside");
-    // A later attempt takes it over, as `warm` writes it down.
-    let restoring = world.restoring.borrow_mut().take().expect("begun");
-    let later = Restoring {
-        began_at: None,
-        ..restoring
-    };
-    world.restoring.replace(Some(later));
-    let changes = world.changes.borrow().len();
-    let error = ask(&world, &another(RESTORE)).await.expect_err("refused");
-    assert_eq!(error.name(), "RestoreFailed");
-    let said = format!("ask for {BACKUP} first");
-    assert!(error.to_string().contains(&said), "{error}");
-    assert_eq!(world.changes.borrow().len(), changes);
-    until_ready(&world).await;
-}
-
-#[tokio::test]
-async fn before_a_name_changes_another_backup_may_be_begun() {
-    let world = world();
-    ask(&world, RESTORE).await.expect("created");
-    let restoring = world.restoring.borrow_mut().take().expect("begun");
-    let later = Restoring {
-        began_at: None,
-        ..restoring
-    };
-    world.restoring.replace(Some(later));
-    ask(&world, &another(RESTORE)).await.expect("created");
-    let changes = world.changes.borrow();
-    assert_eq!(
-        changes.last().map(String::as_str),
-        Some("cluster storefront from nightly")
-    );
-}
-
-#[tokio::test]
-async fn a_function_of_the_teams_may_be_asked_for_another_backup_whatever_it_did_before() {
-    let world = world();
-    let by_function = json!({ "function": "saves", "restore": "restores" });
-    let answer = |restored| Answered {
-        restored,
-        wait_seconds: None,
-    };
-    world.answers.replace(vec![answer(false), answer(true)]);
-    let event = of(RESTORE, by_function);
-    ask(&world, &event).await.expect("asked");
-    let output = ask(&world, &another(&event)).await.expect("asked");
-    assert!(is_ready(&output), "{output:?}");
-}
-
 #[tokio::test]
 async fn what_is_no_name_of_a_snapshot_is_refused_and_a_function_gets_it_as_it_is() {
     let arn = "arn:aws:rds:eu-west-1:999988887777:cluster-snapshot:theirs";
@@ -334,60 +279,6 @@ async fn a_backup_that_is_gone_not_ready_or_of_another_server_is_refused() {
             let error = ask(&world, event).await.expect_err("refused");
             assert_eq!(error.name(), "BackupUnfit");
             assert!(error.to_string().contains(said), "{error}");
-        }
-        assert!(world.changes.borrow().is_empty());
-    }
-}
-
-#[tokio::test]
-async fn a_server_that_is_gone_is_refused_unless_a_restore_of_any_version_left_it_in_the_middle() {
-    let origin: PromotionId = "storefront/prod/1.0.0/3".parse().expect("an id");
-    let names = beside("storefront", &origin, BACKUP);
-    let (stopped, swapping) = (Progress::Stopped, Progress::Swapping);
-    for (there, progress, backup, refused) in [
-        (None, stopped, BACKUP, Some("storefront is not there")),
-        (None, swapping, BACKUP, Some("storefront is not there")),
-        (
-            Some("storefront-reports"),
-            swapping,
-            BACKUP,
-            Some("storefront is not there"),
-        ),
-        (
-            Some(names.old.as_str()),
-            stopped,
-            BACKUP,
-            Some("storefront is not there"),
-        ),
-        (
-            Some(names.old.as_str()),
-            swapping,
-            "nightly",
-            Some("ask for nightly first"),
-        ),
-        (Some(names.old.as_str()), swapping, BACKUP, None),
-        (Some(names.new.as_str()), swapping, BACKUP, None),
-        (Some("storefront"), stopped, BACKUP, None),
-        (Some("storefront"), swapping, "nightly", None),
-    ] {
-        let world = world();
-        let left = Restoring {
-            origin: origin.clone(),
-            backup: Some(backup.parse().expect("a backup")),
-            began_at: None,
-            progress,
-        };
-        world.others.borrow_mut().insert(origin.clone(), left);
-        world.last.replace(Some(origin.clone()));
-        let there = there.map(|name| (name.to_owned(), Standing::Available));
-        world.servers.replace(there.into_iter().collect());
-        for event in [PLAN, CHECK] {
-            let answer = ask(&world, event).await;
-            let text = answer.err().map(|error| error.to_string());
-            match (&text, refused) {
-                (Some(text), Some(said)) => assert!(text.contains(said), "{text}"),
-                (text, said) => assert_eq!(text.as_deref(), said, "{:?}", world.servers.borrow()),
-            }
         }
         assert!(world.changes.borrow().is_empty());
     }

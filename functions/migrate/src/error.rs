@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sluice_domain::digest::Digest;
-use sluice_domain::migrations::Hosts;
+use sluice_domain::migrations::{Hosts, OtherServer};
 use sluice_domain::promotion::PromotionId;
 use sluice_migration::Refusal;
 use sluice_migrator::Error as Migrator;
@@ -104,7 +104,8 @@ pub enum Error {
     /// A restored database lacks what the code that serves needs.
     #[error(
         "the restored database {place} does not fit the code that serves: {}; expected all that it needs: apply that with \
-         your own tool and ask for the same restore again, or ask for one of a later backup", told(.found)
+         your own tool and ask for the same restore again, or ask for one of a later backup, which puts another server in \
+         its place", told(.found)
     )]
     RestoredUnfit {
         /// The server and the database.
@@ -155,6 +156,9 @@ pub enum Error {
          was sent: have whoever deploys the function add the host"
     )]
     ToldHost(String),
+    /// The database is on another server than the one that would be put back.
+    #[error(transparent)]
+    OtherServer(#[from] OtherServer),
     /// The settings name no way in, which they are checked for when they are stored.
     #[error(
         "the settings name neither `database.secret` nor `database.iam`; mend them with `sluice env put`"
@@ -213,7 +217,10 @@ impl Named for Error {
             Self::TooEarly { .. } => "OldCodeInUse",
             // Another try may reach the right one.
             Self::OldServer { .. } | Self::ServerOfBefore { .. } => "DatabaseUnreachable",
-            Self::NoCredentials | Self::OtherHost { .. } | Self::ToldHost(_) => "InvalidSettings",
+            Self::NoCredentials
+            | Self::OtherHost { .. }
+            | Self::OtherServer(_)
+            | Self::ToldHost(_) => "InvalidSettings",
             Self::Migrator(error) => of_database(error),
             Self::Fault(fault) => fault_name(fault),
         }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use sluice_domain::migrations::{CopyPlace, Lost, Request, RestorePlan, Restored};
+use jiff::{SignedDuration, Timestamp};
+use sluice_domain::migrations::{
+    CopyPlace, Lost, Request, RestorePlan, Restored, refuse_other_server,
+};
 use sluice_migrator::apply::Folder;
 use sluice_migrator::plan::short;
 use sluice_migrator::{Error as Migrator, Session, restored};
@@ -15,12 +17,16 @@ use crate::{Archives, Error, Keys, Migrate, door, summary};
 /// The most files that are named.
 const FILES: usize = 50;
 
+/// How exactly RDS says when a backup was made: what began within that second may be in it.
+const TOLD_TO: SignedDuration = SignedDuration::from_secs(1);
+
 /// How long it is waited before a database that does not answer is asked again.
 const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 impl<A: Archives, K: Keys> Migrate<A, K> {
     /// Adds to a plan which database it is, and which migrations are taken back. Refuses it
-    /// where the code that serves needs one of them. A database that does not answer may be
+    /// where the code that serves needs one of them, or where it is on another server than
+    /// the one that would be put back. A database that does not answer may be
     /// why it is restored: people are told then that nobody knows, and why.
     pub(crate) async fn lost(
         &self,
@@ -30,6 +36,9 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         let folder = self.brought(request).await?;
         let (address, trust) = self.way(request, Server::Own).await?;
         plan.place = Some(address.place());
+        if let Some(endpoints) = plan.endpoints.take() {
+            refuse_other_server(&address.host, &plan.server, &endpoints)?;
+        }
         let mut pauses = AGAIN.into_iter();
         loop {
             let asked = async {
@@ -69,7 +78,8 @@ impl<A: Archives, K: Keys> Migrate<A, K> {
         }
         if let Some(at) = made_at {
             // No row names a backup that is called nothing.
-            let later = restored::later(&session, "", Some(&at.to_string())).await?;
+            let since = at.saturating_add(TOLD_TO).unwrap_or(at);
+            let later = restored::later(&session, "", Some(&since.to_string())).await?;
             if let Some(one) = later.first() {
                 return Err(Error::OldServer {
                     place: session.place.clone(),

@@ -138,6 +138,7 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
             },
             _ => Restoring {
                 origin: id.clone(),
+                named_by: None,
                 backup: None,
                 began_at: None,
                 progress: Progress::Stopped,

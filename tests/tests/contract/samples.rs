@@ -294,6 +294,7 @@ fn restore() -> RestorePlan {
         place: None,
         made_at: None,
         lost: None,
+        endpoints: None,
         notes: Vec::new(),
         stops: BTreeMap::new(),
     }

@@ -2,6 +2,7 @@
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_rds::primitives::DateTime;
 use aws_sdk_rds::types::{DbCluster, DbInstance, ServerlessV2ScalingConfiguration, Tag};
 use jiff::Timestamp;
 use sluice_domain::migrations::{KEEP_UNTIL_TAG, PROMOTION_TAG};
@@ -43,13 +44,23 @@ pub(super) fn scaling(like: &DbCluster) -> Option<ServerlessV2ScalingConfigurati
     Some(scaling.build())
 }
 
+/// What the tag says for a promotion: tags take no `+`.
+pub(super) fn tag_of(promotion: &PromotionId) -> String {
+    promotion.to_string().replace('+', "_")
+}
+
 /// The tags by which the watchdog finds what Sluice made, and when it may go.
 pub(super) fn tags(promotion: &PromotionId, keep_until: Timestamp) -> Vec<Tag> {
     let tag = |key: &str, value: String| Tag::builder().key(key).value(value).build();
     vec![
-        tag(PROMOTION_TAG, promotion.to_string().replace('+', "_")),
+        tag(PROMOTION_TAG, tag_of(promotion)),
         tag(KEEP_UNTIL_TAG, keep_until.to_string()),
     ]
+}
+
+/// A time that RDS says, in whole seconds.
+pub(super) fn time(at: &DateTime) -> Option<Timestamp> {
+    Timestamp::from_second(at.secs()).ok()
 }
 
 /// What was found; None where RDS says that there is none.

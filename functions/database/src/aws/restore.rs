@@ -1,11 +1,11 @@
 //! Servers out of snapshots, through RDS, or through a function of the team's.
 
 use aws_sdk_rds::Client;
-use aws_sdk_rds::primitives::DateTime;
 use aws_sdk_rds::types::{DbCluster, DbInstance, VpcSecurityGroupMembership};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sluice_domain::migrations::{CopyPlace, Keeper, Servers as Found, Standing};
+use sluice_domain::migrations::{
+    CopyPlace, Keeper, Servers as Found, Standing, endpoint_of_member,
+};
 use sluice_domain::naming::Beside;
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::call::call;
@@ -15,17 +15,10 @@ use super::Servers;
 use super::copies::{place_of, place_of_cluster};
 use super::rds::{
     CLUSTER_THERE, INSTANCE_THERE, NO_CLUSTER, NO_CLUSTER_SNAPSHOT, NO_INSTANCE, NO_SNAPSHOT,
-    cluster, instance, scaling, there, unless,
+    cluster, instance, scaling, there, time, unless,
 };
+use super::renaming::{of, refused};
 use crate::{Access, Answered, Error, Restores, Saved};
-
-/// What RDS says to a rename where it is renaming already, or another has the name still.
-const LATER: [&str; 4] = [
-    "InvalidDBInstanceState",
-    "InvalidDBClusterStateFault",
-    INSTANCE_THERE,
-    CLUSTER_THERE,
-];
 
 /// What a function that restores is asked.
 #[derive(Serialize)]
@@ -153,6 +146,23 @@ impl Restores for Servers {
         Ok(found.and_then(|found| place_of(found.endpoint())))
     }
 
+    async fn endpoints(
+        &self,
+        access: Access<'_>,
+        server: Keeper<'_>,
+    ) -> Result<Option<Vec<String>>, Error> {
+        let client = self.rds(access).await;
+        if let Keeper::Cluster(name) = server {
+            let found = cluster(&client, name).await?;
+            return Ok(found.as_ref().map(endpoints_of_cluster));
+        }
+        let found = instance(&client, server.name()).await?;
+        Ok(found.map(|found| {
+            let endpoint = found.endpoint().and_then(|endpoint| endpoint.address());
+            endpoint.map(str::to_owned).into_iter().collect()
+        }))
+    }
+
     async fn create(
         &self,
         access: Access<'_>,
@@ -225,22 +235,27 @@ impl Restores for Servers {
         (from, to): (&str, &str),
     ) -> Result<(), Error> {
         let client = self.rds(access).await;
-        if let Keeper::Cluster(_) = server {
+        let renamed = if let Keeper::Cluster(_) = server {
             let request = client
                 .modify_db_cluster()
                 .db_cluster_identifier(from)
                 .new_db_cluster_identifier(to)
                 .apply_immediately(true);
             let operation = format!("rds:ModifyDBCluster of {from}");
-            return unless_later(unless(request.send().await, NO_CLUSTER, operation));
+            unless(request.send().await, NO_CLUSTER, operation)
+        } else {
+            let request = client
+                .modify_db_instance()
+                .db_instance_identifier(from)
+                .new_db_instance_identifier(to)
+                .apply_immediately(true);
+            let operation = format!("rds:ModifyDBInstance of {from}");
+            unless(request.send().await, NO_INSTANCE, operation)
+        };
+        match renamed {
+            Err(fault) => refused(&client, (server, from), fault).await,
+            Ok(()) => Ok(()),
         }
-        let request = client
-            .modify_db_instance()
-            .db_instance_identifier(from)
-            .new_db_instance_identifier(to)
-            .apply_immediately(true);
-        let operation = format!("rds:ModifyDBInstance of {from}");
-        unless_later(unless(request.send().await, NO_INSTANCE, operation))
     }
 
     async fn end_sessions(
@@ -376,6 +391,21 @@ async fn create_cluster(
     unless(made, CLUSTER_THERE, operation)
 }
 
+/// A cluster's own endpoints, and those of its members.
+fn endpoints_of_cluster(found: &DbCluster) -> Vec<String> {
+    let writer = found.endpoint();
+    let own = [writer, found.reader_endpoint()].into_iter().flatten();
+    let own = own.map(str::to_owned);
+    let members = found.db_cluster_members().iter();
+    let members = members.filter_map(|member| {
+        let (writer, member) = (writer?, member.db_instance_identifier()?);
+        endpoint_of_member(writer, member)
+    });
+    own.chain(found.custom_endpoints().to_vec())
+        .chain(members)
+        .collect()
+}
+
 /// Tags of AWS's own can't be given.
 fn is_own(tag: &aws_sdk_rds::types::Tag) -> bool {
     !tag.key().unwrap_or_default().starts_with("aws:")
@@ -386,23 +416,6 @@ fn security_groups(found: &[VpcSecurityGroupMembership]) -> Vec<String> {
     ids.map(str::to_owned).collect()
 }
 
-fn of(found: &DbInstance) -> Standing {
-    Standing::of(found.db_instance_status().unwrap_or_default())
-}
-
 fn required<T>(found: Option<T>, what: &str) -> Result<T, Fault> {
     found.ok_or_else(|| Fault::other(format!("looking at {what}"), "there is none"))
-}
-
-fn time(at: &DateTime) -> Option<Timestamp> {
-    Timestamp::from_second(at.secs()).ok()
-}
-
-/// A rename that was begun by an earlier try, or whose name is not free yet: the next look
-/// tells.
-fn unless_later(renamed: Result<(), Fault>) -> Result<(), Error> {
-    match renamed {
-        Err(fault) if LATER.iter().any(|code| fault.is(code)) => Ok(()),
-        done => Ok(done?),
-    }
 }

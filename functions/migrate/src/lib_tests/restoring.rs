@@ -131,6 +131,46 @@ async fn the_server_of_before_is_not_taken_for_the_restored_one() {
     assert_eq!(found["restored"]["applied"], 2);
 }
 
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_migration_of_the_very_second_of_the_backup_does_not_make_it_the_old_server() {
+    let before = Timestamp::now().as_second() - 2;
+    let world = migrated().await;
+    let after = Timestamp::now().as_second();
+    // RDS says whole seconds.
+    for (second, is_old) in [(after, false), (before, true)] {
+        let at = Timestamp::from_second(second).expect("a time");
+        let asked = world.ask(RESTORED, |event| event["made_at"] = json!(at));
+        let outcome = asked.await.map_err(|error| error.name());
+        let old = outcome.err() == Some("DatabaseUnreachable");
+        assert_eq!(old, is_old, "{at}");
+    }
+}
+
+/// Where the server that would be put back answers.
+fn answers_at(host: &str) -> impl FnOnce(&mut Value) {
+    let endpoints = json!([host]);
+    move |event| event["restore"]["endpoints"] = endpoints
+}
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_restore_of_another_server_than_the_databases_is_refused_and_of_its_own_is_not() {
+    let world = migrated().await;
+    let error = lost(&world, &FILES[..1], answers_at("orders.example")).await;
+    let error = error.expect_err("another one");
+    assert_eq!(error.name(), "InvalidSettings");
+    let text = error.to_string();
+    assert!(text.contains("answers at orders.example"), "{text}");
+    let secret: Value = serde_json::from_str(&world.shelf.secret).expect("json");
+    let host = secret["host"].as_str().expect("a host");
+    let own = lost(&world, &FILES[..1], answers_at(host)).await;
+    own.expect("its own");
+    let answer = world.ask(LOST, answers_at(host)).await;
+    let restore = &answer.map_err(|error| error.name()).unwrap_or_default()["restore"];
+    assert!(restore.get("endpoints").is_none(), "{restore}");
+}
+
 /// The database is restored, and the server of before answers there now.
 fn beside(port: u16) -> impl FnOnce(&mut Value) {
     move |event| {

@@ -80,6 +80,7 @@ async fn a_late_call_does_not_say_that_a_restore_is_where_it_began() {
     let swapping = Restoring {
         origin: OWN.parse().expect("a promotion"),
         backup: None,
+        named_by: None,
         began_at: None,
         progress: Progress::Swapping,
     };
