@@ -47,6 +47,7 @@ pub mod start;
 pub mod stats;
 pub mod steps;
 pub mod suites;
+pub mod targets;
 pub mod test_run;
 pub mod text;
 pub mod versions;

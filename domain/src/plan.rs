@@ -9,9 +9,10 @@ use crate::codedeploy::CodeDeploy;
 use crate::configuration::FunctionConfiguration;
 use crate::digest::Digest;
 use crate::manifest::{Configuration, Function, Manifest};
-use crate::migrations::{Callee, Inapplicable, MigrationPlan, Operation, RestorePlan};
+use crate::migrations::{Callee, Database, Inapplicable, MigrationPlan, Operation, RestorePlan};
 use crate::settings::{JudgePolicy, Role, Settings, Step, Target, WarmUp};
 use crate::suites::{Suite, in_releases};
+use crate::targets::together;
 
 /// What a promotion would change. Approval binds to its [`Plan::hash`]; it is
 /// computed again after the wait, and a different hash voids the approval.
@@ -34,6 +35,10 @@ pub struct Plan {
     /// against one is not done to another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<Digest>,
+    /// The server of RDS that holds it: its region, its account and its name. None: the
+    /// settings name none, or the plan is older than this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
     /// What putting the database back to a backup would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestorePlan>,
@@ -224,6 +229,7 @@ impl Plan {
             database: None,
             migrations: None,
             operation: None,
+            server: None,
             restore: None,
             role: settings.role.clone(),
             steps: settings.own_steps(),
@@ -331,9 +337,25 @@ impl Plan {
         }
     }
 
-    /// What it locks: the functions that change, and the database that is migrated. What
-    /// works on the database keeps all functions as they are, and a restore those that get
-    /// no calls, too.
+    /// Names the server that the database's backups are of, in the region and the account
+    /// that the role, or else the functions, are in.
+    pub fn name_server(&mut self, database: &Database) {
+        let server = database.backup.place().filter(|place| place.is_server());
+        let arn = self.functions.values().next();
+        let arn = arn.map_or("", |function| function.arn.as_str());
+        let of_arn = |at: usize| arn.split(':').nth(at).unwrap_or_default();
+        let role = self.role.as_ref();
+        let region = role.and_then(|role| role.region.as_deref());
+        let account = role.and_then(Role::account);
+        let region = region.unwrap_or_else(|| of_arn(3));
+        let account = account.unwrap_or_else(|| of_arn(4));
+        self.server = server.map(|server| format!("server {region} {account} {server}"));
+    }
+
+    /// What it locks: the functions that change, the database that is migrated, and its
+    /// server: a restore alone, migrations together with those of other databases there.
+    /// What works on the database keeps all functions as they are, and a restore those that
+    /// get no calls, too.
     #[must_use]
     pub fn targets(&self) -> Vec<String> {
         let is_held = |function: &&FunctionPlan| {
@@ -349,7 +371,15 @@ impl Plan {
         let restored = self.restore.iter().filter_map(|one| one.place.as_ref());
         let databases = migrations.map(|one| &one.place).chain(restored);
         let databases = databases.map(|place| format!("database {place}"));
-        functions.into_iter().chain(databases).collect()
+        let server = self.server.iter().filter_map(|server| match &self.restore {
+            Some(_) => Some(server.clone()),
+            None => self.migrates().then(|| together(server)),
+        });
+        functions
+            .into_iter()
+            .chain(databases)
+            .chain(server)
+            .collect()
     }
 
     fn has(&self, arn: &str) -> bool {

@@ -229,6 +229,42 @@ fn a_restore_stops_and_locks_what_it_names_and_an_older_plan_the_functions_of_th
 }
 
 #[test]
+fn a_restore_has_its_server_alone_and_migrations_of_other_databases_there_have_it_together() {
+    let with = |backup: Value, role: Option<Value>| {
+        let mut plan = plan(b"new", &live(b"old", 256));
+        plan.role = role.map(|role| serde_json::from_value(role).expect("a role"));
+        let database = json!({"secret": "db", "backup": backup});
+        plan.name_server(&serde_json::from_value(database).expect("a database"));
+        plan
+    };
+    let migrations = json!({
+        "digest": Digest::of(b"migrations"), "phase": "expand", "tool": "sqlx",
+        "place": "db:5432/shop", "server": "17.10", "applied": 1, "pending": 1,
+        "files": ["2_x.sql"], "waiting": 0, "classes": {"a": 1, "b": 0, "c": 0}, "more": 0,
+        "statements": [],
+    });
+    let restore = json!({"backup": "nightly", "server": "cluster shop", "place": "db:5432/shop"});
+    let last = |plan: &Plan| plan.targets().last().cloned().expect("a target");
+
+    let mut plan = with(json!({"cluster": "shop"}), None);
+    assert!(!last(&plan).contains("server"), "nothing is done there");
+    plan.migrations = Some(serde_json::from_value(migrations.clone()).expect("a plan"));
+    let server = "server eu-west-1 123456789012 cluster shop";
+    assert_eq!(last(&plan), format!("shared {server}"));
+    plan.migrations = None;
+    plan.restore = Some(serde_json::from_value(restore).expect("a plan"));
+    assert_eq!(last(&plan), server);
+
+    let role = json!({"arn": "arn:aws:iam::999988887777:role/sluice", "external_id": "x", "region": "eu-north-1"});
+    let mut elsewhere = with(json!({"instance": "shop"}), Some(role));
+    elsewhere.migrations = Some(serde_json::from_value(migrations).expect("a plan"));
+    let server = "shared server eu-north-1 999988887777 instance shop";
+    assert_eq!(last(&elsewhere), server);
+    let by_function = with(json!({"function": "saves"}), None);
+    assert_eq!(by_function.server, None);
+}
+
+#[test]
 fn migrations_that_go_take_their_time_as_on_a_copy_or_else_as_estimated() {
     let mut plan = plan(b"new", &live(b"old", 256));
     let bakes = plan.planned_bakes();

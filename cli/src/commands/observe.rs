@@ -295,6 +295,7 @@ impl Seat {
                 migrations: None,
                 operation: None,
                 restore: None,
+                server: None,
                 database: None,
                 suites: Vec::new(),
                 role: settings.role.clone(),

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use sluice_domain::promotion::{Outcome, Promotion};
+use sluice_domain::targets::exclude;
 use sluice_platform::store::{Part, Ticket};
 
 use super::history::document;
@@ -90,7 +91,7 @@ fn behind(status: &Status, place: usize) -> BTreeSet<String> {
     };
     let wants = |other: &&Ticket| {
         let mut targets = other.targets.iter();
-        targets.any(|target| ticket.targets.contains(target))
+        targets.any(|target| ticket.targets.iter().any(|wanted| exclude(target, wanted)))
     };
     let longer = status.waiting[..place].iter().filter(wants);
     let longer = longer.map(|other| other.promotion.to_string());

@@ -136,6 +136,7 @@ pub(crate) fn record(environment: &str, outcome: Option<Outcome>, entries: Vec<E
             migrations: None,
             operation: None,
             restore: None,
+            server: None,
             database: None,
             suites: Vec::new(),
             steps,

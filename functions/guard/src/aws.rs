@@ -276,8 +276,8 @@ impl Locks for Aws {
     }
 
     async fn holds(&self, id: &PromotionId, target: &str) -> Result<bool, StoreError> {
-        let holder = self.store.holder(target).await?;
-        Ok(holder.is_some_and(|holder| holder == id.to_string()))
+        let holders = self.store.holders(target).await?;
+        Ok(holders.contains(&id.to_string()))
     }
 
     async fn unlock(&self, id: &PromotionId) -> Result<(), StoreError> {

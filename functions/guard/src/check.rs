@@ -271,6 +271,9 @@ impl<P: Ports> Guard<P> {
         }
         let is_worked_on = found.migrations.is_some() || found.restore.is_some();
         let database = settings.database.as_ref().filter(|_| is_worked_on);
+        if let Some(database) = database {
+            plan.name_server(database);
+        }
         let database = database.map(Digest::of_canonical).transpose();
         plan.database = database.map_err(|error| Fault::other("hashing the settings", error))?;
         plan.migrations = found.migrations;

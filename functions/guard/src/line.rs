@@ -7,6 +7,7 @@ use serde_json::json;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Outcome, PromotionId};
 use sluice_domain::settings::QueuePolicy;
+use sluice_domain::targets::exclude;
 use sluice_platform::store::{StoreError, TaskToken, Ticket};
 use sluice_platform::task::Resumed;
 
@@ -195,9 +196,9 @@ fn before<'a>(ticket: &'a Ticket, ahead: &[&'a Ticket]) -> Option<(&'a String, &
         .find_map(|other| Some((shared(ticket, other)?, &other.promotion)))
 }
 
-/// A target that both want, if there is one.
+/// A target that not both can have, if there is one.
 fn shared<'a>(one: &'a Ticket, other: &Ticket) -> Option<&'a String> {
     one.targets
         .iter()
-        .find(|target| other.targets.contains(target))
+        .find(|target| other.targets.iter().any(|wanted| exclude(target, wanted)))
 }

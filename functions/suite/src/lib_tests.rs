@@ -28,6 +28,7 @@ impl Records for Table {
             migrations: None,
             operation: None,
             restore: None,
+            server: None,
             database: None,
             suites: self.0.clone(),
             judge: JudgePolicy::default(),

@@ -1,9 +1,10 @@
 //! Locks on what is really touched, and the queue in front of them.
 
-use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_domain::promotion::PromotionId;
+use sluice_domain::targets::locked;
 
 use super::{
     CONDITION_FAILED, Part, Store, StoreError, TaskToken, document, item, promotion_key, sortable,
@@ -16,7 +17,7 @@ use crate::fault::Fault;
 pub struct Ticket {
     /// Who waits.
     pub promotion: PromotionId,
-    /// For what: function ARNs.
+    /// For what: function ARNs, databases, servers.
     pub targets: Vec<String>,
     /// What resumes it.
     pub token: TaskToken,
@@ -26,6 +27,9 @@ pub struct Ticket {
 
 const QUEUE: &str = "queue";
 const LOCK: &str = "lock";
+
+/// The attribute with those who have a target together.
+const HOLDERS: &str = "holders";
 
 impl Ticket {
     fn sort_key(&self) -> String {
@@ -45,16 +49,7 @@ impl Store {
         self.put_part(id, Part::Targets, &noted).await?;
         let mut request = self.client.transact_write_items();
         for target in targets {
-            let update = Update::builder()
-                .table_name(&self.table)
-                .key("pk", text(format!("{LOCK}#{target}")))
-                .key("sk", text(LOCK))
-                .update_expression("SET #owner = :me")
-                .condition_expression("attribute_not_exists(#owner) OR #owner = :me")
-                .expression_attribute_names("#owner", "owner")
-                .expression_attribute_values(":me", text(promotion_key(id)))
-                .build()
-                .map_err(|error| Fault::other(format!("locking {target}"), error))?;
+            let update = self.locking(id, target)?;
             request = request.transact_items(TransactWriteItem::builder().update(update).build());
         }
         if targets.is_empty() {
@@ -68,12 +63,41 @@ impl Store {
         }
     }
 
+    /// What is locked together has a set of holders, and whoever has it alone is its owner:
+    /// only one of both is there.
+    fn locking(&self, id: &PromotionId, target: &str) -> Result<Update, Fault> {
+        let (key, is_shared) = locked(target);
+        let me = promotion_key(id);
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(format!("{LOCK}#{key}")))
+            .key("sk", text(LOCK))
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_names("#holders", HOLDERS);
+        let update = if is_shared {
+            update
+                .update_expression("ADD #holders :us")
+                .condition_expression("attribute_not_exists(#owner)")
+                .expression_attribute_values(":us", AttributeValue::Ss(vec![me]))
+        } else {
+            update
+                .update_expression("SET #owner = :me")
+                .condition_expression(
+                    "attribute_not_exists(#holders) AND (attribute_not_exists(#owner) OR #owner = :me)",
+                )
+                .expression_attribute_values(":me", text(me))
+        };
+        let update = update.build();
+        update.map_err(|error| Fault::other(format!("locking {target}"), error))
+    }
+
     /// Which of the targets is held by somebody else.
     async fn held(&self, id: &PromotionId, targets: &[String]) -> Result<StoreError, StoreError> {
         for target in targets {
-            if let Some(holder) = self.holder(target).await?
-                && holder != id.to_string()
-            {
+            let (owner, others) = self.lock(target).await?;
+            let others = if locked(target).1 { Vec::new() } else { others };
+            let mut holders = owner.into_iter().chain(others);
+            if let Some(holder) = holders.find(|holder| *holder != id.to_string()) {
                 return Ok(StoreError::Held {
                     target: target.clone(),
                     holder,
@@ -87,17 +111,34 @@ impl Store {
         })
     }
 
-    /// Who holds a target, if anybody.
+    /// Who holds a target, if anybody; of several the first.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn holder(&self, target: &str) -> Result<Option<String>, StoreError> {
-        let found = self.get(&format!("{LOCK}#{target}"), LOCK).await?;
-        let owner = found
-            .as_ref()
-            .map(|item| string(item, "owner"))
-            .filter(|owner| !owner.is_empty());
-        Ok(owner.map(|owner| owner.trim_start_matches("promotion#").to_owned()))
+        Ok(self.holders(target).await?.into_iter().next())
+    }
+
+    /// All who hold a target.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn holders(&self, target: &str) -> Result<Vec<String>, StoreError> {
+        let (owner, others) = self.lock(target).await?;
+        Ok(owner.into_iter().chain(others).collect())
+    }
+
+    /// Who has a target alone, and who have it together.
+    async fn lock(&self, target: &str) -> Result<(Option<String>, Vec<String>), StoreError> {
+        let (key, _) = locked(target);
+        let Some(found) = self.get(&format!("{LOCK}#{key}"), LOCK).await? else {
+            return Ok((None, Vec::new()));
+        };
+        let plain = |owner: &str| owner.trim_start_matches("promotion#").to_owned();
+        let owner = Some(string(&found, "owner")).filter(|owner| !owner.is_empty());
+        let holders = found.get(HOLDERS).and_then(|held| held.as_ss().ok());
+        let holders = holders.into_iter().flatten().map(|one| plain(one));
+        Ok((owner.map(plain), holders.collect()))
     }
 
     /// Gives back every target that this promotion holds. Idempotent.
@@ -107,16 +148,27 @@ impl Store {
     pub async fn release(&self, id: &PromotionId) -> Result<Vec<String>, StoreError> {
         let targets: Vec<String> = self.part(id, Part::Targets).await?.unwrap_or_default();
         for target in &targets {
+            let (key, is_shared) = locked(target);
+            let me = promotion_key(id);
             let request = self
                 .client
                 .update_item()
                 .table_name(&self.table)
-                .key("pk", text(format!("{LOCK}#{target}")))
-                .key("sk", text(LOCK))
-                .update_expression("REMOVE #owner")
-                .condition_expression("#owner = :me")
-                .expression_attribute_names("#owner", "owner")
-                .expression_attribute_values(":me", text(promotion_key(id)));
+                .key("pk", text(format!("{LOCK}#{key}")))
+                .key("sk", text(LOCK));
+            let request = if is_shared {
+                request
+                    .update_expression("DELETE #holders :us")
+                    .condition_expression("contains(#holders, :me)")
+                    .expression_attribute_names("#holders", HOLDERS)
+                    .expression_attribute_values(":us", AttributeValue::Ss(vec![me.clone()]))
+            } else {
+                request
+                    .update_expression("REMOVE #owner")
+                    .condition_expression("#owner = :me")
+                    .expression_attribute_names("#owner", "owner")
+            };
+            let request = request.expression_attribute_values(":me", text(me));
             let operation = format!("unlocking {target}");
             match write(&operation, || request.clone().send()).await {
                 Err(fault) if !fault.is(CONDITION_FAILED) => return Err(fault.into()),

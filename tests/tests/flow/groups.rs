@@ -141,6 +141,7 @@ fn plan(build: &Build) -> Plan {
         migrations: None,
         operation: None,
         restore: None,
+        server: None,
         database: None,
         suites: Vec::new(),
         codedeploy: None,

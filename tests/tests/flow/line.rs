@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use sluice_cli::error::Exit;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Outcome, PromotionId};
+use sluice_domain::targets::together;
 use sluice_tests::World;
 use sluice_tests::world::Build;
 
@@ -211,4 +212,44 @@ async fn after_a_rollback_a_new_attempt_is_possible_and_numbered() {
     let ended = world.ended(&world.attempt("prod", "1.1.0", 2)).await;
     ended.is(Outcome::Promoted);
     world.settled("prod", &build, "2").await;
+}
+
+/// Migrations of several databases have their server together, and a restore has it alone.
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn a_server_is_held_by_several_together_or_by_one_alone() {
+    let world = World::new().await;
+    let id = |version: &str| -> PromotionId {
+        let text = format!("{}/prod/{version}/1", world.application);
+        text.parse().expect("an id")
+    };
+    let (first, second, restore) = (id("1.0.0"), id("2.0.0"), id("3.0.0"));
+    let server = format!(
+        "server eu-west-1 123456789012 cluster {}",
+        world.application
+    );
+    let (alone, shared) = ([server.clone()], [together(&server)]);
+    let store = &world.reader.store;
+    for one in [&first, &second, &first] {
+        store.acquire(one, &shared).await.expect("together");
+    }
+    let barred = async |id: &PromotionId, targets: &[String]| {
+        let refused = store.acquire(id, targets).await.expect_err("held");
+        refused.to_string()
+    };
+    let said = barred(&restore, &alone).await;
+    assert!(said.contains(&world.application), "{said}");
+    let holders = store.holders(&server).await.expect("the lock");
+    assert_eq!(holders.len(), 2, "{holders:?}");
+    store.release(&first).await.expect("released");
+    barred(&restore, &alone).await;
+    for _ in 0..2 {
+        store.release(&second).await.expect("released");
+    }
+    store.acquire(&restore, &alone).await.expect("alone");
+    let said = barred(&first, &shared).await;
+    assert!(said.contains(&restore.to_string()), "{said}");
+    store.release(&restore).await.expect("released");
+    store.acquire(&first, &shared).await.expect("together");
+    store.release(&first).await.expect("released");
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde_json::Value;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::{Generation, PromotionId};
+use sluice_domain::targets::{exclude, locked};
 use sluice_platform::fault::Fault;
 use sluice_platform::store::{StoreError, TaskToken, Ticket};
 use sluice_platform::task::Resumed;
@@ -17,6 +18,19 @@ const LINE: &str = "line";
 
 fn waits(token: &TaskToken) -> Touch {
     Touch::Writes(format!("who waits under {}", token.0))
+}
+
+/// Where a lock is noted: several promotions have what is locked together.
+fn key(target: &str, id: &PromotionId) -> String {
+    match locked(target) {
+        (_, true) => format!("{target} for {id}"),
+        (target, false) => target.to_owned(),
+    }
+}
+
+/// What is locked there.
+fn target_of(key: &str) -> &str {
+    key.split_once(" for ").map_or(key, |(target, _)| target)
 }
 
 impl Locks for World {
@@ -33,14 +47,16 @@ impl Locks for World {
             .await?;
         let mut state = self.0.borrow_mut();
         for target in targets {
-            if let Some(holder) = state.locks.get(target).filter(|holder| *holder != id) {
+            let others = state.locks.iter().filter(|(_, holder)| *holder != id);
+            let mut barring = others.filter(|(held, _)| exclude(target_of(held), target));
+            if let Some((_, holder)) = barring.next() {
                 return Err(StoreError::Held {
                     target: target.clone(),
                     holder: holder.to_string(),
                 });
             }
         }
-        let mine = targets.iter().map(|target| (target.clone(), id.clone()));
+        let mine = targets.iter().map(|target| (key(target, id), id.clone()));
         state.locks.extend(mine);
         Ok(())
     }
@@ -48,7 +64,7 @@ impl Locks for World {
     async fn holds(&self, id: &PromotionId, target: &str) -> Result<bool, StoreError> {
         self.turn_for("holds", Touch::Reads(LOCKS.to_owned()))
             .await?;
-        Ok(self.0.borrow().locks.get(target) == Some(id))
+        Ok(self.0.borrow().locks.get(&key(target, id)) == Some(id))
     }
 
     async fn unlock(&self, id: &PromotionId) -> Result<(), StoreError> {
@@ -59,8 +75,9 @@ impl Locks for World {
             let touch = Touch::Writes(LOCKS.to_owned());
             self.turn_for("unlock", touch).await?;
             let mut state = self.0.borrow_mut();
-            if state.locks.get(&target) == Some(id) {
-                state.locks.remove(&target);
+            let key = key(&target, id);
+            if state.locks.get(&key) == Some(id) {
+                state.locks.remove(&key);
             }
         }
         Ok(())

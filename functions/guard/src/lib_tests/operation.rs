@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use sluice_domain::approval::{Choice, State};
 use sluice_domain::migrations::{Operation, RestorePlan};
+use sluice_domain::targets::together;
 
 use super::plan::with_migrations;
 use super::*;
@@ -166,6 +167,29 @@ fn planned(guard: &Guard<World>) -> RestorePlan {
         .restore
         .clone()
         .expect("a restore")
+}
+
+#[test]
+fn a_restore_waits_for_who_migrates_another_database_of_its_server_and_has_it_alone() {
+    let guard = restoring();
+    guard.ports.0.borrow_mut().settings["database"]["backup"] = json!({"cluster": "storefront"});
+    send(&guard, &restore()).expect("planned");
+    let server = guard.ports.0.borrow().plans[&id("1.1.0")].server.clone();
+    let server = server.expect("its server");
+    assert!(server.ends_with(" cluster storefront"), "{server}");
+    let other: PromotionId = "cart/prod/1.0.0/1".parse().expect("an id");
+    let (one, two) = ([together(&server)], [server.clone()]);
+    run(guard.ports.lock(&other, &one)).expect("free");
+    let third: PromotionId = "mail/prod/1.0.0/1".parse().expect("an id");
+    run(guard.ports.lock(&third, &one)).expect("together");
+    let waits = send(&guard, ACQUIRE).expect("in line");
+    assert_eq!(waits, json!({"acquired": false}));
+    for done in [&other, &third] {
+        run(guard.ports.unlock(done)).expect("unlocked");
+    }
+    send(&guard, HANDOVER).expect("handed over");
+    run(guard.ports.lock(&third, &one)).expect_err("the restore has it");
+    run(guard.ports.lock(&third, &two)).expect_err("the restore has it");
 }
 
 #[test]

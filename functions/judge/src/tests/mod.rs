@@ -263,6 +263,7 @@ fn judge_of(
         migrations: None,
         operation: None,
         restore: None,
+        server: None,
         database: None,
         suites: Vec::new(),
         steps: steps.clone(),

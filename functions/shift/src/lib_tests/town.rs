@@ -311,6 +311,7 @@ impl Records for Rc<Town> {
             migrations: None,
             operation: None,
             restore: None,
+            server: None,
             database: None,
             suites: Vec::new(),
             codedeploy: None,

@@ -113,6 +113,7 @@ impl World {
                 migrations: None,
                 operation: None,
                 restore: None,
+                server: None,
                 database: None,
                 suites: Vec::new(),
                 steps: vec![
