@@ -107,6 +107,9 @@ pub enum Input {
         /// That error's cause.
         #[serde(default)]
         cause: Option<String>,
+        /// What kept the database from being fenced off, if something did.
+        #[serde(default)]
+        unfenced: Option<String>,
         /// The execution that says so. One that does not own the promotion (a
         /// second start under the same name) closes nothing. The watchdog
         /// leaves it out: it took the promotion over.
@@ -298,13 +301,15 @@ impl<P: Ports> Guard<P> {
                 outcome,
                 error,
                 cause,
+                unfenced,
                 execution_arn,
                 generation,
             } => {
+                let why = reason::sentence(error.as_deref(), cause.as_deref());
                 let ending = Ending {
                     bundle,
                     outcome,
-                    reason: reason::sentence(error.as_deref(), cause.as_deref()),
+                    reason: reason::with_unfenced(why, unfenced.as_deref()),
                     execution_arn,
                     generation,
                 };

@@ -104,6 +104,7 @@ fn ending(version: &str, outcome: Outcome) -> Input {
         outcome,
         error: None,
         cause: None,
+        unfenced: None,
         execution_arn: Some(execution(version)),
         generation: None,
     }

@@ -303,7 +303,12 @@ fn a_rollout_that_failed_is_rolled_back_and_that_is_checked() {
     // What is tidied up changes no outcome, but traffic that a restore took off has to be back.
     assert_eq!(
         exits("RetireVersions"),
-        BTreeSet::from(["OnUnretired", "ReleaseTargets", "Strand"])
+        BTreeSet::from(["OnOvertaken", "OnUnretired", "ReleaseTargets", "Strand"])
+    );
+    // Whoever took it over tells people, and closes it: it is not stranded.
+    assert_eq!(
+        exits("OnOvertaken"),
+        BTreeSet::from(["ReleaseTargets", "Stranded"])
     );
     assert_eq!(
         exits("OnUnretired"),

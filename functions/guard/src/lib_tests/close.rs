@@ -29,6 +29,23 @@ fn a_close_ends_fences_unlocks_and_records_in_a_sentence() {
 }
 
 #[test]
+fn where_the_database_was_not_fenced_off_the_reason_says_that_a_migration_may_still_run() {
+    let guard = guard();
+    assert!(enter(&guard, "1.1.0", 1));
+    let mut event: Value = serde_json::from_str(CLOSE).expect("json");
+    event["unfenced"] = json!(
+        r#"{"errorType":"DatabaseUnreachable","errorMessage":"no session with db:5432/shop"}"#
+    );
+    send(&guard, &event.to_string()).expect("closed");
+    let reason = "Unhealthy: checkout fails more often than before; a migration may still run in the \
+                  database: DatabaseUnreachable: no session with db:5432/shop";
+    assert_eq!(
+        guard.ports.recorded("1.1.0", Kind::PromotionClosed),
+        [json!({"outcome": "rolled_back", "reason": reason})]
+    );
+}
+
+#[test]
 fn a_watchdog_that_was_overtaken_closes_nothing() {
     let guard = guard();
     assert!(enter(&guard, "1.1.0", 1));
