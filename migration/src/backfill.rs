@@ -349,11 +349,15 @@ pub(crate) fn soften(statement: &Stmt, effect: &mut Effect, backfill: &Backfill)
     }
     let rows = backfill.batch;
     effect.reason = format!("holds the rows of one batch, {rows} at most, until it ends");
-    if fills(statement) {
-        effect.class = Class::A;
-    } else {
-        effect.class = Class::B;
+    if effect.fires {
+        effect
+            .reason
+            .push_str("; its rows run code, which can't be seen through");
+    }
+    if !fills(statement) {
         effect.reason.push_str("; what the rows were is lost");
+    } else if !effect.fires {
+        effect.class = Class::A;
     }
 }
 

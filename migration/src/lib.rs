@@ -29,6 +29,7 @@ mod text;
 mod tool;
 mod transaction;
 mod units;
+mod validated;
 
 pub use archive::{LONGEST_ZIP, read_archive};
 pub use assess::{Class, Halfway, Lock, LockMode, OldCode, Safer};
@@ -41,6 +42,7 @@ pub use refusal::Refusal;
 pub use split::{Statement, split};
 pub use tool::{Tool, UnknownTool};
 pub use units::Unit;
+pub use validated::Validated;
 
 /// What some editors begin a file with.
 const BOM: char = '\u{feff}';

@@ -16,6 +16,7 @@ use crate::split::{self, Parsed};
 use crate::tool::Tool;
 use crate::transaction;
 use crate::units::{self, Unit};
+use crate::validated::{self, Validated};
 
 /// What migrations come to. Where something is refused, none of them may run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,6 +43,9 @@ pub struct Linted {
     pub statements: Vec<Assessed>,
     /// What runs as one, in order. Empty where the file is refused.
     pub units: Vec<Unit>,
+    /// Constraints that hold for all rows once it is applied.
+    #[serde(skip)]
+    pub validated: Vec<Validated>,
     /// What takes it back, if the team wrote that. Sluice runs none of it.
     pub down: Vec<Assessed>,
 }
@@ -117,7 +121,7 @@ pub fn lint(reading: &Reading) -> Lint {
     for file in &reading.files {
         known.next_file();
         let tool = reading.tool.unwrap_or(Tool::Plain);
-        if let Some(linted) = of_file(tool, file, &mut known, &mut refused) {
+        if let Some(linted) = of_file(tool, file, &mut known, &mut refused, &mut files) {
             files.push(linted);
         }
     }
@@ -134,6 +138,7 @@ fn of_file(
     file: &File,
     known: &mut Known,
     refused: &mut Vec<Refusal>,
+    earlier: &mut [Linted],
 ) -> Option<Linted> {
     let before = refused.len();
     let down = file.down.as_ref().map_or(Ok(Vec::new()), of_down);
@@ -157,7 +162,14 @@ fn of_file(
             .filter_map(|one| Some(*of_its_own(file, one)?)),
     );
     let seen = parsed.into_iter();
-    let seen = seen.map(|one| Seen::of(one, known, &mut backfills));
+    let is_apart = !file.transaction && !is_wrapped;
+    let seen = seen.map(|one| {
+        let seen = Seen::of(one, known, &mut backfills);
+        if is_apart || seen.backfill.is_some() {
+            known.end_session();
+        }
+        seen
+    });
     let mut seen: Vec<Seen> = seen.collect();
     let units = units::of(tool, file, is_wrapped, &seen).unwrap_or_else(|refusal| {
         refused.push(*refusal);
@@ -175,6 +187,7 @@ fn of_file(
         path: file.path.clone(),
         version: file.version.to_string(),
         phase: file.phase,
+        validated: validated::follow(&file.path, &seen, earlier),
         statements: seen.into_iter().map(Assessed::of).collect(),
         units: if is_fine { units } else { Vec::new() },
         down,

@@ -310,3 +310,68 @@ fn what_is_set_for_the_rest_of_a_file_is_refused_where_the_rest_has_other_sessio
     let harmless = cut.replace("search_path TO shop", "client_min_messages TO warning");
     assert_eq!(lint_of(Tool::Sqlx, &[("1_a.sql", &harmless)]).refused, []);
 }
+
+#[test]
+fn what_is_temporary_is_refused_where_the_parts_of_a_file_have_sessions_of_their_own() {
+    let backfill = "-- sluice: backfill key=id\nUPDATE t SET b = a WHERE b IS NULL;\n";
+    for temporary in [
+        "CREATE TEMP TABLE account (id int);",
+        "CREATE LOCAL TEMPORARY TABLE account (id int);",
+        "CREATE TABLE pg_temp.account (id int);",
+        "CREATE TABLE \"pg_temp\".account AS SELECT 1 AS id;",
+        "SELECT 1 AS id INTO TEMP account;",
+        "CREATE TEMP TABLE account AS SELECT 1 AS id;",
+        "CREATE TEMP VIEW account AS SELECT 1 AS id;",
+        "CREATE TEMP SEQUENCE account;",
+        "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+    ] {
+        let contract = "-- sluice: phase contract\n";
+        for text in [
+            format!("{contract}-- sluice: no-transaction\n{temporary}\nDROP TABLE account;"),
+            format!("{contract}{temporary}\n{backfill}DROP TABLE account;"),
+        ] {
+            let lint = plain(&text);
+            let told = refusal(&lint);
+            assert!(told.contains("what is temporary does not reach"), "{told}");
+            assert_eq!(lint.files[0].units, [], "{text}");
+            assert_eq!(classes(&lint).last(), Some(&Class::C), "{text}");
+        }
+        let one = plain(&format!("{temporary}\nCREATE TABLE n (id int);"));
+        assert_eq!(one.refused, [], "{temporary}");
+    }
+}
+
+#[test]
+fn a_backfill_whose_rows_run_code_is_not_harmless() {
+    let trigger = "CREATE TRIGGER g BEFORE UPDATE ON t EXECUTE FUNCTION f();";
+    let fill = "-- sluice: backfill key=id\nUPDATE t SET b = a WHERE b IS NULL;";
+    let lint = lint_of(Tool::Plain, &[("1_a.sql", trigger), ("2_b.sql", fill)]);
+    let told = &lint.files[1].statements[0];
+    assert_eq!(told.class, Class::B, "{told:?}");
+    assert!(told.reason.contains("can't be seen through"), "{told:?}");
+}
+
+#[test]
+fn what_is_validated_is_told_until_another_statement_may_have_changed_it() {
+    let validate = "ALTER TABLE s.t VALIDATE CONSTRAINT \"Named\";";
+    let until = |last: &str| {
+        let files = [("1_a.sql", validate), ("2_b.sql", last)];
+        let lint = lint_of(Tool::Plain, &files);
+        let told = lint.files[0].validated.clone();
+        assert_eq!(told.len(), 1, "{last}");
+        assert_eq!(
+            (told[0].table.as_str(), told[0].constraint.as_str()),
+            ("s.t", "Named")
+        );
+        told[0].until.clone()
+    };
+    assert_eq!(until("CREATE TABLE u (id int);"), None);
+    assert_eq!(until(validate), None);
+    for last in [
+        "ALTER TABLE s.t DROP CONSTRAINT \"Named\";",
+        "ALTER TABLE s.t RENAME CONSTRAINT \"Named\" TO other;",
+        "DO $$ BEGIN END $$;",
+    ] {
+        assert_eq!(until(last).as_deref(), Some("2_b.sql"), "{last}");
+    }
+}

@@ -1,7 +1,8 @@
 //! What of a migration runs as one: all of it in a transaction, or a statement by itself.
 
 use serde::Serialize;
-use squawk_syntax::ast::Stmt;
+use squawk_syntax::SyntaxKind;
+use squawk_syntax::ast::{AstNode as _, Stmt};
 
 use crate::assess::Class;
 use crate::file::File;
@@ -34,10 +35,44 @@ pub(crate) fn of(
     statements: &[Seen],
 ) -> Result<Vec<Unit>, Box<Refusal>> {
     let units = cut(tool, file, is_wrapped, statements)?;
-    match statements.iter().find(|one| is_for_the_rest(one)) {
-        Some(setting) if units.len() > 1 => Err(lost(file, setting)),
-        _ => Ok(units),
+    if units.len() < 2 {
+        return Ok(units);
     }
+    if let Some(setting) = statements.iter().find(|one| is_for_the_rest(one)) {
+        return Err(lost(file, setting));
+    }
+    match statements.iter().find(|one| is_temporary(one)) {
+        Some(temporary) => Err(hidden(file, temporary)),
+        None => Ok(units),
+    }
+}
+
+/// Whether it makes, or names, what is one session's alone, and hides what has its name.
+fn is_temporary(one: &Seen) -> bool {
+    let node = one.tree().syntax();
+    let mut tokens = node.descendants_with_tokens();
+    node.descendants().any(|it| it.kind() == SyntaxKind::TEMP)
+        || tokens.any(|it| {
+            let token = it.into_token();
+            token.is_some_and(|it| {
+                let name = it.text().trim_start_matches('"').to_ascii_lowercase();
+                name.starts_with("pg_temp")
+            })
+        })
+}
+
+fn hidden(file: &File, one: &Seen) -> Box<Refusal> {
+    Refusal::of(
+        &file.path,
+        "what is temporary does not reach the rest of the file",
+    )
+    .at(one.line())
+    .found(format!(
+        "{} of something temporary, in a file of which each part has a session of its own",
+        one.kind
+    ))
+    .expected("nothing temporary: the parts below would mean what else has its name")
+    .next("take it out, or split the file so that it runs in one transaction")
 }
 
 fn cut(

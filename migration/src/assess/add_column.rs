@@ -33,7 +33,7 @@ pub(super) fn assess(table: &str, action: &ast::AddColumn, known: &mut Known) ->
         .exclusively([table.to_owned()]);
     let parts = [
         column.of_type(known),
-        column.of_default(),
+        column.of_default(known),
         column.without_value(),
     ];
     let of_constraints = column
@@ -103,10 +103,10 @@ impl<'a> Column<'a> {
         Some(effect.depends("a domain may refuse the null, or the default, that its rows get"))
     }
 
-    fn of_default(&self) -> Option<Effect> {
+    fn of_default(&self, known: &Known) -> Option<Effect> {
         let default = self.default.as_ref()?;
-        let function = first_volatile(default.syntax())?;
-        let reason = format!("{function}() may answer anew for each row");
+        let function = first_volatile(default.syntax(), known)?;
+        let reason = format!("{function} may answer anew for each row");
         let effect = self.rewritten(&reason);
         Some(self.stepwise(effect, &self.written, &text(default.syntax())))
     }

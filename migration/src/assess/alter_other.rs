@@ -31,7 +31,11 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
                     AlterSequenceAction::SequenceRenameTo(_) | AlterSequenceAction::SetSchema(_)
                 )
             });
+            if has(it.syntax(), SyntaxKind::OWNED_KW) && !known.is_new(&name) {
+                known.forget_new();
+            }
             if moves {
+                known.forget(&name);
                 renamed([name])
             } else {
                 Effect::b("stops those who take numbers for a moment")

@@ -6,10 +6,11 @@
 use squawk_syntax::ast::{self, AlterTableAction as Action, AstNode as _};
 
 use super::calls::first_unknown;
+use super::create::{keep, running};
 use super::effect::{Effect, Halfway, LockMode};
 use super::known::Known;
 use super::names::{name_of, words};
-use super::{Told, add_column, alter_column, constraint, data};
+use super::{Told, add_column, alter_column, constraint};
 
 /// What is said of a table that this file created.
 pub(super) const NEW: &str = "this file creates the table: nobody else uses it yet";
@@ -39,11 +40,24 @@ pub(super) fn assess(statement: &ast::AlterTable, known: &mut Known) -> Told {
 
 fn action(table: &str, action: &Action, known: &mut Known) -> Effect {
     let is_new = known.is_new(table);
+    let is_empty = is_new && !known.is_filled(table);
+    let code = first_unknown(action.syntax(), known);
     let effect = of_action(table, action, known);
-    let code = first_unknown(action.syntax());
-    if let Some(function) = &code {
-        known.run(table, function);
+    if let Some(code) = &code {
+        let check = constraint::check_of(action);
+        keep(table, code, check, action.syntax(), known);
     }
+    tie(table, action, known);
+    let is_bound = matches!(action, Action::AttachPartition(_));
+    let effect = match code {
+        // On its rows, or for its bounds, code runs.
+        Some(code) if is_new && !is_empty => return running(Effect::a(NEW), &code, known),
+        Some(code) if is_bound || (!is_new && effect.takes_long()) => {
+            return running(effect, &code, known);
+        }
+        Some(code) if !is_new => effect.and(attached(&code)),
+        _ => effect,
+    };
     let reaches_others = matches!(
         action,
         Action::AttachPartition(_)
@@ -55,11 +69,6 @@ fn action(table: &str, action: &Action, known: &mut Known) -> Effect {
     );
     match effect {
         effect if !is_new => effect,
-        // On its rows, if it has any, code runs.
-        _ if known.is_filled(table) && code.is_some() => {
-            known.forget_all();
-            data::opaque(&code.unwrap_or_default())
-        }
         // Only a foreign key among these reaches another table, and that is no new one's.
         effect if reaches_others => constraint::of_new_table(table, action, effect, known),
         effect => {
@@ -73,6 +82,28 @@ fn action(table: &str, action: &Action, known: &mut Known) -> Effect {
             released(parents, is_long)
         }
     }
+}
+
+/// Rows of one table that become another's, too: what is new may be what was there.
+fn tie(table: &str, action: &Action, known: &mut Known) {
+    let (parent, child) = match action {
+        Action::AttachPartition(it) => (table.to_owned(), name_of(it.table_name_ref())),
+        Action::InheritTable(it) => (name_of(it.table_name_ref()), table.to_owned()),
+        _ => return,
+    };
+    if known.is_new(&parent) && !known.is_new(&child) {
+        known.forget(&parent);
+    }
+    known.brought.lead(&parent, &child);
+    known.brought.lead(&child, &parent);
+}
+
+/// What every write runs from here on.
+fn attached(code: &str) -> Effect {
+    Effect::b(format!(
+        "writes run {code}, which can't be seen through, from here on"
+    ))
+    .depends("what it writes may be changed, or refused, by the code")
 }
 
 /// What is done to a table of this file's that others may notice: that a foreign key to
@@ -99,10 +130,16 @@ fn of_action(table: &str, action: &Action, known: &mut Known) -> Effect {
             None => Effect::unknown("a constraint that is not known"),
         },
         Action::ValidateConstraint(it) => {
-            known.validate(table, &name_of(it.constraint_name_ref()));
-            Effect::a("reads all rows while others read and write")
+            let constraint = name_of(it.constraint_name_ref());
+            let code = known.brought.code_of_check(table, &constraint).cloned();
+            known.validate(table, &constraint);
+            let effect = Effect::a("reads all rows while others read and write")
                 .locks(LockMode::ShareUpdateExclusive, on())
-                .scans()
+                .scans();
+            match code {
+                Some(code) => running(effect, &code.what, known),
+                None => effect,
+            }
         }
         Action::DropConstraint(it) => {
             let constraint = name_of(it.constraint_name_ref());

@@ -4,6 +4,7 @@ use squawk_syntax::SyntaxKind;
 use squawk_syntax::ast::{self, AlterTableAction, AstNode as _, Constraint, ConstraintOption};
 
 use super::alter_table::NEW;
+use super::brought::By;
 use super::effect::{Effect, LockMode};
 use super::known::Known;
 use super::names::{identifier, made, name, name_of, text, words};
@@ -222,6 +223,14 @@ pub(super) fn referring(table: &str, parents: &[String], known: &mut Known) -> E
     Effect::a(reason)
         .locks(LockMode::ShareRowExclusive, parents)
         .depends(REFERRED)
+}
+
+/// The constraint that an action adds, by its name if it gives it one.
+pub(super) fn check_of(action: &AlterTableAction) -> Option<By> {
+    match action {
+        AlterTableAction::AddConstraint(it) => Some(By::Check(name_in(&it.constraint()?))),
+        _ => None,
+    }
 }
 
 /// The name that a constraint is given.

@@ -130,7 +130,7 @@ fn a_new_table_with_rows_keeps_those_it_refers_to_waiting() {
 fn code_that_runs_when_rows_are_written_or_a_view_is_read_can_not_be_seen_through() {
     let trigger = "CREATE TRIGGER g AFTER INSERT ON s.t EXECUTE FUNCTION f();";
     let insert = "INSERT INTO t (a) VALUES (1);";
-    let fired = "B ROW EXCLUSIVE on t, depends";
+    let fired = "C ROW EXCLUSIVE on t, depends";
     expect(&[
         (&format!("{trigger}{insert}"), fired),
         (&format!("{trigger}DO $$ BEGIN END $$;{insert}"), fired),
@@ -151,7 +151,7 @@ fn code_that_runs_when_rows_are_written_or_a_view_is_read_can_not_be_seen_throug
         ),
         (
             "CREATE TABLE t (a int DEFAULT f()); INSERT INTO t DEFAULT VALUES;",
-            "B, depends",
+            "C, depends",
         ),
         (
             "CREATE TABLE t AS SELECT 1; ALTER TABLE t ADD b int DEFAULT f();",

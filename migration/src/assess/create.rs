@@ -6,21 +6,19 @@ use squawk_syntax::ast::{
 };
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::brought::By;
 use super::calls::first_unknown;
 use super::constraint::referring;
 use super::data;
 use super::effect::{Effect, LockMode};
 use super::known::Known;
-use super::names::{last, name, name_of};
+use super::names::{identifier, last, name, name_of, text};
 use super::types::DataType;
 
 pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
     let effect = match statement {
         Stmt::CreateView(it) => {
             let view = name_of(it.view());
-            if let Some(code) = data::code_read_by(it.syntax(), known) {
-                known.create_view(&view, &code);
-            }
             match it.or_replace() {
                 Some(_) => replaced(view),
                 None => Effect::a("nobody uses it yet"),
@@ -48,8 +46,16 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
             known.create_domain(&name_of(it.domain()));
             Effect::a("nobody uses it yet")
         }
-        Stmt::CreateSequence(_)
-        | Stmt::CreateCollation(_)
+        Stmt::CreateSequence(it) => {
+            let name = name_of(it.sequence());
+            match it.if_not_exists() {
+                None => known.create(&name),
+                Some(_) => known.forget(&name),
+            }
+            mark(it.syntax(), &name, known);
+            Effect::a("nobody uses it yet")
+        }
+        Stmt::CreateCollation(_)
         | Stmt::CreateTextSearchConfiguration(_)
         | Stmt::CreateTextSearchDictionary(_) => Effect::a("nobody uses it yet"),
         Stmt::CreateSchema(it) => {
@@ -62,11 +68,23 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
             }
         }
         Stmt::CreateExtension(_) => Effect::b("runs the extension's own script"),
-        Stmt::CreateStatistics(it) => Effect::a("changes what is known of the columns' values")
-            .locks(LockMode::ShareUpdateExclusive, from(it.syntax())),
+        Stmt::CreateStatistics(it) => {
+            let tables = from(it.syntax());
+            if let Some(code) = first_unknown(it.syntax(), known) {
+                for table in &tables {
+                    known.brought.run(table, &code, By::Index);
+                }
+            }
+            Effect::a("changes what is known of the columns' values")
+                .locks(LockMode::ShareUpdateExclusive, tables)
+        }
         Stmt::CreateTrigger(it) => {
             let table = name_of(it.on_relation());
-            known.run(&table, &format!("the trigger {}", name_of(it.trigger())));
+            let named = format!("the trigger {}", name_of(it.trigger()));
+            known.brought.run(&table, &named, By::Rows);
+            let called = it.call_expr().and_then(|call| call.expr());
+            let called = called.map(|it| text(it.syntax())).unwrap_or_default();
+            known.brought.fire(&named, &identifier(&called));
             trigger(&table, known)
         }
         Stmt::CreatePolicy(it) => {
@@ -156,6 +174,7 @@ pub(super) fn table(statement: &ast::CreateTable, known: &mut Known) -> Effect {
     } else {
         known.create(&table);
     }
+    mark(statement.syntax(), &table, known);
     let mut parents = Vec::new();
     let arguments = statement.table_arg_list();
     for argument in arguments.iter().flat_map(ast::TableArgList::args) {
@@ -172,23 +191,77 @@ pub(super) fn table(statement: &ast::CreateTable, known: &mut Known) -> Effect {
     }
     parents.retain(|it| *it != table);
     let effect = referring(&table, &parents, known);
-    if let Some(function) = first_unknown(statement.syntax()) {
-        known.run(&table, &function);
+    let code = first_unknown(statement.syntax(), known);
+    if let Some(code) = &code {
+        keep(&table, code, None, statement.syntax(), known);
+    }
+    let of = arguments.iter().flat_map(ast::TableArgList::args);
+    for like in of.filter(|it| matches!(it, TableArg::LikeClause(_))) {
+        known.brought.lead(&table, &name(like.syntax()));
     }
     let reason = effect
         .reason
         .replace(super::alter_table::NEW, "nobody uses it yet");
     let effect = Effect { reason, ..effect };
     match (statement.partition_of(), statement.inherits()) {
-        (Some(it), _) => effect.and(partition(name_of(it.table_name_ref()), &table, known)),
+        (Some(it), _) => {
+            let parent = name_of(it.table_name_ref());
+            known.brought.lead(&parent, &table);
+            known.brought.lead(&table, &parent);
+            let effect = effect.and(partition(parent, &table, known));
+            // Its bounds are computed at once.
+            match code {
+                Some(code) => running(effect, &code, known),
+                None => effect,
+            }
+        }
         (None, Some(it)) => {
             let of = super::names::names_of(it.table_name_refs());
+            for parent in &of {
+                known.brought.lead(parent, &table);
+                known.brought.lead(&table, parent);
+            }
             effect.and(
                 Effect::a("the parents show its rows from here on")
                     .locks(LockMode::ShareUpdateExclusive, of),
             )
         }
         (None, None) => effect,
+    }
+}
+
+/// A table has code of a statement's from here on, by a constraint of this name if it has
+/// one.
+pub(super) fn keep(
+    table: &str,
+    code: &str,
+    constraint: Option<By>,
+    statement: &SyntaxNode,
+    known: &mut Known,
+) {
+    let mut below = statement.descendants();
+    if below.any(|it| it.kind() == SyntaxKind::EXCLUDE_CONSTRAINT) {
+        known.brought.run(table, code, By::Index);
+    }
+    known
+        .brought
+        .run(table, code, constraint.unwrap_or(By::Rows));
+}
+
+/// Code runs at once, for what is there, whatever else a statement does.
+pub(super) fn running(effect: Effect, code: &str, known: &mut Known) -> Effect {
+    known.forget_all();
+    let safer = effect.safer.clone();
+    let mut effect = effect.and(data::opaque(code));
+    effect.safer = safer.or(effect.safer);
+    effect
+}
+
+/// A table may be the session's own, and hide another until that ends.
+fn mark(statement: &SyntaxNode, table: &str, known: &mut Known) {
+    let mut children = statement.children();
+    if table.starts_with("pg_temp") || children.any(|it| it.kind() == SyntaxKind::TEMP) {
+        known.create_temporary(table);
     }
 }
 
@@ -228,6 +301,7 @@ pub(super) fn table_as(statement: &ast::CreateTableAs, known: &mut Known) -> Eff
         None => known.create(&table),
         Some(_) => known.forget(&table),
     }
+    mark(statement.syntax(), &table, known);
     known.fill(&table);
     effect
 }

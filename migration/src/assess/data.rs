@@ -4,6 +4,7 @@ use squawk_syntax::ast::{AstNode as _, Insert, Stmt, Truncate};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::alter_table::NEW;
+use super::brought::Code;
 use super::calls::first_unknown;
 use super::effect::{Class, Effect, LockMode};
 use super::known::Known;
@@ -25,14 +26,15 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Effect {
         Stmt::Copy(_) => return Effect::c("reads or writes a file of the server's").long(),
         _ => {}
     }
-    if let Some(function) = first_unknown(node) {
-        known.forget_all();
-        return opaque(&function);
-    }
     if let Stmt::SelectInto(_) = statement {
         return creating(node, known);
     }
-    let code = code_of_writes(node, known).or_else(|| code_read_by(node, known));
+    let read_code = code_read_by(node, known);
+    if let Some(code) = read_code {
+        known.forget_all();
+        return opaque(&code);
+    }
+    let code = code_of_writes(node, known).or_else(|| policy_of(node, known));
     let writes = node.descendants().filter_map(|it| of_write(&it, known));
     let writes = writes.reduce(Effect::and);
     for written in node.descendants().filter(is_write) {
@@ -44,28 +46,34 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Effect {
             writes.safer(BACKFILL, [])
         }
         (Some(writes), None) => writes,
-        (None, Some(code)) => {
-            known.forget_all();
-            opaque(&code)
-        }
-        (Some(writes), Some(code)) => writes.and(fired(&code)),
+        (None, Some(code)) => fired(&code, known),
+        (Some(writes), Some(code)) => writes.and(fired(&code, known)),
     }
 }
 
-/// What is run by rows that come or go, as it is by the rows of code.
-fn fired(code: &str) -> Effect {
-    Effect::b(format!("runs {code}, which can't be seen through"))
-        .long()
-        .depends(UNSEEN)
+/// What is run by rows that come or go. The application's rows run it as well, once it has
+/// served them: then it is known to do no harm by itself.
+pub(super) fn fired(code: &Code, known: &mut Known) -> Effect {
+    let what = &code.what;
+    let effect = if code.is_fresh {
+        known.forget_all();
+        Effect::c(format!(
+            "runs {what}, which can't be seen through, and which nobody ran before"
+        ))
+    } else {
+        Effect::b(format!("runs {what}, which can't be seen through"))
+    };
+    effect.long().fires().depends(UNSEEN)
 }
 
 /// What is known of triggers: that they are there.
 const UNSEEN: &str = "what triggers and functions do is not known";
 
 /// The code that runs when rows are written.
-fn code_of_writes(node: &SyntaxNode, known: &Known) -> Option<String> {
-    let mut written = node.descendants().filter(is_write);
-    written.find_map(|it| known.code_of(&written_table(&it)).map(str::to_owned))
+fn code_of_writes(node: &SyntaxNode, known: &Known) -> Option<Code> {
+    let written = node.descendants().filter(is_write);
+    let code = written.filter_map(|it| known.brought.code_of(&written_table(&it)).cloned());
+    code.max_by_key(|code| code.is_fresh)
 }
 
 /// The code that a query calls, itself or by a view. A view is taken to be meant by
@@ -73,10 +81,17 @@ fn code_of_writes(node: &SyntaxNode, known: &Known) -> Option<String> {
 pub(super) fn code_read_by(node: &SyntaxNode, known: &Known) -> Option<String> {
     let tokens = node.descendants_with_tokens();
     let mut tokens = tokens.filter_map(|it| it.into_token());
-    first_unknown(node).or_else(|| {
-        let code = tokens.find_map(|it| known.code_of_view(&identifier(it.text())));
+    first_unknown(node, known).or_else(|| {
+        let code = tokens.find_map(|it| known.brought.code_of_view(&identifier(it.text())));
         code.map(str::to_owned)
     })
+}
+
+/// What a policy runs when rows are read, of whatever table is named.
+fn policy_of(node: &SyntaxNode, known: &Known) -> Option<Code> {
+    let tokens = node.descendants_with_tokens();
+    let mut tokens = tokens.filter_map(|it| it.into_token());
+    tokens.find_map(|it| known.brought.policy_of(&identifier(it.text())).cloned())
 }
 
 fn is_write(node: &SyntaxNode) -> bool {
@@ -86,10 +101,10 @@ fn is_write(node: &SyntaxNode) -> bool {
     )
 }
 
-pub(super) fn opaque(function: &str) -> Effect {
-    Effect::unknown(format!("runs {function}(), which can't be seen through"))
+pub(super) fn opaque(code: &str) -> Effect {
+    Effect::unknown(format!("runs {code}, which can't be seen through"))
         .long()
-        .safer("write what the function does as statements of the file", [])
+        .safer("write what the code does as statements of the file", [])
 }
 
 /// A query that changes nothing.
@@ -224,9 +239,9 @@ fn truncate(statement: &Truncate, known: &Known) -> Effect {
 
 /// What is created of a query's rows.
 pub(super) fn creating(node: &SyntaxNode, known: &mut Known) -> Effect {
-    if let Some(function) = first_unknown(node) {
+    if let Some(code) = code_read_by(node, known) {
         known.forget_all();
-        return opaque(&function);
+        return opaque(&code);
     }
     let executes = node
         .descendants()

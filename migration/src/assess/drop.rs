@@ -24,29 +24,39 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
         Stmt::DropView(it) => {
             let views = names_of(it.view_refs());
             for view in &views {
-                known.drop_view(view);
+                known.brought.drop_view(view);
             }
             gone(views)
         }
         Stmt::DropMaterializedView(it) => gone(names_of(it.view_refs())),
         Stmt::DropSequence(it) => gone(names_of(it.sequence_refs())),
         Stmt::DropForeignTable(it) => gone(names_of(it.table_name_refs())),
-        Stmt::DropRule(it) => gone(vec![name_of(it.on_relation())]),
+        Stmt::DropRule(it) => {
+            let relation = name_of(it.on_relation());
+            let rule = format!("the rule {}", name_of(it.rule_ref()));
+            known.brought.stop(&relation, Some(&rule));
+            gone(vec![relation])
+        }
         Stmt::DropTrigger(it) => {
             let table = name_of(it.on_relation());
             let trigger = format!("the trigger {}", name_of(it.trigger_ref()));
-            known.stop(&table, Some(&trigger));
+            known.brought.stop(&table, Some(&trigger));
             Effect::b("stops everybody for a moment")
                 .exclusively([table])
                 .depends("code may rely on what the trigger does")
         }
         Stmt::DropPolicy(it) => {
             let table = name_of(it.on_table());
+            let policy = format!("the policy {}", name_of(it.policy_ref()));
+            known.brought.stop(&table, Some(&policy));
             Effect::b("stops everybody for a moment")
                 .exclusively([table])
                 .depends("code may see, or may write, other rows than before")
         }
-        Stmt::DropStatistics(_) => Effect::a("queries may be planned otherwise"),
+        Stmt::DropStatistics(it) => Effect::a("queries may be planned otherwise").locks(
+            LockMode::ShareUpdateExclusive,
+            names_of(it.statistics_refs()),
+        ),
         Stmt::DropSchema(_) | Stmt::DropOwned(_) | Stmt::DropExtension(_) => {
             known.forget_all();
             gone(Vec::new())
@@ -86,7 +96,7 @@ fn tables(names: Vec<String>, cascades: bool, known: &mut Known) -> Effect {
     let parents = parents.collect();
     for name in &names {
         known.forget(name);
-        known.stop(name, None);
+        known.brought.stop(name, None);
     }
     if others.is_empty() && !cascades {
         return released(parents, false);

@@ -161,6 +161,8 @@ pub(crate) struct Effect {
     /// Whether it may take long without reading a table that others use as a whole.
     pub(crate) is_long: bool,
     pub(crate) in_transaction: bool,
+    /// Whether rows that it writes run code that can't be seen through.
+    pub(crate) fires: bool,
     pub(crate) halfway: Option<Halfway>,
     pub(crate) old_code: OldCode,
     pub(crate) reason: String,
@@ -176,6 +178,7 @@ impl Effect {
             scans: false,
             is_long: false,
             in_transaction: true,
+            fires: false,
             halfway: None,
             old_code: OldCode::Safe,
             reason: reason.into(),
@@ -233,6 +236,11 @@ impl Effect {
 
     pub(crate) fn long(mut self) -> Self {
         self.is_long = true;
+        self
+    }
+
+    pub(crate) fn fires(mut self) -> Self {
+        self.fires = true;
         self
     }
 
@@ -296,6 +304,7 @@ impl Effect {
         self.rewrites |= other.rewrites;
         self.scans |= other.scans;
         self.is_long |= other.is_long;
+        self.fires |= other.fires;
         self.in_transaction &= other.in_transaction;
         self.halfway = self.halfway.or(other.halfway);
         self.old_code = worse(self.old_code, other.old_code);

@@ -4,7 +4,9 @@ use squawk_syntax::ast::{self, AlterIndexAction, AstNode as _, ReindexTarget};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::alter_table::{NEW, released, renamed};
+use super::brought::By;
 use super::calls::first_unknown;
+use super::create::running;
 use super::effect::{Effect, Halfway, LockMode};
 use super::known::Known;
 use super::names::{name_of, names_of, text};
@@ -12,10 +14,14 @@ use super::{Told, data};
 
 pub(super) fn create(statement: &ast::CreateIndex, known: &mut Known) -> Told {
     let table = name_of(statement.table_relation_name());
-    let code = first_unknown(statement.syntax());
-    if let Some(function) = &code {
-        known.run(&table, function);
+    let code = first_unknown(statement.syntax(), known);
+    if let Some(code) = &code {
+        known.brought.run(&table, code, By::Index);
+        if let Some(index) = statement.index() {
+            known.brought.lead(&name_of(Some(index)), &table);
+        }
     }
+    let is_empty = known.is_new(&table) && !known.is_filled(&table);
     let is_unique = statement.unique_token().is_some();
     let concurrently = statement.concurrently_token().is_some();
     let kind = match (is_unique, concurrently) {
@@ -34,9 +40,6 @@ pub(super) fn create(statement: &ast::CreateIndex, known: &mut Known) -> Told {
             .locks(LockMode::ShareUpdateExclusive, [table.clone()])
             .scans()
             .leaves(Halfway::Index { index, table })
-    } else if let Some(function) = code.filter(|_| known.is_filled(&table)) {
-        known.forget_all();
-        data::opaque(&function)
     } else if known.is_new(&table) {
         released(Vec::new(), known.is_filled(&table))
     } else {
@@ -48,7 +51,11 @@ pub(super) fn create(statement: &ast::CreateIndex, known: &mut Known) -> Told {
                 [concurrent(statement.syntax(), SyntaxKind::INDEX_KW)],
             )
     };
-    Told::of(kind, narrowing(effect, is_unique))
+    let effect = narrowing(effect, is_unique);
+    match code.filter(|_| !is_empty) {
+        Some(code) => Told::of(kind, running(effect, &code, known)),
+        None => Told::of(kind, effect),
+    }
 }
 
 fn narrowing(effect: Effect, is_unique: bool) -> Effect {
@@ -110,7 +117,17 @@ pub(super) fn drop(statement: &ast::DropIndex) -> Told {
     Told::of("DROP INDEX", effect)
 }
 
-pub(super) fn reindex(statement: &ast::Reindex) -> Told {
+pub(super) fn reindex(statement: &ast::Reindex, known: &mut Known) -> Told {
+    let told = rebuilt(statement);
+    let on = told.effect.lock.iter().flat_map(|lock| &lock.on);
+    let mut code = on.filter_map(|it| known.brought.code_of_index(it).cloned());
+    match code.next() {
+        Some(code) => Told::of(told.kind, told.effect.and(data::fired(&code, known))),
+        None => told,
+    }
+}
+
+fn rebuilt(statement: &ast::Reindex) -> Told {
     let concurrently = statement.is_concurrently();
     let (on, is_one) = match statement.reindex_target() {
         Some(ReindexTarget::ReindexTargetTable(it)) => (name_of(it.table_name_ref()), true),

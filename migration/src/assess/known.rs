@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::names::{is_qualified, last};
+use super::brought::Brought;
+use super::names::{is_qualified, last, may_be};
 use super::types::DataType;
 
 /// What is known before a statement runs.
@@ -19,11 +20,10 @@ pub(crate) struct Known {
     not_null: Vec<NotNull>,
     /// Types of columns, by table and column, from this file and those before it.
     columns: BTreeMap<(String, String), DataType>,
-    /// Tables by their last name, with what of theirs runs code when rows are written:
-    /// triggers, and functions that nothing is known of. Never forgotten by guess.
-    code: BTreeSet<(String, String)>,
-    /// Views by their last name, with a function of theirs that nothing is known of.
-    views: BTreeMap<String, String>,
+    /// Tables of this session alone, which hide others of their name until it ends.
+    temporary: BTreeSet<String>,
+    /// Code that this file, or one before it, brought.
+    pub(crate) brought: Brought,
 }
 
 /// A table that this file created.
@@ -47,8 +47,22 @@ struct NotNull {
 impl Known {
     /// Another file begins: of what it changes, others may know by then.
     pub(crate) fn next_file(&mut self) {
+        self.end_session();
         self.new.clear();
         self.not_null.clear();
+        self.brought.next_file();
+    }
+
+    /// Another session begins: what was this one's alone is gone.
+    pub(crate) fn end_session(&mut self) {
+        for table in std::mem::take(&mut self.temporary) {
+            self.forget(&table);
+        }
+    }
+
+    /// A table is this session's alone.
+    pub(crate) fn create_temporary(&mut self, table: &str) {
+        self.temporary.insert(table.to_owned());
     }
 
     /// Whether this file created a table.
@@ -86,61 +100,33 @@ impl Known {
         self.is_new(name) || self.columns.keys().any(|(table, _)| table == name)
     }
 
-    /// A view that runs code when it is read.
-    pub(crate) fn create_view(&mut self, view: &str, code: &str) {
-        self.views.insert(last(view), code.to_owned());
-    }
-
-    /// A view is gone.
-    pub(crate) fn drop_view(&mut self, view: &str) {
-        self.views.remove(&last(view));
-        self.stop(view, None);
-    }
-
-    /// What runs when a view of this last name is read, if anything does.
-    pub(crate) fn code_of_view(&self, name: &str) -> Option<&str> {
-        self.views.get(name).map(String::as_str)
-    }
-
-    /// Code runs from here on when rows of a table are written.
-    pub(crate) fn run(&mut self, relation: &str, code: &str) {
-        self.code.insert((last(relation), code.to_owned()));
-    }
-
-    /// Code does not run any more when rows are written; without a name all of it.
-    pub(crate) fn stop(&mut self, relation: &str, code: Option<&str>) {
-        let relation = last(relation);
-        self.code
-            .retain(|(of, what)| *of != relation || code.is_some_and(|code| code != what));
-    }
-
-    /// What runs when rows of a table are written, if anything does.
-    pub(crate) fn code_of(&self, relation: &str) -> Option<&str> {
-        let relation = last(relation);
-        let mut code = self.code.iter();
-        code.find(|(of, _)| *of == relation)
-            .map(|(_, what)| what.as_str())
-    }
-
     /// A table is there that was not there before.
     pub(crate) fn create(&mut self, table: &str) {
-        self.forget(table);
+        self.forget_parts(table);
         self.new.insert(table.to_owned(), New::default());
     }
 
     /// A table may be there already, or may be gone, or may have become another.
     pub(crate) fn forget(&mut self, table: &str) {
-        self.new.remove(table);
-        self.columns.retain(|(of, _), _| of != table);
-        self.not_null.retain(|check| check.table != table);
+        self.new.retain(|new, _| !may_be(new, table));
+        self.forget_parts(table);
+    }
+
+    fn forget_parts(&mut self, table: &str) {
+        self.columns.retain(|(of, _), _| !may_be(of, table));
+        self.not_null.retain(|check| !may_be(&check.table, table));
+    }
+
+    /// Tables of the file are tied to what was there before: it may go with them.
+    pub(crate) fn forget_new(&mut self) {
+        self.new.clear();
     }
 
     /// A table, with its columns, is called otherwise from here on. Others may know it.
     pub(crate) fn rename_table(&mut self, from: &str, to: &str) {
-        let code: Vec<String> = self.code_on(from).collect();
-        self.stop(from, None);
-        for what in code {
-            self.run(to, &what);
+        self.brought.rename(from, to);
+        if self.temporary.contains(from) {
+            self.create_temporary(to);
         }
         let of_from = |(table, _): &&(String, String)| table == from;
         let columns: Vec<(String, String)> = self.columns.keys().filter(of_from).cloned().collect();
@@ -168,16 +154,10 @@ impl Known {
     /// Anything may have happened.
     pub(crate) fn forget_all(&mut self) {
         *self = Self {
-            code: std::mem::take(&mut self.code),
-            views: std::mem::take(&mut self.views),
+            temporary: std::mem::take(&mut self.temporary),
+            brought: std::mem::take(&mut self.brought),
             ..Self::default()
         };
-    }
-
-    fn code_on(&self, relation: &str) -> impl Iterator<Item = String> {
-        let relation = last(relation);
-        let code = self.code.iter().filter(move |(of, _)| *of == relation);
-        code.map(|(_, what)| what.clone())
     }
 
     /// Names without a schema may mean others from here on.
@@ -206,16 +186,22 @@ impl Known {
 
     /// A column has this type from here on.
     pub(crate) fn set_type(&mut self, table: &str, column: &str, to: DataType) {
+        self.forget_type(table, column);
         let column = (table.to_owned(), column.to_owned());
         self.columns.insert(column, to);
     }
 
     /// A column has a type that is not known, or is gone.
     pub(crate) fn forget_column(&mut self, table: &str, column: &str) {
-        let column = (table.to_owned(), column.to_owned());
-        self.columns.remove(&column);
+        self.forget_type(table, column);
         self.not_null
-            .retain(|check| check.table != column.0 || check.column != column.1);
+            .retain(|check| !may_be(&check.table, table) || check.column != column);
+    }
+
+    /// Under whatever name of its table.
+    fn forget_type(&mut self, table: &str, column: &str) {
+        self.columns
+            .retain(|(of, other), _| !may_be(of, table) || other != column);
     }
 
     /// The type of a column, if it is known.
@@ -250,7 +236,7 @@ impl Known {
     /// A constraint is gone.
     pub(crate) fn drop_constraint(&mut self, table: &str, constraint: &str) {
         self.not_null
-            .retain(|check| check.table != table || check.constraint != constraint);
+            .retain(|check| !may_be(&check.table, table) || check.constraint != constraint);
     }
 
     /// Whether a constraint says of all rows that a column is not null.

@@ -3,15 +3,21 @@
 use squawk_syntax::ast::{self, AstNode as _, Stmt};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::Told;
+use super::create::running;
 use super::effect::{Effect, LockMode};
-use super::names::{name, name_of, text};
+use super::known::Known;
+use super::names::{last, name, name_of, text};
+use super::{Told, data};
 
-pub(super) fn assess(statement: &Stmt) -> Option<Effect> {
+pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
     let effect = match statement {
-        Stmt::Analyze(it) => Effect::a("reads a sample of the rows while others read and write")
-            .locks(LockMode::ShareUpdateExclusive, tables(it.syntax()))
-            .long(),
+        Stmt::Analyze(it) => {
+            let on = tables(it.syntax());
+            let effect = Effect::a("reads a sample of the rows while others read and write")
+                .locks(LockMode::ShareUpdateExclusive, on.clone())
+                .long();
+            sampled(effect, &on, known)
+        }
         Stmt::Cluster(it) => Effect::c("writes the whole table anew while nobody reads it")
             .exclusively([name_of(it.table_name_ref())])
             .rewrites(),
@@ -34,6 +40,17 @@ pub(super) fn assess(statement: &Stmt) -> Option<Effect> {
     Some(effect)
 }
 
+/// Samples are of what indexes and statistics compute, too.
+fn sampled(effect: Effect, on: &[String], known: &mut Known) -> Effect {
+    let mut code = on
+        .iter()
+        .filter_map(|it| known.brought.code_of_index(it).cloned());
+    match code.next() {
+        Some(code) => effect.and(data::fired(&code, known)),
+        None => effect,
+    }
+}
+
 /// The lock that `LOCK TABLE` names; the strongest where it names none.
 fn lock_mode(words: Option<&str>) -> LockMode {
     const MODES: [LockMode; 8] = [
@@ -54,7 +71,7 @@ fn lock_mode(words: Option<&str>) -> LockMode {
         .unwrap_or(LockMode::AccessExclusive)
 }
 
-pub(super) fn vacuum(statement: &ast::Vacuum) -> Told {
+pub(super) fn vacuum(statement: &ast::Vacuum, known: &mut Known) -> Told {
     let on = tables(statement.syntax());
     if statement.is_full() {
         let effect = Effect::c("writes the whole table anew while nobody reads it")
@@ -64,14 +81,23 @@ pub(super) fn vacuum(statement: &ast::Vacuum) -> Told {
         return Told::of("VACUUM FULL", effect);
     }
     let effect = Effect::a("cleans up while others read and write")
-        .locks(LockMode::ShareUpdateExclusive, on)
+        .locks(LockMode::ShareUpdateExclusive, on.clone())
         .scans()
         .alone();
+    let effect = sampled(effect, &on, known);
     Told::of("VACUUM", effect)
 }
 
-pub(super) fn refresh(statement: &ast::Refresh) -> Told {
+pub(super) fn refresh(statement: &ast::Refresh, known: &mut Known) -> Told {
     let view = name_of(statement.view_ref());
+    let told = refreshed(statement, view.clone());
+    match known.brought.code_of_view(&last(&view)).map(str::to_owned) {
+        Some(code) => Told::of(told.kind, running(told.effect, &code, known)),
+        None => told,
+    }
+}
+
+fn refreshed(statement: &ast::Refresh, view: String) -> Told {
     if statement.concurrently_token().is_some() {
         let effect = Effect::b("runs the view's query while others read it")
             .locks(LockMode::Exclusive, [view])

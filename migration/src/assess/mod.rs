@@ -12,6 +12,7 @@ mod add_column;
 mod alter_column;
 mod alter_other;
 mod alter_table;
+mod brought;
 mod calls;
 mod constraint;
 mod create;
@@ -20,6 +21,7 @@ mod drop;
 mod effect;
 mod index;
 mod known;
+mod learn;
 mod maintenance;
 mod names;
 mod session;
@@ -51,15 +53,44 @@ impl Told {
 
 /// What a statement does, given what ran before it in its file.
 pub(crate) fn assess(statement: &Stmt, known: &mut Known) -> Told {
+    let mut told = by_kind(statement, known);
+    let trigger = known.brought.event_trigger();
+    if let Some(what) = trigger.filter(|_| changes_schema(statement)) {
+        let is_fresh = false;
+        let fired = data::fired(&brought::Code { what, is_fresh }, known);
+        told.effect = told.effect.and(fired);
+    }
+    learn::from(statement, known);
+    told
+}
+
+/// Whether event triggers may be fired: by anything but reads and writes of rows.
+fn changes_schema(statement: &Stmt) -> bool {
+    !matches!(
+        statement,
+        Stmt::Insert(_)
+            | Stmt::Update(_)
+            | Stmt::Delete(_)
+            | Stmt::Select(_)
+            | Stmt::Values(_)
+            | Stmt::Set(_)
+            | Stmt::Analyze(_)
+            | Stmt::Vacuum(_)
+            | Stmt::CreateEventTrigger(_)
+            | Stmt::DropEventTrigger(_)
+    )
+}
+
+fn by_kind(statement: &Stmt, known: &mut Known) -> Told {
     let plain = |effect| Told::of(names::words(statement.syntax().kind()), effect);
     match statement {
         Stmt::AlterTable(it) => alter_table::assess(it, known),
         Stmt::CreateIndex(it) => index::create(it, known),
         Stmt::DropIndex(it) => index::drop(it),
-        Stmt::Reindex(it) => index::reindex(it),
+        Stmt::Reindex(it) => index::reindex(it, known),
         Stmt::AlterIndex(it) => index::alter(it, known),
-        Stmt::Vacuum(it) => maintenance::vacuum(it),
-        Stmt::Refresh(it) => maintenance::refresh(it),
+        Stmt::Vacuum(it) => maintenance::vacuum(it, known),
+        Stmt::Refresh(it) => maintenance::refresh(it, known),
         Stmt::CreateTable(it) => plain(create::table(it, known)),
         Stmt::CreateTableAs(it) => plain(create::table_as(it, known)),
         Stmt::AlterType(it) => alter_other::of_type(it),
@@ -101,13 +132,15 @@ fn of_other(statement: &Stmt, known: &mut Known) -> Effect {
     create::assess(statement, known)
         .or_else(|| drop::assess(statement, known))
         .or_else(|| alter_other::assess(statement, known))
-        .or_else(|| maintenance::assess(statement))
+        .or_else(|| maintenance::assess(statement, known))
         .unwrap_or_else(|| {
             known.forget_all();
             Effect::unknown("a statement whose effect is not known")
         })
 }
 
+#[cfg(test)]
+mod brought_tests;
 #[cfg(test)]
 mod context_tests;
 #[cfg(test)]

@@ -4,10 +4,10 @@ use squawk_syntax::ast::AstNode;
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 /// An identifier as it is compared: folded to lower case unless quotes keep it, and in
-/// quotes only where it needs them.
+/// quotes only where it needs them. Letters beyond ASCII stay as they are, as UTF-8's do.
 pub(crate) fn identifier(text: &str) -> String {
     let Some(inner) = text.strip_prefix('"').and_then(|it| it.strip_suffix('"')) else {
-        return text.to_lowercase();
+        return text.to_ascii_lowercase();
     };
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let starts = inner.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
@@ -64,6 +64,11 @@ pub(crate) fn last(name: &str) -> String {
     name[start..].to_owned()
 }
 
+/// Whether two names may mean the same: one may leave out the schema that the other says.
+pub(crate) fn may_be(one: &str, other: &str) -> bool {
+    one == other || (is_qualified(one) != is_qualified(other) && last(one) == last(other))
+}
+
 /// A name of the parts of others, as PostgreSQL makes it for what has none:
 /// `users_email_check`.
 pub(crate) fn made(parts: &[&str]) -> String {
@@ -111,6 +116,9 @@ mod tests {
         assert_eq!(identifier("\"Users\""), "\"Users\"");
         assert_eq!(identifier("\"1a\""), "\"1a\"");
         assert!(is_qualified("public.users") && !is_qualified("\"a.b\""));
+        assert_eq!(identifier("Änne"), "Änne");
+        assert!(may_be("t", "s.t") && may_be("s.t", "t") && may_be("t", "t"));
+        assert!(!may_be("r.t", "s.t") && !may_be("t", "s.u") && !may_be("t", "u"));
         assert_eq!(last("a.b.\"c.d\""), "\"c.d\"");
         assert_eq!(last("users"), "users");
         assert_eq!(

@@ -50,12 +50,18 @@ pub(super) fn set(statement: &ast::Set, known: &mut Known) -> Effect {
     let value = statement
         .set_target()
         .map(|it| text(it.syntax()).to_lowercase());
-    let is_on = value.is_some_and(|it| {
-        let value = it.rsplit(['=', ' ']).next().unwrap_or_default();
-        matches!(value.trim_matches('\''), "on" | "true" | "yes" | "1")
-    });
+    let written = value.unwrap_or_default().replace(" to ", "=");
+    let value = written.rsplit(['=', ' ']).next().unwrap_or_default();
+    let is_on = matches!(value.trim_matches('\''), "on" | "true" | "yes" | "1");
     match setting.as_str() {
-        "search_path" => searched(known),
+        "search_path" => {
+            // Named behind others, PostgreSQL's own schema is no longer searched first.
+            let first = written.split([',', '=']).nth(1).unwrap_or_default();
+            if written.contains("pg_catalog") && !first.contains("pg_catalog") {
+                known.brought.shadow();
+            }
+            searched(known)
+        }
         "timezone" => Effect::b("changes what times without a zone mean in the statements below"),
         // Off, it changes what backslashes in strings mean, which the parser relies on.
         "standard_conforming_strings" if is_on => Effect::a("as it is anyway"),

@@ -59,6 +59,11 @@ const PLAIN: &str = "int2 int4 int8 numeric bool float4 float8 varchar bpchar te
     int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange \
     citext hstore ltree vector halfvec sparsevec geometry geography";
 
+/// More of PostgreSQL's own, which few columns have.
+const RARE: &str = "\"char\" char regconfig regnamespace regrole regprocedure regoper regoperator \
+    regdictionary regcollation xid xid8 cid tid int2vector oidvector pg_snapshot txid_snapshot \
+    refcursor serial bigserial smallserial cube ulid";
+
 impl DataType {
     /// The type that a node names.
     pub(crate) fn of(node: &SyntaxNode) -> Self {
@@ -97,6 +102,11 @@ impl DataType {
     /// Whether it is surely no domain, which may have constraints.
     pub(crate) fn is_plain(&self) -> bool {
         PLAIN.split_whitespace().any(|plain| plain == self.base)
+    }
+
+    /// Whether it is one of PostgreSQL's, or of a common extension's.
+    pub(crate) fn is_own(&self) -> bool {
+        self.is_plain() || RARE.split_whitespace().any(|rare| rare == self.base)
     }
 
     /// What a change to another type does to rows.
