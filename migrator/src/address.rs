@@ -61,6 +61,19 @@ pub enum AddressError {
          Secrets Manager's rotation write)"
     )]
     Shape,
+    /// The secret is of a server of another kind.
+    #[error(
+        "the secret says engine {0:?}; expected postgres, since PostgreSQL alone is migrated: \
+         name a secret of a PostgreSQL server, or take `database` out of the settings and apply \
+         these migrations by your own means. Nothing was sent"
+    )]
+    OtherEngine(String),
+    /// A URL of a server of another kind.
+    #[error(
+        "the address begins with {0}://; expected postgres://, since PostgreSQL alone is \
+         migrated. Nothing was sent"
+    )]
+    OtherScheme(String),
     /// Neither the secret nor the settings have a part.
     #[error("neither the secret nor the settings say the {0}")]
     Missing(&'static str),
@@ -91,6 +104,7 @@ pub enum AddressError {
 /// with Amazon RDS and AWS Secrets Manager").
 #[derive(Deserialize)]
 struct Secret {
+    engine: Option<String>,
     username: String,
     password: Password,
     host: Option<String>,
@@ -123,6 +137,9 @@ impl Address {
     /// another host than it names, or to one that nobody vouches for.
     pub fn of_secret(text: &str, overrides: &Overrides) -> Result<Self, AddressError> {
         let secret: Secret = serde_json::from_str(text).map_err(|_| AddressError::Shape)?;
+        if let Some(engine) = secret.engine.filter(|it| !is_postgres(it)) {
+            return Err(AddressError::OtherEngine(engine));
+        }
         let part = |own: &Option<String>, theirs: Option<String>, what| {
             own.clone().or(theirs).ok_or(AddressError::Missing(what))
         };
@@ -161,6 +178,9 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(url: &str) -> Result<Self, AddressError> {
+        if let Some(scheme) = other_scheme(url) {
+            return Err(AddressError::OtherScheme(scheme));
+        }
         let config: Config = url.parse().map_err(|_| AddressError::Url)?;
         let host = match config.get_hosts().first() {
             Some(Host::Tcp(host)) => host.clone(),
@@ -181,6 +201,21 @@ impl FromStr for Address {
             plain,
         })
     }
+}
+
+/// What AWS calls PostgreSQL in secrets: `postgres`, or `aurora-postgresql`.
+fn is_postgres(engine: &str) -> bool {
+    engine.to_ascii_lowercase().contains("postgres")
+}
+
+/// What an address begins with, if it is a word that is not PostgreSQL's.
+fn other_scheme(url: &str) -> Option<String> {
+    let (scheme, _) = url.split_once("://")?;
+    let is_word = scheme
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '+');
+    let is_own = ["postgres", "postgresql"].contains(&scheme);
+    (is_word && !is_own && scheme.len() <= 20).then(|| scheme.to_owned())
 }
 
 /// Names are compared without case, and without the root's dot.
@@ -213,6 +248,30 @@ mod tests {
         let text = r#"{"engine":"postgres","host":"h","port":6000,"dbname":"d","username":"u","password":"p"}"#;
         let found = Address::of_secret(text, &Overrides::default()).unwrap();
         assert_eq!(found.place(), "h:6000/d");
+    }
+
+    #[test]
+    fn a_server_of_another_kind_is_refused_by_its_name() {
+        for engine in ["mysql", "mariadb", "sqlserver", "aurora-mysql"] {
+            let text = format!(
+                r#"{{"engine":"{engine}","host":"h","dbname":"d","username":"u","password":"p"}}"#
+            );
+            let found = Address::of_secret(&text, &Overrides::default());
+            assert_eq!(found, Err(AddressError::OtherEngine(engine.to_owned())));
+        }
+        for engine in ["postgres", "aurora-postgresql", "Postgres"] {
+            let text = format!(
+                r#"{{"engine":"{engine}","host":"h","dbname":"d","username":"u","password":"p"}}"#
+            );
+            assert!(Address::of_secret(&text, &Overrides::default()).is_ok());
+        }
+        let found = "mysql://ada:tops3cret@db:3306/shop".parse::<Address>();
+        let error = found.expect_err("refused");
+        assert_eq!(error, AddressError::OtherScheme("mysql".to_owned()));
+        let said = error.to_string();
+        assert!(said.contains("mysql://; expected postgres://"), "{said}");
+        assert!(!said.contains("tops3cret"), "{said}");
+        assert!("postgresql://ada@db/shop".parse::<Address>().is_ok());
     }
 
     #[test]
