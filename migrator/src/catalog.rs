@@ -111,3 +111,16 @@ pub(crate) async fn differences(session: &Session) -> Result<Differences> {
         told,
     })
 }
+
+/// Whether a table, by its name as SQL has it, has a constraint of this name that is not
+/// valid.
+pub(crate) async fn is_not_valid(session: &Session, table: &str, constraint: &str) -> Result<bool> {
+    let query = "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass($1) \
+                 AND conname = $2 AND NOT convalidated)";
+    let row = session
+        .client
+        .query_one(query, &[&table, &constraint])
+        .await;
+    let row = row.map_err(Error::server("looking for a constraint in pg_constraint"))?;
+    Ok(row.get(0))
+}

@@ -10,6 +10,7 @@ use crate::apply::{Folder, Limits, MARGIN, compare};
 use crate::catalog;
 use crate::connect::Session;
 use crate::error::said;
+use crate::folder::Prepared;
 use crate::ledger::Ledger;
 use crate::{Error, Result};
 
@@ -63,6 +64,10 @@ pub async fn check(
     let differences = catalog::differences(session).await?;
     let invalid = differences.invalid.iter();
     found.extend(invalid.map(|line| format!("it can't be used: {}", &line[2..])));
+    let files = folder.files.iter().zip(&standings);
+    let applied = files.filter(|(_, standing)| standing.is_in());
+    let applied: Vec<&Prepared> = applied.map(|(prepared, _)| prepared).collect();
+    found.extend(unvalidated(session, &applied).await?);
     found.extend(violations(session, queries, limits, until).await?);
     if !found.is_empty() {
         return Err(Error::Unsound {
@@ -75,6 +80,29 @@ pub async fn check(
         changes: differences.changes(),
         more_changes: differences.more,
     })
+}
+
+/// Constraints that applied files validated, and that do not hold for all rows. Those that
+/// no file validates may stay so.
+async fn unvalidated(session: &Session, applied: &[&Prepared]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for prepared in applied {
+        for one in &prepared.validated {
+            let until = one.until.as_ref();
+            let mut later = applied.iter();
+            if until.is_some_and(|until| later.any(|it| it.file.path == *until)) {
+                continue;
+            }
+            if catalog::is_not_valid(session, &one.table, &one.constraint).await? {
+                found.push(format!(
+                    "constraint {} on {} is NOT VALID, and {} validates it; expected one that \
+                     holds for all rows: find out who made it anew, and validate it",
+                    one.constraint, one.table, prepared.file.path
+                ));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// What the team's queries found until the call's time is over.

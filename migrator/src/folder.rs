@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
-use sluice_migration::{Assessed, Backfill, File, Halfway, Lint, Linted, Reading, Refusal, Tool};
+use sluice_migration::{
+    Assessed, Backfill, File, Halfway, Lint, Linted, Reading, Refusal, Tool, Validated,
+};
 
 use crate::ledger::Unit;
 use crate::standing::{Item, Standing};
@@ -33,6 +35,8 @@ pub struct Prepared {
     pub(crate) units: Vec<Work>,
     /// SHA-256 of what each unit sends, in hexadecimal.
     pub(crate) cuts: Vec<String>,
+    /// Constraints that hold for all rows once it is applied.
+    pub(crate) validated: Vec<Validated>,
 }
 
 /// A part of a file's text.
@@ -75,7 +79,8 @@ impl Folder {
         let files = reading.files.into_iter().map(|file| {
             let linted = linted.get(file.path.as_str());
             let units = linted.map(|linted| units(linted)).unwrap_or_default();
-            Prepared::new(file, units)
+            let validated = linted.map(|linted| linted.validated.clone());
+            Prepared::new(file, units, validated.unwrap_or_default())
         });
         Ok(Self {
             tool,
@@ -168,7 +173,7 @@ impl Work {
 }
 
 impl Prepared {
-    fn new(file: File, units: Vec<Work>) -> Self {
+    fn new(file: File, units: Vec<Work>, validated: Vec<Validated>) -> Self {
         let sha256 = hexadecimal(&Sha256::digest(file.up.text.as_bytes()));
         let cuts = units.iter().map(|unit| unit.cut(&file.up.text));
         Self {
@@ -176,6 +181,7 @@ impl Prepared {
             file,
             sha256,
             units,
+            validated,
         }
     }
 

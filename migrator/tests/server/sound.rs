@@ -118,3 +118,34 @@ async fn queries_have_what_is_left_of_the_call_and_what_was_not_asked_is_told() 
     );
     assert_eq!(found.len(), 2);
 }
+
+#[tokio::test]
+#[ignore = "needs the embedded PostgreSQL: make postgres"]
+async fn a_constraint_that_a_file_validates_holds_afterwards_and_others_may_wait() {
+    let validate = "ALTER TABLE person VALIDATE CONSTRAINT named;";
+    let add = "ALTER TABLE person ADD CONSTRAINT named CHECK (name <> '') NOT VALID, \
+               ADD CONSTRAINT later CHECK (id < 100) NOT VALID;";
+    let files = [
+        ("1_person.sql", TABLE),
+        ("2_add.sql", add),
+        ("3_validate.sql", validate),
+    ];
+    let bench = Bench::new(Tool::Plain, &files).await;
+    bench.all().await.expect("applied");
+    let generation = bench.begun().await;
+    let sound = bench.checked(generation, bench.limits, &[]).await;
+    sound.expect("`later` may wait");
+    let client = bench.client().await;
+    let anew = "ALTER TABLE person DROP CONSTRAINT named, \
+                ADD CONSTRAINT named CHECK (name <> '') NOT VALID";
+    client.batch_execute(anew).await.expect("made anew");
+    let unsound = bench.checked(generation, bench.limits, &[]).await;
+    let Err(Error::Unsound { found, .. }) = unsound else {
+        panic!("{unsound:?}");
+    };
+    assert!(
+        found[0].starts_with("constraint named on person is NOT VALID, and 3_validate.sql"),
+        "{found:?}"
+    );
+    assert_eq!(found.len(), 1);
+}
