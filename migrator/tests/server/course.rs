@@ -111,3 +111,40 @@ pub(crate) fn told(kinds: &str) -> usize {
     }
     own
 }
+
+/// How many cases of each kind there are at least, by how its name begins.
+const LEAST: [(&str, usize); 12] = [
+    ("message: connection cut", 120),
+    ("message: client killed", 50),
+    ("message: backend ended", 50),
+    ("message: server crashed", 16),
+    ("message: server restarted", 4),
+    ("inside: connection cut, plain", 14),
+    ("inside: client killed, plain", 14),
+    ("inside: backend ended, plain", 14),
+    ("inside: statement canceled, plain", 14),
+    ("inside: statement_timeout, plain", 14),
+    ("inside: server crashed", 6),
+    ("disk full", 2),
+];
+
+/// Prints the cases of the kinds that begin so, which have all been tried by now, and holds
+/// each to the least of it.
+pub(crate) fn enough(kinds: &str) {
+    let least = LEAST.iter().filter(|(kind, _)| kind.starts_with(kinds));
+    let least: Vec<_> = least.collect();
+    assert!(!least.is_empty(), "no least of {kinds}");
+    for (kind, least) in least {
+        let cases = told(kind);
+        assert!(
+            cases >= *least,
+            "{kind}: {cases}, expected {least} at least"
+        );
+    }
+}
+
+#[test]
+fn a_migration_is_ended_in_three_hundred_ways_at_least() {
+    let all: usize = LEAST.iter().map(|(_, least)| least).sum();
+    assert!(all >= 300, "{all}");
+}
