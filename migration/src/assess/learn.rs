@@ -52,12 +52,10 @@ pub(super) fn from(statement: &Stmt, known: &mut Known) {
             let rule = format!("the rule {}", name_of(it.rule()));
             known.brought.run(&name_of(on), &rule, By::Rows);
         }
-        Stmt::CreatePolicy(it) => {
-            if first_unknown(node, known).is_some() {
-                let policy = format!("the policy {}", name_of(it.policy()));
-                let table = name_of(it.on_table());
-                known.brought.run(&table, &policy, By::Policy);
-            }
+        Stmt::CreatePolicy(it) if first_unknown(node, known).is_some() => {
+            let policy = format!("the policy {}", name_of(it.policy()));
+            let table = name_of(it.on_table());
+            known.brought.run(&table, &policy, By::Policy);
         }
         Stmt::CreateEventTrigger(it) => {
             known
