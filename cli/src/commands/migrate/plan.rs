@@ -84,7 +84,10 @@ impl Args {
         let address: Address = url
             .parse()
             .map_err(|error: AddressError| Error::Usage(format!("--database: {error}")))?;
-        let session = connect(&address, &self.trust()?, QUESTION).await?;
+        let trust = self.trust()?;
+        let session = connect(&address, &trust, QUESTION).await?;
+        // A release would be refused there.
+        session.refuse_pooler(&address, &trust).await?;
         Ok(plan(&session, &folder, &lint, limits).await?)
     }
 
