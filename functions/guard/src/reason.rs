@@ -14,7 +14,7 @@ pub(crate) fn not_begun(why: Option<&str>) -> String {
 /// Why a promotion ended, and that something of it may go on: a database that can't be
 /// reached holds up no end.
 pub(crate) fn with_unfenced(why: Option<String>, unfenced: Option<&str>) -> Option<String> {
-    let Some(found) = sentence(None, unfenced) else {
+    let Some(found) = sentence(unfenced, None) else {
         return why;
     };
     let said = format!("a migration may still run in the database: {found}");

@@ -33,6 +33,7 @@ pub(crate) fn sample(key: &str) -> Value {
         "outcome" => json!(Outcome::RolledBack),
         "error" => json!("Unhealthy"),
         "cause" => Value::Null,
+        "unfenced" => json!("DatabaseUnreachable"),
         "execution_arn" => json!("arn:aws:states:eu-west-1:111122223333:execution:promote:a"),
         "task_token" => json!("AAAA"),
         "stage" => json!("new"),
