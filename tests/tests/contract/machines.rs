@@ -260,11 +260,7 @@ fn promote_ends_only_after_it_closed_the_promotion() {
         .filter(|state| state.exits().iter().any(|(_, to)| is_end(to)))
         .map(|state| state.name)
         .collect();
-    // Where somebody else has taken it over, closing it is theirs.
-    assert_eq!(
-        leading,
-        BTreeSet::from(["OnOutcome", "OnOvertaken", "Strand"])
-    );
+    assert_eq!(leading, BTreeSet::from(["OnOutcome", "Strand"]));
     let before: BTreeSet<&str> = states
         .iter()
         .filter(|state| state.exits().iter().any(|(_, to)| *to == "OnOutcome"))
@@ -307,12 +303,7 @@ fn a_rollout_that_failed_is_rolled_back_and_that_is_checked() {
     // What is tidied up changes no outcome, but traffic that a restore took off has to be back.
     assert_eq!(
         exits("RetireVersions"),
-        BTreeSet::from(["OnOvertaken", "OnUnretired", "ReleaseTargets", "Strand"])
-    );
-    // Whoever took it over tells people, and closes it: it is not stranded.
-    assert_eq!(
-        exits("OnOvertaken"),
-        BTreeSet::from(["ReleaseTargets", "Stranded"])
+        BTreeSet::from(["OnUnretired", "ReleaseTargets", "Strand"])
     );
     assert_eq!(
         exits("OnUnretired"),
