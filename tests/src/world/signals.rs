@@ -1,14 +1,15 @@
 //! What guards ask: alarms, and the parameter of incidents.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     ComparisonOperator, Dimension, MetricDatum, StateValue, Statistic,
 };
+use tokio::time::sleep;
 
-use super::World;
+use super::{EVERY, World};
 
 impl World {
     /// An alarm of this application's own, on a metric that nobody puts.
@@ -53,59 +54,48 @@ impl World {
             .unwrap_or_else(|error| panic!("setting {alarm}: {error:?}"));
     }
 
-    /// Has Lambda have counted calls of a version, now and for a minute to come. Answers how
-    /// the version is called in messages.
+    /// Has Lambda count calls of a version for as long as this lasts, which is told how the
+    /// version is called in messages. They are a second old, since questions are of whole
+    /// seconds, and it counts on and on, since the engine may lose what was counted while it
+    /// throws old data away for somebody else.
     ///
     /// # Panics
     /// When CloudWatch refuses.
-    pub async fn count_calls(&self, environment: &str, function: &str, version: &str) -> String {
+    pub async fn while_called<T>(
+        &self,
+        (environment, function, version): (&str, &str, &str),
+        act: impl AsyncFnOnce(&str) -> T,
+    ) -> T {
         let name = self.function(environment, function);
         let called = format!("{name}:{version}");
-        let dimension = |name: &str, value: &str| {
-            let dimension = Dimension::builder().name(name).value(value);
-            dimension.build()
-        };
-        let dimensions = [
-            dimension("FunctionName", &name),
-            dimension("Resource", &called),
-        ];
         let client = Client::new(&self.config);
-        let now = DateTime::from(SystemTime::now()).secs();
         let count = async || {
-            let call = |second: i64| {
-                MetricDatum::builder()
-                    .metric_name("Invocations")
-                    .set_dimensions(Some(dimensions.to_vec()))
-                    .timestamp(DateTime::from_secs(now + second))
-                    .value(1.0)
-                    .build()
+            let dimension = |name: &str, value: &str| {
+                let dimension = Dimension::builder().name(name).value(value);
+                dimension.build()
             };
-            let put = client.put_metric_data().namespace("AWS/Lambda");
-            let put = put.set_metric_data(Some((0..60).map(call).collect()));
-            put.send().await.map(drop)
-        };
-        // The engine may lose a datum while it throws old ones away for somebody else.
-        let counted = async || {
-            count()
-                .await
-                .unwrap_or_else(|error| panic!("counting calls of {called}: {error:?}"));
-            let asked = client
-                .get_metric_statistics()
-                .namespace("AWS/Lambda")
+            let calls = MetricDatum::builder()
                 .metric_name("Invocations")
-                .set_dimensions(Some(dimensions.to_vec()))
-                .start_time(DateTime::from_secs(now))
-                .end_time(DateTime::from_secs(now + 60))
-                .period(60)
-                .statistics(Statistic::Sum)
-                .send()
-                .await
-                .unwrap_or_else(|error| panic!("reading calls of {called}: {error:?}"));
-            let sums = asked.datapoints().iter().filter_map(|point| point.sum());
-            (sums.sum::<f64>() >= 60.0).then_some(())
+                .dimensions(dimension("FunctionName", &name))
+                .dimensions(dimension("Resource", &called))
+                .timestamp(DateTime::from(SystemTime::now() - Duration::from_secs(1)))
+                .value(1.0)
+                .build();
+            let put = client.put_metric_data().namespace("AWS/Lambda");
+            let put = put.metric_data(calls).send().await;
+            put.unwrap_or_else(|error| panic!("counting calls of {called}: {error:?}"));
         };
-        self.wait("calls are counted", counted).await;
-        called
+        count().await;
+        let counting = async {
+            loop {
+                sleep(EVERY).await;
+                count().await;
+            }
+        };
+        tokio::select! {
+            done = act(&called) => done,
+            () = counting => unreachable!("it counts until the other is done"),
+        }
     }
 
     /// Writes a secret parameter anew.
