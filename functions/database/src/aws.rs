@@ -24,13 +24,20 @@ use sluice_platform::store::{Part, Store, StoreError};
 
 use self::own::{Snapshot, plain, refuse_another_one};
 use self::rds::{CLUSTER_SNAPSHOT_THERE, SNAPSHOT_THERE, cluster, instance, tags, time, unless};
-use crate::{Backups, Error, Made, Promotions, Record, Wanted};
+use crate::{Access, Backups, Error, Made, Promotions, Record, Wanted};
 
 /// What RDS says of a snapshot that a database can be restored from.
 const AVAILABLE: &str = "available";
 
 /// What RDS says of a snapshot that is on its way.
 const UNDER_WAY: [&str; 3] = ["creating", "pending", "copying"];
+
+/// A server with its account and region: environments may share one.
+fn whereabouts(role: Option<&Role>, server: Keeper<'_>) -> String {
+    let account = role.and_then(Role::account).unwrap_or("own");
+    let region = role.and_then(|role| role.region.as_deref());
+    format!("{account} {} {server}", region.unwrap_or("own"))
+}
 
 /// Promotions in the state table.
 pub struct Table(pub Store);
@@ -65,10 +72,10 @@ impl Promotions for Table {
 
     async fn last_restore(
         &self,
-        id: &PromotionId,
+        (role, _): Access<'_>,
         server: Keeper<'_>,
     ) -> Result<Option<Restoring>, StoreError> {
-        match self.0.last_restore(id, &server.to_string()).await? {
+        match self.0.last_restore(&whereabouts(role, server)).await? {
             Some(by) => self.0.part(&by, Part::Restoring).await,
             None => Ok(None),
         }
@@ -76,11 +83,11 @@ impl Promotions for Table {
 
     async fn save_last_restore(
         &self,
-        id: &PromotionId,
+        (role, id): Access<'_>,
         generation: Generation,
         server: Keeper<'_>,
     ) -> Result<(), StoreError> {
-        let server = server.to_string();
+        let server = whereabouts(role, server);
         self.0.save_last_restore(id, generation, &server).await
     }
 

@@ -101,7 +101,7 @@ pub enum Error {
     OddBackup(#[from] OddBackup),
     /// An earlier restore of another backup is between two servers.
     #[error(
-        "{server} is between what it was and backup {begun}, which an earlier restore left unfinished: {found}; expected \
+        "{server} is between what it was and backup {begun}, which a restore of {by} left unfinished: {found}; expected \
          that one to be finished before backup {id} is restored: ask for {begun} first, which goes on where it ended. No \
          server was changed"
     )]
@@ -110,6 +110,8 @@ pub enum Error {
         server: String,
         /// The backup that was begun with.
         begun: String,
+        /// The promotion that began.
+        by: String,
         /// The one that was asked for.
         id: String,
         /// How its servers stand.

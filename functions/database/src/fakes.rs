@@ -155,7 +155,7 @@ impl Promotions for &World {
 
     async fn last_restore(
         &self,
-        _: &PromotionId,
+        _: Access<'_>,
         _: Keeper<'_>,
     ) -> Result<Option<Restoring>, StoreError> {
         let Some(by) = self.last.borrow().clone() else {
@@ -167,7 +167,7 @@ impl Promotions for &World {
 
     async fn save_last_restore(
         &self,
-        id: &PromotionId,
+        (_, id): Access<'_>,
         generation: Generation,
         _: Keeper<'_>,
     ) -> Result<(), StoreError> {

@@ -79,12 +79,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
             return Ok(None);
         }
         let (_, id) = access;
-        let last = self.promotions.last_restore(id, server).await?;
-        let left = last.filter(|last| last.progress == Progress::Swapping);
-        if let Some(left) = &left {
-            self.is_another(access, left, server, backup).await?;
-        }
-        let goes_on = left.filter(|left| left.backup.as_ref().is_none_or(|begun| begun == backup));
+        let goes_on = self.left(access, server, backup).await?;
         let origin = goes_on.as_ref().map_or(id, Restoring::names);
         let names = beside(server.name(), origin, backup.as_str());
         let found = self.backups.servers(access, server, &names).await?;
@@ -102,6 +97,39 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
             }),
             _ => self.usable(access, server, backup.as_str()).await,
         }
+    }
+
+    /// The restore of this backup that was left in the middle, whichever promotion began it.
+    pub(crate) async fn left(
+        &self,
+        access: Access<'_>,
+        server: Keeper<'_>,
+        backup: &BackupId,
+    ) -> Result<Option<Restoring>, Error> {
+        let last = self.promotions.last_restore(access, server).await?;
+        let Some(left) = last.filter(|last| last.progress == Progress::Swapping) else {
+            return Ok(None);
+        };
+        let is_another = self.is_another(access, &left, server, backup).await?;
+        Ok((!is_another).then_some(left))
+    }
+
+    /// The promotion of whose restore the servers are that stand between two names.
+    pub(crate) async fn between(
+        &self,
+        access: Access<'_>,
+        server: Keeper<'_>,
+        backup: &BackupId,
+    ) -> Result<Option<PromotionId>, Error> {
+        if !server.is_server() {
+            return Ok(None);
+        }
+        let Some(left) = self.left(access, server, backup).await? else {
+            return Ok(None);
+        };
+        let names = beside(server.name(), left.names(), backup.as_str());
+        let found = self.backups.servers(access, server, &names).await?;
+        Ok(found.are_between().then(|| left.names().clone()))
     }
 
     /// Whether what was begun is a restore of another backup, beside which this one can
@@ -126,6 +154,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
             return Err(Error::Unfinished {
                 server: server.to_string(),
                 begun: other.to_string(),
+                by: begun.names().to_string(),
                 id: wanted.to_string(),
                 found: found.to_string(),
             });

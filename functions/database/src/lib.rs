@@ -259,10 +259,10 @@ pub trait Promotions {
         read_new: (&Restoring, &Restoring),
     ) -> impl Future<Output = Result<(), StoreError>>;
 
-    /// How far the environment's last restore of a server came. Reads only.
+    /// How far the last restore of a server came, of whatever environment. Reads only.
     fn last_restore(
         &self,
-        id: &PromotionId,
+        access: Access<'_>,
         server: Keeper<'_>,
     ) -> impl Future<Output = Result<Option<Restoring>, StoreError>>;
 
@@ -270,7 +270,7 @@ pub trait Promotions {
     /// one transaction. Safe to repeat.
     fn save_last_restore(
         &self,
-        id: &PromotionId,
+        access: Access<'_>,
         generation: Generation,
         server: Keeper<'_>,
     ) -> impl Future<Output = Result<(), StoreError>>;

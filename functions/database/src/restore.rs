@@ -208,26 +208,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
             .is_another(task.access(), &restoring, task.server, task.backup)
             .await?;
         let Some(began_at) = restoring.began_at.filter(|_| !is_another) else {
-            if restoring.progress == Progress::Swapping {
-                self.promotions
-                    .save_last_restore(id, generation, task.server)
-                    .await?;
-            }
-            let dated = Restoring {
-                began_at: Some(now),
-                backup: Some(task.backup.clone()),
-                // Its servers are not to be taken for those of an earlier restore.
-                named_by: match is_another {
-                    true => Some(id.clone()),
-                    false => restoring.named_by.clone(),
-                },
-                ..restoring.clone()
-            };
-            let read_new = (&restoring, &dated);
-            self.promotions
-                .save_restoring(id, generation, read_new)
-                .await?;
-            return Ok(dated);
+            return self.begin(task, restoring, is_another, now).await;
         };
         if now.duration_since(began_at) > SignedDuration::from_hours(HOURS) {
             return Err(Error::TooSlow {
@@ -237,6 +218,39 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
             });
         }
         Ok(restoring)
+    }
+
+    /// Writes down which backup it is, and of which promotion its servers have their names.
+    async fn begin(
+        &self,
+        task: &Task<'_>,
+        restoring: Restoring,
+        is_another: bool,
+        now: Timestamp,
+    ) -> Result<Restoring, Error> {
+        let (id, generation) = (task.id, task.generation);
+        let mut dated = Restoring {
+            began_at: Some(now),
+            backup: Some(task.backup.clone()),
+            ..restoring.clone()
+        };
+        if is_another {
+            // Its servers are not to be taken for those of an earlier restore.
+            dated.named_by = Some(id.clone());
+        } else if let Some(left) = (self.between(task.access(), task.server, task.backup)).await? {
+            // An earlier restore left them, and traffic was let in by hand since.
+            dated.named_by = Some(left);
+            dated.progress = Progress::Swapping;
+        }
+        if dated.progress == Progress::Swapping {
+            self.promotions
+                .save_last_restore(task.access(), generation, task.server)
+                .await?;
+        }
+        self.promotions
+            .save_restoring(id, generation, (&restoring, &dated))
+            .await?;
+        Ok(dated)
     }
 
     /// From here on the database may be between what it was and its backup: written down
@@ -251,7 +265,7 @@ impl<P: Promotions, B: Backups + Restores, L: Record> Databases<P, B, L> {
         };
         let (id, generation) = (task.id, task.generation);
         self.promotions
-            .save_last_restore(id, generation, task.server)
+            .save_last_restore(task.access(), generation, task.server)
             .await?;
         let read_new = (restoring, &swapping);
         let saved = self.promotions.save_restoring(id, generation, read_new);

@@ -268,7 +268,7 @@ impl<A: Open, R: Records, L: Record> Warm<A, R, L> {
         }
         let said = match restoring.progress {
             Progress::Checked => "The database is restored, and traffic was let in again.",
-            _ => "The database is as it was, and traffic was let in again.",
+            _ => "The database was not touched, and traffic was let in again.",
         };
         Ok(Output::Resumed {
             resumed: given,

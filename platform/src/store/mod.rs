@@ -6,7 +6,7 @@
 //! | its plan, pins, versions, journal, what operators asked, … | `promotion#<id>` | `part#<name>` |
 //! | a lock | `lock#<target>` | `lock` |
 //! | a function that gets no calls while a database is put back | `stopped#<function's ARN>` | `stopped` |
-//! | the last promotion that put a server back | `restore#<application>#<environment>` | `server#<server>` |
+//! | the last promotion that put a server back | `restore#<account> <region> <server>` | `last` |
 //! | a queue ticket | `queue` | `<time>#<promotion>` |
 //! | the name of a promotion's approval request, and of those of its steps | `approval#<promotion>` | `part#approval`, … |
 //! | an approval request | `approval#<name>` | `request` |

@@ -1,29 +1,23 @@
-//! Which promotion of an environment was the last to put a server back: a restore that is left
-//! in the middle is found by it, whatever version asks next.
+//! Which promotion was the last to put a server back: a restore that is left in the middle is
+//! found by it, whatever version or environment asks next.
 
 use sluice_domain::promotion::{Generation, PromotionId};
 
 use super::{Store, StoreError, document, item};
 
-fn key(id: &PromotionId) -> String {
-    format!("restore#{}#{}", id.application, id.environment)
-}
+const LAST: &str = "last";
 
-fn sort_key(server: &str) -> String {
-    format!("server#{server}")
+fn key(server: &str) -> String {
+    format!("restore#{server}")
 }
 
 impl Store {
-    /// The last promotion of this one's environment that put the server back, if any did.
+    /// The last promotion that put the server back, if any did. `server` says where it is, too.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn last_restore(
-        &self,
-        id: &PromotionId,
-        server: &str,
-    ) -> Result<Option<PromotionId>, StoreError> {
-        let found = self.get(&key(id), &sort_key(server)).await?;
+    pub async fn last_restore(&self, server: &str) -> Result<Option<PromotionId>, StoreError> {
+        let found = self.get(&key(server), LAST).await?;
         Ok(found.as_ref().map(document).transpose()?)
     }
 
@@ -39,7 +33,7 @@ impl Store {
         server: &str,
     ) -> Result<(), StoreError> {
         let operation = format!("noting who puts {server} back");
-        let new = item(&key(id), &sort_key(server), id)?;
+        let new = item(&key(server), LAST, id)?;
         self.put_behind_fence((id, generation), &operation, new, |put| put)
             .await
     }

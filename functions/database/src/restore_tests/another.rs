@@ -228,3 +228,31 @@ async fn a_server_that_is_stopped_while_the_new_one_comes_keeps_its_name_and_tra
     assert!(error.to_string().contains("is stopped"), "{error}");
     assert_eq!(progress(&world), Progress::Stopped);
 }
+
+#[tokio::test]
+async fn servers_that_a_restore_left_between_their_names_are_gone_on_with_whoever_let_traffic_in() {
+    let world = world();
+    ask(&world, RESTORE).await.expect("created");
+    world.settle();
+    ask(&world, RESTORE).await.expect("set aside");
+    // Traffic was let in by hand: of the next attempt nobody notes whose calls were stopped.
+    let left = world.restoring.borrow_mut().take().expect("begun");
+    let first: PromotionId = ORIGIN.parse().expect("an id");
+    world.others.borrow_mut().insert(first.clone(), left);
+    let later = |event: &str| event.replace(ORIGIN, "storefront/prod/1.2.0/1");
+    world.stopped("storefront/prod/1.2.0/1");
+    for event in [PLAN, CHECK] {
+        ask(&world, &later(event)).await.expect("it may go on");
+    }
+    loop {
+        let output = ask(&world, &later(RESTORE)).await.expect("it goes on");
+        assert_eq!(progress(&world), Progress::Swapping, "no traffic may come");
+        world.settle();
+        if is_ready(&output) {
+            break;
+        }
+    }
+    let restoring = world.restoring.borrow().clone().expect("begun");
+    assert_eq!(restoring.names(), &first);
+    assert_eq!(world.changes.borrow().len(), 3, "nothing is made anew");
+}

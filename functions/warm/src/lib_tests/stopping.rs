@@ -69,7 +69,7 @@ async fn all_calls_are_taken_off_and_everybody_gets_back_what_they_had() {
         panic!("{resumed:?}");
     };
     let expected =
-        "RestoreFailed: it is stuck. The database is as it was, and traffic was let in again.";
+        "RestoreFailed: it is stuck. The database was not touched, and traffic was let in again.";
     assert_eq!(said, expected);
     let kinds: Vec<Kind> = world
         .recorded
