@@ -1,13 +1,13 @@
 //! `sluice status`: what is open, what waits, what is locked, how it last ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use sluice_domain::promotion::{Outcome, Promotion};
 use sluice_domain::targets::exclude;
-use sluice_platform::store::{Part, Ticket};
+use sluice_platform::store::{Held, Part, Ticket};
 
 use super::history::document;
 use crate::context::{Context, Global};
@@ -30,7 +30,7 @@ struct Status {
     waiting: Vec<Ticket>,
     /// Whether the line may be read.
     shows_line: bool,
-    locks: BTreeMap<String, String>,
+    locks: BTreeSet<Held>,
     environments: Vec<Environment>,
 }
 
@@ -52,7 +52,7 @@ impl Args {
             open: open(&reader, application).await?,
             shows_line: line.is_some(),
             waiting: places(line.unwrap_or_default(), application),
-            locks: BTreeMap::new(),
+            locks: BTreeSet::new(),
             environments: environments(&context, &reader, application).await?,
         };
         for record in &status.open {
@@ -61,9 +61,7 @@ impl Args {
                 .part(&record.promotion.id, Part::Targets)
                 .await?;
             for target in targets.unwrap_or_default() {
-                if let Some(holder) = reader.store.holder(&target).await? {
-                    status.locks.insert(target, holder);
-                }
+                status.locks.extend(reader.store.held(&target).await?);
             }
         }
         let now = Timestamp::now();
@@ -95,8 +93,12 @@ fn behind(status: &Status, place: usize) -> BTreeSet<String> {
     };
     let longer = status.waiting[..place].iter().filter(wants);
     let longer = longer.map(|other| other.promotion.to_string());
-    let holders = ticket.targets.iter();
-    let holders = holders.filter_map(|target| status.locks.get(target).cloned());
+    let bars = |held: &&Held| {
+        let mut wanted = ticket.targets.iter();
+        wanted.any(|wanted| exclude(&held.target, wanted))
+    };
+    let holders = status.locks.iter().filter(bars);
+    let holders = holders.map(|held| held.by.clone());
     let mut behind: BTreeSet<String> = longer.chain(holders).collect();
     behind.remove(&ticket.promotion.to_string());
     behind
@@ -198,7 +200,7 @@ fn answer(status: &Status, now: Timestamp) -> Answer {
         locks: status
             .locks
             .iter()
-            .map(|(target, holder)| serde_json::json!({"target": target, "holder": holder}))
+            .map(|held| serde_json::json!({"target": held.target, "holder": held.by}))
             .collect(),
         environments: status.environments.iter().map(environment).collect(),
     }
@@ -232,7 +234,7 @@ fn lines(status: &Status, now: Timestamp, style: Style) -> Vec<String> {
         status
             .locks
             .iter()
-            .map(|(target, holder)| format!("locked: {target} by {holder}")),
+            .map(|held| format!("locked: {} by {}", held.target, held.by)),
     );
     if !status.environments.is_empty() {
         lines.push(String::new());
@@ -303,11 +305,18 @@ mod tests {
             open: vec![record("prod", None, vec![])],
             waiting: vec![ticket],
             shows_line: true,
-            locks: BTreeMap::from([("arn:x".to_owned(), "shop/prod/1.1.0/1".to_owned())]),
+            locks: BTreeSet::from([held("arn:x", "shop/prod/1.1.0/1")]),
             environments: vec![
                 environment("shop", "prod", &[promoted, ended(Outcome::RolledBack, 20)]),
                 environment("shop", "dev", &[]),
             ],
+        }
+    }
+
+    fn held(target: &str, by: &str) -> Held {
+        Held {
+            target: target.to_owned(),
+            by: by.to_owned(),
         }
     }
 
@@ -349,6 +358,22 @@ shop         dev          nothing";
             *behind,
             serde_json::json!(["shop/prod/1.1.0/1", "shop/prod/1.2.0/1"])
         );
+    }
+
+    #[test]
+    fn whoever_shares_a_server_bars_only_whoever_wants_it_alone() {
+        let mut status = status();
+        let shared = "shared server shop";
+        for holder in ["shop/prod/1.1.0/1", "cart/prod/1.0.0/1"] {
+            status.locks.insert(held(shared, holder));
+        }
+        status.waiting[0].promotion.version = semver::Version::new(1, 2, 0);
+        status.waiting[0].targets = vec![shared.into(), "arn:z".into()];
+        assert_eq!(behind(&status, 0), BTreeSet::new());
+        status.waiting[0].targets = vec!["server shop".into()];
+        let others = ["cart/prod/1.0.0/1", "shop/prod/1.1.0/1"];
+        let others: Vec<String> = others.map(str::to_owned).into();
+        assert_eq!(behind(&status, 0).into_iter().collect::<Vec<_>>(), others);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_domain::promotion::PromotionId;
-use sluice_domain::targets::locked;
+use sluice_domain::targets::{exclude, locked, together};
 
 use super::{
     CONDITION_FAILED, Part, Store, StoreError, TaskToken, document, item, promotion_key, sortable,
@@ -23,6 +23,15 @@ pub struct Ticket {
     pub token: TaskToken,
     /// Since when.
     pub queued_at: Timestamp,
+}
+
+/// What somebody holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Held {
+    /// The target, as it is held: alone, or together with others.
+    pub target: String,
+    /// Who holds it.
+    pub by: String,
 }
 
 const QUEUE: &str = "queue";
@@ -58,7 +67,7 @@ impl Store {
         let operation = format!("locking the targets of {id}");
         match write(&operation, || request.clone().send()).await {
             Ok(_) => Ok(()),
-            Err(fault) if fault.is(CONDITION_FAILED) => Err(self.held(id, targets).await?),
+            Err(fault) if fault.is(CONDITION_FAILED) => Err(self.barred(id, targets).await?),
             Err(fault) => Err(fault.into()),
         }
     }
@@ -92,15 +101,14 @@ impl Store {
     }
 
     /// Which of the targets is held by somebody else.
-    async fn held(&self, id: &PromotionId, targets: &[String]) -> Result<StoreError, StoreError> {
+    async fn barred(&self, id: &PromotionId, targets: &[String]) -> Result<StoreError, StoreError> {
         for target in targets {
-            let (owner, others) = self.lock(target).await?;
-            let others = if locked(target).1 { Vec::new() } else { others };
-            let mut holders = owner.into_iter().chain(others);
-            if let Some(holder) = holders.find(|holder| *holder != id.to_string()) {
+            let held = self.held(target).await?;
+            let bars = |held: &Held| exclude(&held.target, target) && held.by != id.to_string();
+            if let Some(held) = held.into_iter().find(bars) {
                 return Ok(StoreError::Held {
                     target: target.clone(),
-                    holder,
+                    holder: held.by,
                 });
             }
         }
@@ -124,21 +132,29 @@ impl Store {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn holders(&self, target: &str) -> Result<Vec<String>, StoreError> {
-        let (owner, others) = self.lock(target).await?;
-        Ok(owner.into_iter().chain(others).collect())
+        let held = self.held(target).await?.into_iter();
+        Ok(held.map(|held| held.by).collect())
     }
 
-    /// Who has a target alone, and who have it together.
-    async fn lock(&self, target: &str) -> Result<(Option<String>, Vec<String>), StoreError> {
+    /// All who hold a target, and how: who has it alone, or who have it together.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn held(&self, target: &str) -> Result<Vec<Held>, StoreError> {
         let (key, _) = locked(target);
         let Some(found) = self.get(&format!("{LOCK}#{key}"), LOCK).await? else {
-            return Ok((None, Vec::new()));
+            return Ok(Vec::new());
         };
-        let plain = |owner: &str| owner.trim_start_matches("promotion#").to_owned();
-        let owner = Some(string(&found, "owner")).filter(|owner| !owner.is_empty());
+        let held = |owner: &str, target: String| Held {
+            target,
+            by: owner.trim_start_matches("promotion#").to_owned(),
+        };
+        let owner = string(&found, "owner");
+        let owner = (!owner.is_empty()).then(|| held(&owner, key.to_owned()));
         let holders = found.get(HOLDERS).and_then(|held| held.as_ss().ok());
-        let holders = holders.into_iter().flatten().map(|one| plain(one));
-        Ok((owner.map(plain), holders.collect()))
+        let holders = holders.into_iter().flatten();
+        let holders = holders.map(|holder| held(holder, together(key)));
+        Ok(owner.into_iter().chain(holders).collect())
     }
 
     /// Gives back every target that this promotion holds. Idempotent.

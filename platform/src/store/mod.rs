@@ -46,7 +46,7 @@ use sluice_domain::promotion::{Generation, PromotionId};
 
 pub use approvals::{EXPIRES_AT, OpenRequest};
 pub use labels::Labelled;
-pub use locks::Ticket;
+pub use locks::{Held, Ticket};
 pub use promotions::Part;
 pub use releases::Release;
 pub use tokens::TaskToken;

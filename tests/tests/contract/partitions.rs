@@ -12,7 +12,7 @@ use sluice_tests::template::{
 use sluice_tests::{expect_none, files, template, text};
 
 /// Methods of `Store` that read: the action that each needs, and where.
-const READS: [(&str, &str, &str); 15] = [
+const READS: [(&str, &str, &str); 17] = [
     ("promotion", "dynamodb:GetItem", "promotion#*"),
     ("check_fence", "dynamodb:GetItem", "promotion#*"),
     ("part", "dynamodb:GetItem", "promotion#*"),
@@ -24,7 +24,9 @@ const READS: [(&str, &str, &str); 15] = [
     ("request", "dynamodb:GetItem", "approval#*"),
     ("tokens", "dynamodb:GetItem", "token#*"),
     ("votes", "dynamodb:Query", "vote#*"),
+    ("held", "dynamodb:GetItem", "lock#*"),
     ("holder", "dynamodb:GetItem", "lock#*"),
+    ("holders", "dynamodb:GetItem", "lock#*"),
     ("stopped", "dynamodb:GetItem", "stopped#*"),
     ("last_restore", "dynamodb:GetItem", "restore#*"),
     ("tickets", "dynamodb:Query", "queue"),
