@@ -152,6 +152,21 @@ impl BackupPolicy {
                 ),
             ));
         }
+        for (field, name) in [("cluster", &self.cluster), ("instance", &self.instance)] {
+            let Some(name) = name
+                .as_deref()
+                .filter(|name| name.chars().any(char::is_uppercase))
+            else {
+                continue;
+            };
+            problems.push(Problem::new(
+                format!("database.backup.{field}"),
+                format!(
+                    "`{name}` has capital letters; expected `{}`: RDS keeps names in lower case",
+                    name.to_lowercase()
+                ),
+            ));
+        }
         if self.restore.is_some() && self.function.is_none() {
             problems.push(Problem::new(
                 "database.backup.restore",

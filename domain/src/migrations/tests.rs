@@ -92,6 +92,18 @@ fn who_says_nothing_of_backups_is_asked_where_they_are_made() {
 }
 
 #[test]
+fn a_server_is_named_as_rds_keeps_its_name() {
+    for field in ["cluster", "instance"] {
+        let found = problems(json!({ "secret": "s", "backup": { field: "Shop-DB" } }));
+        let said =
+            format!("database.backup.{field}: `Shop-DB` has capital letters; expected `shop-db`");
+        assert!(found.len() == 1 && found[0].contains(&said), "{found:?}");
+    }
+    let function = json!({ "secret": "s", "backup": { "function": "backUp" } });
+    settings(function).expect("a function may have them");
+}
+
+#[test]
 fn a_rehearsal_needs_a_server_of_aws_or_a_function_and_not_a_mixture() {
     let rehearsed = |backup: Value, rehearsal: Value| {
         settings(json!({ "secret": "s", "backup": backup, "rehearsal": rehearsal }))
