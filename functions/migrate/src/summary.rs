@@ -57,11 +57,21 @@ pub(crate) fn of(plan: &Plan, phase: Phase) -> Result<MigrationPlan, Error> {
     })
 }
 
-/// The bundle's own queries, for people. They are code that runs on the data.
+/// The bundle's own queries, for people. They are code that runs on the data: what is cut
+/// says so.
 pub(crate) fn checks(migrations: &Migrations) -> Vec<String> {
     let all = migrations.checks.iter();
-    all.map(|check| short(&format!("{}: {}", check.name, check.query)))
-        .collect()
+    all.map(|check| {
+        let whole = format!("{}: {}", check.name, check.query);
+        match short(&whole) {
+            cut if cut == whole => whole,
+            cut => {
+                let length = check.query.chars().count();
+                format!("{cut} (cut: the manifest has all {length} characters)")
+            }
+        }
+    })
+    .collect()
 }
 
 /// Nothing is applied on a way back: its code fits the schema that is there.
@@ -152,6 +162,23 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn a_check_that_is_too_long_to_be_shown_says_that_there_is_more_of_it() {
+        let padded = format!("SELECT 1 WHERE {} boom()", " ".repeat(400));
+        let event = include_str!("../../../events/migrate/plan.json");
+        let mut event: Value = serde_json::from_str(event).expect("json");
+        let mut migrations = event["request"]["brings"]["migrations"].take();
+        migrations["checks"] = json!([
+            { "name": "short", "query": "SELECT 1" },
+            { "name": "long", "query": padded },
+        ]);
+        let migrations: Migrations = serde_json::from_value(migrations).expect("migrations");
+        let shown = checks(&migrations);
+        assert_eq!(shown[0], "short: SELECT 1");
+        let cut = "(cut: the manifest has all 422 characters)";
+        assert!(shown[1].ends_with(cut), "{}", shown[1]);
+    }
 
     #[test]
     fn of_a_file_that_is_half_applied_all_that_is_left_is_estimated() {
