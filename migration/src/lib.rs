@@ -36,7 +36,7 @@ pub use assess::{Class, Halfway, Lock, LockMode, OldCode, Safer};
 pub use backfill::Backfill;
 pub use checksum::Checksum;
 pub use file::{File, Phase, Script, Version};
-pub use lint::{Assessed, Lint, Linted, lint};
+pub use lint::{Assessed, Lint, Linted, Tried, lint};
 pub use read::{LONGEST, MOST, Options, Reading, Source, read};
 pub use refusal::Refusal;
 pub use split::{Statement, split};

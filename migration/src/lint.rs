@@ -1,7 +1,7 @@
 //! What migrations come to: each statement with what it does, what runs as one, and what
 //! must not run at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde::Serialize;
@@ -85,10 +85,25 @@ pub struct Assessed {
     pub old_code_reason: String,
     /// Why it has this class.
     pub reason: String,
+    /// What it is once other files are applied, where that is less.
+    #[serde(skip)]
+    pub tried: Option<Tried>,
     /// A way to the same end that stops others for less long, in words.
     pub safer: Option<String>,
     /// The same in SQL with the statement's own names, each for a transaction of its own.
     pub safer_sql: Vec<String>,
+}
+
+/// What a statement is whose rows run code that other files bring: nobody ran that before
+/// they are applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// The files.
+    pub by: BTreeSet<String>,
+    /// How much care it asks for once they are applied.
+    pub class: Class,
+    /// Why.
+    pub reason: String,
 }
 
 fn old_code_name<S: serde::Serializer>(old: &OldCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -119,7 +134,7 @@ pub fn lint(reading: &Reading) -> Lint {
     let mut refused = reading.refused.clone();
     let mut files = Vec::with_capacity(reading.files.len());
     for file in &reading.files {
-        known.next_file();
+        known.next_file(&file.path);
         let tool = reading.tool.unwrap_or(Tool::Plain);
         if let Some(linted) = of_file(tool, file, &mut known, &mut refused, &mut files) {
             files.push(linted);
@@ -283,6 +298,15 @@ impl Assessed {
             backfill,
         } = seen;
         let takes_long = effect.takes_long() || effect.is_opaque();
+        let tried = (effect.class < Class::C && !effect.untried.is_empty()).then(|| Tried {
+            by: effect.untried.clone(),
+            class: effect.class,
+            reason: effect.reason.clone(),
+        });
+        let (class, reason) = match &tried {
+            None => (effect.class, effect.reason),
+            Some(tried) => (Class::C, untried(tried)),
+        };
         let (safer, safer_sql) = effect
             .safer
             .map_or((None, Vec::new()), |safer| (Some(safer.words), safer.sql));
@@ -290,7 +314,7 @@ impl Assessed {
             range: parsed.statement.range,
             line: parsed.statement.line,
             kind,
-            class: effect.class,
+            class,
             lock: effect.lock,
             rewrites: effect.rewrites,
             scans: effect.scans,
@@ -300,11 +324,31 @@ impl Assessed {
             halfway: effect.halfway,
             old_code_reason: effect.old_code.reason().to_owned(),
             old_code: effect.old_code,
-            reason: effect.reason,
+            reason,
+            tried,
             safer,
             safer_sql,
         }
     }
+
+    /// How much care it asks for, and why, while these files are not applied.
+    pub fn while_pending(&self, is_pending: impl Fn(&str) -> bool) -> (Class, &str) {
+        let tried = self.tried.as_ref();
+        let tried = tried.filter(|tried| !tried.by.iter().any(|path| is_pending(path)));
+        tried.map_or((self.class, &self.reason), |tried| {
+            (tried.class, &tried.reason)
+        })
+    }
+}
+
+/// Why a statement asks for more care while others are not applied.
+fn untried(tried: &Tried) -> String {
+    let by: Vec<&str> = tried.by.iter().map(String::as_str).collect();
+    format!(
+        "{}, and which nobody ran as long as {} is not applied",
+        tried.reason,
+        by.join(", ")
+    )
 }
 
 impl Seen {

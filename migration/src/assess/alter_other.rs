@@ -48,7 +48,7 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
             false => Effect::a("what is created later may be used by more"),
         },
         Stmt::AlterSchema(it) => {
-            known.forget_all();
+            known.move_names();
             match has(it.syntax(), SyntaxKind::RENAME_KW) {
                 true => renamed([]),
                 false => Effect::unknown("an action that is not known"),

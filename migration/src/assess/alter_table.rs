@@ -3,14 +3,14 @@
 //! Source: PostgreSQL's documentation of `ALTER TABLE`, which says for each form what it
 //! locks, scans and rewrites.
 
-use squawk_syntax::ast::{self, AlterTableAction as Action, AstNode as _};
+use squawk_syntax::ast::{self, AlterColumnOption, AlterTableAction as Action, AstNode as _};
 
 use super::calls::first_unknown;
-use super::create::{keep, running};
+use super::create::{keep, running, tied};
 use super::effect::{Effect, Halfway, LockMode};
 use super::known::Known;
 use super::names::{name_of, words};
-use super::{Told, add_column, alter_column, constraint};
+use super::{Told, add_column, alter_column, constraint, data};
 
 /// What is said of a table that this file created.
 pub(super) const NEW: &str = "this file creates the table: nobody else uses it yet";
@@ -48,6 +48,15 @@ fn action(table: &str, action: &Action, known: &mut Known) -> Effect {
         keep(table, code, check, action.syntax(), known);
     }
     tie(table, action, known);
+    let effect = match action {
+        Action::AlterColumn(it) if matches!(it.option(), Some(AlterColumnOption::SetType(_))) => {
+            // Checks are held against all rows again, and indexes built.
+            let code = known.brought.hooks.code_of_type(table);
+            data::computed(effect, code.filter(|_| !is_empty), known)
+        }
+        _ => effect,
+    };
+    let fires = effect.fires;
     let is_bound = matches!(action, Action::AttachPartition(_));
     let effect = match code {
         // On its rows, or for its bounds, code runs.
@@ -56,6 +65,7 @@ fn action(table: &str, action: &Action, known: &mut Known) -> Effect {
             return running(effect, &code, known);
         }
         Some(code) if !is_new => effect.and(attached(&code)),
+        _ if fires => return effect,
         _ => effect,
     };
     let reaches_others = matches!(
@@ -94,8 +104,7 @@ fn tie(table: &str, action: &Action, known: &mut Known) {
     if known.is_new(&parent) && !known.is_new(&child) {
         known.forget(&parent);
     }
-    known.brought.lead(&parent, &child);
-    known.brought.lead(&child, &parent);
+    tied(&parent, &child, known);
 }
 
 /// What every write runs from here on.
@@ -131,7 +140,7 @@ fn of_action(table: &str, action: &Action, known: &mut Known) -> Effect {
         },
         Action::ValidateConstraint(it) => {
             let constraint = name_of(it.constraint_name_ref());
-            let code = known.brought.code_of_check(table, &constraint).cloned();
+            let code = known.brought.hooks.code_of_check(table, &constraint);
             known.validate(table, &constraint);
             let effect = Effect::a("reads all rows while others read and write")
                 .locks(LockMode::ShareUpdateExclusive, on())
@@ -148,7 +157,8 @@ fn of_action(table: &str, action: &Action, known: &mut Known) -> Effect {
         }
         Action::AlterConstraint(_) | Action::RenameConstraint(_) => {
             if let Action::RenameConstraint(it) = action {
-                known.drop_constraint(table, &name_of(it.constraint_name_ref()));
+                let (from, to) = (it.constraint_name_ref(), it.constraint_name());
+                known.rename_constraint(table, &name_of(from), &name_of(to));
             }
             Effect::b("stops everybody for a moment")
                 .exclusively(on())
@@ -171,8 +181,8 @@ fn of_action(table: &str, action: &Action, known: &mut Known) -> Effect {
             known.rename_table(table, &to);
             renamed(on())
         }
-        Action::SetSchema(_) => {
-            known.forget(table);
+        Action::SetSchema(it) => {
+            known.move_table(table, &name_of(it.schema_ref()));
             renamed(on())
         }
         _ => of_whole(table, action),

@@ -6,11 +6,11 @@ use super::tests::told;
 use super::*;
 
 /// What the last statement does after files that each end with what is before it.
-fn after_files(files: &[&str]) -> Told {
+pub(super) fn after_files(files: &[&str]) -> Told {
     let mut known = Known::default();
     let mut last = None;
-    for text in files {
-        known.next_file();
+    for (at, text) in files.iter().enumerate() {
+        known.next_file(&format!("{at}.sql"));
         let file = SourceFile::parse(text);
         assert_eq!(file.errors(), [], "{text}");
         for statement in file.tree().stmts() {

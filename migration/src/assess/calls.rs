@@ -1,5 +1,7 @@
 //! Code that expressions run, as far as it is known what it does.
 
+use std::collections::BTreeSet;
+
 use squawk_syntax::ast::{AstNode as _, CallExpr};
 use squawk_syntax::{SyntaxKind, SyntaxNode, SyntaxToken};
 
@@ -175,6 +177,21 @@ fn calls(node: &SyntaxNode) -> impl Iterator<Item = String> {
         let parts = written.split('.').map(|part| identifier(part.trim()));
         Some(parts.collect::<Vec<_>>().join("."))
     })
+}
+
+/// The functions, by their last names, that are called within a node.
+pub(super) fn called(node: &SyntaxNode) -> BTreeSet<String> {
+    calls(node).map(|it| last(&it)).collect()
+}
+
+/// All words of a node, those of its strings too: what a function's body may name.
+pub(super) fn all_words(node: &SyntaxNode) -> BTreeSet<String> {
+    let text = text(node).to_ascii_lowercase();
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+    let words = text.split(|c| !is_part(c)).filter(|it| !it.is_empty());
+    // Dollars that quote a body stand beside its words.
+    let bare = words.flat_map(|it| [it, it.trim_matches('$')]);
+    bare.map(str::to_owned).collect()
 }
 
 #[cfg(test)]

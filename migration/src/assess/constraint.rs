@@ -4,8 +4,8 @@ use squawk_syntax::SyntaxKind;
 use squawk_syntax::ast::{self, AlterTableAction, AstNode as _, Constraint, ConstraintOption};
 
 use super::alter_table::NEW;
-use super::brought::By;
 use super::effect::{Effect, LockMode};
+use super::hooks::By;
 use super::known::Known;
 use super::names::{identifier, made, name, name_of, text, words};
 

@@ -6,19 +6,20 @@ use squawk_syntax::ast::{
 };
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::brought::By;
-use super::calls::first_unknown;
+use super::calls::{called, first_unknown};
 use super::constraint::referring;
 use super::data;
 use super::effect::{Effect, LockMode};
+use super::hooks::By;
 use super::known::Known;
-use super::names::{identifier, last, name, name_of, text};
+use super::names::{last, name, name_of};
 use super::types::DataType;
 
 pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
     let effect = match statement {
         Stmt::CreateView(it) => {
             let view = name_of(it.view());
+            mark(it.syntax(), &view, known);
             match it.or_replace() {
                 Some(_) => replaced(view),
                 None => Effect::a("nobody uses it yet"),
@@ -61,6 +62,7 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
         Stmt::CreateSchema(it) => {
             // One of the role's own name comes first in the search path.
             known.forget_unqualified();
+            known.brought.move_names();
             match it.schema_elements().next() {
                 None => Effect::a("nobody uses it yet"),
                 Some(_) => Effect::unknown("statements within another are not looked at")
@@ -68,25 +70,8 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
             }
         }
         Stmt::CreateExtension(_) => Effect::b("runs the extension's own script"),
-        Stmt::CreateStatistics(it) => {
-            let tables = from(it.syntax());
-            if let Some(code) = first_unknown(it.syntax(), known) {
-                for table in &tables {
-                    known.brought.run(table, &code, By::Index);
-                }
-            }
-            Effect::a("changes what is known of the columns' values")
-                .locks(LockMode::ShareUpdateExclusive, tables)
-        }
-        Stmt::CreateTrigger(it) => {
-            let table = name_of(it.on_relation());
-            let named = format!("the trigger {}", name_of(it.trigger()));
-            known.brought.run(&table, &named, By::Rows);
-            let called = it.call_expr().and_then(|call| call.expr());
-            let called = called.map(|it| text(it.syntax())).unwrap_or_default();
-            known.brought.fire(&named, &identifier(&called));
-            trigger(&table, known)
-        }
+        Stmt::CreateStatistics(it) => statistics(it.syntax(), known),
+        Stmt::CreateTrigger(it) => trigger(it, known),
         Stmt::CreatePolicy(it) => {
             let table = name_of(it.on_table());
             match known.is_new(&table) {
@@ -135,12 +120,48 @@ fn of_relation(node: &SyntaxNode) -> Option<String> {
     Some(name(&on))
 }
 
-fn trigger(table: &str, known: &Known) -> Effect {
-    if known.is_new(table) {
+fn statistics(statement: &SyntaxNode, known: &mut Known) -> Effect {
+    let tables = from(statement);
+    let effect = Effect::a("changes what is known of the columns' values")
+        .locks(LockMode::ShareUpdateExclusive, tables.clone());
+    let Some(code) = first_unknown(statement, known) else {
+        return effect;
+    };
+    for table in &tables {
+        let hooks = &mut known.brought.hooks;
+        hooks.run(table, &code, By::Index, called(statement));
+    }
+    match tables.iter().all(|table| known.is_new(table)) {
+        true => effect,
+        false => effect.and(Effect::b(format!(
+            "ANALYZE, which the server does by itself, runs {code}, which can't be seen \
+             through, from here on"
+        ))),
+    }
+}
+
+fn trigger(statement: &ast::CreateTrigger, known: &mut Known) -> Effect {
+    let table = name_of(statement.on_relation());
+    let named = format!("the trigger {}", name_of(statement.trigger()));
+    let events = statement.trigger_event_list();
+    let events: Vec<_> = events
+        .iter()
+        .flat_map(ast::TriggerEventList::trigger_events)
+        .collect();
+    let is_truncate =
+        |it: &ast::TriggerEvent| matches!(it, ast::TriggerEvent::TriggerEventTruncate(_));
+    let by = |by: By| (named.as_str(), by);
+    let rows = (!events.iter().all(is_truncate)).then(|| by(By::Rows));
+    let truncate = events.iter().any(is_truncate).then(|| by(By::Truncate));
+    for (named, by) in rows.into_iter().chain(truncate) {
+        let hooks = &mut known.brought.hooks;
+        hooks.run(&table, named, by, called(statement.syntax()));
+    }
+    if known.is_new(&table) {
         return Effect::a(super::alter_table::NEW);
     }
     Effect::b("stops writes for a moment, and every write runs the trigger's function from then on")
-        .locks(LockMode::ShareRowExclusive, [table.to_owned()])
+        .locks(LockMode::ShareRowExclusive, [table])
         .depends("what it writes may be changed, or refused, by the trigger")
 }
 
@@ -197,7 +218,7 @@ pub(super) fn table(statement: &ast::CreateTable, known: &mut Known) -> Effect {
     }
     let of = arguments.iter().flat_map(ast::TableArgList::args);
     for like in of.filter(|it| matches!(it, TableArg::LikeClause(_))) {
-        known.brought.lead(&table, &name(like.syntax()));
+        known.brought.hooks.lead(&table, &name(like.syntax()));
     }
     let reason = effect
         .reason
@@ -206,8 +227,7 @@ pub(super) fn table(statement: &ast::CreateTable, known: &mut Known) -> Effect {
     match (statement.partition_of(), statement.inherits()) {
         (Some(it), _) => {
             let parent = name_of(it.table_name_ref());
-            known.brought.lead(&parent, &table);
-            known.brought.lead(&table, &parent);
+            tied(&parent, &table, known);
             let effect = effect.and(partition(parent, &table, known));
             // Its bounds are computed at once.
             match code {
@@ -218,8 +238,7 @@ pub(super) fn table(statement: &ast::CreateTable, known: &mut Known) -> Effect {
         (None, Some(it)) => {
             let of = super::names::names_of(it.table_name_refs());
             for parent in &of {
-                known.brought.lead(parent, &table);
-                known.brought.lead(&table, parent);
+                tied(parent, &table, known);
             }
             effect.and(
                 Effect::a("the parents show its rows from here on")
@@ -240,12 +259,27 @@ pub(super) fn keep(
     known: &mut Known,
 ) {
     let mut below = statement.descendants();
+    let hooks = &mut known.brought.hooks;
     if below.any(|it| it.kind() == SyntaxKind::EXCLUDE_CONSTRAINT) {
-        known.brought.run(table, code, By::Index);
+        hooks.run(table, code, By::Index, called(statement));
     }
-    known
-        .brought
-        .run(table, code, constraint.unwrap_or(By::Rows));
+    hooks.run(
+        table,
+        code,
+        constraint.unwrap_or(By::Table),
+        called(statement),
+    );
+}
+
+/// Rows of one table are another's, too. What is no table of this file's may have some, and
+/// get others at any time.
+pub(super) fn tied(parent: &str, child: &str, known: &mut Known) {
+    known.brought.hooks.lead(parent, child);
+    known.brought.hooks.lead(child, parent);
+    let is_empty = |it: &str| known.is_new(it) && !known.is_filled(it);
+    if !is_empty(parent) || !is_empty(child) {
+        known.fill(parent);
+    }
 }
 
 /// Code runs at once, for what is there, whatever else a statement does.

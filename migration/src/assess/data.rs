@@ -1,12 +1,13 @@
 //! What reads and writes rows.
 
-use squawk_syntax::ast::{AstNode as _, Insert, Stmt, Truncate};
+use squawk_syntax::ast::{AstNode as _, Copy, Insert, Stmt, Truncate};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::alter_table::NEW;
-use super::brought::Code;
 use super::calls::first_unknown;
 use super::effect::{Class, Effect, LockMode};
+use super::hooks::{Code, Write};
+use super::keys;
 use super::known::Known;
 use super::names::{identifier, name, name_of, names_of};
 use crate::backfill;
@@ -23,37 +24,39 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Effect {
     let node = statement.syntax();
     match statement {
         Stmt::Truncate(it) => return truncate(it, known),
-        Stmt::Copy(_) => return Effect::c("reads or writes a file of the server's").long(),
+        Stmt::Copy(it) => return copy(it, known),
+        Stmt::SelectInto(it) => {
+            let effect = creating(node, known);
+            let into = it.into_clause();
+            let table = name_of(into.as_ref().and_then(|it| it.table_name()));
+            known.forget(&table);
+            if into.is_some_and(|it| it.persistence().is_some()) {
+                known.create_temporary(&table);
+            }
+            return effect;
+        }
         _ => {}
-    }
-    if let Stmt::SelectInto(_) = statement {
-        return creating(node, known);
     }
     let read_code = code_read_by(node, known);
     if let Some(code) = read_code {
         known.forget_all();
         return opaque(&code);
     }
-    let code = code_of_writes(node, known).or_else(|| policy_of(node, known));
-    let writes = node.descendants().filter_map(|it| of_write(&it, known));
-    let writes = writes.reduce(Effect::and);
-    for written in node.descendants().filter(is_write) {
-        known.fill(&written_table(&written));
-    }
+    let (writes, code) = written(node, known);
     match (writes, code) {
         (None, None) => read(node),
         (Some(writes), None) if writes.class == Class::B && backfill::is_fit(statement) => {
             writes.safer(BACKFILL, [])
         }
         (Some(writes), None) => writes,
-        (None, Some(code)) => fired(&code, known),
-        (Some(writes), Some(code)) => writes.and(fired(&code, known)),
+        (None, Some(code)) => fired(code, known),
+        (Some(writes), Some(code)) => writes.and(fired(code, known)),
     }
 }
 
 /// What is run by rows that come or go. The application's rows run it as well, once it has
 /// served them: then it is known to do no harm by itself.
-pub(super) fn fired(code: &Code, known: &mut Known) -> Effect {
+pub(super) fn fired(code: Code, known: &mut Known) -> Effect {
     let what = &code.what;
     let effect = if code.is_fresh {
         known.forget_all();
@@ -61,9 +64,30 @@ pub(super) fn fired(code: &Code, known: &mut Known) -> Effect {
             "runs {what}, which can't be seen through, and which nobody ran before"
         ))
     } else {
+        known.fill_all();
         Effect::b(format!("runs {what}, which can't be seen through"))
     };
-    effect.long().fires().depends(UNSEEN)
+    effect.long().fires().untried(code.untried).depends(UNSEEN)
+}
+
+/// What a statement's writes do, and the code that they run, or its reads; tables of the
+/// file's may have rows from here on.
+fn written(node: &SyntaxNode, known: &mut Known) -> (Option<Effect>, Option<Code>) {
+    let code = code_of_writes(node, known).or_else(|| policy_of(node, known));
+    let writes = node.descendants().filter_map(|it| of_write(&it, known));
+    let writes = writes.reduce(Effect::and);
+    for written in node.descendants().filter(is_write) {
+        known.fill(&written_table(&written));
+    }
+    (writes, code)
+}
+
+/// What runs code for the rows of tables that it reads or computes again.
+pub(super) fn computed(effect: Effect, code: Option<Code>, known: &mut Known) -> Effect {
+    match code {
+        Some(code) => effect.and(fired(code, known)),
+        None => effect,
+    }
 }
 
 /// What is known of triggers: that they are there.
@@ -72,8 +96,23 @@ const UNSEEN: &str = "what triggers and functions do is not known";
 /// The code that runs when rows are written.
 fn code_of_writes(node: &SyntaxNode, known: &Known) -> Option<Code> {
     let written = node.descendants().filter(is_write);
-    let code = written.filter_map(|it| known.brought.code_of(&written_table(&it)).cloned());
-    code.max_by_key(|code| code.is_fresh)
+    let code = written.filter_map(|it| {
+        let table = written_table(&it);
+        let hooks = &known.brought.hooks;
+        let write = match it.kind() {
+            SyntaxKind::INSERT if !updates(&it) => Write::Insert,
+            SyntaxKind::INSERT | SyntaxKind::UPDATE => hooks.of_set(&table, &keys::set(&it)),
+            _ => Write::Delete,
+        };
+        hooks.code_of(&table, write)
+    });
+    code.reduce(Code::and)
+}
+
+/// Whether an `INSERT` changes what is there already.
+fn updates(insert: &SyntaxNode) -> bool {
+    let mut below = insert.descendants();
+    below.any(|it| it.kind() == SyntaxKind::CONFLICT_DO_UPDATE_SET)
 }
 
 /// The code that a query calls, itself or by a view. A view is taken to be meant by
@@ -90,8 +129,9 @@ pub(super) fn code_read_by(node: &SyntaxNode, known: &Known) -> Option<String> {
 /// What a policy runs when rows are read, of whatever table is named.
 fn policy_of(node: &SyntaxNode, known: &Known) -> Option<Code> {
     let tokens = node.descendants_with_tokens();
-    let mut tokens = tokens.filter_map(|it| it.into_token());
-    tokens.find_map(|it| known.brought.policy_of(&identifier(it.text())).cloned())
+    let tokens = tokens.filter_map(|it| it.into_token());
+    let policies = tokens.filter_map(|it| known.brought.hooks.policy_of(&identifier(it.text())));
+    policies.reduce(Code::and)
 }
 
 fn is_write(node: &SyntaxNode) -> bool {
@@ -133,7 +173,9 @@ fn written_table(node: &SyntaxNode) -> String {
     let is_relation = |it: &SyntaxNode| {
         matches!(
             it.kind(),
-            SyntaxKind::RELATION_NAME | SyntaxKind::RELATION_NAME_REF
+            SyntaxKind::RELATION_NAME
+                | SyntaxKind::RELATION_NAME_REF
+                | SyntaxKind::TABLE_RELATION_NAME
         )
     };
     let relation = node.children().find(is_relation);
@@ -198,8 +240,7 @@ fn inserted(insert: &Insert, known: &Known) -> Effect {
                 | SyntaxKind::TABLE
         )
     });
-    let mut below = insert.syntax().descendants();
-    let updates = below.any(|it| it.kind() == SyntaxKind::CONFLICT_DO_UPDATE_SET);
+    let updates = updates(insert.syntax());
     if known.is_new(&table) {
         let effect = Effect::a(NEW);
         return if is_query { effect.long() } else { effect };
@@ -220,7 +261,25 @@ fn inserted(insert: &Insert, known: &Known) -> Effect {
     lock(Effect::a("writes the rows that it lists")).depends("code reads more rows")
 }
 
-fn truncate(statement: &Truncate, known: &Known) -> Effect {
+/// `COPY`. Whatever it is told to read may become rows.
+fn copy(statement: &Copy, known: &mut Known) -> Effect {
+    let node = statement.syntax();
+    let table = statement.copy_table().and_then(|it| it.table_name_ref());
+    let table = table.map(|it| name(it.syntax()));
+    let hooks = &known.brought.hooks;
+    let own = table.and_then(|it| hooks.code_of(&it, Write::Insert));
+    let (_, code) = written(node, known);
+    let code = own.into_iter().chain(code).reduce(Code::and);
+    known.fill_all();
+    let effect = Effect::c("reads or writes a file of the server's").long();
+    if let Some(code) = code_read_by(node, known) {
+        known.forget_all();
+        return effect.and(opaque(&code));
+    }
+    computed(effect, code, known)
+}
+
+fn truncate(statement: &Truncate, known: &mut Known) -> Effect {
     let tables = statement.table_list();
     let tables = tables
         .map(|it| names_of(it.table_relation_names()))
@@ -229,12 +288,20 @@ fn truncate(statement: &Truncate, known: &Known) -> Effect {
         .syntax()
         .children()
         .any(|it| it.kind() == SyntaxKind::CASCADE);
-    if !cascades && tables.iter().all(|table| known.is_new(table)) {
-        return Effect::a(NEW);
-    }
-    Effect::c("destroys all rows")
-        .exclusively(tables)
-        .removes("code finds its rows gone")
+    let write = Write::Truncate { cascades };
+    let hooks = &known.brought.hooks;
+    let code = tables
+        .iter()
+        .filter_map(|table| hooks.code_of(table, write));
+    let code = code.reduce(Code::and);
+    let effect = if !cascades && tables.iter().all(|table| known.is_new(table)) {
+        Effect::a(NEW)
+    } else {
+        Effect::c("destroys all rows")
+            .exclusively(tables)
+            .removes("code finds its rows gone")
+    };
+    computed(effect, code, known)
 }
 
 /// What is created of a query's rows.
@@ -250,7 +317,8 @@ pub(super) fn creating(node: &SyntaxNode, known: &mut Known) -> Effect {
         known.forget_all();
         return Effect::unknown("runs what was prepared elsewhere").long();
     }
-    let writes = node.descendants().filter_map(|it| of_write(&it, known));
     let created = Effect::a("nobody uses it yet; reads what its query reads").long();
-    writes.fold(created, Effect::and)
+    let (writes, code) = written(node, known);
+    let effect = writes.into_iter().fold(created, Effect::and);
+    computed(effect, code, known)
 }

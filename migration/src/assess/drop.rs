@@ -23,9 +23,7 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
         }
         Stmt::DropView(it) => {
             let views = names_of(it.view_refs());
-            for view in &views {
-                known.brought.drop_view(view);
-            }
+            views.iter().for_each(|view| known.drop_view(view));
             gone(views)
         }
         Stmt::DropMaterializedView(it) => gone(names_of(it.view_refs())),
@@ -34,13 +32,13 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
         Stmt::DropRule(it) => {
             let relation = name_of(it.on_relation());
             let rule = format!("the rule {}", name_of(it.rule_ref()));
-            known.brought.stop(&relation, Some(&rule));
+            known.stop(&relation, Some(&rule));
             gone(vec![relation])
         }
         Stmt::DropTrigger(it) => {
             let table = name_of(it.on_relation());
             let trigger = format!("the trigger {}", name_of(it.trigger_ref()));
-            known.brought.stop(&table, Some(&trigger));
+            known.stop(&table, Some(&trigger));
             Effect::b("stops everybody for a moment")
                 .exclusively([table])
                 .depends("code may rely on what the trigger does")
@@ -48,7 +46,7 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
         Stmt::DropPolicy(it) => {
             let table = name_of(it.on_table());
             let policy = format!("the policy {}", name_of(it.policy_ref()));
-            known.brought.stop(&table, Some(&policy));
+            known.stop(&table, Some(&policy));
             Effect::b("stops everybody for a moment")
                 .exclusively([table])
                 .depends("code may see, or may write, other rows than before")
@@ -96,7 +94,7 @@ fn tables(names: Vec<String>, cascades: bool, known: &mut Known) -> Effect {
     let parents = parents.collect();
     for name in &names {
         known.forget(name);
-        known.brought.stop(name, None);
+        known.stop(name, None);
     }
     if others.is_empty() && !cascades {
         return released(parents, false);

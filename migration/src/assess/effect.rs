@@ -1,5 +1,6 @@
 //! What a statement does: to others while it runs, and to the code of the version before.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -163,6 +164,8 @@ pub(crate) struct Effect {
     pub(crate) in_transaction: bool,
     /// Whether rows that it writes run code that can't be seen through.
     pub(crate) fires: bool,
+    /// The files that brought the code: as long as one is not applied, nobody ran it.
+    pub(crate) untried: BTreeSet<String>,
     pub(crate) halfway: Option<Halfway>,
     pub(crate) old_code: OldCode,
     pub(crate) reason: String,
@@ -179,6 +182,7 @@ impl Effect {
             is_long: false,
             in_transaction: true,
             fires: false,
+            untried: BTreeSet::new(),
             halfway: None,
             old_code: OldCode::Safe,
             reason: reason.into(),
@@ -244,6 +248,12 @@ impl Effect {
         self
     }
 
+    /// Code of these files is run, which nobody ran before they are applied.
+    pub(crate) fn untried(mut self, files: BTreeSet<String>) -> Self {
+        self.untried = files;
+        self
+    }
+
     pub(crate) fn alone(mut self) -> Self {
         self.in_transaction = false;
         self
@@ -305,6 +315,7 @@ impl Effect {
         self.scans |= other.scans;
         self.is_long |= other.is_long;
         self.fires |= other.fires;
+        self.untried.extend(other.untried);
         self.in_transaction &= other.in_transaction;
         self.halfway = self.halfway.or(other.halfway);
         self.old_code = worse(self.old_code, other.old_code);

@@ -4,10 +4,10 @@ use squawk_syntax::ast::{self, AlterIndexAction, AstNode as _, ReindexTarget};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::alter_table::{NEW, released, renamed};
-use super::brought::By;
-use super::calls::first_unknown;
+use super::calls::{called, first_unknown};
 use super::create::running;
 use super::effect::{Effect, Halfway, LockMode};
+use super::hooks::{By, Code};
 use super::known::Known;
 use super::names::{name_of, names_of, text};
 use super::{Told, data};
@@ -16,9 +16,10 @@ pub(super) fn create(statement: &ast::CreateIndex, known: &mut Known) -> Told {
     let table = name_of(statement.table_relation_name());
     let code = first_unknown(statement.syntax(), known);
     if let Some(code) = &code {
-        known.brought.run(&table, code, By::Index);
+        let hooks = &mut known.brought.hooks;
+        hooks.run(&table, code, By::Index, called(statement.syntax()));
         if let Some(index) = statement.index() {
-            known.brought.lead(&name_of(Some(index)), &table);
+            hooks.lead(&name_of(Some(index)), &table);
         }
     }
     let is_empty = known.is_new(&table) && !known.is_filled(&table);
@@ -119,11 +120,25 @@ pub(super) fn drop(statement: &ast::DropIndex) -> Told {
 
 pub(super) fn reindex(statement: &ast::Reindex, known: &mut Known) -> Told {
     let told = rebuilt(statement);
-    let on = told.effect.lock.iter().flat_map(|lock| &lock.on);
-    let mut code = on.filter_map(|it| known.brought.code_of_index(it).cloned());
-    match code.next() {
-        Some(code) => Told::of(told.kind, told.effect.and(data::fired(&code, known))),
-        None => told,
+    let code = code_of(statement, known);
+    Told::of(told.kind, data::computed(told.effect, code, known))
+}
+
+/// What an index computes, or all of a table's; of one that no statement named, any.
+fn code_of(statement: &ast::Reindex, known: &Known) -> Option<Code> {
+    let hooks = &known.brought.hooks;
+    let of = match statement.reindex_target() {
+        Some(ReindexTarget::ReindexTargetTable(it)) => name_of(it.table_name_ref()),
+        Some(ReindexTarget::ReindexTargetIndex(it)) => super::names::name(it.syntax()),
+        _ => return hooks.code_of_indexes(),
+    };
+    let is_index = matches!(
+        statement.reindex_target(),
+        Some(ReindexTarget::ReindexTargetIndex(_))
+    );
+    match is_index && !hooks.leads(&of) {
+        true => hooks.code_of_indexes(),
+        false => hooks.code_of_index(&of),
     }
 }
 
@@ -161,8 +176,11 @@ fn rebuilt(statement: &ast::Reindex) -> Told {
     Told::of("REINDEX", effect)
 }
 
-pub(super) fn alter(statement: &ast::AlterIndex, known: &Known) -> Told {
+pub(super) fn alter(statement: &ast::AlterIndex, known: &mut Known) -> Told {
     let on = [name_of(statement.index_ref())];
+    if let Some(AlterIndexAction::IndexRenameTo(it)) = statement.action() {
+        known.brought.rename(&on[0], &name_of(it.index()), false);
+    }
     let (kind, effect) = match statement.action() {
         // The server takes a table there, too.
         Some(AlterIndexAction::IndexRenameTo(_)) if known.is_table(&on[0]) => {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::brought::Brought;
+use super::hooks::Write;
 use super::names::{is_qualified, last, may_be};
 use super::types::DataType;
 
@@ -46,11 +47,11 @@ struct NotNull {
 
 impl Known {
     /// Another file begins: of what it changes, others may know by then.
-    pub(crate) fn next_file(&mut self) {
+    pub(crate) fn next_file(&mut self, path: &str) {
         self.end_session();
         self.new.clear();
         self.not_null.clear();
-        self.brought.next_file();
+        self.brought.next_file(path);
     }
 
     /// Another session begins: what was this one's alone is gone.
@@ -72,14 +73,44 @@ impl Known {
 
     /// Whether this file created a table and may have put rows into it.
     pub(crate) fn is_filled(&self, table: &str) -> bool {
-        self.new.get(table).is_some_and(|new| new.is_filled)
+        let mut new = self.new.iter();
+        new.any(|(name, new)| new.is_filled && may_be(name, table))
     }
 
-    /// A table of this file's, if it is one, may have rows from here on.
+    /// Tables of this file's that may be this one, or show its rows, may have some from here
+    /// on.
     pub(crate) fn fill(&mut self, table: &str) {
-        if let Some(new) = self.new.get_mut(table) {
+        let reached = self.brought.hooks.reached(table, Write::Insert);
+        for (name, new) in &mut self.new {
+            new.is_filled |= reached.contains(&last(name));
+        }
+    }
+
+    /// Any table of this file's may have rows from here on.
+    pub(crate) fn fill_all(&mut self) {
+        for new in self.new.values_mut() {
             new.is_filled = true;
         }
+    }
+
+    /// Code of a relation's is gone; without a name all of it. What hides another takes
+    /// none of that one's along.
+    pub(crate) fn stop(&mut self, relation: &str, what: Option<&str>) {
+        if !self.is_temporary(relation) {
+            self.brought.hooks.stop(relation, what);
+        }
+    }
+
+    /// A view is gone, unless it only hid another.
+    pub(crate) fn drop_view(&mut self, view: &str) {
+        if !self.is_temporary(view) {
+            self.brought.drop_view(view);
+        }
+    }
+
+    /// Whether a name is that of a relation that is this session's alone.
+    pub(crate) fn is_temporary(&self, relation: &str) -> bool {
+        self.temporary.contains(relation)
     }
 
     /// A table of this file's, if it is one, refers to others.
@@ -124,7 +155,8 @@ impl Known {
 
     /// A table, with its columns, is called otherwise from here on. Others may know it.
     pub(crate) fn rename_table(&mut self, from: &str, to: &str) {
-        self.brought.rename(from, to);
+        self.brought
+            .rename(from, to, !self.temporary.contains(from));
         if self.temporary.contains(from) {
             self.create_temporary(to);
         }
@@ -141,8 +173,24 @@ impl Known {
         }
     }
 
+    /// A table is in another schema from here on.
+    pub(crate) fn move_table(&mut self, table: &str, schema: &str) {
+        self.forget(table);
+        let to = format!("{schema}.{}", last(table));
+        let is_sure = !self.is_temporary(table);
+        self.brought.rename(table, &to, is_sure);
+    }
+
+    /// A constraint, and its index if it has one, is called otherwise from here on.
+    pub(crate) fn rename_constraint(&mut self, table: &str, from: &str, to: &str) {
+        self.drop_constraint(table, from);
+        self.brought.hooks.rename_check(table, from, to);
+        self.brought.hooks.lead(to, from);
+    }
+
     /// A column is called otherwise from here on.
     pub(crate) fn rename_column(&mut self, table: &str, from: &str, to: &str) {
+        self.brought.hooks.rename_column(from, to);
         let data_type = self.type_of(table, from).cloned();
         self.forget_column(table, from);
         self.forget_column(table, to);
@@ -153,6 +201,7 @@ impl Known {
 
     /// Anything may have happened.
     pub(crate) fn forget_all(&mut self) {
+        self.brought.hooks.go_astray();
         *self = Self {
             temporary: std::mem::take(&mut self.temporary),
             brought: std::mem::take(&mut self.brought),
@@ -160,8 +209,15 @@ impl Known {
         };
     }
 
+    /// Names may mean others from here on, in this file and those after it.
+    pub(crate) fn move_names(&mut self) {
+        self.forget_all();
+        self.brought.move_names();
+    }
+
     /// Names without a schema may mean others from here on.
     pub(crate) fn forget_unqualified(&mut self) {
+        self.brought.hooks.go_astray();
         self.new.retain(|table, _| is_qualified(table));
         self.types.retain(|name| is_qualified(name));
         self.columns.retain(|(table, _), _| is_qualified(table));

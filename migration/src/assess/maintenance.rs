@@ -5,6 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::create::running;
 use super::effect::{Effect, LockMode};
+use super::hooks::Code;
 use super::known::Known;
 use super::names::{last, name, name_of, text};
 use super::{Told, data};
@@ -18,9 +19,17 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
                 .long();
             sampled(effect, &on, known)
         }
-        Stmt::Cluster(it) => Effect::c("writes the whole table anew while nobody reads it")
-            .exclusively([name_of(it.table_name_ref())])
-            .rewrites(),
+        Stmt::Cluster(it) => {
+            let on: Vec<String> = it
+                .table_name_ref()
+                .iter()
+                .map(|it| name(it.syntax()))
+                .collect();
+            let effect = Effect::c("writes the whole table anew while nobody reads it")
+                .exclusively(on.clone())
+                .rewrites();
+            sampled(effect, &on, known)
+        }
         Stmt::Lock(it) => {
             let mode = it.lock_mode_clause().map(|clause| text(clause.syntax()));
             let tables = it
@@ -40,15 +49,18 @@ pub(super) fn assess(statement: &Stmt, known: &mut Known) -> Option<Effect> {
     Some(effect)
 }
 
-/// Samples are of what indexes and statistics compute, too.
+/// Samples are of what indexes and statistics compute, too; without a list those of all
+/// tables.
 fn sampled(effect: Effect, on: &[String], known: &mut Known) -> Effect {
-    let mut code = on
-        .iter()
-        .filter_map(|it| known.brought.code_of_index(it).cloned());
-    match code.next() {
-        Some(code) => effect.and(data::fired(&code, known)),
-        None => effect,
-    }
+    let hooks = &known.brought.hooks;
+    let code = match on.is_empty() {
+        true => hooks.code_of_indexes(),
+        false => {
+            let each = on.iter().filter_map(|it| hooks.code_of_index(it));
+            each.reduce(Code::and)
+        }
+    };
+    data::computed(effect, code, known)
 }
 
 /// The lock that `LOCK TABLE` names; the strongest where it names none.
@@ -75,10 +87,10 @@ pub(super) fn vacuum(statement: &ast::Vacuum, known: &mut Known) -> Told {
     let on = tables(statement.syntax());
     if statement.is_full() {
         let effect = Effect::c("writes the whole table anew while nobody reads it")
-            .exclusively(on)
+            .exclusively(on.clone())
             .rewrites()
             .alone();
-        return Told::of("VACUUM FULL", effect);
+        return Told::of("VACUUM FULL", sampled(effect, &on, known));
     }
     let effect = Effect::a("cleans up while others read and write")
         .locks(LockMode::ShareUpdateExclusive, on.clone())
@@ -90,7 +102,11 @@ pub(super) fn vacuum(statement: &ast::Vacuum, known: &mut Known) -> Told {
 
 pub(super) fn refresh(statement: &ast::Refresh, known: &mut Known) -> Told {
     let view = name_of(statement.view_ref());
-    let told = refreshed(statement, view.clone());
+    let mut told = refreshed(statement, view.clone());
+    let hooks = &known.brought.hooks;
+    let own = [hooks.code_of_index(&view), hooks.policy_of(&view)];
+    let own = own.into_iter().flatten().reduce(Code::and);
+    told.effect = data::computed(told.effect, own, known);
     match known.brought.code_of_view(&last(&view)).map(str::to_owned) {
         Some(code) => Told::of(told.kind, running(told.effect, &code, known)),
         None => told,

@@ -19,13 +19,17 @@ mod create;
 mod data;
 mod drop;
 mod effect;
+mod hooks;
 mod index;
+mod keys;
 mod known;
 mod learn;
 mod maintenance;
 mod names;
 mod session;
 mod types;
+
+use std::collections::BTreeSet;
 
 use squawk_syntax::ast::{AstNode as _, Stmt};
 
@@ -56,12 +60,28 @@ pub(crate) fn assess(statement: &Stmt, known: &mut Known) -> Told {
     let mut told = by_kind(statement, known);
     let trigger = known.brought.event_trigger();
     if let Some(what) = trigger.filter(|_| changes_schema(statement)) {
-        let is_fresh = false;
-        let fired = data::fired(&brought::Code { what, is_fresh }, known);
-        told.effect = told.effect.and(fired);
+        let code = hooks::Code {
+            what,
+            is_fresh: false,
+            untried: BTreeSet::new(),
+        };
+        told.effect = told.effect.and(data::fired(code, known));
     }
     learn::from(statement, known);
+    if names::is_escaped(statement.syntax()) {
+        told.effect = told.effect.and(escaped(statement, known));
+    }
     told
+}
+
+/// A name in escapes may be any other.
+fn escaped(statement: &Stmt, known: &mut Known) -> Effect {
+    known.forget_all();
+    if changes_schema(statement) {
+        known.brought.hide("what is named by escapes");
+    }
+    Effect::unknown("names something by escapes (`U&\"…\"`), which are not read")
+        .safer("write the name itself, in quotes where it needs them", [])
 }
 
 /// Whether event triggers may be fired: by anything but reads and writes of rows.
@@ -145,5 +165,7 @@ mod brought_tests;
 mod context_tests;
 #[cfg(test)]
 mod data_tests;
+#[cfg(test)]
+mod hooks_tests;
 #[cfg(test)]
 mod tests;

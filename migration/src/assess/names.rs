@@ -3,19 +3,37 @@
 use squawk_syntax::ast::AstNode;
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+/// How many bytes of a name PostgreSQL keeps.
+const LONGEST: usize = 63;
+
 /// An identifier as it is compared: folded to lower case unless quotes keep it, and in
 /// quotes only where it needs them. Letters beyond ASCII stay as they are, as UTF-8's do.
+/// What is too long is cut off, as PostgreSQL does.
 pub(crate) fn identifier(text: &str) -> String {
     let Some(inner) = text.strip_prefix('"').and_then(|it| it.strip_suffix('"')) else {
-        return text.to_ascii_lowercase();
+        return cut(text).to_ascii_lowercase();
     };
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let starts = inner.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-    if starts && inner.chars().all(is_plain) {
+    let starts = |c: char| c.is_ascii_lowercase() || c == '_' || !c.is_ascii();
+    let goes_on = |c: char| starts(c) || c.is_ascii_digit() || c == '$';
+    let inner = inner.replace("\"\"", "\"");
+    let inner = cut(&inner);
+    if inner.starts_with(starts) && inner.chars().all(goes_on) {
         inner.to_owned()
     } else {
-        text.to_owned()
+        format!("\"{}\"", inner.replace('"', "\"\""))
     }
+}
+
+/// As much of a name as PostgreSQL keeps.
+fn cut(name: &str) -> &str {
+    &name[..name.floor_char_boundary(LONGEST)]
+}
+
+/// Whether anything in a node is named by escapes (`U&"l\006fwer"`), which are not read.
+pub(crate) fn is_escaped(node: &SyntaxNode) -> bool {
+    let tokens = node.descendants_with_tokens();
+    let mut tokens = tokens.filter_map(|it| it.into_token());
+    tokens.any(|it| it.text().starts_with("U&\"") || it.text().starts_with("u&\""))
 }
 
 /// The name that a node is, or the first path within it: `public.users`.
@@ -115,6 +133,15 @@ mod tests {
         assert_eq!(identifier("\"users\""), "users");
         assert_eq!(identifier("\"Users\""), "\"Users\"");
         assert_eq!(identifier("\"1a\""), "\"1a\"");
+        assert_eq!(identifier("\"wipe$\""), identifier("Wipe$"));
+        assert_eq!(identifier("\"größe\""), identifier("größe"));
+        assert_eq!(identifier("\"Größe\""), "\"Größe\"");
+        for kept in ["\"$a\"", "\"a\"\"b\"", "\"a b\"", "\"\""] {
+            assert_eq!(identifier(kept), kept);
+        }
+        let long = "a".repeat(62);
+        assert_eq!(identifier(&format!("{long}äb")), long);
+        assert_eq!(identifier(&format!("\"{long}bc\"")), format!("{long}b"));
         assert!(is_qualified("public.users") && !is_qualified("\"a.b\""));
         assert_eq!(identifier("Änne"), "Änne");
         assert!(may_be("t", "s.t") && may_be("s.t", "t") && may_be("t", "t"));
