@@ -135,6 +135,8 @@ struct Server {
     place: Option<String>,
     version: Option<i32>,
     tables: BTreeMap<String, Table>,
+    /// The files that are not applied: nobody ran the code that they bring.
+    pending: BTreeSet<String>,
 }
 
 /// What applying a folder's migrations would do. `lint` is what the folder was made with.
@@ -157,6 +159,7 @@ pub async fn plan(session: &Session, folder: &Folder, lint: &Lint, limits: Limit
         place: Some(session.place.clone()),
         version: Some(session.version),
         tables: size::of(session, locked(folder, lint, &standings)).await?,
+        pending: BTreeSet::new(),
     };
     Ok(Plan::of(folder, lint, server, &standings, refused, limits))
 }
@@ -201,7 +204,12 @@ impl Plan {
         mut refused: Vec<Refusal>,
         limits: Limits,
     ) -> Self {
-        let files: Vec<Pending> = pending(folder, lint, standings)
+        let each = || pending(folder, lint, standings);
+        let server = Server {
+            pending: each().map(|(_, linted, _)| linted.path.clone()).collect(),
+            ..server
+        };
+        let files: Vec<Pending> = each()
             .map(|(prepared, linted, next)| Pending::of(prepared, linted, next, &server))
             .collect();
         refused.extend(refused::reverted(folder, standings));
@@ -313,17 +321,18 @@ impl Statement {
         let tables: Vec<Table> = names
             .filter_map(|name| server.tables.get(name).cloned())
             .collect();
+        let (class, reason) = one.while_pending(|path| server.pending.contains(path));
         Self {
             line: one.line,
             kind: one.kind.clone(),
-            class: one.class,
+            class,
             lock: one.lock.as_ref().map(ToString::to_string),
             rewrites: one.rewrites,
             scans: one.scans,
             in_transaction: one.in_transaction,
             old_code: one.old_code.name().to_owned(),
             old_code_reason: one.old_code_reason.clone(),
-            reason: one.reason.clone(),
+            reason: reason.to_owned(),
             safer: one.safer.clone(),
             safer_sql: one.safer_sql.clone(),
             backfill: one.backfill.clone(),

@@ -45,6 +45,7 @@ fn planned_on(files: &[(&str, &str)], version: i32, applied: usize, table: &Tabl
         place: Some("db:5432/shop".to_owned()),
         version: Some(version),
         tables: BTreeMap::from([(table.name.clone(), table.clone())]),
+        ..Server::default()
     };
     let refused = folder.refused(&standings);
     let limits = Limits::default();
@@ -58,6 +59,21 @@ fn users(rows: u64) -> Table {
         bytes: rows * 100,
         index_bytes: rows * 20,
     }
+}
+
+#[test]
+fn code_asks_for_most_care_until_the_file_that_brings_it_is_applied() {
+    let trigger = "CREATE TABLE users (id bigint);
+        CREATE TRIGGER g BEFORE INSERT ON users EXECUTE FUNCTION f();";
+    let files = [
+        ("1_a.sql", trigger),
+        ("2_b.sql", "INSERT INTO users VALUES (1);"),
+    ];
+    let class = |plan: &Plan| plan.worst(Phase::Expand);
+    assert_eq!(class(&planned(&files)), Some(Class::C));
+    let on = |applied| planned_on(&files, 170_002, applied, &users(10));
+    assert_eq!(class(&on(0)), Some(Class::C));
+    assert_eq!(class(&on(1)), Some(Class::B));
 }
 
 #[test]

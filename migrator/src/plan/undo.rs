@@ -36,6 +36,7 @@ pub async fn of_undo(session: &Session, undo: &Undo, limits: Limits) -> Result<P
         place: Some(session.place.clone()),
         version: Some(session.version),
         tables: size::of(session, locked).await?,
+        pending: linted.keys().map(|path| (*path).to_owned()).collect(),
     };
     Ok(plan(undo, looked, &linted, server, limits))
 }
