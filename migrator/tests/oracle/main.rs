@@ -10,5 +10,6 @@ mod kinds;
 mod measure;
 mod old_code;
 mod replay;
+mod runs;
 mod stage;
 mod supply;
