@@ -22,6 +22,7 @@ mod checksum;
 mod depth;
 mod file;
 mod lint;
+mod parallel;
 mod read;
 mod refusal;
 mod split;

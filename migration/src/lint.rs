@@ -10,9 +10,10 @@ use squawk_syntax::ast::Stmt;
 use crate::assess::{Class, Effect, Halfway, Known, Lock, OldCode, Told, assess, is_of_sluice};
 use crate::backfill::{self, Backfill};
 use crate::file::{File, Phase, Script};
+use crate::parallel;
 use crate::read::Reading;
 use crate::refusal::Refusal;
-use crate::split::{self, Parsed};
+use crate::split::{self, Parsed, Syntax};
 use crate::tool::Tool;
 use crate::transaction;
 use crate::units::{self, Unit};
@@ -133,10 +134,13 @@ pub fn lint(reading: &Reading) -> Lint {
     let mut known = Known::default();
     let mut refused = reading.refused.clone();
     let mut files = Vec::with_capacity(reading.files.len());
-    for file in &reading.files {
+    let tool = reading.tool.unwrap_or(Tool::Plain);
+    // Most of the time goes by until a file is parsed, and no file needs another for that.
+    let looked = parallel::each(&reading.files, Looked::at);
+    for (file, looked) in reading.files.iter().zip(looked) {
         known.next_file(&file.path);
-        let tool = reading.tool.unwrap_or(Tool::Plain);
-        if let Some(linted) = of_file(tool, file, &mut known, &mut refused, &mut files) {
+        let linted = of_file(tool, (file, looked), &mut known, &mut refused, &mut files);
+        if let Some(linted) = linted {
             files.push(linted);
         }
     }
@@ -147,21 +151,35 @@ pub fn lint(reading: &Reading) -> Lint {
     }
 }
 
+/// What can be told of a file alone.
+struct Looked {
+    up: Syntax,
+    down: Result<Vec<Assessed>, Box<Refusal>>,
+}
+
+impl Looked {
+    fn at(file: &File) -> Self {
+        Self {
+            up: Syntax::of(&file.up),
+            down: file.down.as_ref().map_or(Ok(Vec::new()), of_down),
+        }
+    }
+}
+
 /// A migration's statements; nothing of one that is no SQL.
 fn of_file(
     tool: Tool,
-    file: &File,
+    (file, looked): (&File, Looked),
     known: &mut Known,
     refused: &mut Vec<Refusal>,
     earlier: &mut [Linted],
 ) -> Option<Linted> {
     let before = refused.len();
-    let down = file.down.as_ref().map_or(Ok(Vec::new()), of_down);
-    let down = down.unwrap_or_else(|refusal| {
+    let down = looked.down.unwrap_or_else(|refusal| {
         refused.push(*refusal);
         Vec::new()
     });
-    let parsed = split::parse(&file.up).map_err(|refusal| {
+    let parsed = split::statements(&file.up, &looked.up).map_err(|refusal| {
         known.forget_all();
         refused.push(*refusal);
     });

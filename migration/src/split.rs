@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use squawk_syntax::ast::{self, AstNode as _, Stmt};
-use squawk_syntax::{SourceFile, SyntaxKind};
+use squawk_syntax::{Parse, SourceFile, SyntaxKind};
 
 use crate::depth::{DEEPEST, Look};
 use crate::file::Script;
@@ -39,19 +39,43 @@ pub fn split(script: &Script) -> Result<Vec<Statement>, Box<Refusal>> {
     Ok(parsed.map(|one| one.statement).collect())
 }
 
+/// What a script was found to be. It goes from thread to thread, as trees do not.
+pub(crate) struct Syntax {
+    look: Look,
+    /// None: it nests too deep to be parsed.
+    file: Option<Parse<SourceFile>>,
+}
+
+impl Syntax {
+    /// Parses a script as a whole.
+    pub(crate) fn of(script: &Script) -> Self {
+        let look = Look::at(&script.text);
+        let is_flat = look.too_deep.is_none();
+        Self {
+            file: is_flat.then(|| SourceFile::parse(&script.text)),
+            look,
+        }
+    }
+}
+
 /// Splits a script and keeps the trees.
 pub(crate) fn parse(script: &Script) -> Result<Vec<Parsed>, Box<Refusal>> {
+    statements(script, &Syntax::of(script))
+}
+
+/// The statements of a script that was parsed.
+pub(crate) fn statements(script: &Script, syntax: &Syntax) -> Result<Vec<Parsed>, Box<Refusal>> {
+    let Syntax { look, file } = syntax;
     let text = &script.text;
     let lines = Lines::of(text);
-    let look = Look::at(text);
-    if let Some(offset) = look.too_deep {
+    let (None, Some(file)) = (look.too_deep, file) else {
+        let offset = look.too_deep.unwrap_or_default();
         let found = format!("more than {DEEPEST} words, operators and brackets within each other");
         return Err(at(script, &lines, offset, "the file nests too deep")
             .found(found)
             .expected("less than that")
             .next("split the expression"));
-    }
-    let file = SourceFile::parse(text);
+    };
     let statements: Vec<Parsed> = file
         .tree()
         .stmts()
