@@ -150,7 +150,7 @@ impl Store {
             by: owner.trim_start_matches("promotion#").to_owned(),
         };
         let owner = string(&found, "owner");
-        let owner = (!owner.is_empty()).then(|| held(&owner, key.to_owned()));
+        let owner = (!owner.is_empty()).then(|| held(owner, key.to_owned()));
         let holders = found.get(HOLDERS).and_then(|held| held.as_ss().ok());
         let holders = holders.into_iter().flatten();
         let holders = holders.map(|holder| held(holder, together(key)));
