@@ -44,6 +44,8 @@ pub(crate) struct Syntax {
     look: Look,
     /// None: it nests too deep to be parsed.
     file: Option<Parse<SourceFile>>,
+    /// The first error of its syntax, in bytes, and what is said of it.
+    error: Option<(usize, String)>,
 }
 
 impl Syntax {
@@ -51,10 +53,14 @@ impl Syntax {
     pub(crate) fn of(script: &Script) -> Self {
         let look = Look::at(&script.text);
         let is_flat = look.too_deep.is_none();
-        Self {
-            file: is_flat.then(|| SourceFile::parse(&script.text)),
-            look,
-        }
+        let file = is_flat.then(|| SourceFile::parse(&script.text));
+        // To ask for errors is to have the whole tree looked at.
+        let errors = file.as_ref().map(Parse::errors).unwrap_or_default();
+        let error = errors.first().map(|error| {
+            let start = usize::from(error.range().start());
+            (start, error.message().to_owned())
+        });
+        Self { look, file, error }
     }
 }
 
@@ -65,7 +71,7 @@ pub(crate) fn parse(script: &Script) -> Result<Vec<Parsed>, Box<Refusal>> {
 
 /// The statements of a script that was parsed.
 pub(crate) fn statements(script: &Script, syntax: &Syntax) -> Result<Vec<Parsed>, Box<Refusal>> {
-    let Syntax { look, file } = syntax;
+    let Syntax { look, file, error } = syntax;
     let text = &script.text;
     let lines = Lines::of(text);
     let (None, Some(file)) = (look.too_deep, file) else {
@@ -94,11 +100,10 @@ pub(crate) fn statements(script: &Script, syntax: &Syntax) -> Result<Vec<Parsed>
             .expected("SQL that a server can be sent as it is")
             .next("write INSERT … VALUES, or load the data by other means than a migration"));
     }
-    let errors = file.errors();
-    let Some(error) = errors.first() else {
+    let Some((offset, message)) = error else {
         return Ok(statements);
     };
-    let offset = usize::from(error.range().start());
+    let offset = *offset;
     if let Some(backslash) = look.backslash.filter(|at| *at <= offset) {
         return Err(at(
             script,
@@ -113,7 +118,7 @@ pub(crate) fn statements(script: &Script, syntax: &Syntax) -> Result<Vec<Parsed>
     Err(
         at(script, &lines, offset, "the file is no SQL of PostgreSQL's")
             .found(found(text, offset))
-            .expected(error.message())
+            .expected(message.as_str())
             .next("correct it: nothing of this file would run"),
     )
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::hooks::{Hooks, somewhere};
-use super::names::last;
+use super::names::{last, last_part};
 
 /// All of it, of this file and those before it, by last names.
 #[derive(Debug, Default)]
@@ -154,7 +154,7 @@ impl Brought {
     /// What runs when a view of this last name is read, if anything does.
     pub(crate) fn code_of_view(&self, name: &str) -> Option<&str> {
         let mut views = self.views.iter();
-        let view = views.find(|(view, _)| last(view) == name);
+        let view = views.find(|(view, _)| last_part(view) == name);
         view.map(|(_, code)| code.as_str())
     }
 

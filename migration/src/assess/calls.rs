@@ -92,9 +92,9 @@ fn by_attribute(node: &SyntaxNode, known: &Known) -> Option<String> {
         let is_called = tokens
             .get(at + 2)
             .is_some_and(|it| it.kind() == SyntaxKind::L_PAREN);
-        let name = identifier(two[1].text());
-        let is_it = two[0].kind() == SyntaxKind::DOT && !is_called;
-        (is_it && known.brought.is_routine(&name)).then_some(name)
+        let may_be_it = two[0].kind() == SyntaxKind::DOT && !is_called;
+        let name = may_be_it.then(|| identifier(two[1].text()))?;
+        known.brought.is_routine(&name).then_some(name)
     });
     let name = found.next()?;
     Some(format!("{name}(), which the migrations create"))

@@ -9,7 +9,7 @@ use super::effect::{Class, Effect, LockMode};
 use super::hooks::{Code, Write};
 use super::keys;
 use super::known::Known;
-use super::names::{identifier, name, name_of, names_of};
+use super::names::{identifiers, name, name_of, names_of};
 use crate::backfill;
 
 /// How many rows are changed without holding all of them.
@@ -118,19 +118,19 @@ fn updates(insert: &SyntaxNode) -> bool {
 /// The code that a query calls, itself or by a view. A view is taken to be meant by
 /// whatever is called like it.
 pub(super) fn code_read_by(node: &SyntaxNode, known: &Known) -> Option<String> {
-    let tokens = node.descendants_with_tokens();
-    let mut tokens = tokens.filter_map(|it| it.into_token());
     first_unknown(node, known).or_else(|| {
-        let code = tokens.find_map(|it| known.brought.code_of_view(&identifier(it.text())));
+        let code = identifiers(node).find_map(|it| known.brought.code_of_view(&it));
         code.map(str::to_owned)
     })
 }
 
 /// What a policy runs when rows are read, of whatever table is named.
 fn policy_of(node: &SyntaxNode, known: &Known) -> Option<Code> {
-    let tokens = node.descendants_with_tokens();
-    let tokens = tokens.filter_map(|it| it.into_token());
-    let policies = tokens.filter_map(|it| known.brought.hooks.policy_of(&identifier(it.text())));
+    let hooks = &known.brought.hooks;
+    if !hooks.has_policies() {
+        return None;
+    }
+    let policies = identifiers(node).filter_map(|it| hooks.policy_of(&it));
     policies.reduce(Code::and)
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::names::{is_qualified, last};
+use super::names::{is_qualified, last, last_part};
 
 /// The code of relations, of this file and those before it.
 #[derive(Debug, Default)]
@@ -334,6 +334,11 @@ impl Hooks {
         self.newest(&self.reached(relation, write), is_it)
     }
 
+    /// Whether reads of any table run code.
+    pub(crate) fn has_policies(&self) -> bool {
+        self.all.iter().any(|it| it.by == By::Policy)
+    }
+
     /// What reads of a table run, beside what its views do.
     pub(crate) fn policy_of(&self, relation: &str) -> Option<Code> {
         self.of_same(relation, |by| *by == By::Policy)
@@ -393,7 +398,7 @@ impl Hooks {
         let relation = last(relation);
         let own = self.all.iter_mut();
         own.filter(move |it| {
-            last(&it.relation) == relation && what.is_none_or(|what| what == it.what)
+            last_part(&it.relation) == relation && what.is_none_or(|what| what == it.what)
         })
     }
 
@@ -403,7 +408,7 @@ impl Hooks {
 
     fn newest(&self, of: &BTreeSet<String>, is_it: impl Fn(&By) -> bool) -> Option<Code> {
         let own = self.all.iter();
-        let own = own.filter(|it| is_it(&it.by) && of.contains(&last(&it.relation)));
+        let own = own.filter(|it| is_it(&it.by) && of.contains(last_part(&it.relation)));
         let each = own.map(|it| {
             let is_fresh = it.file == self.file;
             let untried = [it.file.clone()];

@@ -73,18 +73,38 @@ pub(crate) fn is_qualified(name: &str) -> bool {
 
 /// A name without its schema.
 pub(crate) fn last(name: &str) -> String {
+    last_part(name).to_owned()
+}
+
+/// The part of a name that is the name without its schema.
+pub(crate) fn last_part(name: &str) -> &str {
+    if !name.contains('"') {
+        return name.rsplit('.').next().unwrap_or(name);
+    }
     let mut quoted = false;
     let dot = name.char_indices().filter(|(_, c)| {
         quoted ^= *c == '"';
         *c == '.' && !quoted
     });
     let start = dot.last().map_or(0, |(at, _)| at + 1);
-    name[start..].to_owned()
+    &name[start..]
+}
+
+/// All that may be a name below a node, keywords among it.
+pub(crate) fn identifiers(node: &SyntaxNode) -> impl Iterator<Item = String> {
+    let tokens = node.descendants_with_tokens();
+    let tokens = tokens.filter_map(|it| it.into_token());
+    let may_be_one = |c: u8| c.is_ascii_alphabetic() || !c.is_ascii() || c == b'_' || c == b'"';
+    tokens.filter_map(move |it| {
+        let text = it.text();
+        let first = text.bytes().next()?;
+        may_be_one(first).then(|| identifier(text))
+    })
 }
 
 /// Whether two names may mean the same: one may leave out the schema that the other says.
 pub(crate) fn may_be(one: &str, other: &str) -> bool {
-    one == other || (is_qualified(one) != is_qualified(other) && last(one) == last(other))
+    one == other || (is_qualified(one) != is_qualified(other) && last_part(one) == last_part(other))
 }
 
 /// A name of the parts of others, as PostgreSQL makes it for what has none:
