@@ -56,7 +56,6 @@ fn action(table: &str, action: &Action, known: &mut Known) -> Effect {
         }
         _ => effect,
     };
-    let fires = effect.fires;
     let is_bound = matches!(action, Action::AttachPartition(_));
     let effect = match code {
         // On its rows, or for its bounds, code runs.
@@ -65,7 +64,6 @@ fn action(table: &str, action: &Action, known: &mut Known) -> Effect {
             return running(effect, &code, known);
         }
         Some(code) if !is_new => effect.and(attached(&code)),
-        _ if fires => return effect,
         _ => effect,
     };
     let reaches_others = matches!(
@@ -78,7 +76,8 @@ fn action(table: &str, action: &Action, known: &mut Known) -> Effect {
             | Action::AddColumn(_)
     );
     match effect {
-        effect if !is_new => effect,
+        // What runs code does, whoever uses the table.
+        effect if !is_new || effect.fires => effect,
         // Only a foreign key among these reaches another table, and that is no new one's.
         effect if reaches_others => constraint::of_new_table(table, action, effect, known),
         effect => {
