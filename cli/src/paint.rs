@@ -4,7 +4,7 @@
 //! off there too. Everything that renders answers lines; only [`Output`] prints.
 
 use std::ffi::OsStr;
-use std::io::{IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 
 use serde::Serialize;
 use sluice_domain::text::{one_line, plain};
@@ -355,9 +355,17 @@ impl Output {
         if !self.json {
             return self.lines(&lines(self.style));
         }
-        let text =
-            serde_json::to_string_pretty(document).map_err(|error| Error::Output(error.into()))?;
-        self.document(&text)
+        if self.in_job {
+            let text = serde_json::to_string_pretty(document);
+            return self.document(&text.map_err(|error| Error::Output(error.into()))?);
+        }
+        // A long document is not kept as a text first.
+        let mut out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
+        serde_json::to_writer_pretty(&mut out, document)
+            .map_err(std::io::Error::from)
+            .and_then(|()| out.write_all(b"\n"))
+            .and_then(|()| out.flush())
+            .map_err(Error::Output)
     }
 
     /// Tells of a failure. Nothing is left to do if even that fails.

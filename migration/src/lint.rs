@@ -136,14 +136,13 @@ pub fn lint(reading: &Reading) -> Lint {
     let mut files = Vec::with_capacity(reading.files.len());
     let tool = reading.tool.unwrap_or(Tool::Plain);
     // Most of the time goes by until a file is parsed, and no file needs another for that.
-    let looked = parallel::each(&reading.files, Looked::at);
-    for (file, looked) in reading.files.iter().zip(looked) {
+    parallel::in_order(&reading.files, Looked::at, |file, looked| {
         known.next_file(&file.path);
         let linted = of_file(tool, (file, looked), &mut known, &mut refused, &mut files);
         if let Some(linted) = linted {
             files.push(linted);
         }
-    }
+    });
     Lint {
         tool: reading.tool,
         files,

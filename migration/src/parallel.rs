@@ -1,7 +1,9 @@
-//! The same work on many things, on all processors that there are.
+//! The same work on many things, on all processors that there are, and what comes of it in
+//! their order.
 
-use std::panic::resume_unwind;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::thread::{Builder, available_parallelism, scope};
 
 /// As much as a main thread has: the parser calls itself for each level of a text.
@@ -10,48 +12,81 @@ const STACK: usize = 8 * 1024 * 1024;
 /// Fewer are done before a thread has begun.
 const FEW: usize = 8;
 
-/// Does this to each, and answers in their order. Where no thread can be had, the caller's
+/// Prepares each on any thread, and hands it on to the caller's, in their order. That one
+/// prepares, too, while the next in order is not there. Where no other thread can be had, it
 /// does it all.
-pub(crate) fn each<T: Sync, R: Send>(all: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let others = available_parallelism().map_or(1, usize::from) - 1;
+pub(crate) fn in_order<T: Sync, R: Send>(
+    all: &[T],
+    prepare: impl Fn(&T) -> R + Sync,
+    mut hand_on: impl FnMut(&T, R),
+) {
     let next = AtomicUsize::new(0);
-    let work = || {
-        let taken = std::iter::from_fn(|| {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            all.get(at).map(|one| (at, act(one)))
-        });
-        taken.collect::<Vec<_>>()
+    let prepare_next = || {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        all.get(at).map(|one| (at, prepare(one)))
     };
-    let mut done = scope(|threads| {
-        let others = if all.len() < FEW { 0 } else { others };
-        let helpers = (0..others).map_while(|_| {
-            let thread = Builder::new().stack_size(STACK);
-            thread.spawn_scoped(threads, work).ok()
-        });
-        let helpers: Vec<_> = helpers.collect();
-        let mut done = work();
-        for helper in helpers {
-            match helper.join() {
-                Ok(more) => done.extend(more),
-                Err(panic) => resume_unwind(panic),
-            }
+    let (sender, prepared) = channel();
+    scope(|threads| {
+        for _ in 0..helpers(all.len()) {
+            let sender = sender.clone();
+            let help = move || {
+                std::iter::from_fn(prepare_next).all(|one| sender.send(one).is_ok());
+            };
+            // Without it, the others do more.
+            let _ = Builder::new().stack_size(STACK).spawn_scoped(threads, help);
         }
-        done
+        // What is received ends with the last helper.
+        drop(sender);
+        let mut early = BTreeMap::new();
+        for (at, one) in all.iter().enumerate() {
+            let result = loop {
+                early.extend(prepared.try_iter());
+                if let Some(result) = early.remove(&at) {
+                    break result;
+                }
+                let Some(another) = prepare_next().or_else(|| prepared.recv().ok()) else {
+                    // A helper panicked with it, and so does the end of the scope.
+                    return;
+                };
+                early.extend([another]);
+            };
+            hand_on(one, result);
+        }
     });
-    done.sort_unstable_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// How many threads there are beside the caller's.
+fn helpers(many: usize) -> usize {
+    let others = available_parallelism().map_or(1, usize::from) - 1;
+    if many < FEW { 0 } else { others }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::each;
+    use std::panic::catch_unwind;
+
+    use super::in_order;
 
     #[test]
-    fn all_are_done_once_and_answered_in_their_order() {
+    fn all_are_prepared_once_and_handed_on_in_their_order() {
         for many in [0, 1, 7, 8, 1_000] {
             let all: Vec<usize> = (0..many).collect();
-            let doubled: Vec<usize> = all.iter().map(|one| one * 2).collect();
-            assert_eq!(each(&all, |one| one * 2), doubled);
+            let mut done = Vec::new();
+            in_order(
+                &all,
+                |one| one * 2,
+                |one, doubled| done.push((*one, doubled)),
+            );
+            let expected: Vec<_> = all.iter().map(|one| (*one, one * 2)).collect();
+            assert_eq!(done, expected);
         }
+    }
+
+    #[test]
+    fn a_panic_on_any_thread_is_the_callers() {
+        let all: Vec<usize> = (0..100).collect();
+        let prepared = |one: &usize| assert!(*one != 60, "sixty");
+        let ended = catch_unwind(|| in_order(&all, prepared, |_, ()| {}));
+        assert!(ended.is_err());
     }
 }

@@ -4,15 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::hooks::{Hooks, somewhere};
-use super::names::{last, last_part};
+use super::names::last;
 
 /// All of it, of this file and those before it, by last names.
 #[derive(Debug, Default)]
 pub(crate) struct Brought {
     /// Functions, procedures and aggregates, with the words that they are made of.
     routines: BTreeMap<String, BTreeSet<String>>,
-    /// Types and domains, with the code that their values run, if they run any.
-    types: BTreeMap<String, Option<String>>,
+    /// Types and domains.
+    types: BTreeSet<String>,
+    /// The code that values of types run, of those that run any.
+    code_of_types: BTreeMap<String, String>,
     /// Operators, by symbol.
     operators: BTreeSet<String>,
     /// What any expression may run without a word of it.
@@ -21,8 +23,8 @@ pub(crate) struct Brought {
     events: BTreeSet<String>,
     /// What runs when rows of a table are written.
     pub(crate) hooks: Hooks,
-    /// Views by their full names, with what runs when they are read.
-    views: BTreeMap<String, String>,
+    /// What runs when views are read, by their last names and by their full ones.
+    views: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether this file puts other schemas before PostgreSQL's own.
     is_shadowed: bool,
 }
@@ -77,18 +79,25 @@ impl Brought {
 
     /// A type is there, whose values run code or not. What once did is taken to do so.
     pub(crate) fn create_type(&mut self, name: &str, code: Option<String>) {
-        let known = self.types.entry(last(name)).or_default();
-        *known = known.take().or(code);
+        let name = last(name);
+        if let Some(code) = code {
+            self.code_of_types.entry(name.clone()).or_insert(code);
+        }
+        self.types.insert(name);
     }
 
     /// Whether the migrations made a type of this name.
     pub(crate) fn is_type(&self, name: &str) -> bool {
-        self.types.contains_key(name)
+        self.types.contains(name)
     }
 
     /// What values of a type run.
     pub(crate) fn code_of_type(&self, name: &str) -> Option<&str> {
-        self.types.get(name)?.as_deref()
+        self.code_of_types.get(name).map(String::as_str)
+    }
+
+    pub(crate) fn has_code_of_types(&self) -> bool {
+        !self.code_of_types.is_empty()
     }
 
     pub(crate) fn create_operator(&mut self, symbol: &str) {
@@ -140,34 +149,39 @@ impl Brought {
 
     /// A view runs code when it is read.
     pub(crate) fn create_view(&mut self, view: &str, code: &str) {
-        self.views.insert(self.hooks.placed(view), code.to_owned());
+        let of_name = self.views.entry(last(view)).or_default();
+        of_name.insert(self.hooks.placed(view), code.to_owned());
     }
 
     /// A view is gone. One of another schema is not.
     pub(crate) fn drop_view(&mut self, view: &str) {
         if !self.hooks.is_astray(view) {
-            self.views.remove(view);
+            let of_name = self.views.get_mut(&last(view));
+            of_name.and_then(|views| views.remove(view));
         }
         self.hooks.stop(view, None);
     }
 
     /// What runs when a view of this last name is read, if anything does.
     pub(crate) fn code_of_view(&self, name: &str) -> Option<&str> {
-        let mut views = self.views.iter();
-        let view = views.find(|(view, _)| last_part(view) == name);
-        view.map(|(_, code)| code.as_str())
+        let mut of_name = self.views.get(name)?.values();
+        of_name.next().map(String::as_str)
     }
 
     /// Names without a schema may mean others in this file and those after it.
     pub(crate) fn move_names(&mut self) {
-        let views = std::mem::take(&mut self.views).into_iter();
-        self.views = views.map(|(view, code)| (somewhere(&view), code)).collect();
+        for of_name in self.views.values_mut() {
+            let views = std::mem::take(of_name).into_iter();
+            *of_name = views.map(|(view, code)| (somewhere(&view), code)).collect();
+        }
         self.hooks.move_names();
     }
 
     /// A type is called otherwise from here on, or another of its name.
     pub(crate) fn rename_type(&mut self, from: &str, to: &str) {
-        if let Some(code) = self.types.get(&last(from)).cloned() {
+        let from = last(from);
+        if self.is_type(&from) {
+            let code = self.code_of_types.get(&from).cloned();
             self.create_type(to, code);
         }
     }

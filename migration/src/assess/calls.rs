@@ -1,12 +1,13 @@
 //! Code that expressions run, as far as it is known what it does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::LazyLock;
 
 use squawk_syntax::ast::{AstNode as _, CallExpr};
 use squawk_syntax::{SyntaxKind, SyntaxNode, SyntaxToken};
 
 use super::known::Known;
-use super::names::{identifier, is_qualified, last, name, text};
+use super::names::{identifier, identifiers, last, name, text};
 use super::types::DataType;
 
 /// Functions of PostgreSQL's that answer the same for each row of a statement. A default
@@ -42,6 +43,14 @@ const HARMLESS: &str = "gen_random_uuid uuid_generate_v1 uuid_generate_v1mc uuid
     string_to_table version pg_get_serial_sequence to_regclass txid_current \
     pg_current_xact_id";
 
+/// Both, to look names up in.
+static NOT_VOLATILE: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| STABLE.split_whitespace().collect());
+static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    let all = STABLE.split_whitespace();
+    all.chain(HARMLESS.split_whitespace()).collect()
+});
+
 /// PostgreSQL's own schema.
 const OWN: &str = "pg_catalog.";
 
@@ -49,7 +58,7 @@ const OWN: &str = "pg_catalog.";
 pub(crate) fn first_volatile(node: &SyntaxNode, known: &Known) -> Option<String> {
     first_unknown(node, known).or_else(|| {
         let mut calls = calls(node);
-        let name = calls.find(|name| !is_of(STABLE, name))?;
+        let name = calls.find(|name| !is_of(&NOT_VOLATILE, name))?;
         Some(format!("{name}()"))
     })
 }
@@ -68,7 +77,7 @@ pub(crate) fn first_unknown(node: &SyntaxNode, known: &Known) -> Option<String> 
 
 /// A function that is called, if it may be another than PostgreSQL's own.
 fn unknown_call(name: &str, known: &Known) -> Option<String> {
-    if !is_of(STABLE, name) && !is_of(HARMLESS, name) {
+    if !is_of(&KNOWN, name) {
         return Some(format!("{name}()"));
     }
     if name.starts_with(OWN) {
@@ -102,8 +111,9 @@ fn by_attribute(node: &SyntaxNode, known: &Known) -> Option<String> {
 
 /// What values of a type run: of one that the migrations made, or of one that is not known.
 fn by_type(node: &SyntaxNode, known: &Known) -> Option<String> {
-    let mut words = words(node).map(|it| identifier(it.text()));
     let code_of = |name: &str| known.brought.code_of_type(name).map(str::to_owned);
+    let has_code = known.brought.has_code_of_types();
+    let mut words = has_code.then(|| identifiers(node)).into_iter().flatten();
     words.find_map(|word| code_of(&word)).or_else(|| {
         let casts = node.descendants();
         let casts = casts.filter(|it| it.kind() == SyntaxKind::CAST_EXPR);
@@ -150,9 +160,9 @@ fn by_operator(node: &SyntaxNode, known: &Known) -> Option<String> {
     ))
 }
 
-fn is_of(list: &str, name: &str) -> bool {
-    let bare = name.strip_prefix(OWN).unwrap_or(name);
-    !is_qualified(bare) && list.split_whitespace().any(|known| known == bare)
+/// No name on a list has a dot: one of another schema is on none.
+fn is_of(list: &HashSet<&str>, name: &str) -> bool {
+    list.contains(name.strip_prefix(OWN).unwrap_or(name))
 }
 
 /// Tokens without white space and comments.
