@@ -14,7 +14,8 @@ use super::types::DataType;
 /// of these is computed once, and no row is written.
 ///
 /// Source: `provolatile` in PostgreSQL's `pg_proc`.
-const STABLE: &str = "now transaction_timestamp statement_timestamp current_setting \
+static STABLE: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    "now transaction_timestamp statement_timestamp current_setting \
     current_database current_schema date_trunc date_part date_bin timezone to_timestamp to_date \
     to_char to_number make_date make_time make_interval make_timestamp make_timestamptz lower \
     upper initcap concat concat_ws md5 sha224 sha256 sha384 sha512 length char_length \
@@ -27,11 +28,15 @@ const STABLE: &str = "now transaction_timestamp statement_timestamp current_sett
     substring trim btrim ltrim rtrim left right lpad rpad repeat reverse split_part \
     string_to_array array_to_string regexp_replace regexp_match starts_with strpos position \
     coalesce nullif greatest least age justify_days quote_ident quote_literal format chr ascii \
-    num_nulls num_nonnulls to_hex host network unnest row_to_json extract overlay width_bucket pg_typeof";
+    num_nulls num_nonnulls to_hex host network unnest row_to_json extract overlay width_bucket pg_typeof"
+        .split_whitespace()
+        .collect()
+});
 
 /// Functions of PostgreSQL's, and of its extension for UUIDs, that answer anew each time
 /// and change nothing that others would miss.
-const HARMLESS: &str = "gen_random_uuid uuid_generate_v1 uuid_generate_v1mc uuid_generate_v4 \
+static HARMLESS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    "gen_random_uuid uuid_generate_v1 uuid_generate_v1mc uuid_generate_v4 \
     uuidv4 uuidv7 gen_random_bytes random clock_timestamp timeofday nextval currval lastval \
     count sum min max avg array_agg string_agg json_agg jsonb_agg json_object_agg \
     jsonb_object_agg bool_and bool_or every stddev variance percentile_cont percentile_disc mode \
@@ -41,14 +46,9 @@ const HARMLESS: &str = "gen_random_uuid uuid_generate_v1 uuid_generate_v1mc uuid
     jsonb_each_text json_each json_each_text jsonb_object_keys json_object_keys \
     jsonb_to_recordset json_to_recordset jsonb_to_record regexp_matches regexp_split_to_table \
     string_to_table version pg_get_serial_sequence to_regclass txid_current \
-    pg_current_xact_id";
-
-/// Both, to look names up in.
-static NOT_VOLATILE: LazyLock<HashSet<&str>> =
-    LazyLock::new(|| STABLE.split_whitespace().collect());
-static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| {
-    let all = STABLE.split_whitespace();
-    all.chain(HARMLESS.split_whitespace()).collect()
+    pg_current_xact_id"
+        .split_whitespace()
+        .collect()
 });
 
 /// PostgreSQL's own schema.
@@ -58,7 +58,7 @@ const OWN: &str = "pg_catalog.";
 pub(crate) fn first_volatile(node: &SyntaxNode, known: &Known) -> Option<String> {
     first_unknown(node, known).or_else(|| {
         let mut calls = calls(node);
-        let name = calls.find(|name| !is_of(&NOT_VOLATILE, name))?;
+        let name = calls.find(|name| !is_of(&STABLE, name))?;
         Some(format!("{name}()"))
     })
 }
@@ -77,7 +77,7 @@ pub(crate) fn first_unknown(node: &SyntaxNode, known: &Known) -> Option<String> 
 
 /// A function that is called, if it may be another than PostgreSQL's own.
 fn unknown_call(name: &str, known: &Known) -> Option<String> {
-    if !is_of(&KNOWN, name) {
+    if !is_of(&STABLE, name) && !is_of(&HARMLESS, name) {
         return Some(format!("{name}()"));
     }
     if name.starts_with(OWN) {
@@ -113,8 +113,8 @@ fn by_attribute(node: &SyntaxNode, known: &Known) -> Option<String> {
 fn by_type(node: &SyntaxNode, known: &Known) -> Option<String> {
     let code_of = |name: &str| known.brought.code_of_type(name).map(str::to_owned);
     let has_code = known.brought.has_code_of_types();
-    let mut words = has_code.then(|| identifiers(node)).into_iter().flatten();
-    words.find_map(|word| code_of(&word)).or_else(|| {
+    let named = || identifiers(node).find_map(|word| code_of(&word));
+    has_code.then(named).flatten().or_else(|| {
         let casts = node.descendants();
         let casts = casts.filter(|it| it.kind() == SyntaxKind::CAST_EXPR);
         let mut types = casts.flat_map(|cast| cast.children().collect::<Vec<_>>());
