@@ -63,9 +63,11 @@ fn helpers(many: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::catch_unwind;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::AtomicBool;
+    use std::thread::{current, yield_now};
 
-    use super::in_order;
+    use super::*;
 
     #[test]
     fn all_are_prepared_once_and_handed_on_in_their_order() {
@@ -83,10 +85,27 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_on_any_thread_is_the_callers() {
+    fn a_panic_is_the_callers_wherever_it_was() {
         let all: Vec<usize> = (0..100).collect();
-        let prepared = |one: &usize| assert!(*one != 60, "sixty");
-        let ended = catch_unwind(|| in_order(&all, prepared, |_, ()| {}));
-        assert!(ended.is_err());
+        let alone = |one: &usize| assert!(*one != 3, "three");
+        let ended = catch_unwind(|| in_order(&all[..FEW - 1], alone, |_, ()| {}));
+        assert!(ended.is_err(), "on the caller's own thread");
+
+        if helpers(all.len()) == 0 {
+            return;
+        }
+        let caller = current().id();
+        let has_begun = AtomicBool::new(false);
+        // The caller prepares nothing before a helper has begun, which then panics.
+        let elsewhere = |_: &usize| {
+            let is_helper = current().id() != caller;
+            has_begun.fetch_or(is_helper, Ordering::Relaxed);
+            while !has_begun.load(Ordering::Relaxed) {
+                yield_now();
+            }
+            assert!(!is_helper, "a helper's");
+        };
+        let ended = catch_unwind(AssertUnwindSafe(|| in_order(&all, elsewhere, |_, ()| {})));
+        assert!(ended.is_err(), "on a helper's thread");
     }
 }
