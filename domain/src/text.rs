@@ -1,13 +1,22 @@
 //! Text that others wrote, as terminals, pages and messages may show it.
 
-/// Without what could move the cursor, or reorder or hide the text around it.
-/// Line breaks stay.
+/// Without what could move the cursor, or reorder or hide the text around it: control
+/// characters, the two separators of lines and paragraphs, and what is not seen
+/// (`Default_Ignorable_Code_Point` of the Unicode character database). Line breaks stay.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    let reorders = |c: char| matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     text.chars()
-        .filter(|c| *c == '\n' || !(c.is_control() || reorders(*c)))
+        .filter(|c| *c == '\n' || !(c.is_control() || is_unseen(*c)))
         .collect()
+}
+
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The same in one line.
@@ -87,5 +96,6 @@ mod tests {
     fn text_of_others_loses_what_reorders_hides_or_moves() {
         assert_eq!(plain("a\u{202e}b\u{200b}c\u{7}\u{1b}[2Jd\ne"), "abc[2Jd\ne");
         assert_eq!(one_line("a\r\nb"), "a b");
+        assert_eq!(plain("a\u{ad}d\u{3164}a\u{2028}b\u{e0061}\u{fe0f}"), "adab");
     }
 }
