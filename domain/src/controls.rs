@@ -47,6 +47,51 @@ impl Wish {
             Self::OverrideWindows => "override the windows",
         }
     }
+
+    /// What comes of it, for people.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Pause => {
+                "No further step is taken until somebody resumes it. Harm is still rolled back; \
+                 without a resume it goes back after a day."
+            }
+            Self::Resume | Self::Go => "It goes on.",
+            Self::PromoteNow => {
+                "Its next step is the last one: all traffic. Harm is still rolled back."
+            }
+            Self::SkipBake => {
+                "This step ends as soon as its metrics show something. Harm is still rolled back."
+            }
+            Self::Emergency => {
+                "Every step but the first that is judged ends as soon as its metrics show something. Harm is still rolled back."
+            }
+            Self::OverrideWindows => {
+                "It starts and takes its steps whatever the windows of the environment say. Everything else is checked as before."
+            }
+        }
+    }
+
+    /// Whether approvers are asked for it, where an environment has some: it takes away what
+    /// the settings put between a release and everybody.
+    #[must_use]
+    pub fn asks_approvers(self) -> bool {
+        matches!(self, Self::Emergency | Self::OverrideWindows)
+    }
+
+    /// As keys have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Go => "go",
+            Self::PromoteNow => "promote-now",
+            Self::SkipBake => "skip-bake",
+            Self::Emergency => "emergency",
+            Self::OverrideWindows => "override-windows",
+        }
+    }
 }
 
 /// A wish, whose, why and when.

@@ -26,6 +26,10 @@ pub enum Kind {
     ApprovalRequested,
     /// Somebody voted.
     VoteCast,
+    /// Somebody took their vote back.
+    VoteWithdrawn,
+    /// People were told once more of a request that waits.
+    ApprovalReminded,
     /// The request was decided, expired or superseded.
     ApprovalDecided,
     /// The promotion waits for its time: a window, say.

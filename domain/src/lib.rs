@@ -16,6 +16,7 @@ pub mod approval;
 mod approvers;
 pub mod caller;
 pub mod cause;
+mod channels;
 pub mod codedeploy;
 pub mod configuration;
 pub mod controls;

@@ -48,6 +48,10 @@ pub struct Manifest {
     /// Who wrote it with them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub co_authors: Vec<Person>,
+    /// Everybody who wrote or merged a commit since the release before: none of them may
+    /// approve it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contributors: Vec<Person>,
     /// Where to read the change, an `https://` link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,

@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use crate::approvers::{ApprovalPolicy, Approver};
+pub use crate::approvers::{
+    ApprovalPolicy, Approver, Assurance, Delegation, Escalation, Item, SlackUser, Slot,
+};
+pub use crate::channels::{Channels, GithubDeployments, SlackChannel, SlackPlace};
 use crate::codedeploy::CodeDeploy;
 use crate::document::{Document, LONGEST_WAIT, Problem, check_name, check_range};
 use crate::entry::EntryRules;
@@ -140,15 +143,6 @@ pub struct WarmUp {
     pub payload: Value,
 }
 
-/// Who is told.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Channels {
-    /// An SNS topic. Left out: Sluice's own topic.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub topic_arn: Option<String>,
-}
-
 /// What happens when another promotion holds the targets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -248,6 +242,7 @@ impl Document for Settings {
             LONGEST_WAIT,
             problems,
         );
+        self.channels.check(problems);
         self.guards.check(problems);
         preview::check(self, problems);
         if let Some(freeze) = &self.frozen {

@@ -57,7 +57,7 @@ fn a_period_that_cloudwatch_lacks_is_refused() {
 fn a_quorum_that_nobody_can_reach_is_refused() {
     let error = problem_of(|s| {
         s["approval"] = json!({"quorum": 2, "approvers": [
-            {"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"}]});
+            {"name": "ada", "email": "ada@example.com", "totp_parameter": "/codes/ada"}]});
     });
     assert!(
         error.contains("approval.quorum: found 2; expected 1 to 1"),
@@ -76,7 +76,7 @@ fn an_address_by_which_nobody_can_be_known_is_refused() {
     ] {
         let error = problem_of(|s| {
             s["approval"] = json!({"approvers": [
-                {"name": "ada", "email": email, "code_parameter": "/codes/ada"}]});
+                {"name": "ada", "email": email, "totp_parameter": "/codes/ada"}]});
         });
         assert!(
             error.contains("approval.approvers[0].email: found"),
@@ -89,13 +89,29 @@ fn an_address_by_which_nobody_can_be_known_is_refused() {
 fn the_same_person_under_two_addresses_is_refused() {
     let error = problem_of(|s| {
         s["approval"] = json!({"quorum": 2, "approvers": [
-            {"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"},
-            {"name": "lovelace", "email": "Ada+two@Example.com", "code_parameter": "/codes/two"}]});
+            {"name": "ada", "email": "ada@example.com", "totp_parameter": "/codes/ada"},
+            {"name": "lovelace", "email": "Ada+two@Example.com", "totp_parameter": "/codes/two"}]});
     });
     assert!(
-        error.contains("approval.approvers[1]: names a person that stands above"),
+        error.contains(
+            "approval.approvers[1]: has the same address (case and a `+tag` don't count) as `ada`"
+        ),
         "{error}"
     );
+}
+
+#[test]
+fn who_could_never_vote_as_it_is_asked_is_refused_before_anybody_waits_for_them() {
+    let slack = json!({"team": "T1", "user": "U1"});
+    let ada = json!({"name": "ada", "email": "ada@example.com", "slack": slack});
+    let error = problem_of(|s| {
+        s["approval"] = json!({"assurance": "proven", "approvers": [ada]});
+    });
+    assert!(error.contains("a click in Slack proves nobody"), "{error}");
+    let mut role = ada.clone();
+    role["principals"] = json!(["arn:aws:iam::123456789012:role/release-managers"]);
+    let error = problem_of(|s| s["approval"] = json!({"approvers": [role]}));
+    assert!(error.contains("a role, and STS names whoever"), "{error}");
 }
 
 #[test]
@@ -148,7 +164,7 @@ fn a_step_that_asks_for_an_approval_needs_somebody_to_ask() {
     let mut value = minimal();
     value["steps"] = steps;
     value["approval"] = json!({"approvers": [
-        {"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"},
+        {"name": "ada", "email": "ada@example.com", "totp_parameter": "/codes/ada"},
     ]});
     let settings = parse(&value).expect("somebody can be asked");
     assert_eq!(settings.step_approval_seconds(), Some(24 * 60 * 60));
@@ -164,7 +180,7 @@ fn room_is_kept_for_the_days_for_which_approvers_of_steps_may_be_waited_for() {
             all.push(json!({"weight": 100, "bake_seconds": 600}));
             s["steps"] = json!(all);
             s["approval"] = json!({"expires_seconds": week, "approvers": [
-                {"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"},
+                {"name": "ada", "email": "ada@example.com", "totp_parameter": "/codes/ada"},
             ]});
         })
     };

@@ -26,7 +26,7 @@ fn minimal() -> Value {
 
 /// Everything that settings may say beside their functions, each in a few ways.
 fn parts() -> Vec<(&'static str, Vec<Value>)> {
-    let approval = json!({"approvers": [{"name": "ada", "email": "ada@example.com", "code_parameter": "/c/ada"}]});
+    let approval = json!({"approvers": [{"name": "ada", "email": "ada@example.com", "totp_parameter": "/c/ada"}]});
     let pause = json!([{"weight": 5, "bake_seconds": 600, "then": "pause"}, {"weight": 100, "bake_seconds": 600}]);
     let suite = json!([{"name": "e2e", "stage": "live", "function": "shop-e2e"}]);
     let probe = json!({"period_seconds": 300, "probes": [{"name": "up", "url": "https://shop.example.com/up"}]});
