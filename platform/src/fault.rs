@@ -83,6 +83,21 @@ impl Fault {
         self.code.as_deref() == Some(code)
     }
 
+    /// Whether AWS says that the caller may not do this: it will say so again until somebody
+    /// changes a policy.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        const CODES: [&str; 6] = [
+            "AccessDenied",
+            "AccessDeniedException",
+            "AuthorizationError",
+            "AuthorizationErrorException",
+            "KMSAccessDeniedException",
+            "KmsAccessDeniedException",
+        ];
+        self.is_one_of(&CODES)
+    }
+
     /// Whether AWS asks to wait and try again, or others are faster.
     #[must_use]
     pub fn is_throttling(&self) -> bool {
@@ -218,7 +233,10 @@ mod tests {
             assert!(fault.is_unavailable() && !fault.is_throttling(), "{fault}");
         }
         assert!(answered("SlowDown").is_throttling());
+        assert!(!answered("SlowDown").is_denied());
+        assert!(answered("KMSAccessDeniedException").is_denied());
         let refused = answered("AccessDeniedException");
+        assert!(refused.is_denied());
         assert!(!refused.is_unavailable() && !refused.is_throttling());
         assert_eq!(
             refused.to_string(),

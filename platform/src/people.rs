@@ -19,6 +19,8 @@ pub struct Message {
     pub body: String,
     /// What subscribers can filter by: name and value.
     pub attributes: Vec<(&'static str, String)>,
+    /// Whom it asks for a vote, by name: who subscribed as one of them hears of it.
+    pub approvers: Vec<String>,
 }
 
 impl Message {
@@ -34,6 +36,7 @@ impl Message {
                 .collect(),
             body,
             attributes,
+            approvers: Vec::new(),
         }
     }
 }
@@ -70,13 +73,21 @@ impl Topics {
             .topic_arn(topic)
             .subject(&message.subject)
             .message(&message.body);
-        for (name, value) in &message.attributes {
+        let texts = message.attributes.iter();
+        let mut attributes: Vec<(&str, &str, String)> = texts
+            .map(|(name, value)| (*name, "String", value.clone()))
+            .collect();
+        if !message.approvers.is_empty() {
+            let names = serde_json::json!(message.approvers).to_string();
+            attributes.push(("approvers", "String.Array", names));
+        }
+        for (name, kind, value) in attributes {
             let attribute = MessageAttributeValue::builder()
-                .data_type("String")
+                .data_type(kind)
                 .string_value(value)
                 .build();
             let attribute = attribute.map_err(|error| Fault::other(operation(), error))?;
-            request = request.message_attributes(*name, attribute);
+            request = request.message_attributes(name, attribute);
         }
         let answer = request.send().await;
         answer.map_err(|error| Fault::new(operation(), error))?;

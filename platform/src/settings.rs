@@ -1,5 +1,7 @@
 //! Environment settings from Parameter Store, at `/sluice/<application>/<environment>`.
 
+use std::collections::BTreeSet;
+
 use aws_config::SdkConfig;
 use aws_sdk_ssm::Client;
 use serde::Deserialize;
@@ -148,6 +150,20 @@ impl SettingsReader {
         found.sort_by_key(|(_, settings)| settings.order);
         check_order(&folder, &found)?;
         Ok(found)
+    }
+
+    /// The names of all applications, in order.
+    ///
+    /// # Errors
+    /// When Parameter Store fails.
+    pub async fn applications(&self) -> Result<Vec<String>, Fault> {
+        let documents = self.documents("/sluice", true).await?;
+        let places = documents.iter().filter_map(|(name, _)| {
+            let place = name.strip_prefix("/sluice/")?;
+            Some(place.split_once('/')?.0.to_owned())
+        });
+        let names: BTreeSet<String> = places.collect();
+        Ok(names.into_iter().collect())
     }
 
     /// The previews of all applications, each by application and name.

@@ -1,12 +1,15 @@
 //! Approval requests and votes.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Put, ReturnValue, TransactWriteItem,
+    AttributeValue, ConditionCheck, Put, ReturnValue, TransactWriteItem, Update,
 };
 use jiff::Timestamp;
-use sluice_domain::approval::{Request, State, Vote};
+use sluice_domain::approval::{Reminder, Request, Sealed, State};
 use sluice_domain::promotion::PromotionId;
 
+use super::reminders::reminded;
 use super::{
     CONDITION_FAILED, Part, Store, StoreError, TaskToken, document, item, number, promotion_key,
     string, text, unsigned, write,
@@ -14,7 +17,7 @@ use super::{
 use crate::fault::Fault;
 
 /// The attribute after whose time, in seconds since 1970, DynamoDB deletes an
-/// item. Only counted tries carry it.
+/// item: counted tries, and what is kept of those who signed in.
 pub const EXPIRES_AT: &str = "expires_at";
 
 pub(super) const REQUEST: &str = "request";
@@ -26,6 +29,8 @@ pub struct OpenRequest {
     pub request: Request,
     /// How it stands.
     pub state: State,
+    /// What people were told of it since.
+    pub reminded: BTreeSet<Reminder>,
 }
 
 pub(super) fn key(id: &str) -> String {
@@ -38,7 +43,14 @@ fn votes_key(id: &str) -> String {
     format!("vote#{id}")
 }
 
-fn name(state: State) -> &'static str {
+fn vote_key(person: &str) -> String {
+    format!("vote#{person}")
+}
+
+/// Of a vote: it is there, and was not taken back.
+const STANDS: &str = "attribute_exists(pk) AND attribute_not_exists(withdrawn)";
+
+pub(super) fn name(state: State) -> &'static str {
     match state {
         State::Pending => "pending",
         State::Approved => "approved",
@@ -79,19 +91,23 @@ impl Store {
         Ok(self.put_new(new).await?)
     }
 
-    /// The name of a promotion's last request: that of the last step that asked, or else
-    /// that of the promotion as a whole.
+    /// All that people were asked about a promotion, in the order in which they were.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn asked_last(&self, id: &PromotionId) -> Result<Option<String>, StoreError> {
+    pub async fn requests_of(&self, id: &PromotionId) -> Result<Vec<OpenRequest>, StoreError> {
         let key = Part::Approval.key();
-        let mut requests = self.query(&Part::Approval.partition(id), &key).await?;
-        if requests.is_empty() {
-            requests = self.query(&promotion_key(id), &key).await?;
+        let mut names = self.query(&Part::Approval.partition(id), &key).await?;
+        if names.is_empty() {
+            names = self.query(&promotion_key(id), &key).await?;
         }
-        // In the order of their keys: steps come after the promotion, and in their own.
-        Ok(requests.last().map(document).transpose()?)
+        let mut requests = Vec::with_capacity(names.len());
+        for name in &names {
+            let name: String = document(name)?;
+            requests.extend(self.request(&name).await?);
+        }
+        requests.sort_by_key(|open| open.request.opened_at);
+        Ok(requests)
     }
 
     /// A request, if there is one of this name.
@@ -102,20 +118,31 @@ impl Store {
         let Some(found) = self.get(&key(id), REQUEST).await? else {
             return Ok(None);
         };
+        let request: Request = document(&found)?;
+        if request.id != id {
+            // Copied here from elsewhere: votes are sealed with the id.
+            return Ok(None);
+        }
         Ok(Some(OpenRequest {
-            request: document(&found)?,
+            request,
             state: state(string(&found, "status")),
+            reminded: reminded(&found),
         }))
     }
 
-    /// Decides a pending request. Says whether this call did: only the winner signals.
+    /// Decides a pending request, if none of these people has taken their vote back. Says
+    /// whether this call did: only the winner signals.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn decide(&self, id: &str, state: State) -> Result<bool, StoreError> {
-        let request = self
-            .client
-            .update_item()
+    pub async fn decide(
+        &self,
+        id: &str,
+        state: State,
+        counted: &[&str],
+    ) -> Result<bool, StoreError> {
+        let operation = "deciding an approval";
+        let decided = Update::builder()
             .table_name(&self.table)
             .key("pk", text(key(id)))
             .key("sk", text(REQUEST))
@@ -123,25 +150,95 @@ impl Store {
             .condition_expression("#status = :pending")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":state", text(name(state)))
-            .expression_attribute_values(":pending", text(name(State::Pending)));
-        match write("deciding an approval", || request.clone().send()).await {
-            Ok(_) => Ok(true),
-            Err(fault) if fault.is(CONDITION_FAILED) => Ok(false),
-            Err(fault) => Err(fault.into()),
+            .expression_attribute_values(":pending", text(name(State::Pending)))
+            .build()
+            .map_err(|error| Fault::other(operation, error))?;
+        let mut items = vec![TransactWriteItem::builder().update(decided).build()];
+        for person in counted {
+            let stands = ConditionCheck::builder()
+                .table_name(&self.table)
+                .key("pk", text(votes_key(id)))
+                .key("sk", text(vote_key(person)))
+                .condition_expression(STANDS)
+                .build()
+                .map_err(|error| Fault::other(operation, error))?;
+            items.push(TransactWriteItem::builder().condition_check(stands).build());
         }
+        self.transact(operation, items).await
     }
 
-    /// Stores a vote on a pending request: one a person. Says whether it was stored.
+    /// Stores a vote on a pending request: one a person, beside those that were taken back.
+    /// Says whether it was stored.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn cast(&self, id: &str, vote: &Vote) -> Result<bool, StoreError> {
+    pub async fn cast(&self, id: &str, sealed: &Sealed) -> Result<bool, StoreError> {
+        let condition = "attribute_not_exists(pk) OR attribute_exists(withdrawn)";
+        self.put_vote(id, sealed, condition).await
+    }
+
+    /// Stores a vote in the place of one that is no vote, as it was read. Says whether it was
+    /// stored.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn replace(
+        &self,
+        id: &str,
+        there: &Sealed,
+        sealed: &Sealed,
+    ) -> Result<bool, StoreError> {
+        let found = self
+            .get(&votes_key(id), &vote_key(&there.vote.person))
+            .await?;
+        let Some(found) = found else {
+            return self.cast(id, sealed).await;
+        };
+        if document::<Sealed>(&found)? != *there {
+            return Ok(false);
+        }
+        let condition = "document = :there";
+        let there = Some(string(&found, "document"));
+        self.put_vote_if(id, sealed, (condition, there)).await
+    }
+
+    /// Takes a vote on a pending request back. Says whether there was one that stood.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn withdraw(&self, id: &str, withdrawn: &Sealed) -> Result<bool, StoreError> {
+        self.put_vote(id, withdrawn, STANDS).await
+    }
+
+    async fn put_vote(
+        &self,
+        id: &str,
+        sealed: &Sealed,
+        condition: &str,
+    ) -> Result<bool, StoreError> {
+        self.put_vote_if(id, sealed, (condition, None)).await
+    }
+
+    /// The same with a condition about the document that is there.
+    async fn put_vote_if(
+        &self,
+        id: &str,
+        sealed: &Sealed,
+        (condition, there): (&str, Option<&str>),
+    ) -> Result<bool, StoreError> {
         let operation = "storing a vote";
-        let new = item(&votes_key(id), &format!("vote#{}", vote.person), vote)?;
+        let mut new = item(&votes_key(id), &vote_key(&sealed.vote.person), sealed)?;
+        if let Some(at) = sealed.vote.withdrawn_at {
+            new.insert("withdrawn".to_owned(), text(at.to_string()));
+        }
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(new))
-            .condition_expression("attribute_not_exists(pk)")
+            .condition_expression(condition)
+            .set_expression_attribute_values(there.map(|there| {
+                let value = (":there".to_owned(), text(there));
+                std::iter::once(value).collect()
+            }))
             .build()
             .map_err(|error| Fault::other(operation, error))?;
         let pending = ConditionCheck::builder()
@@ -153,15 +250,23 @@ impl Store {
             .expression_attribute_values(":pending", text(name(State::Pending)))
             .build()
             .map_err(|error| Fault::other(operation, error))?;
+        let pending = TransactWriteItem::builder()
+            .condition_check(pending)
+            .build();
+        let put = TransactWriteItem::builder().put(put).build();
+        self.transact(operation, vec![pending, put]).await
+    }
+
+    /// Whether all conditions held.
+    async fn transact(
+        &self,
+        operation: &str,
+        items: Vec<TransactWriteItem>,
+    ) -> Result<bool, StoreError> {
         let request = self
             .client
             .transact_write_items()
-            .transact_items(
-                TransactWriteItem::builder()
-                    .condition_check(pending)
-                    .build(),
-            )
-            .transact_items(TransactWriteItem::builder().put(put).build());
+            .set_transact_items(Some(items));
         match write(operation, || request.clone().send()).await {
             Ok(_) => Ok(true),
             Err(fault) if fault.is(CONDITION_FAILED) => Ok(false),
@@ -169,13 +274,35 @@ impl Store {
         }
     }
 
-    /// The votes on a request.
+    /// The votes on a request, those that were taken back among them.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn votes(&self, id: &str) -> Result<Vec<Vote>, StoreError> {
+    pub async fn votes(&self, id: &str) -> Result<Vec<Sealed>, StoreError> {
         let items = self.query(&votes_key(id), "vote#").await?;
         Ok(items.iter().map(document).collect::<Result<_, _>>()?)
+    }
+
+    /// Notes that a one-time code of this step was used. False: one of this step, or of a
+    /// later one, was used before.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn use_step(&self, parameter: &str, step: u64) -> Result<bool, StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(format!("code#{parameter}")))
+            .key("sk", text("used".to_owned()))
+            .update_expression("SET step = :step")
+            .condition_expression("attribute_not_exists(step) OR step < :step")
+            .expression_attribute_values(":step", number(step));
+        match write("noting that a code was used", || request.clone().send()).await {
+            Ok(_) => Ok(true),
+            Err(fault) if fault.is(CONDITION_FAILED) => Ok(false),
+            Err(fault) => Err(fault.into()),
+        }
     }
 
     /// Counts one code that a person tried on a request, and answers how many

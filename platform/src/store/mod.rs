@@ -12,12 +12,15 @@
 //! | an approval request | `approval#<name>` | `request` |
 //! | the task tokens that it resumes | `token#<name of the request>` | `tokens` |
 //! | a vote | `vote#<name of the request>` | `vote#<person>` |
+//! | the last one-time code that was used, by its secret; the last click in Slack, by person | `code#<parameter>`, `code#slack/<team>/<user>` | `used` |
 //! | codes that a person tried in a window of time | `vote#<name of the request>` | `try#<person>@<window>` |
+//! | who signed in to the page | `session#<digest of a token>` | `session` |
+//! | what shows a promotion elsewhere: messages in Slack, a deployment on GitHub | `mirror#<promotion>` | `shown#<name>` |
 //! | a release's attempt | `release#<application>#<version>` | `<attempt>` |
 //! | who pushed a manifest in a label | `release#<application>#<version>#label` | `<digest>` |
 //!
 //! Documents are JSON in the attribute `document`; what conditions look at
-//! (`generation`, `status`, `owner`) stands beside it. Tried codes alone expire
+//! (`generation`, `status`, `owner`) stands beside it. Tried codes and sessions alone expire
 //! (`expires_at`); whatever else is here stays. What happened is in the
 //! ledger; this table only says how things stand. The template lets each function
 //! write only the partitions that are its own (`dynamodb:LeadingKeys`).
@@ -27,9 +30,12 @@ mod controls;
 mod fenced;
 mod labels;
 mod locks;
+mod mirrored;
 mod promotions;
 mod releases;
+mod reminders;
 mod restores;
+mod sessions;
 mod stopped;
 mod tokens;
 mod write;
@@ -47,8 +53,10 @@ use sluice_domain::promotion::{Generation, PromotionId};
 pub use approvals::{EXPIRES_AT, OpenRequest};
 pub use labels::Labelled;
 pub use locks::{Held, Ticket};
+pub use mirrored::Mirrored;
 pub use promotions::Part;
 pub use releases::Release;
+pub use sessions::Session;
 pub use tokens::TaskToken;
 pub use write::{THROTTLED, is_throttling};
 
@@ -192,6 +200,29 @@ impl Store {
             );
         }
         Ok(found)
+    }
+
+    /// The last items of an index's key, so many at most, last first.
+    async fn last_indexed(
+        &self,
+        (index, attribute): (&str, &str),
+        value: &str,
+        most: i32,
+    ) -> Result<Vec<Item>, Fault> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(index)
+            .key_condition_expression("#attribute = :value")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":value", text(value))
+            .scan_index_forward(false)
+            .limit(most);
+        let found = request.send().await;
+        let operation = || format!("dynamodb:Query of index {index}");
+        let found = found.map_err(|error| Fault::new(operation(), error))?;
+        Ok(found.items.unwrap_or_default())
     }
 
     /// Puts an item if there is none yet. Says whether it did.

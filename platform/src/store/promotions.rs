@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sluice_domain::approval::Matter;
+use sluice_domain::controls::Wish;
 use sluice_domain::promotion::{Generation, Outcome, Promotion, PromotionId};
 
 use super::{
@@ -26,6 +28,8 @@ pub enum Part<'a> {
     Approval,
     /// The name of the approval request of one of its steps, from 0.
     StepApproval(usize),
+    /// The name of the approval request of what an operator asks.
+    WishApproval(Wish),
     /// Until when and why it waits for its time to start.
     Waiting,
     /// The targets it has locked.
@@ -50,13 +54,25 @@ pub enum Part<'a> {
 }
 
 impl Part<'_> {
+    /// Where the name of a request about this is noted.
+    #[must_use]
+    pub fn of_request(matter: Matter) -> Self {
+        match matter {
+            Matter::Promotion => Self::Approval,
+            Matter::Step(step) => Self::StepApproval(step),
+            Matter::Wish(wish) => Self::WishApproval(wish),
+        }
+    }
+
     /// A function's own configuration holds its variables with their values, and who
     /// knows a request's name may read it: these stand apart, since IAM knows partitions
     /// only, and many may read promotions.
     pub(super) fn partition(self, id: &PromotionId) -> String {
         match self {
             Self::Own(_) => format!("own#{id}"),
-            Self::Approval | Self::StepApproval(_) => format!("approval#{id}"),
+            Self::Approval | Self::StepApproval(_) | Self::WishApproval(_) => {
+                format!("approval#{id}")
+            }
             _ => promotion_key(id),
         }
     }
@@ -73,6 +89,7 @@ impl Part<'_> {
             Self::Own(function) => return format!("part#own#{function}"),
             // Keys are in the order of steps.
             Self::StepApproval(step) => return format!("part#approval#{step:05}"),
+            Self::WishApproval(wish) => return format!("part#approval#{}", wish.name()),
             Self::Pins => "pins",
             Self::Copies => "copies",
             Self::Evidence => "evidence",
@@ -274,6 +291,21 @@ impl Store {
             .indexed("application", "application", application)
             .await?;
         items.iter().map(read).collect()
+    }
+
+    /// The last promotions of an application, so many at most, newest first.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn last_promotions_of(
+        &self,
+        application: &str,
+        most: i32,
+    ) -> Result<Vec<Promotion>, StoreError> {
+        let of = ("application", "application");
+        let items = self.last_indexed(of, application, most).await?;
+        let read = items.iter().map(|item| Ok(read(item)?.0));
+        read.collect()
     }
 
     /// A part of a promotion's record, if it was written.

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
-use sluice_domain::approval::{Choice, Request, State, Vote};
+use sluice_domain::approval::{Choice, Method, Request, Seal, Sealed, State, Vote};
 use sluice_domain::caller::Principal;
 use sluice_domain::controls::Controls;
 use sluice_domain::promotion::{Outcome, Promotion};
@@ -131,8 +131,17 @@ async fn write_all(store: &Store) -> Result<(), StoreError> {
         choice: Choice::Approve,
         comment: String::new(),
         at: now,
-        method: "code".to_owned(),
+        method: Method::Totp,
+        attested: Vec::new(),
+        shown: None,
+        from: None,
+        withdrawn_at: None,
     };
+    let seal = Seal {
+        key: "a key".to_owned(),
+        mac: String::new(),
+    };
+    let cast = Sealed { vote, seal };
     let targets = ["arn:checkout".to_owned()];
     let ticket = Ticket {
         promotion: id.clone(),
@@ -153,8 +162,10 @@ async fn write_all(store: &Store) -> Result<(), StoreError> {
     store.put_part(id, Part::Plan, &"plan").await?;
     store.open_request(&request, Some(&token("first"))).await?;
     store.open_request(&request, Some(&token("second"))).await?;
-    store.cast(&request.id, &vote).await?;
-    store.decide(&request.id, State::Approved).await?;
+    store.cast(&request.id, &cast).await?;
+    store.withdraw(&request.id, &cast).await?;
+    store.use_step("/totp/ada", 1).await?;
+    store.decide(&request.id, State::Approved, &["ada"]).await?;
     store.enqueue(&ticket).await?;
     store.acquire(id, &targets).await?;
     store.take_ticket(&ticket).await?;
