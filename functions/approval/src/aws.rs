@@ -2,7 +2,7 @@
 
 use aws_config::SdkConfig;
 use serde_json::{Value, json};
-use sluice_domain::approval::{Request, State, Vote};
+use sluice_domain::approval::{Matter, Reminder, Request, State, Vote};
 use sluice_domain::ledger::Kind;
 use sluice_domain::manifest::Manifest;
 use sluice_domain::plan::Plan;
@@ -13,11 +13,12 @@ use sluice_platform::fault::Fault;
 use sluice_platform::lambda::MissingVariable;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::people::{Message, Topics};
+use sluice_platform::seal::Seals;
 use sluice_platform::settings::SettingsReader;
 use sluice_platform::store::{OpenRequest, Part, Store, TaskToken};
 use sluice_platform::task::{Resumed, Tasks};
 
-use crate::{Ballot, Environments, Error, Ids, Machine, People, Record, Requests, Subjects};
+use crate::{Asked, Ballot, Environments, Error, Ids, Machine, People, Record, Requests, Subjects};
 
 /// All ports on AWS.
 pub struct Aws {
@@ -26,6 +27,7 @@ pub struct Aws {
     settings: SettingsReader,
     ledger: Ledger,
     topics: Topics,
+    seals: Seals,
     tasks: Tasks,
 }
 
@@ -41,6 +43,7 @@ impl Aws {
             settings: SettingsReader::new(config),
             ledger: Ledger::from_env(config, "approval")?,
             topics: Topics::from_env(config)?,
+            seals: Seals::from_env(config)?,
             tasks: Tasks::new(config),
         })
     }
@@ -53,6 +56,24 @@ impl Subjects for Aws {
 
     async fn plan(&self, id: &PromotionId) -> Result<Plan, Error> {
         Ok(self.store.required_part(id, Part::Plan).await?)
+    }
+
+    async fn asked(&self, id: &PromotionId) -> Result<Option<Asked>, Error> {
+        let attempts = self.store.releases(&id.application, &id.version).await?;
+        let attempt = attempts.into_iter().find(|one| one.attempt == id.attempt);
+        Ok(attempt.map(|attempt| Asked {
+            by: attempt.principal,
+            operates: attempt.operation.is_some(),
+        }))
+    }
+
+    async fn beside(&self, id: &PromotionId) -> Result<Vec<Promotion>, Error> {
+        let open = self.store.open_promotions().await?.into_iter();
+        let open = open.map(|(promotion, _)| promotion);
+        let is_beside = |other: &Promotion| {
+            other.id.application == id.application && other.id.environment == id.environment
+        };
+        Ok(open.filter(is_beside).collect())
     }
 
     async fn manifest(&self, bundle: &BundleRef) -> Result<Manifest, Error> {
@@ -73,24 +94,17 @@ impl Ids for Aws {
         Ok(base32(&bytes))
     }
 
-    async fn known(&self, id: &PromotionId, step: Option<usize>) -> Result<Option<String>, Error> {
-        Ok(self.store.part(id, part(step)).await?)
+    async fn known(&self, id: &PromotionId, matter: Matter) -> Result<Option<String>, Error> {
+        Ok(self.store.part(id, Part::of_request(matter)).await?)
     }
 
-    async fn note(
-        &self,
-        id: &PromotionId,
-        step: Option<usize>,
-        request: &str,
-    ) -> Result<String, Error> {
+    async fn note(&self, id: &PromotionId, matter: Matter, request: &str) -> Result<String, Error> {
         let request = request.to_owned();
-        Ok(self.store.put_part_once(id, part(step), &request).await?)
+        Ok(self
+            .store
+            .put_part_once(id, Part::of_request(matter), &request)
+            .await?)
     }
-}
-
-/// Where a request's id is noted.
-fn part(step: Option<usize>) -> Part<'static> {
-    step.map_or(Part::Approval, Part::StepApproval)
 }
 
 /// RFC 4648 base32 in lower case: 20 bytes are 32 letters and digits, without padding.
@@ -122,15 +136,24 @@ impl Requests for Aws {
     async fn find(&self, id: &str) -> Result<Option<OpenRequest>, Error> {
         Ok(self.store.request(id).await?)
     }
+
+    async fn note_reminder(&self, id: &str, reminder: Reminder) -> Result<bool, Error> {
+        Ok(self.store.note_reminder(id, reminder).await?)
+    }
+
+    async fn forget_reminder(&self, id: &str, reminder: Reminder) -> Result<(), Error> {
+        Ok(self.store.forget_reminder(id, reminder).await?)
+    }
 }
 
 impl Ballot for Aws {
-    async fn votes(&self, id: &str) -> Result<Vec<Vote>, Error> {
-        Ok(self.store.votes(id).await?)
+    async fn votes(&self, request: &Request) -> Result<Vec<Vote>, Error> {
+        let sealed = self.store.votes(&request.id).await?;
+        Ok(self.seals.open(request, sealed).await?.votes)
     }
 
-    async fn decide(&self, id: &str, state: State) -> Result<bool, Error> {
-        Ok(self.store.decide(id, state).await?)
+    async fn decide(&self, id: &str, state: State, counted: &[&str]) -> Result<bool, Error> {
+        Ok(self.store.decide(id, state, counted).await?)
     }
 }
 

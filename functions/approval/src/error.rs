@@ -16,18 +16,16 @@ pub enum Error {
          put them back with `sluice env put`, or release again without them"
     )]
     NobodyToAsk(PromotionId),
-    /// Authors can't approve their own change, and there are not enough others.
+    /// Who wrote, merged or began it can't approve it, and there are not enough others.
     #[error(
-        "{promotion} could never be approved: {eligible} of its approvers did not write the change, \
-         and {quorum} must approve; add approvers with `sluice env put`, then release again"
+        "{promotion} could never be approved: who did not write, merge or begin it can't fill all slots ({slots}), \
+         since one person fills one; add approvers of these roles with `sluice env put`, then release again"
     )]
     OutOfReach {
         /// The promotion.
         promotion: PromotionId,
-        /// How many could approve.
-        eligible: usize,
-        /// How many must.
-        quorum: usize,
+        /// Of which roles people are asked.
+        slots: String,
     },
     /// The settings can't be used.
     #[error(transparent)]

@@ -5,8 +5,8 @@
 //! [`sluice_domain::approval`]); only when people are asked, and when a request
 //! has become a decision.
 //!
-//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`, `SLUICE_TOPIC`
-//! (told where the environment names no topic of its own). The page's address
+//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`, `SLUICE_SEAL_KEY`,
+//! `SLUICE_TOPIC` (told where the environment names no topic of its own). The page's address
 //! comes with each request: the page calls this function, so that the template
 //! can't tell both of each other.
 //!
@@ -16,26 +16,31 @@
 pub mod aws;
 mod error;
 mod message;
+mod ports;
+mod reminders;
 mod steps;
-
-use std::future::Future;
+mod supersede;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use sluice_domain::approval::{Answer, AtStep, Choice, Request, State, Vote};
+use serde_json::json;
+use sluice_domain::approval::{
+    Answer, AskedWish, AtStep, Matter, Request, State, Vote, WishAnswer,
+};
+use sluice_domain::caller::Principal;
 use sluice_domain::ledger::Kind;
-use sluice_domain::manifest::Manifest;
-use sluice_domain::plan::Plan;
-use sluice_domain::promotion::{BundleRef, Promotion, PromotionId};
-use sluice_domain::settings::{ApprovalPolicy, Settings};
+use sluice_domain::promotion::PromotionId;
+use sluice_domain::settings::ApprovalPolicy;
 use sluice_platform::fault::Fault;
-use sluice_platform::people::Message;
+use sluice_platform::lambda::Named as _;
 use sluice_platform::store::{OpenRequest, StoreError, TaskToken};
 use sluice_platform::task::Resumed;
 
 pub use error::Error;
 use message::Draft;
+pub use ports::{
+    Asked, Ballot, Environments, Ids, Machine, People, Ports, Record, Requests, Subjects,
+};
 
 /// What is asked of this function.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -62,8 +67,23 @@ pub enum Input {
         #[serde(default)]
         desk_url: Option<String>,
     },
-    /// Count the votes. From `desk`, after each of them, and from `watchdog`
-    /// when their time is over or the promotion has ended without them.
+    /// Ask people whether an operator may have what they ask, unless they were asked, and
+    /// count their votes. From `control`.
+    Wish {
+        /// Of which promotion.
+        promotion: PromotionId,
+        /// What, by whom and why.
+        wish: AskedWish,
+        /// Whose wish it is, if that is proven: they don't approve it.
+        #[serde(default)]
+        requester: Option<Principal>,
+        /// As above.
+        #[serde(default)]
+        desk_url: Option<String>,
+    },
+    /// Count the votes, and remind people where they leave it open. From `desk`, after each
+    /// of them, and from `watchdog` when their time is over, when it is time to remind, or
+    /// the promotion has ended without them.
     Tally {
         /// The request.
         approval: String,
@@ -99,6 +119,8 @@ pub enum Output {
     },
     /// How people answered about a step.
     Answered(Answer),
+    /// And about a wish.
+    Wished(WishAnswer),
     /// The wait is over.
     Concluded {
         /// How it ended. Never [`State::Pending`].
@@ -106,109 +128,22 @@ pub enum Output {
     },
 }
 
-/// What a request is about. Reads only.
-pub trait Subjects {
-    /// The promotion.
-    fn promotion(&self, id: &PromotionId) -> impl Future<Output = Result<Promotion, Error>>;
-
-    /// The plan that people see.
-    fn plan(&self, id: &PromotionId) -> impl Future<Output = Result<Plan, Error>>;
-
-    /// The manifest, at its pinned version.
-    fn manifest(&self, bundle: &BundleRef) -> impl Future<Output = Result<Manifest, Error>>;
+/// What people are to be asked about.
+pub(crate) enum About {
+    Promotion,
+    Step(AtStep),
+    Wish(AskedWish, Option<Principal>),
 }
 
-/// The settings of environments. Reads only.
-pub trait Environments {
-    /// One environment's settings.
-    fn settings(&self, id: &PromotionId) -> impl Future<Output = Result<Settings, Error>>;
+impl About {
+    fn matter(&self) -> Matter {
+        match self {
+            Self::Promotion => Matter::Promotion,
+            Self::Step(step) => Matter::Step(step.index),
+            Self::Wish(asked, _) => Matter::Wish(asked.wish),
+        }
+    }
 }
-
-/// Under which id the request of a promotion, or of one of its steps, stands.
-pub trait Ids {
-    /// A new id that nobody can guess.
-    fn fresh(&self) -> Result<String, Error>;
-
-    /// The id of this request, if there is one. Reads only.
-    fn known(
-        &self,
-        id: &PromotionId,
-        step: Option<usize>,
-    ) -> impl Future<Output = Result<Option<String>, Error>>;
-
-    /// Notes an id unless there is one, and answers the one that holds. Safe to
-    /// repeat, and by two at once: the first stays.
-    fn note(
-        &self,
-        id: &PromotionId,
-        step: Option<usize>,
-        request: &str,
-    ) -> impl Future<Output = Result<String, Error>>;
-}
-
-/// Requests.
-pub trait Requests {
-    /// Opens a request, and keeps the token of whoever waits for it, beside those of
-    /// other tries; false if it was open already. Safe to repeat, and in any order.
-    fn open(
-        &self,
-        request: &Request,
-        token: Option<&TaskToken>,
-    ) -> impl Future<Output = Result<bool, Error>>;
-
-    /// The token of each try of a request's task. Reads only.
-    fn tokens(&self, id: &str) -> impl Future<Output = Result<Vec<TaskToken>, Error>>;
-
-    /// A request as it stands now. Reads only.
-    fn find(&self, id: &str) -> impl Future<Output = Result<Option<OpenRequest>, Error>>;
-}
-
-/// Votes and what comes of them.
-pub trait Ballot {
-    /// The votes on a request. Reads only.
-    fn votes(&self, id: &str) -> impl Future<Output = Result<Vec<Vote>, Error>>;
-
-    /// Decides a pending request; false if it was decided already. Safe to
-    /// repeat: the first decision stays.
-    fn decide(&self, id: &str, state: State) -> impl Future<Output = Result<bool, Error>>;
-}
-
-/// The way to people.
-pub trait People {
-    /// Tells whoever subscribed to the environment's topic (None: to Sluice's
-    /// own). Repeating it tells them twice.
-    fn tell(
-        &self,
-        topic: Option<&str>,
-        message: &Message,
-    ) -> impl Future<Output = Result<(), Fault>>;
-}
-
-/// The state machine that waits.
-pub trait Machine {
-    /// Lets it go on. It learns nothing but that something was decided. Safe to repeat.
-    fn resume(&self, token: &TaskToken) -> impl Future<Output = Result<Resumed, Fault>>;
-}
-
-/// The ledger.
-pub trait Record {
-    /// Records a fact of the promotion. The same key again records nothing.
-    fn record(
-        &self,
-        id: &PromotionId,
-        kind: Kind,
-        key: &str,
-        facts: Value,
-    ) -> impl Future<Output = Result<(), Fault>>;
-}
-
-/// Everything that the function needs: [`aws::Aws`], or one fake in tests.
-pub trait Ports:
-    Subjects + Environments + Ids + Requests + Ballot + People + Machine + Record
-{
-}
-
-impl<P: Subjects + Environments + Ids + Requests + Ballot + People + Machine + Record> Ports for P {}
 
 /// The function.
 pub struct Approval<P> {
@@ -236,9 +171,18 @@ impl<P: Ports> Approval<P> {
                 step,
                 desk_url,
             } => self
-                .ask_about_step(&promotion, step, desk_url.as_deref(), now)
+                .ask_once(&promotion, About::Step(step), desk_url.as_deref(), now)
                 .await
                 .map(Output::Answered),
+            Input::Wish {
+                promotion,
+                wish,
+                requester,
+                desk_url,
+            } => self
+                .ask_about_wish(&promotion, (wish, requester), desk_url.as_deref(), now)
+                .await
+                .map(Output::Wished),
             Input::Tally { approval } => self
                 .tally(&approval, now)
                 .await
@@ -261,7 +205,7 @@ impl<P: Ports> Approval<P> {
         desk_url: Option<&str>,
         now: Timestamp,
     ) -> Result<State, Error> {
-        let mut draft = self.draft(id, None, now).await?;
+        let mut draft = self.draft(id, About::Promotion, desk_url, now).await?;
         if !self.ports.open(&draft.request, Some(token)).await? {
             // The task was tried again, or this is a first try that comes late:
             // what was asked stays, and whichever token is waited for counts.
@@ -272,7 +216,16 @@ impl<P: Ports> Approval<P> {
             }
             draft.request = open.request;
         }
-        self.tell(&draft, desk_url).await?;
+        self.tell(&draft).await?;
+        // People were told: what is wrong with an earlier one does not hold this one up,
+        // unless it passes.
+        match self.supersede_earlier(id, now).await {
+            Err(error) if ["Throttled", "AwsUnavailable"].contains(&error.name()) => {
+                return Err(error);
+            }
+            Err(error) => tracing::error!(promotion = %id, %error, "an earlier request stays open"),
+            Ok(()) => {}
+        }
         Ok(State::Pending)
     }
 
@@ -280,7 +233,8 @@ impl<P: Ports> Approval<P> {
     async fn draft(
         &self,
         id: &PromotionId,
-        step: Option<AtStep>,
+        about: About,
+        desk_url: Option<&str>,
         now: Timestamp,
     ) -> Result<Draft, Error> {
         let promotion = self.ports.promotion(id).await?;
@@ -290,14 +244,21 @@ impl<P: Ports> Approval<P> {
         let mut policy = settings
             .approval
             .ok_or_else(|| Error::NobodyToAsk(id.clone()))?;
-        let index = step.as_ref().map(|step| step.index);
+        let matter = about.matter();
         // The rollout has room for the time that was planned, not for a longer one.
-        if let Some(planned) = plan.approval_seconds.filter(|_| step.is_some()) {
+        let planned = plan.approval_seconds;
+        if let (Some(planned), Matter::Step(_)) = (planned, matter) {
             policy.expires_seconds = planned;
         }
-        let name = match self.ports.known(id, index).await? {
+        let name = match self.ports.known(id, matter).await? {
             Some(name) => name,
-            None => self.ports.note(id, index, &self.ports.fresh()?).await?,
+            None => self.ports.note(id, matter, &self.ports.fresh()?).await?,
+        };
+        let began = self.began(id).await?;
+        let (step, wish, requester, starter) = match about {
+            About::Wish(wish, requester) => (None, Some(wish), requester, began),
+            About::Step(step) => (Some(step), None, began, None),
+            About::Promotion => (None, None, began, None),
         };
         let hash = plan
             .hash()
@@ -308,15 +269,19 @@ impl<P: Ports> Approval<P> {
             bundle: promotion.bundle.digest,
             plan: hash,
             step,
+            wish,
             expires_at: deadline(&policy, now),
             authors: Request::authors_of(&manifest),
+            requester,
+            starter,
+            desk_url: desk_url.map(str::to_owned),
             policy,
             opened_at: now,
         };
         check_reachable(&request)?;
         Ok(Draft {
             starts: message::starts(&settings.windows, &plan, now)
-                .filter(|_| request.step.is_none()),
+                .filter(|_| matter == Matter::Promotion),
             request,
             plan,
             manifest,
@@ -324,11 +289,17 @@ impl<P: Ports> Approval<P> {
         })
     }
 
+    /// Who began the release of a promotion, if that is proven.
+    async fn began(&self, id: &PromotionId) -> Result<Option<Principal>, Error> {
+        let asked = self.ports.asked(id).await?;
+        Ok(asked.and_then(|asked| asked.by))
+    }
+
     /// People who can't be reached don't void the request: the page and the
     /// command line still take votes. The ledger says whether they were told.
-    async fn tell(&self, draft: &Draft, desk_url: Option<&str>) -> Result<(), Error> {
+    async fn tell(&self, draft: &Draft) -> Result<(), Error> {
         let request = &draft.request;
-        let message = message::ask(draft, desk_url);
+        let message = message::ask(draft);
         let told = self.ports.tell(draft.topic.as_deref(), &message).await;
         if let Err(fault) = &told {
             tracing::warn!(promotion = %request.promotion, %fault, "people were not told; the request stays open");
@@ -343,10 +314,12 @@ impl<P: Ports> Approval<P> {
             "bundle": request.bundle,
             "plan": request.plan,
             "step": request.step.as_ref().map(|step| step.index),
+            "wish": request.wish.as_ref().map(|asked| asked.wish),
             "weight": request.step.as_ref().map(|step| step.weight),
             "rule": request.step.as_ref().map(|step| &step.verdict),
             "approvers": approvers,
             "quorum": request.policy.quorum,
+            "slots": request.policy.slots,
             "expires_at": request.expires_at,
             "notified": told.is_ok(),
             "problem": told.err().map(|fault| fault.to_string()),
@@ -364,12 +337,14 @@ impl<P: Ports> Approval<P> {
 
     async fn tally(&self, name: &str, now: Timestamp) -> Result<State, Error> {
         let open = self.find(name).await?;
-        let state = self.settle(open, State::Pending, now).await?.state;
-        if state != State::Pending {
+        let answer = self.settle(open.clone(), State::Pending, now).await?;
+        if answer.state == State::Pending {
+            self.remind(&open, &answer, now).await;
+        } else {
             // Read after the decision: the task may have been tried again meanwhile.
             self.resume_any(&self.ports.tokens(name).await?).await?;
         }
-        Ok(state)
+        Ok(answer.state)
     }
 
     /// Resumes whichever try of the task is waited for: each has a token of its
@@ -391,7 +366,7 @@ impl<P: Ports> Approval<P> {
     }
 
     async fn conclude(&self, id: &PromotionId, now: Timestamp) -> Result<State, Error> {
-        let name = self.ports.known(id, None).await?;
+        let name = self.ports.known(id, Matter::Promotion).await?;
         let name = name.ok_or_else(|| StoreError::Missing(format!("approval request of {id}")))?;
         let answer = self
             .settle(self.find(&name).await?, State::Expired, now)
@@ -407,9 +382,15 @@ impl<P: Ports> Approval<P> {
         otherwise: State,
         now: Timestamp,
     ) -> Result<Answer, Error> {
-        let mut votes = self.ports.votes(&open.request.id).await?;
-        if open.state == State::Pending {
-            let counted = match open.request.tally(&votes, now) {
+        let mut votes = self.ports.votes(&open.request).await?;
+        let mut rounds = 0;
+        while open.state == State::Pending {
+            if rounds == ROUNDS {
+                let why = format!("its votes changed {ROUNDS} times over");
+                return Err(Fault::other("deciding an approval", why).into());
+            }
+            rounds += 1;
+            let counted = match self.tally_of(&open.request, &votes, now).await? {
                 State::Pending if self.has_ended(&open.request.promotion).await? => {
                     State::Superseded
                 }
@@ -419,21 +400,26 @@ impl<P: Ports> Approval<P> {
             if counted == State::Pending {
                 return Ok(open.request.answer(State::Pending, &votes));
             }
-            if self.ports.decide(&open.request.id, counted).await? {
+            let who = open.request.deciders(counted, &votes);
+            if self.ports.decide(&open.request.id, counted, &who).await? {
                 open.state = counted;
             } else {
-                // Somebody else's decision came first: theirs holds.
+                // Somebody else's decision came first, which holds, or a vote was taken back.
                 open = self.find(&open.request.id).await?;
-                votes = self.ports.votes(&open.request.id).await?;
             }
+            // A reject may have come in while they were counted.
+            votes = self.ports.votes(&open.request).await?;
         }
+        let answer = self.earned(&open, &votes).await?;
         let facts = json!({
-            "state": open.state,
+            "state": answer.state,
             "bundle": open.request.bundle,
             "plan": open.request.plan,
             "step": open.request.step.as_ref().map(|step| step.index),
+            "wish": open.request.wish.as_ref().map(|asked| asked.wish),
             "weight": open.request.step.as_ref().map(|step| step.weight),
             "quorum": open.request.policy.quorum,
+            "slots": open.request.policy.slots,
             "votes": votes,
         });
         self.ports
@@ -444,7 +430,58 @@ impl<P: Ports> Approval<P> {
                 facts,
             )
             .await?;
-        Ok(open.request.answer(open.state, &votes))
+        Ok(answer)
+    }
+
+    /// What the votes on a request make of it. One of a step or a wish, at which nobody looks
+    /// again (`guard` does, at a promotion's own), is approved only if it would be with what
+    /// settings and manifest say now, too.
+    async fn tally_of(
+        &self,
+        request: &Request,
+        votes: &[Vote],
+        at: Timestamp,
+    ) -> Result<State, Error> {
+        let tally = request.tally(votes, at);
+        if tally != State::Approved || request.matter() == Matter::Promotion {
+            return Ok(tally);
+        }
+        let id = &request.promotion;
+        let (settings, promotion) =
+            tokio::try_join!(self.ports.settings(id), self.ports.promotion(id))?;
+        let manifest = self.ports.manifest(&promotion.bundle).await?;
+        let policy = settings.approval.map(|policy| ApprovalPolicy {
+            expires_seconds: request.policy.expires_seconds,
+            ..policy
+        });
+        let now_asked = Request {
+            policy: policy.unwrap_or_else(|| request.policy.clone()),
+            authors: Request::authors_of(&manifest),
+            ..request.clone()
+        };
+        Ok(now_asked.tally(votes, at))
+    }
+
+    /// How a decided request is answered: as it says, unless it says that it is approved and
+    /// its votes do not.
+    async fn earned(&self, open: &OpenRequest, votes: &[Vote]) -> Result<Answer, Error> {
+        let request = &open.request;
+        if open.state != State::Approved || request.matter() == Matter::Promotion {
+            return Ok(request.answer(open.state, votes));
+        }
+        match self.tally_of(request, votes, request.expires_at).await? {
+            State::Approved => Ok(request.answer(State::Approved, votes)),
+            // Somebody rejected it while it was decided.
+            State::Rejected => Ok(request.answer(State::Rejected, votes)),
+            _ => {
+                tracing::error!(promotion = %request.promotion, about = request.about(), "a request says it is approved and its votes do not");
+                let because = "the request says that it is approved, and its votes do not add up to that with what settings and manifest say";
+                Ok(Answer {
+                    state: State::Rejected,
+                    because: because.to_owned(),
+                })
+            }
+        }
     }
 
     /// Whether a promotion has ended, so that nothing is asked any more.
@@ -459,28 +496,25 @@ impl<P: Ports> Approval<P> {
     }
 }
 
+/// How often a request is counted that changes meanwhile.
+const ROUNDS: u32 = 10;
+
 fn deadline(policy: &ApprovalPolicy, now: Timestamp) -> Timestamp {
     let seconds = i64::try_from(policy.expires_seconds).unwrap_or(i64::MAX);
     now.checked_add(SignedDuration::from_secs(seconds))
         .unwrap_or(Timestamp::MAX)
 }
 
-/// A request that its authors alone could decide would only expire.
+/// A request that nobody but its authors could decide would only expire.
 fn check_reachable(request: &Request) -> Result<(), Error> {
-    let may_approve = |name: &str| request.voter(name, Choice::Approve).is_ok();
-    let eligible = request
-        .policy
-        .approvers
-        .iter()
-        .filter(|approver| may_approve(&approver.name))
-        .count();
-    if eligible >= request.policy.quorum {
+    if request.is_reachable() {
         return Ok(());
     }
+    let asked = request.policy.seats();
+    let asked: Vec<&str> = asked.iter().map(|role| role.unwrap_or("any")).collect();
     Err(Error::OutOfReach {
         promotion: request.promotion.clone(),
-        eligible,
-        quorum: request.policy.quorum,
+        slots: asked.join(", "),
     })
 }
 

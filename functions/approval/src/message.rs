@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use sluice_domain::approval::Request;
+use sluice_domain::approval::{Answer, Matter, Reminder, Request};
 use sluice_domain::manifest::Manifest;
 use sluice_domain::migrations::MigrationPlan;
 use sluice_domain::plan::{Change, Plan};
+use sluice_domain::settings::{ApprovalPolicy, Approver};
 use sluice_domain::start::NotYet;
 use sluice_domain::text;
 use sluice_domain::windows::{Calendar, Standing, Window};
@@ -24,36 +25,116 @@ pub(crate) struct Draft {
 }
 
 /// Asks for a vote. The link shows the request; it takes a code to vote.
-pub(crate) fn ask(draft: &Draft, desk_url: Option<&str>) -> Message {
+pub(crate) fn ask(draft: &Draft) -> Message {
+    let subject = format!("Approval needed: {}", subject(draft));
+    message("ApprovalRequested", (&subject, body(draft)), draft)
+}
+
+/// Says once more that it waits.
+pub(crate) fn remind(
+    draft: &Draft,
+    (reminder, answer): (Reminder, &Answer),
+    now: Timestamp,
+) -> Message {
+    let request = &draft.request;
+    let left = request.expires_at.duration_since(now);
+    let (hours, minutes) = (left.as_hours(), left.as_mins() % 60);
+    let mut text = format!(
+        "It waits: {}. {hours} h {minutes} min are left; after that it has expired, and {}.\n",
+        answer.because,
+        match request.matter() {
+            Matter::Promotion => "nothing is released",
+            Matter::Step(_) => "all traffic goes back to what served before",
+            Matter::Wish(_) => "it goes on as planned",
+        },
+    );
+    let (what, escalation) = match reminder {
+        Reminder::HalfTime | Reminder::LastTenth => ("Approval still needed", None),
+        Reminder::Escalated => (
+            "Approval needed of others",
+            request.policy.escalation.as_ref(),
+        ),
+    };
+    if let Some(escalation) = escalation {
+        // Writing to a String can't fail.
+        let _ = writeln!(
+            text,
+            "From now on these may approve it as well, whatever their roles: {}.",
+            text::one_line(&escalation.people.join(", "))
+        );
+    }
+    let text = format!("{text}\n{}", body(draft));
+    let subject = format!("{what}: {}", subject(draft));
+    message("ApprovalReminded", (&subject, text), draft)
+}
+
+fn message(kind: &str, (subject, body): (&str, String), draft: &Draft) -> Message {
+    let id = &draft.request.promotion;
+    let attributes = vec![
+        ("application", id.application.clone()),
+        ("environment", id.environment.clone()),
+        ("kind", kind.to_owned()),
+    ];
+    let approvers = draft.request.policy.approvers.iter();
+    Message {
+        approvers: approvers.map(|approver| approver.name.clone()).collect(),
+        ..Message::new(subject, body, attributes)
+    }
+}
+
+/// What would go where.
+fn subject(draft: &Draft) -> String {
     let request = &draft.request;
     let id = &request.promotion;
-    let subject = match &request.step {
+    if let Some(asked) = &request.wish {
+        return format!(
+            "{} for {} {} in {}",
+            asked.wish.title(),
+            id.application,
+            id.version,
+            id.environment
+        );
+    }
+    match &request.step {
         None if draft.plan.goes_back => format!(
-            "Approval needed: {} back to {} in {}",
+            "{} back to {} in {}",
             id.application, id.version, id.environment
         ),
-        None => format!(
-            "Approval needed: {} {} into {}",
-            id.application, id.version, id.environment
-        ),
+        None => format!("{} {} into {}", id.application, id.version, id.environment),
         Some(step) => format!(
-            "Approval needed: {} {} in {}, after step {}",
+            "{} {} in {}, after step {}",
             id.application,
             id.version,
             id.environment,
             step.index + 1
         ),
-    };
-    let attributes = vec![
-        ("application", id.application.clone()),
-        ("environment", id.environment.clone()),
-        ("kind", "ApprovalRequested".to_owned()),
-    ];
-    let body = body(draft, desk_url);
-    Message::new(&subject, body, attributes)
+    }
 }
 
-fn body(draft: &Draft, desk_url: Option<&str>) -> String {
+/// Each function, and what becomes of it.
+fn changes(plan: &Plan) -> String {
+    let mut text = String::new();
+    for (name, function) in &plan.functions {
+        let now = function
+            .current
+            .as_ref()
+            .map_or("nothing yet".to_owned(), |current| {
+                format!("version {}", one_line(&current.version))
+            });
+        let then = match function.change {
+            Change::Unchanged => "unchanged".to_owned(),
+            Change::Update | Change::First => format!("code {}", function.code.short()),
+        };
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "- {}: {now} -> {then}", one_line(name));
+        for change in &function.configuration_changes {
+            let _ = writeln!(text, "  {}", one_line(change));
+        }
+    }
+    text
+}
+
+fn body(draft: &Draft) -> String {
     let Draft {
         request,
         plan,
@@ -62,15 +143,17 @@ fn body(draft: &Draft, desk_url: Option<&str>) -> String {
         ..
     } = draft;
     let id = &request.promotion;
-    let people: Vec<&str> = request
-        .policy
-        .approvers
-        .iter()
-        .map(|approver| approver.name.as_str())
-        .collect();
-    let ready = match &request.step {
-        None => format!("is ready for {}.", id.environment),
-        Some(step) => format!(
+    let ready = match (&request.step, &request.wish) {
+        (None, None) => format!("is ready for {}.", id.environment),
+        (None, Some(asked)) => format!(
+            "is under way in {}, and {} asks for this: {}. {} Without an approval it goes on as planned.\nWhy: {}",
+            id.environment,
+            one_line(&asked.by),
+            asked.wish.title(),
+            asked.wish.meaning(),
+            one_line(&asked.reason),
+        ),
+        (Some(step), _) => format!(
             "has had its time in {} at {step}, and waits there: without an approval it goes back. \
              The judge says: {}.",
             id.environment,
@@ -79,13 +162,12 @@ fn body(draft: &Draft, desk_url: Option<&str>) -> String {
     };
     let mut text = format!(
         "Release {} of {} {ready}\n\n\
-         Until {} UTC, {} of these must approve: {}. One reject ends it, and nobody approves their own change.\n\n\
+         Until {} UTC, {}. One reject ends it, and nobody approves their own change.\n\n\
          Author: {}\nCommit: {}\nBundle: {}\nPlan: {}\n\nChanges\n",
         id.version,
         id.application,
         request.expires_at.strftime("%Y-%m-%d %H:%M:%S"),
-        request.policy.quorum,
-        people.join(", "),
+        text::one_line(&who_must(&request.policy)),
         one_line(&manifest.author.name),
         manifest.commit,
         request.bundle.short(),
@@ -94,23 +176,7 @@ fn body(draft: &Draft, desk_url: Option<&str>) -> String {
     if let Some(notice) = plan.notice() {
         text.insert_str(0, &format!("{notice}\n\n"));
     }
-    for (name, function) in &plan.functions {
-        let now = function
-            .current
-            .as_ref()
-            .map_or("nothing yet".to_owned(), |current| {
-                format!("version {}", current.version)
-            });
-        let then = match function.change {
-            Change::Unchanged => "unchanged".to_owned(),
-            Change::Update | Change::First => format!("code {}", function.code.short()),
-        };
-        // Writing to a String can't fail.
-        let _ = writeln!(text, "- {name}: {now} -> {then}");
-        for change in &function.configuration_changes {
-            let _ = writeln!(text, "  {}", one_line(change));
-        }
-    }
+    text.push_str(&changes(plan));
     if let Some(migrations) = &plan.migrations {
         text.push_str(&database(migrations));
     }
@@ -120,8 +186,24 @@ fn body(draft: &Draft, desk_url: Option<&str>) -> String {
         let _ = writeln!(text, "\nDatabase: {}", one_line(&sentence));
     }
     text.extend(starts.as_ref().map(waits));
-    text.push_str(&how_to_vote(request, desk_url));
+    text.push_str(&how_to_vote(request));
     text
+}
+
+/// Who must approve: `devops and pm must approve: ada (devops), bob (devops, pm)`.
+fn who_must(policy: &ApprovalPolicy) -> String {
+    let person = |approver: &Approver| match approver.roles.is_empty() {
+        true => approver.name.clone(),
+        false => format!("{} ({})", approver.name, approver.roles.join(", ")),
+    };
+    let people: Vec<String> = policy.approvers.iter().map(person).collect();
+    let seats = policy.seats();
+    let roles = seats.iter().map(|role| role.unwrap_or("anybody"));
+    let asked = match policy.slots.is_empty() {
+        true => format!("{} of these", seats.len()),
+        false => roles.collect::<Vec<_>>().join(" and "),
+    };
+    format!("{asked} must approve: {}", people.join(", "))
 }
 
 /// The most statements that a message tells of: the page has more.
@@ -162,14 +244,16 @@ fn waits(not_yet: &NotYet) -> String {
     )
 }
 
-fn how_to_vote(request: &Request, desk_url: Option<&str>) -> String {
-    let command = format!("sluice approve {0}\n  sluice reject {0}", request.promotion);
-    match desk_url {
-        Some(url) => format!(
-            "\nLook at it and vote with your approval code:\n  {}/r/{}\nor with\n  {command}\n",
-            url.trim_end_matches('/'),
-            request.id
-        ),
+fn how_to_vote(request: &Request) -> String {
+    let command = format!(
+        "{}\n  {}",
+        request.command("approve"),
+        request.command("reject")
+    );
+    match request.link() {
+        Some(link) => {
+            format!("\nLook at it and vote:\n  {link}\nor with\n  {command}\n")
+        }
         None => format!("\nThe page has no address yet. Vote with\n  {command}\n"),
     }
 }

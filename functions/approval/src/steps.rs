@@ -1,32 +1,68 @@
-//! Steps that ask their approvers before they are left. Nobody waits with a token
-//! here: `judge` comes again at each of its looks.
+//! What is asked while a promotion runs: before a step is left, and where an operator wants
+//! what takes an approval. Nobody waits with a token here: `judge` comes again at each of its
+//! looks, and an operator asks again.
 
 use jiff::Timestamp;
-use sluice_domain::approval::{Answer, AtStep, State};
+use sluice_domain::approval::{Answer, AskedWish, Matter, State, WishAnswer};
+use sluice_domain::caller::Principal;
 use sluice_domain::promotion::PromotionId;
 
-use crate::{Approval, Error, Ports};
+use crate::{About, Approval, Error, Ports};
 
 impl<P: Ports> Approval<P> {
-    /// Asks about a step, unless it was asked about, and counts the votes. People are
-    /// told first, so that a try that broke off leaves no request that nobody heard of.
-    pub(crate) async fn ask_about_step(
+    /// Asks whether an operator may have what they want. Where an environment has no
+    /// approvers, they may.
+    pub(crate) async fn ask_about_wish(
         &self,
         id: &PromotionId,
-        step: AtStep,
+        (wish, requester): (AskedWish, Option<Principal>),
+        desk_url: Option<&str>,
+        now: Timestamp,
+    ) -> Result<WishAnswer, Error> {
+        if self.ports.settings(id).await?.approval.is_none() {
+            let because = "nobody has to approve it here";
+            return Ok(WishAnswer::new(State::Approved, because));
+        }
+        if requester.is_none() {
+            let because = "nobody proved that they ask, and whoever asks must not approve it: expected a request that `sluice` signs with their credentials";
+            return Ok(WishAnswer::new(State::Rejected, because));
+        }
+        let matter = Matter::Wish(wish.wish);
+        let about = About::Wish(wish, requester);
+        let answer = self.ask_once(id, about, desk_url, now).await?;
+        let open = match self.ports.known(id, matter).await? {
+            Some(name) => self.ports.find(&name).await?,
+            None => None,
+        };
+        Ok(WishAnswer {
+            answer,
+            asked: open.and_then(|open| open.request.wish),
+        })
+    }
+
+    /// Asks about something, unless it was asked about, and counts the votes. People are
+    /// told first, so that a try that broke off leaves no request that nobody heard of.
+    pub(crate) async fn ask_once(
+        &self,
+        id: &PromotionId,
+        about: About,
         desk_url: Option<&str>,
         now: Timestamp,
     ) -> Result<Answer, Error> {
-        if let Some(name) = self.ports.known(id, Some(step.index)).await?
+        if let Some(name) = self.ports.known(id, about.matter()).await?
             && let Some(open) = self.ports.find(&name).await?
         {
-            return self.settle(open, State::Pending, now).await;
+            let answer = self.settle(open.clone(), State::Pending, now).await?;
+            if answer.state == State::Pending {
+                self.remind(&open, &answer, now).await;
+            }
+            return Ok(answer);
         }
         if self.has_ended(id).await? {
             return Ok(Answer::taken_back());
         }
-        let draft = self.draft(id, Some(step), now).await?;
-        self.tell(&draft, desk_url).await?;
+        let draft = self.draft(id, about, desk_url, now).await?;
+        self.tell(&draft).await?;
         self.ports.open(&draft.request, None).await?;
         let open = self.find(&draft.request.id).await?;
         self.settle(open, State::Pending, now).await
@@ -39,7 +75,7 @@ impl<P: Ports> Approval<P> {
         step: usize,
         now: Timestamp,
     ) -> Result<State, Error> {
-        let Some(name) = self.ports.known(id, Some(step)).await? else {
+        let Some(name) = self.ports.known(id, Matter::Step(step)).await? else {
             return Ok(State::Superseded);
         };
         match self.ports.find(&name).await? {

@@ -173,3 +173,28 @@ fn an_unknown_request_is_not_found_and_its_id_is_not_repeated() {
         "NotFound"
     );
 }
+
+#[test]
+fn a_vote_that_is_taken_back_while_it_is_counted_decides_nothing() {
+    let approval = world(1, &["ada", "bob"]);
+    run(&approval, request_with("token"), 0).expect("asked");
+    approval.ports.cast(None, vote("ada", Choice::Approve, 1));
+    approval.ports.withdraws.replace(Some(("ada", at(2))));
+    let id = approval.ports.opened().request.id;
+    let tallied = run(&approval, Input::Tally { approval: id }, 2);
+    let pending = Output::Tallied {
+        state: State::Pending,
+    };
+    assert_eq!(tallied.expect("counted"), pending);
+    assert!(approval.ports.resumed.borrow().is_empty());
+}
+
+#[test]
+fn who_began_the_release_is_asked_about_it_and_can_not_approve_it() {
+    let approval = world(1, &["ada", "bob"]);
+    let arn = "arn:aws:sts::123456789012:assumed-role/release-managers/ada";
+    let began = Principal::of_arn(arn).expect("a caller");
+    approval.ports.requester.replace(Some(began.clone()));
+    run(&approval, request_with("token"), 0).expect("asked");
+    assert_eq!(approval.ports.opened().request.requester, Some(began));
+}

@@ -1,14 +1,20 @@
 //! The function with hand-written ports: how it asks, and how it reads the answer.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+use sluice_domain::approval::{Choice, Method, Reminder, Vote};
+use sluice_domain::caller::Principal;
 use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
+use sluice_domain::manifest::Manifest;
 use sluice_domain::migrations::MigrationPlan;
-use sluice_domain::promotion::Outcome;
-use sluice_domain::settings::Approver;
-use sluice_platform::lambda::Named as _;
+use sluice_domain::plan::Plan;
+use sluice_domain::promotion::{BundleRef, Outcome, Promotion};
+use sluice_domain::settings::Settings;
+
+use sluice_platform::people::Message;
 
 use super::*;
 
@@ -23,11 +29,11 @@ const COMMIT: &str = "1111111111111111111111111111111111111111";
 /// All ports in memory.
 struct World {
     settings: Settings,
-    /// The id of the promotion's request and of those of its steps.
-    known: RefCell<BTreeMap<Option<usize>, String>>,
+    /// The ids of requests, by promotion and what is asked about.
+    known: RefCell<BTreeMap<(PromotionId, String), String>>,
     open: RefCell<BTreeMap<String, OpenRequest>>,
-    /// Those of the request.
-    tokens: RefCell<Vec<TaskToken>>,
+    /// Each with the id of its request.
+    tokens: RefCell<Vec<(String, TaskToken)>>,
     /// Each with the id of its request.
     votes: RefCell<Vec<(String, Vote)>>,
     told: RefCell<Vec<(Option<String>, Message)>>,
@@ -45,6 +51,14 @@ struct World {
     ended: Cell<Option<Outcome>>,
     /// Decides this just before the function does.
     overtaken_by: Cell<Option<State>>,
+    /// Who takes their vote back right before a decision is written, and when.
+    withdraws: RefCell<Option<(&'static str, Timestamp)>>,
+    /// Who began the release.
+    requester: RefCell<Option<Principal>>,
+    /// Whether promotions work on the database alone.
+    operates: Cell<bool>,
+    /// The open promotions into the environment.
+    beside: RefCell<Vec<Promotion>>,
 }
 
 fn manifest() -> Manifest {
@@ -72,10 +86,10 @@ fn plan() -> Plan {
 }
 
 fn world(quorum: usize, approvers: &[&str]) -> Approval<World> {
-    let approver = |name: &&str| Approver {
-        name: (*name).to_owned(),
-        email: format!("{name}@example.com"),
-        code_parameter: format!("/codes/{name}"),
+    let approver = |name: &&str| {
+        json!({
+            "name": name, "email": format!("{name}@example.com"), "totp_parameter": format!("/codes/{name}"),
+        })
     };
     let mut settings = json!({"schema": 1, "order": 3, "functions": {"checkout": {"name": "storefront-checkout-prod"}}});
     settings["approval"] = json!({
@@ -98,6 +112,10 @@ fn world(quorum: usize, approvers: &[&str]) -> Approval<World> {
         migrations: RefCell::default(),
         ended: Cell::default(),
         overtaken_by: Cell::default(),
+        withdraws: RefCell::default(),
+        requester: RefCell::default(),
+        operates: Cell::default(),
+        beside: RefCell::default(),
     };
     Approval { ports }
 }
@@ -112,9 +130,20 @@ impl World {
 
     /// Takes a vote on the request of the promotion, or of one of its steps.
     fn cast(&self, step: Option<usize>, vote: Vote) {
-        let request = self.known.borrow()[&step].clone();
+        let matter = step.map_or(Matter::Promotion, Matter::Step);
+        self.cast_on(matter, vote);
+    }
+
+    /// Takes a vote on the request about this.
+    fn cast_on(&self, matter: Matter, vote: Vote) {
+        let request = self.known.borrow()[&(own(), key(matter))].clone();
         self.votes.borrow_mut().push((request, vote));
     }
+}
+
+/// What is asked about, as a key.
+fn key(matter: Matter) -> String {
+    format!("{matter:?}")
 }
 
 impl Subjects for World {
@@ -135,6 +164,17 @@ impl Subjects for World {
             reason: None,
             closed_at: None,
         })
+    }
+
+    async fn asked(&self, _: &PromotionId) -> Result<Option<Asked>, Error> {
+        Ok(Some(Asked {
+            by: self.requester.borrow().clone(),
+            operates: self.operates.get(),
+        }))
+    }
+
+    async fn beside(&self, _: &PromotionId) -> Result<Vec<Promotion>, Error> {
+        Ok(self.beside.borrow().clone())
     }
 
     async fn plan(&self, _: &PromotionId) -> Result<Plan, Error> {
@@ -165,25 +205,23 @@ impl Ids for World {
         })
     }
 
-    async fn known(&self, _: &PromotionId, step: Option<usize>) -> Result<Option<String>, Error> {
-        Ok(self.known.borrow().get(&step).cloned())
+    async fn known(&self, id: &PromotionId, matter: Matter) -> Result<Option<String>, Error> {
+        Ok(self.known.borrow().get(&(id.clone(), key(matter))).cloned())
     }
 
-    async fn note(
-        &self,
-        _: &PromotionId,
-        step: Option<usize>,
-        request: &str,
-    ) -> Result<String, Error> {
+    async fn note(&self, id: &PromotionId, matter: Matter, request: &str) -> Result<String, Error> {
         let mut known = self.known.borrow_mut();
-        let noted = known.entry(step).or_insert_with(|| request.to_owned());
+        let noted = known
+            .entry((id.clone(), key(matter)))
+            .or_insert_with(|| request.to_owned());
         Ok(noted.clone())
     }
 }
 
 impl Requests for World {
     async fn open(&self, request: &Request, token: Option<&TaskToken>) -> Result<bool, Error> {
-        self.tokens.borrow_mut().extend(token.cloned());
+        let token = token.map(|token| (request.id.clone(), token.clone()));
+        self.tokens.borrow_mut().extend(token);
         let mut open = self.open.borrow_mut();
         if open.contains_key(&request.id) {
             return Ok(false);
@@ -191,28 +229,56 @@ impl Requests for World {
         let new = OpenRequest {
             request: request.clone(),
             state: State::Pending,
+            reminded: BTreeSet::new(),
         };
         open.insert(request.id.clone(), new);
         Ok(true)
     }
 
-    async fn tokens(&self, _: &str) -> Result<Vec<TaskToken>, Error> {
-        Ok(self.tokens.borrow().clone())
+    async fn tokens(&self, id: &str) -> Result<Vec<TaskToken>, Error> {
+        let tokens = self.tokens.borrow();
+        let own = tokens.iter().filter(|(request, _)| request == id);
+        Ok(own.map(|(_, token)| token.clone()).collect())
     }
 
     async fn find(&self, id: &str) -> Result<Option<OpenRequest>, Error> {
         Ok(self.open.borrow().get(id).cloned())
     }
+
+    async fn note_reminder(&self, id: &str, reminder: Reminder) -> Result<bool, Error> {
+        let mut open = self.open.borrow_mut();
+        let open = open.get_mut(id).expect("open");
+        Ok(open.state == State::Pending && open.reminded.insert(reminder))
+    }
+
+    async fn forget_reminder(&self, id: &str, reminder: Reminder) -> Result<(), Error> {
+        let mut open = self.open.borrow_mut();
+        open.get_mut(id).expect("open").reminded.remove(&reminder);
+        Ok(())
+    }
 }
 
 impl Ballot for World {
-    async fn votes(&self, id: &str) -> Result<Vec<Vote>, Error> {
+    async fn votes(&self, request: &Request) -> Result<Vec<Vote>, Error> {
         let votes = self.votes.borrow();
-        let on_it = votes.iter().filter(|(request, _)| request == id);
+        let on_it = votes.iter().filter(|(id, _)| *id == request.id);
         Ok(on_it.map(|(_, vote)| vote.clone()).collect())
     }
 
-    async fn decide(&self, id: &str, state: State) -> Result<bool, Error> {
+    async fn decide(&self, id: &str, state: State, counted: &[&str]) -> Result<bool, Error> {
+        let stands = |person: &str| {
+            let votes = self.votes.borrow();
+            let mut own = votes.iter().filter(|(_, vote)| vote.person == person);
+            own.any(|(_, vote)| vote.withdrawn_at.is_none())
+        };
+        if let Some((person, at)) = self.withdraws.take() {
+            let mut votes = self.votes.borrow_mut();
+            let own = votes.iter_mut().filter(|(_, vote)| vote.person == person);
+            own.for_each(|(_, vote)| vote.withdrawn_at = Some(at));
+        }
+        if !counted.iter().all(|person| stands(person)) {
+            return Ok(false);
+        }
         let mut open = self.open.borrow_mut();
         let open = open.get_mut(id).expect("open");
         if let Some(first) = self.overtaken_by.take() {
@@ -268,6 +334,11 @@ impl Record for World {
     }
 }
 
+/// The promotion that people are asked about.
+fn own() -> PromotionId {
+    "storefront/prod/1.1.0/1".parse().expect("an id")
+}
+
 fn at(second: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
 }
@@ -278,7 +349,11 @@ fn vote(person: &str, choice: Choice, second: i64) -> Vote {
         choice,
         comment: String::new(),
         at: at(second),
-        method: "code".into(),
+        method: Method::Totp,
+        attested: Vec::new(),
+        shown: None,
+        from: None,
+        withdrawn_at: None,
     }
 }
 
@@ -304,4 +379,8 @@ fn run(approval: &Approval<World>, input: Input, second: i64) -> Result<Output, 
 
 mod asking;
 mod deciding;
+mod hostile;
+mod reminding;
 mod steps;
+mod superseding;
+mod wishes;

@@ -54,7 +54,7 @@ fn people_hear_which_step_it_is_and_what_the_judge_says_of_it() {
 #[test]
 fn a_try_that_broke_off_before_the_request_was_open_asks_under_the_same_id() {
     let approval = world(1, &["ada"]);
-    let noted = BTreeMap::from([(Some(1), "noted-before".to_owned())]);
+    let noted = BTreeMap::from([((own(), key(Matter::Step(1))), "noted-before".to_owned())]);
     approval.ports.known.replace(noted);
     assert_eq!(ask(&approval, 1).state, State::Pending);
     assert_eq!(approval.ports.opened().request.id, "noted-before");
