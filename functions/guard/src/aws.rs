@@ -3,7 +3,6 @@
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sluice_domain::approval::Vote;
 use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::controls::Controls;
 use sluice_domain::guards::{Checked, Guards};
@@ -27,6 +26,7 @@ use sluice_platform::lambda::MissingVariable;
 use sluice_platform::ledger::Ledger;
 use sluice_platform::owner::{self, Stack};
 use sluice_platform::pace::paced;
+use sluice_platform::seal::{Opened, Seals};
 use sluice_platform::settings::SettingsReader;
 use sluice_platform::store::{OpenRequest, Part, Release, Store, StoreError, TaskToken, Ticket};
 use sluice_platform::task::{Resumed, Tasks};
@@ -47,6 +47,7 @@ pub struct Aws {
     owners: PerAccount<owner::Owners>,
     codedeploy: aws_sdk_codedeploy::Client,
     signals: PerAccount<guards::Signals>,
+    seals: Seals,
     tasks: Tasks,
 }
 
@@ -66,6 +67,7 @@ impl Aws {
             owners: PerAccount::new(&paced, owner::Owners::new),
             codedeploy: aws_sdk_codedeploy::Client::new(config),
             signals: PerAccount::new(config, guards::Signals::new),
+            seals: Seals::from_env(config)?,
             tasks: Tasks::new(config),
         })
     }
@@ -201,15 +203,19 @@ impl Approvals for Aws {
     async fn approval(
         &self,
         id: &PromotionId,
-    ) -> Result<Option<(OpenRequest, Vec<Vote>)>, StoreError> {
+    ) -> Result<Option<(OpenRequest, Opened)>, StoreError> {
         let Some(name) = self.store.part::<String>(id, Part::Approval).await? else {
             return Ok(None);
         };
         let Some(open) = self.store.request(&name).await? else {
             return Ok(None);
         };
-        let votes = self.store.votes(&name).await?;
-        Ok((open.request.promotion == *id).then_some((open, votes)))
+        if open.request.promotion != *id {
+            return Ok(None);
+        }
+        let sealed = self.store.votes(&name).await?;
+        let votes = self.seals.open(&open.request, sealed).await?;
+        Ok(Some((open, votes)))
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::json;
-use sluice_domain::approval::State;
 use sluice_domain::codedeploy::LAMBDA;
 use sluice_domain::digest::Digest;
 use sluice_domain::guards::Checked;
@@ -152,7 +151,9 @@ impl<P: Ports> Guard<P> {
             .await?;
         let guards = self.refuse_if_stopped(id, &settings, &plan, now).await?;
         if settings.approval.is_some() {
-            self.refuse_unless_approved(&promotion, &hash, now).await?;
+            let people = (&settings, &manifest);
+            self.refuse_unless_approved(&promotion, &hash, people, now)
+                .await?;
         }
         // Without an approval to bind to, a promotion that waited in line goes
         // on from what the one before it left.
@@ -373,42 +374,6 @@ impl<P: Ports> Guard<P> {
                     found: found.map_or("none".to_owned(), |platform| format!("one of {platform}")),
                 });
             }
-        }
-        Ok(())
-    }
-
-    async fn refuse_unless_approved(
-        &self,
-        promotion: &Promotion,
-        hash: &Digest,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let nobody = || Error::NotApproved("nobody was asked".to_owned());
-        let (open, votes) = self
-            .ports
-            .approval(&promotion.id)
-            .await?
-            .ok_or_else(nobody)?;
-        if open.request.bundle != promotion.bundle.digest {
-            let problem = format!(
-                "the one there is was given for bundle {}",
-                open.request.bundle
-            );
-            return Err(Error::NotApproved(problem));
-        }
-        if open.request.plan != *hash {
-            return Err(Error::PlanChanged {
-                found: hash.to_string(),
-                approved: open.request.plan.to_string(),
-            });
-        }
-        // The votes decide, not what resumed the execution.
-        let tally = open.request.tally(&votes, now.min(open.request.expires_at));
-        if open.state != State::Approved || tally != State::Approved {
-            return Err(Error::NotApproved(format!(
-                "its request is {:?}, its votes say {tally:?}",
-                open.state
-            )));
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sluice_domain::approval::{Choice, Request, State as Standing, Vote};
+use sluice_domain::approval::{Choice, Method, Request, State as Standing, Vote};
 use sluice_domain::caller::Principal;
 use sluice_domain::configuration::FunctionConfiguration;
 use sluice_domain::controls::Controls;
@@ -28,6 +28,7 @@ use sluice_domain::promotion::{BundleRef, Generation, Outcome, Promotion, Promot
 use sluice_domain::settings::Settings;
 use sluice_domain::start::Waiting;
 use sluice_platform::bundle::BundleError;
+use sluice_platform::seal::Opened;
 use sluice_platform::settings::SettingsError;
 use sluice_platform::store::{OpenRequest, StoreError, TaskToken, Ticket};
 use sluice_platform::task::Resumed;
@@ -84,7 +85,7 @@ pub(crate) struct State {
     pub(crate) aliases: BTreeMap<String, Vec<String>>,
     /// The compute platforms of deployment groups, by `application/group`.
     pub(crate) platforms: BTreeMap<String, String>,
-    pub(crate) approvals: BTreeMap<PromotionId, (OpenRequest, Vec<Vote>)>,
+    pub(crate) approvals: BTreeMap<PromotionId, (OpenRequest, Opened)>,
     /// Who waits for its time, and until when.
     pub(crate) scheduled: BTreeMap<PromotionId, Waiting>,
     pub(crate) controls: BTreeMap<PromotionId, Controls>,
@@ -242,8 +243,8 @@ impl World {
         let settings = {
             let mut here = self.0.borrow_mut();
             here.settings["approval"] = json!({"quorum": 1, "approvers": [
-                {"name": "bob", "email": "bob@example.com", "code_parameter": "/codes/bob"},
-                {"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"},
+                {"name": "bob", "email": "bob@example.com", "totp_parameter": "/codes/bob"},
+                {"name": "ada", "email": "ada@example.com", "totp_parameter": "/codes/ada"},
             ]});
             read_settings(&here.settings).unwrap()
         };
@@ -254,8 +255,12 @@ impl World {
             bundle: here.promotions[&id("1.1.0")].0.bundle.digest.clone(),
             plan: here.plans[&id("1.1.0")].hash().unwrap(),
             step: None,
+            wish: None,
             policy: settings.approval.unwrap(),
             authors: vec!["ada@example.com".to_owned()],
+            requester: here.principal.clone(),
+            starter: None,
+            desk_url: None,
             opened_at: at(0),
             expires_at: at(3600),
         };
@@ -264,10 +269,21 @@ impl World {
             choice: *choice,
             comment: String::new(),
             at: at(60),
-            method: "code".to_owned(),
+            method: Method::Totp,
+            attested: Vec::new(),
+            shown: None,
+            from: None,
+            withdrawn_at: None,
         });
-        let open = OpenRequest { request, state };
-        let votes = votes.collect();
+        let open = OpenRequest {
+            request,
+            state,
+            reminded: BTreeSet::new(),
+        };
+        let votes = Opened {
+            votes: votes.collect(),
+            forged: Vec::new(),
+        };
         here.approvals.insert(id("1.1.0"), (open, votes));
     }
 
@@ -464,7 +480,7 @@ impl Approvals for World {
     async fn approval(
         &self,
         id: &PromotionId,
-    ) -> Result<Option<(OpenRequest, Vec<Vote>)>, StoreError> {
+    ) -> Result<Option<(OpenRequest, Opened)>, StoreError> {
         self.turn_for("approval", Touch::Nothing).await?;
         Ok(self.0.borrow().approvals.get(id).cloned())
     }

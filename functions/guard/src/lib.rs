@@ -4,11 +4,12 @@
 //! approved, is the line stopped, does a guard of the settings say no, is it this
 //! promotion's time and its turn, are the aliases Sluice's to move.
 //!
-//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
+//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`, `SLUICE_SEAL_KEY`.
 //!
 //! Never: moves traffic, publishes, or lets what resumed a task decide
 //! anything: every check reads the record again.
 
+mod approved;
 pub mod aws;
 mod check;
 mod close;

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 
-use sluice_domain::approval::Vote;
 use sluice_domain::codedeploy::DeploymentGroup;
 use sluice_domain::controls::Controls;
 use sluice_domain::guards::{Checked, Guards};
@@ -17,6 +16,7 @@ use sluice_domain::settings::{Role, Settings, Target};
 use sluice_domain::start::Waiting;
 use sluice_platform::fault::Fault;
 use sluice_platform::guards::Function;
+use sluice_platform::seal::Opened;
 use sluice_platform::store::{OpenRequest, Release, StoreError, TaskToken, Ticket};
 use sluice_platform::task::Resumed;
 
@@ -142,11 +142,12 @@ pub trait Owners {
 
 /// Approvals.
 pub trait Approvals {
-    /// The request of a promotion with its votes, if people were asked. Reads only.
+    /// The request of a promotion with its votes, by whether their seals hold, if people
+    /// were asked. Reads only.
     fn approval(
         &self,
         id: &PromotionId,
-    ) -> impl Future<Output = Result<Option<(OpenRequest, Vec<Vote>)>, StoreError>>;
+    ) -> impl Future<Output = Result<Option<(OpenRequest, Opened)>, StoreError>>;
 }
 
 /// What the guards of settings ask.

@@ -265,3 +265,49 @@ fn before_a_step_a_freeze_is_refused() {
     guard.ports.freeze();
     assert_eq!(send(&guard, CHECK), Err("Frozen"));
 }
+
+#[test]
+fn a_vote_without_a_seal_that_holds_is_refused_by_name() {
+    let guard = approved();
+    {
+        let mut state = guard.ports.0.borrow_mut();
+        let (_, votes) = state.approvals.get_mut(&id("1.1.0")).unwrap();
+        votes.forged.push("mallory".to_owned());
+    }
+    assert_eq!(send(&guard, RECHECK), Err("NotApproved"));
+}
+
+#[test]
+fn a_request_that_says_more_people_may_vote_than_settings_do_is_refused() {
+    let forged: [fn(&mut sluice_domain::approval::Request); 6] = [
+        |request| request.expires_at += jiff::SignedDuration::from_hours(24),
+        |request| {
+            request.wish = Some(sluice_domain::approval::AskedWish {
+                wish: sluice_domain::controls::Wish::Emergency,
+                by: "bob".to_owned(),
+                reason: "it burns".to_owned(),
+            });
+        },
+        |request| request.policy.quorum = 0,
+        |request| request.policy.slots.clear(),
+        |request| request.authors.clear(),
+        |request| {
+            request.requester =
+                sluice_domain::caller::Principal::of_arn("arn:aws:iam::123456789012:user/bob").ok()
+        },
+    ];
+    for (at, forge) in forged.into_iter().enumerate() {
+        let guard = approved();
+        if at == 3 {
+            let mut state = guard.ports.0.borrow_mut();
+            state.settings["approval"]["slots"] = json!([{"role": "pm", "count": 1}]);
+            state.settings["approval"]["approvers"][0]["roles"] = json!(["pm"]);
+        }
+        {
+            let mut state = guard.ports.0.borrow_mut();
+            let (open, _) = state.approvals.get_mut(&id("1.1.0")).unwrap();
+            forge(&mut open.request);
+        }
+        assert_eq!(send(&guard, RECHECK), Err("NotApproved"), "{at}");
+    }
+}

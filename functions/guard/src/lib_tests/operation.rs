@@ -112,7 +112,7 @@ fn alarms_hold_no_restore_up() {
             let settings = &mut guard.ports.0.borrow_mut().settings;
             settings["guards"] = json!({"alarms": ["checkout-5xx"]});
             settings["approval"] = json!({"approvers": [{"name": "ada", "email": "ada@example.com",
-                "code_parameter": "/sluice-approvers/ada"}]});
+                "totp_parameter": "/sluice-approvers/ada"}]});
         }
         assert_eq!(send(&guard, &pending()).map(drop), expected);
     }
@@ -147,7 +147,7 @@ fn restoring() -> Guard<World> {
     let guard = working(Operation::Restore { backup }, 0);
     let mut state = guard.ports.0.borrow_mut();
     state.settings["approval"] = json!({"approvers": [{"name": "ada", "email": "ada@example.com",
-        "code_parameter": "/sluice-approvers/ada"}]});
+        "totp_parameter": "/sluice-approvers/ada"}]});
     for (name, function) in [("mail", "storefront-mail-prod"), ("gone", "nothing")] {
         state.settings["functions"][name] = json!({ "name": function });
     }
