@@ -2,10 +2,12 @@
 //!
 //! Decides: whether who asks may (`sluice_domain::may`), and whether it can be asked
 //! (`sluice_domain::controls`). It notes the wish
-//! in the promotion's record and in the ledger, with who asked and why. What
+//! in the promotion's record and in the ledger, with who asked and why; what takes away a
+//! protection, only once the environment's approvers have approved it. What
 //! follows is decided by `judge`, at its next look.
 //!
-//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`.
+//! Environment: `SLUICE_STATE_TABLE`, `SLUICE_RECORD_FUNCTION`,
+//! `SLUICE_APPROVAL_FUNCTION`, `SLUICE_DESK_URL`.
 //!
 //! Never: moves traffic, judges, stops an execution, or lets a wish go unrecorded.
 
@@ -16,6 +18,7 @@ use std::future::Future;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sluice_domain::approval::{Answer, AskedWish, State, WishAnswer};
 use sluice_domain::caller::Principal;
 use sluice_domain::controls::{Asked, Controls, Refusal, Request, Standing, Wish};
 use sluice_domain::journal::Journal;
@@ -48,15 +51,24 @@ pub struct Input {
     pub reason: String,
 }
 
-/// What was noted.
+/// What became of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Output {
-    /// The wish that stands.
-    pub asked: Asked,
-    /// Whether this request made it. Otherwise it stood already.
-    pub is_new: bool,
-    /// Where it stands in the promotion's ledger.
-    pub sequence: u64,
+#[serde(untagged)]
+pub enum Output {
+    /// It was noted.
+    Noted {
+        /// The wish that stands.
+        asked: Asked,
+        /// Whether this request made it. Otherwise it stood already.
+        is_new: bool,
+        /// Where it stands in the promotion's ledger.
+        sequence: u64,
+    },
+    /// People are asked first: it is noted when it is asked again once they approved it.
+    Waits {
+        /// How far that is, for people.
+        waits: String,
+    },
 }
 
 /// Why nothing was noted.
@@ -107,6 +119,16 @@ pub enum Error {
         /// Why not.
         why: Refusal,
     },
+    /// Its approvers said no, or nothing in time.
+    #[error("{} is not granted to {promotion}: {because}. It goes on as planned", wish.title())]
+    NotGranted {
+        /// The promotion.
+        promotion: PromotionId,
+        /// What was asked.
+        wish: Wish,
+        /// Who said so.
+        because: String,
+    },
     /// Others asked something at the same time, again and again.
     #[error("others asked something of {0} at the same time, {TRIES} times over; ask again")]
     Crowded(PromotionId),
@@ -124,6 +146,7 @@ impl Named for Error {
             Self::Unsaid { .. }
             | Self::Ended { .. }
             | Self::GoingBack(_)
+            | Self::NotGranted { .. }
             | Self::Refused { .. } => "ControlRefused",
             Self::NotAllowed(refusal) => refusal.name(),
             Self::Caller(error) => error.name(),
@@ -187,6 +210,17 @@ pub trait Records {
     ) -> impl Future<Output = Result<bool, StoreError>>;
 }
 
+/// Those who approve what takes away a protection.
+pub trait Approvers {
+    /// Asks them, unless they were asked, and answers how that stands. Safe to repeat.
+    fn ask(
+        &self,
+        id: &PromotionId,
+        wish: &AskedWish,
+        requester: Option<&Principal>,
+    ) -> impl Future<Output = Result<WishAnswer, Fault>>;
+}
+
 /// The ledger.
 pub trait Book {
     /// Records a wish and answers its place. Safe to repeat: the same key again
@@ -200,17 +234,38 @@ pub trait Book {
     ) -> impl Future<Output = Result<u64, Fault>>;
 }
 
+/// What is asked of a promotion, with a wish that stands or would be noted.
+struct Looked {
+    generation: Generation,
+    controls: Controls,
+    /// Its place among all wishes.
+    place: usize,
+    is_new: bool,
+}
+
+/// Whether a wish may be noted.
+enum Granted {
+    /// Nobody has to approve it.
+    Freely,
+    /// What people approved: it is noted with what they read, whoever asks again.
+    As(AskedWish),
+    /// How far they are.
+    Waits(String),
+}
+
 /// The function.
-pub struct Control<E, R, B> {
+pub struct Control<E, R, A, B> {
     /// Where environments are set up.
     pub environments: E,
     /// Where promotions are.
     pub records: R,
+    /// The way to approvers.
+    pub approvers: A,
     /// The way to the ledger.
     pub ledger: B,
 }
 
-impl<E: Environments, R: Records, B: Book> Control<E, R, B> {
+impl<E: Environments, R: Records, A: Approvers, B: Book> Control<E, R, A, B> {
     /// Notes a wish of this caller's, unless it stands already.
     ///
     /// # Errors
@@ -228,17 +283,34 @@ impl<E: Environments, R: Records, B: Book> Control<E, R, B> {
             reason: said(&input.reason).map_err(unsaid("reason"))?,
             ..input
         };
-        let input = self.allowed(input, caller?.as_ref()).await?;
+        let principal = caller?;
+        let input = self.allowed(input, principal.as_ref()).await?;
         for _ in 0..TRIES {
-            if let Some((place, asked, is_new)) = self.note(&input, now).await? {
-                // Also when it stands: an earlier try may have failed to record it.
-                let sequence = self.record(&input.promotion, place, &asked).await?;
-                return Ok(Output {
-                    asked,
-                    is_new,
-                    sequence,
-                });
+            let mut looked = self.look(&input, now).await?;
+            if looked.is_new {
+                // Only now: nobody is asked for what could not be noted.
+                match self.granted(&input, principal.as_ref()).await? {
+                    Granted::Waits(waits) => return Ok(Output::Waits { waits }),
+                    Granted::As(approved) => {
+                        let new = &mut looked.controls.asked[looked.place];
+                        (new.by, new.reason) = (approved.by, approved.reason);
+                    }
+                    Granted::Freely => {}
+                }
+                let (id, generation) = (&input.promotion, looked.generation);
+                if !self.records.note(id, generation, &looked.controls).await? {
+                    continue;
+                }
             }
+            let asked = looked.controls.asked[looked.place].clone();
+            // Also when it stands: an earlier try may have failed to record it.
+            let place = looked.place;
+            let sequence = self.record(&input.promotion, place, &asked).await?;
+            return Ok(Output::Noted {
+                asked,
+                is_new: looked.is_new,
+                sequence,
+            });
         }
         Err(Error::Crowded(input.promotion))
     }
@@ -264,13 +336,36 @@ impl<E: Environments, R: Records, B: Book> Control<E, R, B> {
         })
     }
 
-    /// Notes it: its place among all wishes, and whether it is new. None: somebody
-    /// else was faster.
-    async fn note(
+    /// Whether it may be noted, and how far its approvers are where they have not said so.
+    async fn granted(
         &self,
         input: &Input,
-        now: Timestamp,
-    ) -> Result<Option<(usize, Asked, bool)>, Error> {
+        requester: Option<&Principal>,
+    ) -> Result<Granted, Error> {
+        if !input.wish.asks_approvers() {
+            return Ok(Granted::Freely);
+        }
+        let id = &input.promotion;
+        let wish = AskedWish {
+            wish: input.wish,
+            by: input.by.clone(),
+            reason: input.reason.clone(),
+        };
+        let WishAnswer { answer, asked } = self.approvers.ask(id, &wish, requester).await?;
+        let Answer { state, because } = answer;
+        match state {
+            State::Approved => Ok(asked.map_or(Granted::Freely, Granted::As)),
+            State::Pending => Ok(Granted::Waits(because)),
+            State::Rejected | State::Expired | State::Superseded => Err(Error::NotGranted {
+                promotion: id.clone(),
+                wish: input.wish,
+                because,
+            }),
+        }
+    }
+
+    /// What is asked of the promotion, with this wish among it.
+    async fn look(&self, input: &Input, now: Timestamp) -> Result<Looked, Error> {
         let id = &input.promotion;
         let (promotion, generation) = self.records.promotion(id).await?;
         if let Some(outcome) = promotion.outcome {
@@ -295,8 +390,12 @@ impl<E: Environments, R: Records, B: Book> Control<E, R, B> {
         };
         let mut controls = self.records.controls(id).await?;
         if let Some(place) = controls.stands(request) {
-            let asked = controls.asked[place].clone();
-            return Ok(Some((place, asked, false)));
+            return Ok(Looked {
+                generation,
+                controls,
+                place,
+                is_new: false,
+            });
         }
         let refused = |why| Error::Refused {
             promotion: id.clone(),
@@ -304,16 +403,19 @@ impl<E: Environments, R: Records, B: Book> Control<E, R, B> {
             why,
         };
         controls.check(request, standing, now).map_err(refused)?;
-        let asked = Asked {
+        controls.asked.push(Asked {
             wish: input.wish,
             by: input.by.clone(),
             reason: input.reason.clone(),
             at: now,
             step: journal.and_then(|journal| journal.step),
-        };
-        controls.asked.push(asked.clone());
-        let is_noted = self.records.note(id, generation, &controls).await?;
-        Ok(is_noted.then(|| (controls.asked.len() - 1, asked, true)))
+        });
+        Ok(Looked {
+            generation,
+            place: controls.asked.len() - 1,
+            controls,
+            is_new: true,
+        })
     }
 
     async fn record(&self, id: &PromotionId, place: usize, asked: &Asked) -> Result<u64, Fault> {

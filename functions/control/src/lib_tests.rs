@@ -103,7 +103,7 @@ impl Book for Ledger {
     }
 }
 
-fn control() -> Control<Settings, Promoted, Ledger> {
+fn control() -> Control<Settings, Promoted, Board, Ledger> {
     let promotion = json!({
         "id": "storefront/prod/1.1.0/1",
         "bundle": {
@@ -125,7 +125,41 @@ fn control() -> Control<Settings, Promoted, Ledger> {
             controls: RefCell::default(),
             others: Cell::new(0),
         },
+        approvers: Board::default(),
         ledger: Ledger::default(),
+    }
+}
+
+/// Those who approve: how far they are, and what they were asked by whom.
+struct Board(Cell<State>, RefCell<Vec<(AskedWish, Option<Principal>)>>);
+
+impl Default for Board {
+    fn default() -> Self {
+        Self(Cell::new(State::Approved), RefCell::default())
+    }
+}
+
+impl Approvers for Board {
+    async fn ask(
+        &self,
+        _: &PromotionId,
+        wish: &AskedWish,
+        requester: Option<&Principal>,
+    ) -> Result<WishAnswer, Fault> {
+        self.1.borrow_mut().push((wish.clone(), requester.cloned()));
+        let first = self.1.borrow()[0].0.clone();
+        Ok(WishAnswer {
+            asked: Some(first),
+            ..WishAnswer::new(self.0.get(), "0 of 1 approvals so far")
+        })
+    }
+}
+
+/// A wish that was noted, and whether this request made it.
+fn noted(output: Output) -> (Asked, bool) {
+    match output {
+        Output::Noted { asked, is_new, .. } => (asked, is_new),
+        Output::Waits { waits } => panic!("expected a wish that is noted: {waits}"),
     }
 }
 
@@ -133,12 +167,15 @@ fn now() -> Timestamp {
     "2030-01-01T00:12:00Z".parse().expect("a time")
 }
 
-async fn ask(control: &Control<Settings, Promoted, Ledger>, event: &str) -> Result<Output, Error> {
+async fn ask(
+    control: &Control<Settings, Promoted, Board, Ledger>,
+    event: &str,
+) -> Result<Output, Error> {
     ask_as(control, event, Ok(None)).await
 }
 
 async fn ask_as(
-    control: &Control<Settings, Promoted, Ledger>,
+    control: &Control<Settings, Promoted, Board, Ledger>,
     event: &str,
     caller: Caller,
 ) -> Result<Output, Error> {
@@ -150,7 +187,7 @@ async fn ask_as(
 async fn a_wish_is_noted_and_recorded_with_who_what_and_why() {
     let control = control();
     let output = ask(&control, PAUSE).await.expect("noted");
-    assert!(output.is_new);
+    assert!(noted(output).1);
     let ada = "arn:aws:iam::111122223333:user/ada";
     let (person, key, facts) = control.ledger.0.borrow()[0].clone();
     assert_eq!((person.as_str(), key.as_str()), (ada, "1"));
@@ -178,7 +215,7 @@ async fn asking_again_notes_nothing_and_records_what_an_earlier_try_could_not() 
     let failed = ask(&control, PAUSE).await.expect_err("the ledger failed");
     assert_eq!(failed.name(), "AwsCallFailed");
     let again = ask(&control, PAUSE).await.expect("it stands");
-    assert!(!again.is_new);
+    assert!(!noted(again).1);
     assert_eq!(control.records.controls.borrow().asked.len(), 1);
     assert_eq!(control.ledger.0.borrow().len(), 1);
 }
@@ -232,15 +269,15 @@ async fn a_resume_that_is_sent_twice_takes_a_pause_back_and_moves_nothing() {
     let journal = control.records.journal.as_mut().expect("a journal");
     (journal.steps[0].then, journal.steps[0].bake_seconds) = (Some(Then::Pause), 0);
     ask(&control, PAUSE).await.expect("noted");
-    assert!(ask(&control, EVENTS[1]).await.expect("noted").is_new);
+    assert!(noted(ask(&control, EVENTS[1]).await.expect("noted")).1);
     for person in ["ada", "grace"] {
         let again = EVENTS[1].replace("ada", person);
         let again = ask(&control, &again).await.expect("it stands");
-        assert!(!again.is_new, "{person}");
+        assert!(!noted(again).1, "{person}");
     }
     assert_eq!(control.records.controls.borrow().go(0), None);
-    assert!(ask(&control, EVENTS[5]).await.expect("the go").is_new);
-    assert!(!ask(&control, EVENTS[5]).await.expect("it stands").is_new);
+    assert!(noted(ask(&control, EVENTS[5]).await.expect("the go")).1);
+    assert!(!noted(ask(&control, EVENTS[5]).await.expect("it stands")).1);
     assert!(control.records.controls.borrow().go(0).is_some());
 }
 
@@ -285,7 +322,7 @@ async fn what_could_move_a_cursor_is_kept_nowhere() {
     let control = control();
     let event = PAUSE.replace("orders look odd", "orders\\u001b[2J\\n look odd");
     let output = ask(&control, &event).await.expect("noted");
-    assert_eq!(output.asked.reason, "orders[2J  look odd");
+    assert_eq!(noted(output).0.reason, "orders[2J  look odd");
     let facts = control.ledger.0.borrow()[0].2.clone();
     assert_eq!(facts["reason"], "orders[2J  look odd");
 }
@@ -341,8 +378,8 @@ async fn who_may_operate_is_noted_as_sts_names_them_and_others_are_refused_every
     }
     assert!(control.records.controls.borrow().asked.is_empty());
     assert!(control.ledger.0.borrow().is_empty());
-    let noted = ask_as(&control, PAUSE, by(MANAGER)).await.expect("noted");
-    assert_eq!(noted.asked.by, MANAGER);
+    let output = ask_as(&control, PAUSE, by(MANAGER)).await.expect("noted");
+    assert_eq!(noted(output).0.by, MANAGER);
     assert_eq!(control.ledger.0.borrow()[0].0, MANAGER);
 }
 
@@ -353,8 +390,8 @@ async fn a_proof_that_proves_nothing_is_refused_also_where_anybody_may() {
     let refused = Refused::BySts { code };
     let refused = ask_as(&control, PAUSE, Err(refused.into())).await;
     assert_eq!(refused.expect_err("refused").name(), "ProofRefused");
-    let noted = ask_as(&control, PAUSE, by(MANAGER)).await.expect("noted");
-    assert_eq!(noted.asked.by, MANAGER);
+    let output = ask_as(&control, PAUSE, by(MANAGER)).await.expect("noted");
+    assert_eq!(noted(output).0.by, MANAGER);
 }
 
 #[tokio::test]
@@ -368,4 +405,44 @@ async fn without_settings_nobody_knows_who_may() {
         refused.to_string().contains("/sluice/storefront/prod"),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn what_takes_away_a_protection_is_noted_once_people_have_approved_it() {
+    let control = control();
+    control.approvers.0.set(State::Pending);
+    let emergency = EVENTS.iter().find(|event| event.contains("\"emergency\""));
+    let emergency = emergency.expect("an event");
+    for _ in 0..2 {
+        let output = ask_as(&control, emergency, by(MANAGER)).await;
+        let waits = "0 of 1 approvals so far".to_owned();
+        assert_eq!(output.expect("people are asked"), Output::Waits { waits });
+    }
+    assert!(control.records.controls.borrow().asked.is_empty());
+    assert!(control.ledger.0.borrow().is_empty());
+    let (wish, requester) = control.approvers.1.borrow()[0].clone();
+    assert_eq!((wish.wish, wish.by.as_str()), (Wish::Emergency, MANAGER));
+    assert_eq!(requester.expect("who asks").as_str(), MANAGER);
+
+    control.approvers.0.set(State::Approved);
+    let other = "arn:aws:sts::123456789012:assumed-role/release-managers/bob";
+    let output = ask_as(&control, emergency, by(other)).await;
+    let (asked, is_new) = noted(output.expect("noted"));
+    assert!(is_new);
+    assert_eq!(asked.by, MANAGER, "what people approved, not who asks last");
+    assert!(control.records.controls.borrow().emergency().is_some());
+}
+
+#[tokio::test]
+async fn what_people_did_not_approve_is_refused_and_what_slows_down_asks_nobody() {
+    let control = control();
+    let emergency = EVENTS.iter().find(|event| event.contains("\"emergency\""));
+    for state in [State::Rejected, State::Expired] {
+        control.approvers.0.set(state);
+        let refused = ask(&control, emergency.expect("an event")).await;
+        assert_eq!(refused.expect_err("not granted").name(), "ControlRefused");
+    }
+    control.approvers.1.borrow_mut().clear();
+    ask(&control, PAUSE).await.expect("noted");
+    assert!(control.approvers.1.borrow().is_empty());
 }

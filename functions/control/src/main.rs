@@ -1,7 +1,7 @@
 //! Wiring of the `control` function.
 
 use control::Control;
-use control::aws::Table;
+use control::aws::{ApprovalFunction, Table};
 use jiff::Timestamp;
 use sluice_platform::caller::Callers;
 use sluice_platform::ledger::Ledger;
@@ -15,6 +15,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let control = Control {
         environments: SettingsReader::new(&config),
         records: Table(Store::from_env(&config)?),
+        approvers: ApprovalFunction::from_env(&config)?,
         ledger: Ledger::from_env(&config, "control")?,
     };
     let callers = Callers::new(&config);
