@@ -1,8 +1,8 @@
 //! Mends what no live execution owns: ends promotions whose release was ended, those that
-//! never began among them; ends approval requests that expire, and resumes promotions whose
-//! approval was decided without them hearing of it; deletes snapshots that were made before
-//! migrations and had their time, and copies on which migrations were tried. Runs on a
-//! schedule, and when an execution ends badly.
+//! never began among them; ends approval requests that expire, has people reminded of those
+//! that wait, and resumes promotions whose approval was decided without them hearing of it;
+//! deletes snapshots that were made before migrations and had their time, and copies on which
+//! migrations were tried. Runs on a schedule, and when an execution ends badly.
 //!
 //! Decides: whether a promotion has lost its owner, and in which order it is
 //! put right: stop what runs of it, raise the fence, put its aliases back, end what it left
@@ -42,7 +42,7 @@ use sluice_platform::store::StoreError;
 
 use loss::{Loss, lost};
 pub use ports::{
-    Approvals, CallError, CopiedServer, Copies, Environments, Executions, Facts, Functions,
+    Approvals, Asked, CallError, CopiedServer, Copies, Environments, Executions, Facts, Functions,
     Promotions, Releases, Server, Settled, Snapshot, Snapshots, Status,
 };
 
@@ -236,22 +236,23 @@ where
         }
     }
 
-    /// Has the votes counted if a promotion may wait for that. One that has
-    /// gone on to its targets does not, so that only few are counted again.
+    /// Has the votes counted that a promotion may wait for. One that has gone on to its
+    /// targets waits for none, but its operators may.
     async fn count(&self, id: &PromotionId, now: Timestamp) -> Result<Fate, Error> {
-        if self.promotions.wants_targets(id).await? {
-            return Ok(Fate::Left);
-        }
-        let Some(approval) = self.approvals.due(id, now).await? else {
-            return Ok(Fate::Left);
+        let asked = match self.promotions.wants_targets(id).await? {
+            true => Asked::AboutWishes,
+            false => Asked::Whatever,
         };
-        let state = self.approvals.tally(&approval).await?;
-        tracing::info!(promotion = %id, ?state, "its approval was counted");
-        Ok(match state {
-            State::Expired => Fate::Expired,
-            // It was decided, and goes on if it had not heard of that.
-            _ => Fate::Left,
-        })
+        let mut fate = Fate::Left;
+        for approval in self.approvals.due(id, asked, now).await? {
+            let state = self.approvals.tally(&approval).await?;
+            tracing::info!(promotion = %id, ?state, "its approval was counted");
+            // What was decided otherwise goes on, if it had not heard of that.
+            if state == State::Expired {
+                fate = Fate::Expired;
+            }
+        }
+        Ok(fate)
     }
 
     /// Puts a promotion right, and answers how it is to be closed. Every part is
@@ -310,7 +311,7 @@ where
         match self.functions.close(id, said, ending.under).await {
             Ok(()) => {
                 tracing::info!(promotion = %id, outcome = ending.outcome.title(), "mended");
-                self.end_request(id).await;
+                self.end_requests(id).await;
                 Ok(Fate::Mended)
             }
             Err(error) if error.is_fence() => {
@@ -321,18 +322,19 @@ where
         }
     }
 
-    /// Has the request of a promotion that has ended closed: nobody is to be
-    /// asked for what can't go on. If that fails, votes on it are in vain.
-    async fn end_request(&self, id: &PromotionId) {
-        // Whatever its time, it is due.
-        let open = self.approvals.due(id, Timestamp::MAX).await;
-        let ended = match open {
-            Ok(None) => return,
-            Ok(Some(approval)) => self.approvals.tally(&approval).await.map_err(Error::from),
-            Err(error) => Err(error.into()),
+    /// Has the requests of a promotion that has ended closed: nobody is to be
+    /// asked for what can't go on. If that fails, votes on them are in vain.
+    async fn end_requests(&self, id: &PromotionId) {
+        // Whatever their time, they are due.
+        let open = self.approvals.due(id, Asked::Whatever, Timestamp::MAX);
+        let ended = async {
+            for approval in open.await? {
+                self.approvals.tally(&approval).await?;
+            }
+            Ok::<(), Error>(())
         };
-        if let Err(error) = ended {
-            tracing::warn!(promotion = %id, %error, "its approval request stays open");
+        if let Err(error) = ended.await {
+            tracing::warn!(promotion = %id, %error, "its approval requests stay open");
         }
     }
 

@@ -200,19 +200,30 @@ pub trait Functions {
     fn hand_over(&self) -> impl Future<Output = Result<u64, CallError>>;
 }
 
+/// Which of a promotion's requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// All.
+    Whatever,
+    /// Those about what an operator wants. `judge` looks at those of steps itself.
+    AboutWishes,
+}
+
 /// Approval requests, and `approval`, which decides them. A request's id lets
 /// whoever has it see the request: no error repeats it.
 pub trait Approvals {
-    /// The id of this promotion's request, if its time is over or it was
-    /// decided. Reads only.
+    /// The ids of those of this promotion's requests whose time is over, whose decision it
+    /// may not have heard of, or of which people are to be reminded. Reads only.
     fn due(
         &self,
         id: &PromotionId,
+        asked: Asked,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Option<String>, StoreError>>;
+    ) -> impl Future<Output = Result<Vec<String>, StoreError>>;
 
-    /// Has the votes counted, which decides a request whose time is over, and
-    /// resumes the promotion of one that is decided. Safe to repeat: the first decision stays.
+    /// Has the votes counted, which decides a request whose time is over, resumes the
+    /// promotion of one that is decided, and reminds people of one that waits. Safe to
+    /// repeat: the first decision stays, and people are told once.
     fn tally(&self, approval: &str) -> impl Future<Output = Result<State, CallError>>;
 }
 

@@ -3,14 +3,14 @@
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sluice_domain::approval::State;
+use sluice_domain::approval::{Matter, State};
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{MissingVariable, variable};
 use sluice_platform::store::{Store, StoreError};
 
 use super::call;
-use crate::{Approvals, CallError, is_due};
+use crate::{Approvals, Asked, CallError, is_due};
 
 /// Requests in the state table, counted by `approval` through Lambda.
 pub struct ApprovalRequests {
@@ -46,18 +46,29 @@ struct Tallied {
 }
 
 impl Approvals for ApprovalRequests {
-    async fn due(&self, id: &PromotionId, now: Timestamp) -> Result<Option<String>, StoreError> {
-        let Some(approval) = self.store.asked_last(id).await? else {
-            return Ok(None);
-        };
-        let request = self.store.request(&approval).await;
-        let request = request.map_err(|error| match error {
-            StoreError::Fault(fault) => StoreError::Fault(without(&approval, fault)),
-            other => other,
-        })?;
-        let is_due =
-            request.is_some_and(|found| is_due(found.state, found.request.expires_at, now));
-        Ok(is_due.then_some(approval))
+    async fn due(
+        &self,
+        id: &PromotionId,
+        asked: Asked,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        let found = self.store.requests_of(id).await?.into_iter();
+        let due = found.filter(|open| {
+            let matter = open.request.matter();
+            let is_meant = asked == Asked::Whatever || matches!(matter, Matter::Wish(_));
+            let is_due = || match matter {
+                // Whoever waits for it may not have heard.
+                Matter::Promotion => is_due(open.state, open.request.expires_at, now),
+                // Whoever wants it asks again.
+                Matter::Step(_) | Matter::Wish(_) => {
+                    open.state == State::Pending && now >= open.request.expires_at
+                }
+            };
+            let reminders = || open.request.reminders(&open.reminded, now);
+            let is_waiting = open.state == State::Pending;
+            is_meant && (is_due() || (is_waiting && !reminders().is_empty()))
+        });
+        Ok(due.map(|open| open.request.id).collect())
     }
 
     async fn tally(&self, approval: &str) -> Result<State, CallError> {

@@ -37,6 +37,17 @@ async fn a_promotion_that_has_gone_on_to_its_targets_is_not_counted_again() {
 }
 
 #[tokio::test]
+async fn what_an_operator_wants_is_counted_also_while_a_rollout_runs() {
+    let mut world = world(&[("prod", Status::Running)]);
+    world.due.insert("prod".into(), "first");
+    world.wishes.insert("prod".into(), "emergency");
+    world.counted.insert("emergency".into(), State::Expired);
+    world.rolling.push("prod");
+    run(&world, SCHEDULE).await.expect("nothing wrong");
+    assert_eq!(*world.log.borrow(), ["tally emergency", "hand over"]);
+}
+
+#[tokio::test]
 async fn a_request_that_cannot_be_read_or_counted_does_not_keep_the_others_from_expiring() {
     for (broken, name) in [("?", "AwsCallFailed"), ("broken", "FunctionFailed")] {
         let mut world = world(&[

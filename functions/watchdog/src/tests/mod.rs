@@ -42,6 +42,8 @@ struct World {
     failing: BTreeMap<String, &'static str>,
     /// Ids of requests that are due, by environment of their promotion. `?` can't be read.
     due: BTreeMap<String, &'static str>,
+    /// The same of requests about what an operator wants.
+    wishes: BTreeMap<String, &'static str>,
     /// How requests stand once counted, by their id. Those that aren't there fail.
     counted: BTreeMap<String, State>,
     /// Environments whose promotion has gone on to its targets.
@@ -275,10 +277,24 @@ impl Functions for &World {
 }
 
 impl Approvals for &World {
-    async fn due(&self, id: &PromotionId, _: Timestamp) -> Result<Option<String>, StoreError> {
-        match self.due.get(&id.environment) {
+    async fn due(
+        &self,
+        id: &PromotionId,
+        asked: Asked,
+        _: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        let wishes = self.wishes.get(&id.environment);
+        let all = match asked {
+            Asked::Whatever => self.due.get(&id.environment),
+            Asked::AboutWishes => None,
+        };
+        match all {
             Some(&"?") => Err(Fault::other("dynamodb:GetItem", "down").into()),
-            found => Ok(found.map(|approval| (*approval).to_owned())),
+            all => Ok(all
+                .into_iter()
+                .chain(wishes)
+                .map(|id| (*id).to_owned())
+                .collect()),
         }
     }
 
