@@ -1,6 +1,8 @@
 //! HTTP as Function URLs speak it: what is read of a request, and the headers
 //! that every answer carries.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use aws_lambda_events::event::lambda_function_urls::{
     LambdaFunctionUrlRequest, LambdaFunctionUrlResponse,
 };
@@ -51,9 +53,12 @@ pub(crate) struct Incoming {
     pub(crate) path: String,
     /// Its body.
     pub(crate) body: Body,
+    /// Where it came from: the network of the sender's address, and no more of it.
+    pub(crate) from: Option<String>,
     query: String,
     host: String,
     headers: HeaderMap,
+    cookies: Vec<String>,
 }
 
 impl From<LambdaFunctionUrlRequest> for Incoming {
@@ -65,13 +70,41 @@ impl From<LambdaFunctionUrlRequest> for Incoming {
         } else {
             Body::Bytes(sent.into_bytes())
         };
+        // Where they are no list of their own, they are in their header.
+        let listed = request.cookies.filter(|cookies| !cookies.is_empty());
+        let cookies = listed.unwrap_or_else(|| {
+            let header = request.headers.get(header::COOKIE);
+            let header = header
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default();
+            header
+                .split(';')
+                .map(|pair| pair.trim().to_owned())
+                .collect()
+        });
         Self {
             method: method.parse().unwrap_or(Method::OPTIONS),
             path: request.raw_path.unwrap_or_default(),
             body,
+            from: (request.request_context.http.source_ip.as_deref()).and_then(network),
             query: request.raw_query_string.unwrap_or_default(),
             host: request.request_context.domain_name.unwrap_or_default(),
             headers: request.headers,
+            cookies,
+        }
+    }
+}
+
+/// The network of an address: what may be kept of it for years.
+fn network(address: &str) -> Option<String> {
+    match address.parse().ok()? {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            Some(format!("{a}.{b}.{c}.0/24"))
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            Some(format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0)))
         }
     }
 }
@@ -117,7 +150,18 @@ impl Incoming {
             .is_some_and(|origin| origin.as_bytes() != format!("https://{}", self.host).as_bytes())
     }
 
-    fn header(&self, name: &HeaderName) -> Option<&str> {
+    /// A cookie of this name, if there is exactly one.
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        let pairs = self.cookies.iter().filter_map(|pair| pair.split_once('='));
+        let mut values = pairs.filter(|(one, _)| one.trim() == name);
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) => Some(value.trim()),
+            _ => None,
+        }
+    }
+
+    /// A header, if it is there once or more and is text: the first.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
@@ -128,6 +172,7 @@ pub(crate) struct Answer {
     content_type: &'static str,
     body: String,
     extra: Option<(HeaderName, String)>,
+    cookie: Option<String>,
 }
 
 impl Answer {
@@ -138,6 +183,7 @@ impl Answer {
             content_type,
             body,
             extra: None,
+            cookie: None,
         }
     }
 
@@ -155,6 +201,12 @@ impl Answer {
     /// With one more header.
     pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Self {
         self.extra = Some((name, value.to_owned()));
+        self
+    }
+
+    /// With a cookie that the browser keeps.
+    pub(crate) fn with_cookie(mut self, cookie: &str) -> Self {
+        self.cookie = Some(cookie.to_owned());
         self
     }
 
@@ -176,7 +228,25 @@ impl Answer {
         let mut response = LambdaFunctionUrlResponse::default();
         response.status_code = self.status.as_u16().into();
         response.headers = headers;
+        response.cookies = self.cookie.into_iter().collect();
         response.body = Some(if is_head { String::new() } else { self.body });
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_address_its_network_is_kept() {
+        let kept = [
+            ("203.0.113.77", Some("203.0.113.0/24")),
+            ("2001:db8:1234:5678::9", Some("2001:db8:1234::/48")),
+            ("somewhere", None),
+        ];
+        for (address, network_of) in kept {
+            assert_eq!(network(address).as_deref(), network_of);
+        }
     }
 }

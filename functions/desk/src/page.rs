@@ -8,11 +8,14 @@ use aws_lambda_events::http::StatusCode;
 use aws_lambda_events::http::header;
 use jiff::Timestamp;
 use sluice_domain::approval::{Request, State, Vote};
+use sluice_domain::promotion::Outcome;
+use sluice_domain::text::plain;
 
 use crate::http::{Answer, Incoming};
 use crate::vote::in_words;
 use crate::{Error, Subject};
 use view::RequestPage;
+pub(crate) use view::{doubt, shown};
 
 const HTML: &str = "text/html; charset=utf-8";
 const STYLE: &str = include_str!("../templates/style.css");
@@ -35,24 +38,33 @@ pub(crate) struct Shown {
     pub(crate) now: Timestamp,
 }
 
+/// A page, without what would move, reorder or hide any of it.
+pub(crate) fn html(status: StatusCode, page: &impl Template) -> Result<Answer, Error> {
+    Ok(Answer::new(status, HTML, rendered(page)?))
+}
+
+/// A template, filled: texts of others are escaped there, and lose here what is no text.
+fn rendered(template: &impl Template) -> Result<String, askama::Error> {
+    template.render().map(|text| plain(&text))
+}
+
 /// The page of a request.
 pub(crate) fn request(
     incoming: &Incoming,
     shown: &Shown,
     status: StatusCode,
 ) -> Result<Answer, Error> {
-    let page = RequestPage::of(shown, incoming.to_root());
-    Ok(Answer::new(status, HTML, page.render()?))
+    let page = RequestPage::of(shown, incoming.to_root())?;
+    html(status, &page)
 }
 
 /// What a stored vote led to.
 pub(crate) fn recorded(request: &Request, state: State, votes: &[Vote]) -> Notice {
     let text = match state {
-        State::Pending => format!(
-            "Recorded: {} of {} approvals. Waiting for others.",
-            votes.len(),
-            request.policy.quorum
-        ),
+        State::Pending => {
+            let answer = request.answer(State::Pending, votes);
+            format!("Recorded: {}.", answer.because)
+        }
         decided => format!("Recorded. The request is {}.", in_words(decided)),
     };
     Notice {
@@ -81,21 +93,16 @@ fn message(
         title,
         paragraphs,
     };
-    Ok(Answer::new(status, HTML, page.render()?))
+    html(status, &page)
 }
 
-/// What this is, for whoever finds it.
-pub(crate) fn home(incoming: &Incoming) -> Result<Answer, Error> {
-    let paragraphs = [
-        "Sluice releases software in small steps. Before some of them it asks people, and this is where they answer.",
-        "A request has a link of its own, which its approvers receive. There is nothing to see without one.",
-    ];
-    message(
-        incoming,
-        StatusCode::OK,
-        "Sluice: the approvals desk",
-        &paragraphs,
-    )
+/// How the badge of an outcome looks.
+pub(crate) fn class_of(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Promoted | Outcome::Done => "approved",
+        Outcome::RolledBack | Outcome::Rejected | Outcome::Stranded | Outcome::Failed => "rejected",
+        Outcome::Expired | Outcome::Superseded | Outcome::Refused | Outcome::Aborted => "expired",
+    }
 }
 
 /// There is no such page or request: it does not say which.

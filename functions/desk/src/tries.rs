@@ -2,12 +2,34 @@
 
 use jiff::Timestamp;
 
+use crate::{Desk, Error, Ports};
+
 /// So many codes a person may try on one request in one window of time, right
 /// ones among them: after that, the right code is refused, too. So nobody guesses
 /// a code, but who only has the link can use up the tries of each window, and keep
-/// the person from voting for as long as they go on. `sluice approve` and `sluice
-/// reject` are no way around: they vote through this page and share its count.
+/// the person from voting here for as long as they go on. Who signs with IAM credentials, or
+/// clicks in Slack, tries no code.
 pub(crate) const TRIES: u64 = 5;
+
+/// And so many with one secret, on whatever requests and for signing in: who has many links
+/// does not guess faster.
+pub(crate) const TRIES_OF_SECRET: u64 = 20;
+
+/// So many people, by whatever names, may try to sign in in one window of time. Each try
+/// reads a parameter, and all functions of an account share how many are read in a second.
+pub(crate) const SIGNING_IN: u64 = 300;
+
+/// Under what tries that are not about a request are counted.
+pub(crate) const SIGN_IN: &str = "sign-in";
+const SECRETS: &str = "secrets";
+
+impl<P: Ports> Desk<P> {
+    /// Counts a code that is tried with a secret: whether too many were.
+    pub(crate) async fn is_worn_out(&self, parameter: &str, window: Window) -> Result<bool, Error> {
+        let tries = self.ports.count_try(SECRETS, parameter, window).await?;
+        Ok(tries > TRIES_OF_SECRET)
+    }
+}
 
 /// A window of time in which tries are counted: the same ones for everybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

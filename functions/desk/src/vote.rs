@@ -3,12 +3,12 @@
 use aws_lambda_events::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::json;
-use sluice_domain::approval::{Choice, Request, State, Vote};
+use sluice_domain::approval::{Choice, Ineligible, Method, Request, Sealed, State, Vote};
 
-use crate::form::Form;
+use crate::ballot::{Ballot, Voter, refuse};
 use crate::http::Answer;
 use crate::tries::{TRIES, Window};
-use crate::{Desk, Error, Ports};
+use crate::{Desk, Error, Ports, Stored, page};
 
 /// What became of a vote.
 pub(crate) struct Taken {
@@ -39,6 +39,24 @@ impl Taken {
     }
 }
 
+/// Somebody who showed who they are.
+struct Proven {
+    /// Who, as the request's policy names them.
+    person: String,
+    /// Whether what showed it was not used before: each code and each click counts once.
+    is_new: bool,
+}
+
+/// How a person's vote stands.
+enum Place {
+    /// It counts.
+    Stands(Sealed),
+    /// It was taken back.
+    TakenBack(Sealed),
+    /// They have not voted.
+    Empty,
+}
+
 /// A state in a sentence: "The request is …".
 pub(crate) fn in_words(state: State) -> &'static str {
     match state {
@@ -53,102 +71,222 @@ pub(crate) fn in_words(state: State) -> &'static str {
 impl<P: Ports> Desk<P> {
     /// Takes a vote, if everything about it is right. Sending the same vote
     /// again is fine: what an earlier try left undone is then done.
-    pub(crate) async fn vote(&self, id: &str, form: &Form, now: Timestamp) -> Result<Taken, Error> {
-        let Some((request, state)) = self.find(id).await? else {
-            let message = "There is no such request. Nothing was recorded.".to_owned();
-            return Ok(Taken {
-                status: StatusCode::NOT_FOUND,
-                recorded: false,
-                state: None,
-                message,
-            });
+    pub(crate) async fn vote(
+        &self,
+        id: &str,
+        (ballot, voter): (&Ballot, Voter<'_>),
+        now: Timestamp,
+    ) -> Result<Taken, Error> {
+        let Some(stored) = self.find(id).await? else {
+            return Ok(refuse(StatusCode::NOT_FOUND, "There is no such request."));
         };
-        if let Some(state) = over(&request, state, now) {
+        let (request, state) = (&stored.request, stored.state);
+        if let Some(state) = over(request, state, now) {
             return Ok(closed(self.count_again(id, state).await));
         }
-        if let Some(refused) = self.stranger(&request, form, now).await? {
-            return Ok(refused);
-        }
-        let mut vote = Vote {
-            person: form.person.clone(),
-            choice: form.choice,
-            comment: form.comment.clone(),
-            at: now,
-            method: "code".to_owned(),
+        let no = |status, why: &str| {
+            let message = format!("{why} Nothing was recorded.");
+            Ok(Taken::no(status, State::Pending, message))
         };
-        if !self.ports.cast(id, &vote).await? {
-            match self
-                .ports
-                .votes(id)
-                .await?
-                .into_iter()
-                .find(|there| there.person == form.person)
-            {
-                // The answer to an earlier try was lost: go on from there.
-                Some(there) if there.choice == form.choice => vote = there,
-                Some(there) => {
-                    let state = self.count_again(id, state).await;
-                    let message = already(there.choice);
-                    return Ok(Taken::no(StatusCode::CONFLICT, state, message));
-                }
-                None => {
-                    let state = self.find(id).await?.map_or(state, |(_, state)| state);
-                    return Ok(closed(self.count_again(id, state).await));
-                }
-            }
+        let person = match voter.person(request) {
+            Ok(person) => person,
+            Err(why) => return no(StatusCode::FORBIDDEN, &why),
+        };
+        let vote = ballot.vote(&person, voter.method(), now);
+        if let Some(why) = unfit(request, &person, (ballot, vote.as_ref(), voter.method())) {
+            return no(StatusCode::FORBIDDEN, &why);
         }
-        self.ports.vote_cast(&request, &vote).await?;
-        tracing::info!(promotion = %request.promotion, person = %vote.person, choice = ?vote.choice, "a vote was recorded");
-        Ok(self.count(id).await)
+        if let Some(why) = self.unseen(&stored, (ballot, vote.as_ref())).await? {
+            return no(StatusCode::CONFLICT, why);
+        }
+        let is_new = match self.prove(request, voter, now).await? {
+            Ok(is_new) => is_new,
+            Err(refused) => return Ok(refused),
+        };
+        self.put(request, vote, Proven { person, is_new }, now)
+            .await
     }
 
-    /// Why this person can't vote so, or isn't who they say.
-    async fn stranger(
+    /// Stores the vote of somebody who showed who they are, or takes theirs back.
+    async fn put(
         &self,
         request: &Request,
-        form: &Form,
+        vote: Option<Vote>,
+        proven: Proven,
         now: Timestamp,
-    ) -> Result<Option<Taken>, Error> {
-        let no = |status, message: String| Ok(Some(Taken::no(status, State::Pending, message)));
-        let approver = match request.voter(&form.person, form.choice) {
-            Ok(approver) => approver,
-            Err(why) => {
-                return no(
-                    StatusCode::FORBIDDEN,
-                    format!("{why}. Nothing was recorded."),
-                );
+    ) -> Result<Taken, Error> {
+        match (vote, self.place_of(request, &proven.person).await?) {
+            // The answer to an earlier try was lost: go on from there.
+            (Some(vote), Place::Stands(there)) if there.vote.choice == vote.choice => {
+                self.cast_is_there(request, &there.vote).await
             }
+            (None, Place::TakenBack(there)) => self.is_taken_back(request, &there.vote).await,
+            _ if !proven.is_new => Ok(used()),
+            (Some(vote), Place::Empty | Place::TakenBack(_)) => self.cast(request, vote).await,
+            (Some(_), Place::Stands(there)) => {
+                let state = self.count_again(&request.id, State::Pending).await;
+                let message = already(there.vote.choice);
+                Ok(Taken::no(StatusCode::CONFLICT, state, message))
+            }
+            (None, Place::Stands(there)) => self.withdraw(request, there, now).await,
+            (None, Place::Empty) => {
+                let message = "There is no vote of yours to take back. Nothing was recorded.";
+                Ok(Taken::no(StatusCode::CONFLICT, State::Pending, message))
+            }
+        }
+    }
+
+    /// How a person's vote on a request stands, as it was cast at the desk.
+    async fn place_of(&self, request: &Request, person: &str) -> Result<Place, Error> {
+        let votes = self.ports.votes(request).await?;
+        let own = votes.into_iter().find(|one| one.vote.person == person);
+        Ok(match own {
+            Some(own) if own.vote.stands() => Place::Stands(own),
+            Some(own) => Place::TakenBack(own),
+            None => Place::Empty,
+        })
+    }
+
+    /// Why whoever sends this has not seen what it would be about. None: they have.
+    async fn unseen(
+        &self,
+        stored: &Stored,
+        (ballot, vote): (&Ballot, Option<&Vote>),
+    ) -> Result<Option<&'static str>, Error> {
+        let approves = vote.is_some_and(|vote| vote.choice == Choice::Approve);
+        if !approves && ballot.shown.is_none() {
+            return Ok(None);
+        }
+        let request = &stored.request;
+        let subject = self.ports.subject(&stored.promotion).await?;
+        if let (Some(why), true) = (page::doubt(request, &subject), approves) {
+            return Ok(Some(why));
+        }
+        Ok(match &ballot.shown {
+            Some(shown) if page::shown(request, &subject)? != *shown => Some(
+                "What this vote is about is not what the page showed: open the link again and look.",
+            ),
+            _ => None,
+        })
+    }
+
+    async fn cast(&self, request: &Request, vote: Vote) -> Result<Taken, Error> {
+        if !self.ports.cast(request, &vote).await? {
+            // Somebody decided meanwhile, or the same person voted twice at once.
+            let state = self.find(&request.id).await?.map(|stored| stored.state);
+            let state = state.unwrap_or(State::Pending);
+            return Ok(closed(self.count_again(&request.id, state).await));
+        }
+        tracing::info!(promotion = %request.promotion, person = %vote.person, choice = ?vote.choice, "a vote was recorded");
+        self.cast_is_there(request, &vote).await
+    }
+
+    async fn cast_is_there(&self, request: &Request, vote: &Vote) -> Result<Taken, Error> {
+        self.ports.vote_cast(request, vote).await?;
+        Ok(self.count(&request.id).await)
+    }
+
+    async fn withdraw(
+        &self,
+        request: &Request,
+        mut there: Sealed,
+        now: Timestamp,
+    ) -> Result<Taken, Error> {
+        there.vote.withdrawn_at = Some(now);
+        if !self.ports.withdraw(&request.id, &there).await? {
+            let state = self.find(&request.id).await?.map(|stored| stored.state);
+            let state = state.unwrap_or(State::Pending);
+            return Ok(closed(self.count_again(&request.id, state).await));
+        }
+        tracing::info!(promotion = %request.promotion, person = %there.vote.person, "a vote was taken back");
+        self.is_taken_back(request, &there.vote).await
+    }
+
+    async fn is_taken_back(&self, request: &Request, vote: &Vote) -> Result<Taken, Error> {
+        self.ports.vote_withdrawn(request, vote).await?;
+        Ok(Taken {
+            status: StatusCode::OK,
+            recorded: true,
+            state: Some(State::Pending),
+            message: "Your vote is taken back. The request is still open.".to_owned(),
+        })
+    }
+
+    /// Uses up what shows who somebody is, before anything is answered that a wrong code
+    /// would not be: whether it was new.
+    async fn prove(
+        &self,
+        request: &Request,
+        voter: Voter<'_>,
+        now: Timestamp,
+    ) -> Result<Result<bool, Taken>, Error> {
+        let (of, step) = match voter {
+            Voter::Code { person, code } => {
+                match self.step_of(request, (person, code), now).await? {
+                    Ok(shown) => shown,
+                    Err(refused) => return Ok(Err(refused)),
+                }
+            }
+            Voter::Signed(_) => return Ok(Ok(true)),
+            // Whoever sends a signed click again sends one that was used.
+            Voter::Slack { user, second } => (format!("slack/{}/{}", user.team, user.user), second),
         };
-        let Some(code) = self.ports.code(&approver.code_parameter).await? else {
-            tracing::error!(parameter = %approver.code_parameter, "there is no approval code in this parameter");
-            let message = "No approval code is set for you. Whoever runs Sluice here can set one. Nothing was recorded.";
-            return no(StatusCode::FORBIDDEN, message.to_owned());
-        };
+        Ok(Ok(self.ports.use_step(&of, step).await?))
+    }
+
+    /// Whether this person is who they say: the parameter of their secret, and the step of
+    /// their code.
+    async fn step_of(
+        &self,
+        request: &Request,
+        (person, code): (&str, &str),
+        now: Timestamp,
+    ) -> Result<Result<(String, u64), Taken>, Error> {
+        let no = |status, message: String| Ok(Err(Taken::no(status, State::Pending, message)));
+        let approver = request.policy.approver(person);
+        let parameter = approver.and_then(|approver| approver.totp_parameter.as_deref());
         // Counted before it is looked at: many tries at once don't get past the limit.
         let window = Window::of(now);
-        let tries = self
-            .ports
-            .count_try(&request.id, &approver.name, window)
-            .await?;
-        if tries > TRIES {
-            tracing::warn!(promotion = %request.promotion, person = %approver.name, "too many codes for now");
+        let tries = match parameter {
+            Some(_) => self.ports.count_try(&request.id, person, window).await?,
+            None => 0,
+        };
+        // What is not looked at any more here does not count elsewhere.
+        let (secret, is_worn_out) = match parameter.filter(|_| tries <= TRIES) {
+            Some(parameter) => tokio::try_join!(
+                self.ports.secret(parameter),
+                self.is_worn_out(parameter, window),
+            )?,
+            None => (None, false),
+        };
+        let where_to = match (tries > TRIES, is_worn_out) {
+            (true, _) => Some("on this request"),
+            (false, true) => Some("in all"),
+            (false, false) => None,
+        };
+        if let Some(where_to) = where_to {
+            tracing::warn!(promotion = %request.promotion, person, "too many codes for now");
             let message = format!(
-                "Too many codes were tried as {} on this request. Try again from {} on. Nothing was recorded.",
-                approver.name,
+                "Too many codes were tried as {person} {where_to}. Try again from {} on. Nothing was recorded.",
                 end_of(window)
             );
             return no(StatusCode::TOO_MANY_REQUESTS, message);
         }
-        if !code.is(&form.code) {
-            tracing::warn!(promotion = %request.promotion, person = %approver.name, tries, "a wrong code");
+        let (Some(parameter), Some(secret)) = (parameter, secret) else {
+            tracing::error!(person, ?parameter, "there is no secret of one-time codes");
+            let message = "No one-time codes are set up for you. Whoever runs Sluice here can do that with `sluice env enroll`. Nothing was recorded.";
+            return no(StatusCode::FORBIDDEN, message.to_owned());
+        };
+        let Some(step) = secret.step_of(code, now) else {
+            tracing::warn!(promotion = %request.promotion, person, tries, "a wrong code");
             let message = format!(
-                "This code is wrong. Tries left until {}: {}. Nothing was recorded.",
+                "This code is wrong, or its time is over. Tries left until {}: {}. Nothing was recorded.",
                 end_of(window),
                 TRIES - tries
             );
             return no(StatusCode::FORBIDDEN, message);
-        }
-        Ok(None)
+        };
+        Ok(Ok((parameter.to_owned(), step)))
     }
 
     /// Counts the votes that are there, in case whoever should have done it
@@ -192,8 +330,35 @@ impl<P: Ports> Desk<P> {
     }
 }
 
+/// Why this can't be taken, whoever sends it.
+fn unfit(
+    request: &Request,
+    person: &str,
+    (ballot, vote, method): (&Ballot, Option<&Vote>, Method),
+) -> Option<String> {
+    let Some(vote) = vote else {
+        let unknown = || Ineligible::Unknown(person.to_owned());
+        let known = request.policy.approver(person).ok_or_else(unknown);
+        let fit = known.and_then(|_| request.takes(method));
+        return fit.err().map(|why| format!("{why}."));
+    };
+    if let Err(why) = request.check(vote) {
+        return Some(format!("{why}."));
+    }
+    let version = request.promotion.version.to_string();
+    let types = request.policy.type_version && vote.choice == Choice::Approve;
+    (types && ballot.version != version).then(|| {
+        format!("The version that you typed is not {version}: type it as it stands on the page.")
+    })
+}
+
+fn used() -> Taken {
+    let message = "This code was used before: each counts once. Wait for the next one, half a minute at most. Nothing was recorded.";
+    Taken::no(StatusCode::FORBIDDEN, State::Pending, message)
+}
+
 /// How a request ended, if it did.
-fn over(request: &Request, state: State, now: Timestamp) -> Option<State> {
+pub(crate) fn over(request: &Request, state: State, now: Timestamp) -> Option<State> {
     match state {
         State::Pending if now >= request.expires_at => Some(State::Expired),
         State::Pending => None,

@@ -2,16 +2,16 @@
 
 use askama::Template;
 use jiff::Timestamp;
-use sluice_domain::approval::{AtStep, Choice, Request, State, Vote};
+use sluice_domain::approval::{AskedWish, AtStep, Choice, Request, State, Vote};
+use sluice_domain::digest::Digest;
 use sluice_domain::manifest::{Manifest, SmokeTest};
 use sluice_domain::migrations::{MigrationPlan, RestorePlan};
 use sluice_domain::plan::{Change, FunctionPlan, Plan};
-use sluice_domain::settings::{Step, Then};
-use sluice_domain::text::plain;
+use sluice_domain::settings::{Approver, Step, Then};
 
-use super::{Notice, Shown};
+use super::{Notice, Shown, rendered};
 use crate::Subject;
-use crate::form::LONGEST_COMMENT;
+use crate::ballot::LONGEST_COMMENT;
 
 /// The page of a request.
 #[derive(Template)]
@@ -22,31 +22,69 @@ pub(super) struct RequestPage<'a> {
     application: &'a str,
     version: String,
     environment: &'a str,
-    attempt: u32,
     state: &'static str,
     state_class: &'static str,
     is_open: bool,
     deadline: String,
     deadline_iso: String,
     time_left: String,
-    quorum: usize,
+    slots: Vec<String>,
     approvals: usize,
     people: Vec<Person<'a>>,
-    functions: Vec<Function<'a>>,
-    migrations: Option<Migrations>,
-    steps: Vec<String>,
+    checklist: Vec<(&'a str, &'a str)>,
+    type_version: bool,
+    /// What the vote is about, as it is on the page: escaped there.
+    facts: String,
+    /// Its digest: a vote says which one it is about.
+    shown: Digest,
     /// That it is a rollback, if it is one.
     said_first: Option<&'static str>,
     /// The step that is asked about. None: the promotion as a whole.
     at_step: Option<At>,
-    bundle: &'a str,
-    plan: &'a str,
+    /// What an operator asks. None: nobody does.
+    wish: Option<Wished>,
     /// Why what is shown may not be what people were asked about.
     doubt: Option<&'static str>,
-    origin: Option<Origin>,
     /// Where the form goes. None: no vote can be taken.
     form: Option<&'a str>,
     longest_comment: usize,
+}
+
+/// What a vote is about: the same for everybody, whenever they look.
+#[derive(Template)]
+#[template(path = "facts.html")]
+struct Facts<'a> {
+    functions: Vec<Function<'a>>,
+    migrations: Option<Migrations>,
+    steps: Vec<String>,
+    origin: Option<Origin>,
+    bundle: &'a str,
+    plan: &'a str,
+    attempt: u32,
+}
+
+/// What a vote on this request is about, as a page shows it.
+fn facts(request: &Request, subject: &Subject) -> Result<String, askama::Error> {
+    let facts = Facts {
+        functions: subject
+            .plan
+            .functions
+            .iter()
+            .map(|(name, function)| row(name, function))
+            .collect(),
+        migrations: database(&subject.plan, request.opened_at),
+        steps: steps(&subject.plan),
+        origin: subject.manifest.as_ref().map(origin),
+        bundle: request.bundle.short(),
+        plan: request.plan.short(),
+        attempt: request.promotion.attempt,
+    };
+    rendered(&facts)
+}
+
+/// The digest of what a vote on this request is about.
+pub(crate) fn shown(request: &Request, subject: &Subject) -> Result<Digest, askama::Error> {
+    Ok(Digest::of(facts(request, subject)?.as_bytes()))
 }
 
 /// The step that a request is about.
@@ -57,11 +95,22 @@ struct At {
     verdict: String,
 }
 
+/// What an operator asks of a promotion.
+struct Wished {
+    title: &'static str,
+    meaning: &'static str,
+    by: String,
+    reason: String,
+}
+
 /// One approver, and what they said.
 struct Person<'a> {
     name: &'a str,
-    is_author: bool,
+    roles: String,
+    may_only_reject: bool,
     has_voted: bool,
+    /// Whether the page takes votes of theirs.
+    has_codes: bool,
     status: String,
     comment: String,
 }
@@ -97,7 +146,7 @@ struct Origin {
 }
 
 impl<'a> RequestPage<'a> {
-    pub(super) fn of(shown: &'a Shown, root: String) -> Self {
+    pub(super) fn of(shown: &'a Shown, root: String) -> Result<Self, askama::Error> {
         let Shown {
             request,
             state,
@@ -110,13 +159,13 @@ impl<'a> RequestPage<'a> {
         let state = if is_late { State::Expired } else { *state };
         let doubt = doubt(request, subject);
         let (label, state_class) = badge(state);
-        Self {
+        let facts = facts(request, subject)?;
+        Ok(Self {
             root,
             notice: notice.as_ref(),
             application: &request.promotion.application,
             version: request.promotion.version.to_string(),
             environment: &request.promotion.environment,
-            attempt: request.promotion.attempt,
             state: label,
             state_class,
             is_open: state == State::Pending,
@@ -126,34 +175,29 @@ impl<'a> RequestPage<'a> {
                 .strftime("%Y-%m-%dT%H:%M:%SZ")
                 .to_string(),
             time_left: time_left(request.expires_at, *now),
-            quorum: request.policy.quorum,
-            approvals: votes
-                .iter()
-                .filter(|vote| vote.choice == Choice::Approve)
+            approvals: (request.slots(votes).iter())
+                .filter(|slot| slot.by.is_some())
                 .count(),
-            people: people(request, votes),
-            functions: subject
-                .plan
-                .functions
-                .iter()
-                .map(|(name, function)| row(name, function))
+            slots: slots(request, votes),
+            people: people(request, votes, *now),
+            checklist: (request.policy.checklist.iter())
+                .map(|item| (item.name.as_str(), item.text.as_str()))
                 .collect(),
-            migrations: database(&subject.plan, request.opened_at),
-            steps: steps(&subject.plan),
+            type_version: request.policy.type_version,
+            shown: Digest::of(facts.as_bytes()),
+            facts,
             said_first: subject.plan.notice(),
             at_step: request.step.as_ref().map(at),
-            bundle: request.bundle.short(),
-            plan: request.plan.short(),
-            origin: subject.manifest.as_ref().map(origin),
+            wish: request.wish.as_ref().map(wished),
             form: (state == State::Pending && doubt.is_none()).then_some(request.id.as_str()),
             doubt,
             longest_comment: LONGEST_COMMENT,
-        }
+        })
     }
 }
 
-/// Nobody should approve what they can't see.
-fn doubt(request: &Request, subject: &Subject) -> Option<&'static str> {
+/// Why nobody may approve what is there: they can't see it, or it is something else.
+pub(crate) fn doubt(request: &Request, subject: &Subject) -> Option<&'static str> {
     if subject.manifest.is_none() {
         return Some(
             "release.json can't be read, or is not the one that people were asked about. No vote is taken here.",
@@ -184,7 +228,16 @@ fn badge(state: State) -> (&'static str, &'static str) {
 fn at(step: &AtStep) -> At {
     At {
         place: step.to_string(),
-        verdict: plain(&step.verdict),
+        verdict: step.verdict.clone(),
+    }
+}
+
+fn wished(asked: &AskedWish) -> Wished {
+    Wished {
+        title: asked.wish.title(),
+        meaning: asked.wish.meaning(),
+        by: asked.by.clone(),
+        reason: asked.reason.clone(),
     }
 }
 
@@ -202,39 +255,58 @@ fn time_left(deadline: Timestamp, now: Timestamp) -> String {
     }
 }
 
-fn people<'a>(request: &'a Request, votes: &[Vote]) -> Vec<Person<'a>> {
-    let person = |name: &'a str| {
+fn people<'a>(request: &'a Request, votes: &[Vote], now: Timestamp) -> Vec<Person<'a>> {
+    let person = |approver: &'a Approver| {
+        let name = approver.name.as_str();
         let vote = votes.iter().find(|vote| vote.person == name);
-        let is_author = request.voter(name, Choice::Approve).is_err();
-        let status = match vote {
-            Some(vote) if vote.choice == Choice::Approve => {
-                format!("✓ approved, {}", moment(vote.at))
+        let barred = request.voter(name, Choice::Approve, now).err();
+        let status = match (vote, &barred) {
+            (Some(vote), _) if vote.choice == Choice::Approve => {
+                format!(
+                    "✓ approved, {}, with {}",
+                    moment(vote.at),
+                    vote.method.words()
+                )
             }
-            Some(vote) => format!("✗ rejected, {}", moment(vote.at)),
-            None if is_author => "wrote this change: may reject it, not approve it".to_owned(),
-            None => "has not voted".to_owned(),
+            (Some(vote), _) => format!(
+                "✗ rejected, {}, with {}",
+                moment(vote.at),
+                vote.method.words()
+            ),
+            (None, Some(why)) => format!("may reject, not approve: {why}"),
+            (None, None) => "has not voted".to_owned(),
         };
-        let comment = vote.map(|vote| plain(&vote.comment)).unwrap_or_default();
+        let comment = vote.map(|vote| vote.comment.clone()).unwrap_or_default();
         Person {
             name,
-            is_author,
+            roles: approver.roles.join(", "),
+            may_only_reject: barred.is_some(),
             has_voted: vote.is_some(),
+            has_codes: approver.totp_parameter.is_some(),
             status,
             comment,
         }
     };
-    request
-        .policy
-        .approvers
-        .iter()
-        .map(|approver| person(&approver.name))
-        .collect()
+    request.policy.approvers.iter().map(person).collect()
+}
+
+/// Each slot, and who fills it: `✓ devops: ada, 2026-11-21 10:01:00 UTC`.
+fn slots(request: &Request, votes: &[Vote]) -> Vec<String> {
+    let slots = request.slots(votes);
+    let said = slots.iter().map(|slot| {
+        let role = slot.role.unwrap_or("any role");
+        match slot.by {
+            Some(vote) => format!("✓ {role}: {}, {}", vote.person, moment(vote.at)),
+            None => format!("○ {role}: waiting"),
+        }
+    });
+    said.collect()
 }
 
 /// What is done to the database.
 fn database(plan: &Plan, asked_at: Timestamp) -> Option<Migrations> {
     let restored = |plan: &RestorePlan| Migrations {
-        sentence: plain(&plan.sentence(asked_at)),
+        sentence: plan.sentence(asked_at),
         files: Vec::new(),
         statements: Vec::new(),
         more: 0,
@@ -246,15 +318,11 @@ fn database(plan: &Plan, asked_at: Timestamp) -> Option<Migrations> {
 
 fn migrations(plan: &MigrationPlan) -> Migrations {
     Migrations {
-        sentence: plain(&plan.sentence()),
-        files: plan.files.iter().map(|file| plain(file)).collect(),
-        statements: plan
-            .statements
-            .iter()
-            .map(|one| plain(&one.sentence()))
-            .collect(),
+        sentence: plan.sentence(),
+        files: plan.files.clone(),
+        statements: plan.statements.iter().map(|one| one.sentence()).collect(),
         more: plan.more,
-        checks: plan.checks.iter().map(|one| plain(one)).collect(),
+        checks: plan.checks.clone(),
     }
 }
 
@@ -270,7 +338,7 @@ fn row<'a>(name: &'a str, function: &FunctionPlan) -> Function<'a> {
     };
     Function {
         name,
-        target: plain(&format!("{}:{}", function.name, function.alias)),
+        target: format!("{}:{}", function.name, function.alias),
         now,
         then,
         configuration: configuration(function),
@@ -291,7 +359,7 @@ fn configuration(function: &FunctionPlan) -> Vec<String> {
         .filter(|(_, names)| !names.is_empty())
         .map(|(what, names)| format!("{what}: {}", names.join(", ")));
     let changes = function.configuration_changes.iter().cloned();
-    changes.chain(needs).map(|line| plain(&line)).collect()
+    changes.chain(needs).collect()
 }
 
 fn steps(plan: &Plan) -> Vec<String> {
@@ -299,8 +367,8 @@ fn steps(plan: &Plan) -> Vec<String> {
     let groups = groups.flat_map(|codedeploy| &codedeploy.functions);
     let handed = groups
         .filter(|(function, _)| plan.changes().any(|(name, _)| name == *function))
-        .map(|(function, group)| plain(&format!("CodeDeploy shifts {function} through {group}")));
-    let suites = plan.suites.iter().map(|suite| plain(&suite.to_string()));
+        .map(|(function, group)| format!("CodeDeploy shifts {function} through {group}"));
+    let suites = plan.suites.iter().map(|suite| suite.to_string());
     let steps = plan.steps.iter().map(step);
     suites.chain(handed).chain(steps).collect()
 }
@@ -338,7 +406,7 @@ fn duration(seconds: u64) -> String {
 fn origin(manifest: &Manifest) -> Origin {
     let people: Vec<String> = std::iter::once(&manifest.author)
         .chain(&manifest.co_authors)
-        .map(|person| plain(&person.name))
+        .map(|person| person.name.clone())
         .collect();
     let smoke_test = |test: &SmokeTest| {
         let target = test
@@ -346,7 +414,7 @@ fn origin(manifest: &Manifest) -> Origin {
             .as_deref()
             .or(test.url.as_deref())
             .unwrap_or_default();
-        plain(&format!("{} ({target})", test.name))
+        format!("{} ({target})", test.name)
     };
     Origin {
         authors: people.join(", "),
@@ -356,12 +424,12 @@ fn origin(manifest: &Manifest) -> Origin {
             .source
             .as_deref()
             .filter(|link| link.starts_with("https://"))
-            .map(plain),
-        notes: plain(&manifest.notes),
+            .map(str::to_owned),
+        notes: manifest.notes.clone(),
         evidence: manifest
             .evidence
             .iter()
-            .map(|item| plain(&format!("{}: {}", item.kind, item.key)))
+            .map(|item| format!("{}: {}", item.kind, item.key))
             .collect(),
         smoke_tests: manifest.smoke_tests.iter().map(smoke_test).collect(),
     }

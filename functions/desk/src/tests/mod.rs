@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use aws_lambda_events::http::header;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use sluice_domain::approval::{AtStep, Choice};
+use sluice_domain::approval::{AtStep, Choice, Seal};
 use sluice_domain::document::Document as _;
+use sluice_domain::promotion::{BundleRef, Outcome};
 
 use super::*;
 
@@ -17,7 +18,9 @@ const PROGRAM: &str = include_str!("../../../../events/desk/vote-by-program.json
 const OTHER_SITE: &str = include_str!("../../../../events/desk/vote-from-another-site.json");
 const NOT_FOUND: &str = include_str!("../../../../events/desk/not-found.json");
 const ID: &str = "mzxw6ytbmzxw6ytbmzxw6ytbmzxw6ytb";
-const CODE: &str = "correct horse";
+/// The secrets of one-time codes: Ada's is that of RFC 6238.
+const ADA: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+const BOB: &str = "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U";
 
 /// All ports in memory.
 struct World {
@@ -26,16 +29,27 @@ struct World {
     subject: RefCell<Subject>,
     votes: RefCell<Vec<Vote>>,
     codes: BTreeMap<&'static str, &'static str>,
+    /// The last step of a code that was used, by its parameter.
+    used: RefCell<BTreeMap<String, u64>>,
     /// By person and window.
     tries: RefCell<BTreeMap<(String, Window), u64>>,
     tallies: Cell<u32>,
     recorded: RefCell<Vec<Vote>>,
+    /// Votes that were taken back, as they are recorded.
+    withdrawn: RefCell<Vec<Vote>>,
     ledger_fails: Cell<bool>,
     tally_fails: Cell<bool>,
     /// Decided just before a vote is stored.
     overtaken: Cell<bool>,
     /// Whether the promotion has ended, though its request is open.
     ended: Cell<bool>,
+    /// Slack's app.
+    app: Arc<Found>,
+    /// The dialogs that were opened in Slack.
+    dialogs: RefCell<Vec<Value>>,
+    /// By token.
+    sessions: RefCell<BTreeMap<String, Session>>,
+    standing: Vec<Standing>,
 }
 
 fn at(second: i64) -> Timestamp {
@@ -87,12 +101,38 @@ fn plan() -> Plan {
     serde_json::from_value(plan).expect("plan")
 }
 
+/// What would be applied to the database.
+fn migrations() -> Value {
+    json!({
+        "digest": format!("sha256:{}", "0".repeat(64)), "phase": "expand", "tool": "sqlx", "place": "db:5432/shop",
+        "server": "17.10", "applied": 3, "pending": 1, "files": ["4_drop.sql"], "waiting": 0,
+        "classes": {"a": 0, "b": 0, "c": 1}, "more": 2,
+        "statements": [{"place": "4_drop.sql:1", "kind": "DO", "class": "C",
+            "reason": "it can't be seen through", "old_code": "nobody knows"}],
+        "checks": ["nobody is lost: SELECT id FROM person"],
+    })
+}
+
+fn promotion(outcome: Option<Outcome>) -> Promotion {
+    let bundle = json!({"bucket": "b", "key": "p/release.json", "version_id": "v1", "digest": Digest::of(b"bundle")});
+    let bundle: BundleRef = serde_json::from_value(bundle).expect("a bundle");
+    Promotion {
+        id: "storefront/prod/1.1.0/1".parse().expect("an id"),
+        bundle,
+        execution_arn: "arn:execution".to_owned(),
+        opened_at: at(0),
+        outcome,
+        reason: outcome.map(|_| "step 1 <b>failed</b>".to_owned()),
+        closed_at: outcome.map(|_| at(60)),
+    }
+}
+
 fn parse(manifest: &Value) -> Manifest {
     Manifest::parse("release.json", manifest.to_string().as_bytes()).expect("manifest")
 }
 
 fn desk() -> Desk<World> {
-    let approver = |name: &str| json!({"name": name, "email": format!("{name}@example.com"), "code_parameter": format!("/codes/{name}")});
+    let approver = |name: &str| json!({"name": name, "email": format!("{name}@example.com"), "totp_parameter": format!("/codes/{name}")});
     let request = json!({
         "id": ID, "promotion": "storefront/prod/1.1.0/1", "bundle": Digest::of(b"bundle"), "plan": plan().hash().expect("hash"),
         "policy": {"approvers": [approver("ada"), approver("bob"), approver("eve")], "quorum": 2, "expires_seconds": 86400},
@@ -109,17 +149,23 @@ fn desk() -> Desk<World> {
         subject: RefCell::new(subject),
         votes: RefCell::default(),
         codes: BTreeMap::from([
-            ("/codes/ada", CODE),
-            ("/codes/bob", "b"),
-            ("/codes/eve", CODE),
+            ("/codes/ada", ADA),
+            ("/codes/bob", BOB),
+            ("/codes/eve", ADA),
         ]),
+        used: RefCell::default(),
         tries: RefCell::default(),
         tallies: Cell::default(),
         recorded: RefCell::default(),
+        withdrawn: RefCell::default(),
         ledger_fails: Cell::default(),
         tally_fails: Cell::default(),
         overtaken: Cell::default(),
         ended: Cell::default(),
+        app: Arc::default(),
+        dialogs: RefCell::default(),
+        sessions: RefCell::default(),
+        standing: Vec::new(),
     };
     Desk { ports }
 }
@@ -141,44 +187,99 @@ impl Requests for World {
         Ok((id == self.request.id).then(|| (self.request.clone(), self.state.get())))
     }
 
-    async fn votes(&self, _: &str) -> Result<Vec<Vote>, Error> {
-        Ok(self.votes.borrow().clone())
+    async fn votes(&self, _: &Request) -> Result<Vec<Sealed>, Error> {
+        let votes = self.votes.borrow();
+        Ok(votes.iter().cloned().map(sealed).collect())
     }
 
-    async fn cast(&self, _: &str, vote: &Vote) -> Result<bool, Error> {
+    async fn cast(&self, _: &Request, vote: &Vote) -> Result<bool, Error> {
         if self.overtaken.take() {
             self.state.set(State::Superseded);
         }
         let mut votes = self.votes.borrow_mut();
-        let stored = self.state.get() == State::Pending
-            && votes.iter().all(|there| there.person != vote.person);
+        let stands = |there: &Vote| there.person == vote.person && there.withdrawn_at.is_none();
+        let stored = self.state.get() == State::Pending && !votes.iter().any(stands);
         if stored {
+            votes.retain(|there| there.person != vote.person);
             votes.push(vote.clone());
         }
         Ok(stored)
     }
+
+    async fn withdraw(&self, _: &str, vote: &Sealed) -> Result<bool, Error> {
+        let mut votes = self.votes.borrow_mut();
+        let mut stands = votes
+            .iter_mut()
+            .filter(|there| there.person == vote.vote.person && there.withdrawn_at.is_none());
+        let there = stands.next().filter(|_| self.state.get() == State::Pending);
+        Ok(there.map(|there| *there = vote.vote.clone()).is_some())
+    }
+}
+
+fn sealed(vote: Vote) -> Sealed {
+    let seal = Seal {
+        key: "a key".to_owned(),
+        mac: String::new(),
+    };
+    Sealed { vote, seal }
 }
 
 impl Subjects for World {
-    async fn has_ended(&self, _: &PromotionId) -> Result<bool, Error> {
-        Ok(self.ended.get())
+    async fn promotion(&self, _: &PromotionId) -> Result<Promotion, Error> {
+        let outcome = self.ended.get().then_some(Outcome::Aborted);
+        Ok(promotion(outcome))
     }
 
-    async fn subject(&self, _: &PromotionId) -> Result<Subject, Error> {
+    async fn subject(&self, _: &Promotion) -> Result<Subject, Error> {
         Ok(self.subject.borrow().clone())
     }
 }
 
 impl Codes for World {
-    async fn code(&self, parameter: &str) -> Result<Option<Code>, Error> {
-        Ok(self.codes.get(parameter).and_then(|code| Code::new(code)))
+    async fn secret(&self, parameter: &str) -> Result<Option<OneTimeSecret>, Error> {
+        let kept = self.codes.get(parameter);
+        Ok(kept.and_then(|text| OneTimeSecret::parse(text).ok()))
     }
 
-    async fn count_try(&self, _: &str, person: &str, window: Window) -> Result<u64, Error> {
+    async fn use_step(&self, parameter: &str, step: u64) -> Result<bool, Error> {
+        let mut used = self.used.borrow_mut();
+        let last = used.entry(parameter.to_owned()).or_default();
+        let is_new = *last < step;
+        *last = step.max(*last);
+        Ok(is_new)
+    }
+
+    async fn count_try(&self, id: &str, person: &str, window: Window) -> Result<u64, Error> {
         let mut tries = self.tries.borrow_mut();
-        let tries = tries.entry((person.to_owned(), window)).or_default();
+        let tries = tries.entry((format!("{id}/{person}"), window)).or_default();
         *tries += 1;
         Ok(*tries)
+    }
+}
+
+impl Sessions for World {
+    fn parameter_of(&self, person: &str) -> Option<String> {
+        (!person.contains('/')).then(|| format!("/codes/{person}"))
+    }
+
+    async fn begin_session(&self, session: &Session) -> Result<String, Error> {
+        let mut sessions = self.sessions.borrow_mut();
+        let token = format!("token-{}", sessions.len());
+        sessions.insert(token.clone(), session.clone());
+        Ok(token)
+    }
+
+    async fn session(&self, token: &str) -> Result<Option<Session>, Error> {
+        Ok(self.sessions.borrow().get(token).cloned())
+    }
+
+    async fn end_session(&self, token: &str) -> Result<(), Error> {
+        self.sessions.borrow_mut().remove(token);
+        Ok(())
+    }
+
+    async fn standing(&self) -> Result<Vec<Standing>, Error> {
+        Ok(self.standing.clone())
     }
 }
 
@@ -188,6 +289,29 @@ impl Record for World {
             return Err(Fault::other("recording VoteCast", "out of reach"));
         }
         self.recorded.borrow_mut().push(vote.clone());
+        Ok(())
+    }
+
+    async fn vote_withdrawn(&self, _: &Request, vote: &Vote) -> Result<(), Fault> {
+        if self.ledger_fails.get() {
+            return Err(Fault::other("recording VoteWithdrawn", "out of reach"));
+        }
+        self.withdrawn.borrow_mut().push(vote.clone());
+        Ok(())
+    }
+}
+
+impl Chat for World {
+    async fn app(&self) -> Result<Arc<Found>, Error> {
+        Ok(Arc::clone(&self.app))
+    }
+
+    async fn open_dialog(&self, _: &Found, trigger: &str, view: &Value) -> Result<(), Error> {
+        assert_eq!(
+            trigger,
+            "398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c"
+        );
+        self.dialogs.borrow_mut().push(view.clone());
         Ok(())
     }
 }
@@ -228,6 +352,7 @@ struct Answered {
     status: i64,
     body: String,
     headers: aws_lambda_events::http::HeaderMap,
+    cookies: Vec<String>,
 }
 
 impl Answered {
@@ -253,12 +378,40 @@ fn run(desk: &Desk<World>, request: LambdaFunctionUrlRequest, second: i64) -> An
         status: response.status_code,
         body: response.body.unwrap_or_default(),
         headers: response.headers,
+        cookies: response.cookies,
     }
+}
+
+/// The code of this secret at this second.
+fn code(secret: &str, second: i64) -> String {
+    let secret = OneTimeSecret::parse(secret).expect("a secret");
+    secret.code_at(at(second))
+}
+
+/// A vote with the right code of this second.
+fn vote(person: &str, choice: &str, second: i64) -> String {
+    let secret = if person == "bob" { BOB } else { ADA };
+    let code = code(secret, second);
+    format!("person={person}&code={code}&choice={choice}&comment=as+I+said")
 }
 
 fn program(desk: &Desk<World>, fields: &str) -> Answered {
     run(desk, event(PROGRAM, form(fields)), 60)
 }
 
+/// Ada's vote, and Bob's.
+fn approve() -> String {
+    vote("ada", "approve", 60)
+}
+
+fn bob() -> String {
+    vote("bob", "approve", 60)
+}
+
+mod codes;
+mod hostile;
 mod reading;
+mod sessions;
+mod signed;
+mod slack;
 mod voting;

@@ -1,9 +1,10 @@
 //! What a POST does, and what it must not.
 
+use sluice_domain::approval::Method as How;
+
 use super::*;
 
-const APPROVE: &str = "person=ada&code=correct+horse&choice=approve";
-
+/// Ada's vote, with the code of the second at which programs ask here.
 #[test]
 fn a_vote_with_the_right_code_is_stored_recorded_counted_and_leads_back_to_the_page() {
     let desk = desk();
@@ -21,12 +22,11 @@ fn a_vote_with_the_right_code_is_stored_recorded_counted_and_leads_back_to_the_p
         ),
         ("ada", Choice::Approve, "Looks good")
     );
-    assert_eq!((votes[0].method.as_str(), votes[0].at), ("code", at(60)));
+    assert_eq!((votes[0].method, votes[0].at), (How::Totp, at(60)));
+    assert_eq!(votes[0].from.as_deref(), Some("192.0.2.0/24"));
     assert_eq!(*desk.ports.recorded.borrow(), *votes);
-    assert!(
-        !format!("{votes:?}").contains(CODE),
-        "the code is kept nowhere"
-    );
+    let code = code(ADA, 60);
+    assert!(!format!("{votes:?}").contains(&code), "it is kept nowhere");
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_program_gets_json() {
     );
     let expected = json!({"recorded": true, "state": "pending", "message": "Your vote is recorded. The request is still open."});
     assert_eq!(first.json(), expected);
-    let second = program(&desk, "person=bob&code=b&choice=approve");
+    let second = program(&desk, &bob());
     assert_eq!(second.json()["state"], json!("approved"));
 }
 
@@ -78,78 +78,34 @@ fn an_old_browser_that_names_the_right_origin_may_vote() {
 }
 
 #[test]
-fn a_wrong_code_is_refused_and_the_page_never_shows_it() {
+fn nobody_approves_what_can_not_be_shown_but_anybody_may_reject_it() {
     let desk = desk();
-    let answer = run(
-        &desk,
-        event(VOTE, form("person=ada&code=hunter2&choice=approve")),
-        60,
-    );
-    assert_eq!(answer.status, 403);
-    assert!(
-        answer
-            .body
-            .contains("This code is wrong. Tries left until 10:15 UTC: 4. Nothing was recorded."),
-        "{}",
-        answer.body
-    );
-    assert!(!answer.body.contains("hunter2"));
+    desk.ports.subject.borrow_mut().manifest = None;
+    let answer = program(&desk, &approve());
+    assert_eq!(answer.status, 409);
+    assert!(answer.body.contains("can't be read"), "{}", answer.body);
     assert!(desk.ports.votes.borrow().is_empty());
+    let reject = program(&desk, &vote("ada", "reject", 60));
+    assert_eq!(reject.status, 200, "{}", reject.body);
 }
 
 #[test]
-fn after_five_wrong_codes_even_the_right_one_is_refused_for_a_while() {
+fn a_vote_taken_back_that_the_ledger_did_not_take_is_recorded_by_the_next_try() {
     let desk = desk();
-    for _ in 0..5 {
-        assert_eq!(
-            program(&desk, "person=ada&code=x&choice=approve").status,
-            403
-        );
-    }
-    let locked = run(&desk, event(PROGRAM, form(APPROVE)), 899);
-    assert_eq!(
-        (locked.status, locked.json()["recorded"].clone()),
-        (429, json!(false))
-    );
-    assert!(
-        locked.body.contains(
-            "Too many codes were tried as ada on this request. Try again from 10:15 UTC on."
-        ),
-        "{}",
-        locked.body
-    );
-    assert!(desk.ports.votes.borrow().is_empty());
-    assert_eq!(
-        run(&desk, event(PROGRAM, form(APPROVE)), 900).status,
-        200,
-        "tries come back with time"
-    );
-}
-
-#[test]
-fn wrong_codes_of_one_person_cost_another_nothing() {
-    let desk = desk();
-    for _ in 0..6 {
-        program(&desk, "person=ada&code=x&choice=approve");
-    }
-    assert_eq!(
-        program(&desk, "person=bob&code=b&choice=approve").status,
-        200
-    );
-}
-
-#[test]
-fn the_fifth_code_may_still_be_the_right_one() {
-    let desk = desk();
-    for _ in 0..4 {
-        program(&desk, "person=ada&code=x&choice=approve");
-    }
-    assert_eq!(program(&desk, APPROVE).status, 200);
+    program(&desk, &approve());
+    desk.ports.ledger_fails.set(true);
+    let withdraw = vote("ada", "withdraw", 90);
+    let send = || run(&desk, event(PROGRAM, form(&withdraw)), 90);
+    assert_eq!(send().status, 500);
+    assert!(desk.ports.withdrawn.borrow().is_empty());
+    desk.ports.ledger_fails.set(false);
+    assert_eq!(send().status, 200);
+    assert_eq!(desk.ports.withdrawn.borrow()[0].withdrawn_at, Some(at(90)));
 }
 
 #[test]
 fn people_whom_the_policy_does_not_name_are_refused() {
-    let answer = program(&desk(), "person=mallory&code=x&choice=reject");
+    let answer = program(&desk(), "person=mallory&code=x&choice=reject&comment=no");
     assert_eq!(answer.status, 403);
     assert!(
         answer.body.contains("`mallory` is not among the approvers"),
@@ -161,7 +117,7 @@ fn people_whom_the_policy_does_not_name_are_refused() {
 #[test]
 fn authors_may_reject_their_change_but_not_approve_it() {
     let desk = desk();
-    let refused = program(&desk, "person=eve&code=correct+horse&choice=approve");
+    let refused = program(&desk, &vote("eve", "approve", 60));
     assert_eq!(refused.status, 403);
     assert!(
         refused.body.contains("is an author of this change"),
@@ -173,10 +129,7 @@ fn authors_may_reject_their_change_but_not_approve_it() {
         0,
         "refused before any code is looked at"
     );
-    let rejected = program(
-        &desk,
-        "person=eve&code=correct+horse&choice=reject&comment=not+yet",
-    );
+    let rejected = program(&desk, &vote("eve", "reject", 60));
     assert_eq!(
         (rejected.status, rejected.json()["state"].clone()),
         (200, json!("rejected"))
@@ -184,35 +137,17 @@ fn authors_may_reject_their_change_but_not_approve_it() {
 }
 
 #[test]
-fn a_code_that_was_never_set_lets_nobody_in() {
-    for kept in [None, Some(""), Some("  \n")] {
-        let mut desk = desk();
-        desk.ports.codes.clear();
-        desk.ports
-            .codes
-            .extend(kept.map(|code| ("/codes/ada", code)));
-        let answer = program(&desk, "person=ada&code=+&choice=approve");
-        assert_eq!(answer.status, 422, "an empty code is not even compared");
-        assert_eq!(
-            program(&desk, "person=ada&code=x&choice=approve").status,
-            403
-        );
-        assert!(desk.ports.votes.borrow().is_empty());
-    }
-}
-
-#[test]
 fn the_same_vote_again_finishes_what_an_earlier_try_left() {
     let desk = desk();
     desk.ports.tally_fails.set(true);
-    let first = program(&desk, APPROVE);
+    let first = program(&desk, &approve());
     assert_eq!(
         (first.status, first.json()["recorded"].clone()),
         (202, json!(true))
     );
     assert!(first.body.contains("Send it once more"), "{}", first.body);
     desk.ports.tally_fails.set(false);
-    assert_eq!(program(&desk, APPROVE).status, 200);
+    assert_eq!(program(&desk, &approve()).status, 200);
     assert_eq!(desk.ports.votes.borrow().len(), 1);
 }
 
@@ -235,8 +170,9 @@ fn a_vote_that_the_ledger_did_not_take_is_a_failure_and_can_be_sent_again() {
 #[test]
 fn a_second_thought_does_not_change_the_vote() {
     let desk = desk();
-    program(&desk, APPROVE);
-    let answer = program(&desk, "person=ada&code=correct+horse&choice=reject");
+    program(&desk, &approve());
+    let at_90 = event(PROGRAM, form(&vote("ada", "reject", 90)));
+    let answer = run(&desk, at_90, 90);
     assert_eq!(answer.status, 409);
     assert!(
         answer.body.contains("You have approved this already"),
@@ -255,7 +191,7 @@ fn a_request_that_is_over_takes_no_votes() {
     ] {
         let desk = desk();
         desk.ports.state.set(state);
-        let answer = program(&desk, APPROVE);
+        let answer = program(&desk, &approve());
         assert_eq!(answer.status, 409);
         assert!(answer.body.contains(words), "{}", answer.body);
         assert!(desk.ports.tries.borrow().is_empty());
@@ -271,7 +207,7 @@ fn a_request_that_is_over_takes_no_votes() {
 fn a_vote_on_a_promotion_that_has_ended_is_refused_and_has_its_request_closed() {
     let desk = desk_at_a_step();
     desk.ports.ended.set(true);
-    let answer = program(&desk, APPROVE);
+    let answer = program(&desk, &approve());
     assert_eq!(
         (answer.status, answer.json()["state"].clone()),
         (409, json!("superseded"))
@@ -284,10 +220,10 @@ fn a_vote_on_a_promotion_that_has_ended_is_refused_and_has_its_request_closed() 
 fn a_vote_on_a_decided_request_has_it_counted_again() {
     let desk = desk();
     desk.ports.state.set(State::Approved);
-    let answer = program(&desk, APPROVE);
+    let answer = program(&desk, &approve());
     assert_eq!((answer.status, desk.ports.tallies.get()), (409, 1));
     desk.ports.tally_fails.set(true);
-    let answer = program(&desk, APPROVE);
+    let answer = program(&desk, &approve());
     assert_eq!(
         (answer.status, answer.json()["state"].clone()),
         (409, json!("approved")),
@@ -299,10 +235,10 @@ fn a_vote_on_a_decided_request_has_it_counted_again() {
 fn votes_in_time_that_nobody_counted_decide_a_request_that_looks_expired() {
     let desk = desk();
     desk.ports.tally_fails.set(true);
-    program(&desk, APPROVE);
-    program(&desk, "person=bob&code=b&choice=approve");
+    program(&desk, &approve());
+    program(&desk, &bob());
     desk.ports.tally_fails.set(false);
-    let late = run(&desk, event(PROGRAM, form(APPROVE)), 86_400);
+    let late = run(&desk, event(PROGRAM, form(&approve())), 86_400);
     assert_eq!(
         (late.status, late.json()["state"].clone()),
         (409, json!("approved"))
@@ -312,11 +248,12 @@ fn votes_in_time_that_nobody_counted_decide_a_request_that_looks_expired() {
 #[test]
 fn a_second_thought_has_the_first_one_counted_if_that_failed_before() {
     let desk = desk();
-    program(&desk, "person=bob&code=b&choice=approve");
+    program(&desk, &bob());
     desk.ports.tally_fails.set(true);
-    assert_eq!(program(&desk, APPROVE).status, 202);
+    assert_eq!(program(&desk, &approve()).status, 202);
     desk.ports.tally_fails.set(false);
-    let answer = program(&desk, "person=ada&code=correct+horse&choice=reject");
+    let at_90 = event(PROGRAM, form(&vote("ada", "reject", 90)));
+    let answer = run(&desk, at_90, 90);
     assert_eq!(
         (answer.status, answer.json()["state"].clone()),
         (409, json!("approved"))
@@ -327,7 +264,7 @@ fn a_second_thought_has_the_first_one_counted_if_that_failed_before() {
 fn a_request_decided_at_the_last_moment_takes_no_vote() {
     let desk = desk();
     desk.ports.overtaken.set(true);
-    let answer = program(&desk, APPROVE);
+    let answer = program(&desk, &approve());
     assert_eq!(
         (answer.status, answer.json()["state"].clone()),
         (409, json!("superseded"))
@@ -353,7 +290,15 @@ fn forms_that_are_incomplete_or_doubled_are_refused_by_field() {
         ("person=ada&code=x", "`choice` is missing"),
         (
             "person=ada&code=x&choice=maybe",
-            "neither `approve` nor `reject`",
+            "none of `approve`, `reject` and `withdraw`",
+        ),
+        (
+            "person=ada&code=x&choice=reject",
+            "`comment` is missing; say why you reject it",
+        ),
+        (
+            "person=ada&code=x&choice=approve&shown=yes",
+            "`shown` is not what the page has there",
         ),
         (
             "person=ada&person=bob&code=x&choice=approve",
@@ -381,4 +326,90 @@ fn bodies_that_are_too_long_garbled_or_no_form_are_refused() {
     assert_eq!(run(&desk(), event(PROGRAM, garbled), 0).status, 400);
     let other = |event: &mut Value| event["headers"]["content-type"] = json!("application/json");
     assert_eq!(run(&desk(), event(PROGRAM, other), 0).status, 415);
+}
+
+#[test]
+fn a_vote_is_taken_back_until_it_is_decided_and_another_takes_its_place() {
+    let desk = desk();
+    let none = program(&desk, &vote("ada", "withdraw", 60));
+    assert_eq!(none.status, 409);
+    assert!(
+        none.body.contains("no vote of yours to take back"),
+        "{}",
+        none.body
+    );
+    assert_eq!(
+        program(&desk, &approve()).status,
+        403,
+        "that code told of a vote that is not there"
+    );
+    let next_code = event(PROGRAM, form(&vote("ada", "approve", 90)));
+    assert_eq!(run(&desk, next_code, 75).status, 200);
+    let taken_at = event(PROGRAM, form(&vote("ada", "withdraw", 120)));
+    let taken = run(&desk, taken_at, 120);
+    assert_eq!(
+        taken.json()["message"],
+        "Your vote is taken back. The request is still open."
+    );
+    assert_eq!(desk.ports.withdrawn.borrow()[0].withdrawn_at, Some(at(120)));
+    assert_eq!(program(&desk, &bob()).json()["state"], "pending");
+    let again = event(PROGRAM, form(&vote("ada", "approve", 150)));
+    assert_eq!(run(&desk, again, 150).json()["state"], "approved");
+    let late = event(PROGRAM, form(&vote("ada", "withdraw", 180)));
+    assert_eq!(run(&desk, late, 180).status, 409);
+}
+
+#[test]
+fn who_approves_ticks_what_is_asked_and_types_the_version_where_that_is_asked() {
+    let mut desk = desk();
+    let items = json!([{"name": "on-call", "text": "Somebody is on call"}]);
+    desk.ports.request.policy.checklist = serde_json::from_value(items).expect("a checklist");
+    desk.ports.request.policy.type_version = true;
+    let missing = program(&desk, &approve());
+    assert_eq!(missing.status, 403);
+    assert!(
+        missing.body.contains("not ticked: on-call"),
+        "{}",
+        missing.body
+    );
+    let ticked = format!("{}&attest=on-call", approve());
+    let untyped = program(&desk, &ticked);
+    assert!(
+        untyped.body.contains("is not 1.1.0: type it"),
+        "{}",
+        untyped.body
+    );
+    assert!(
+        desk.ports.tries.borrow().is_empty(),
+        "refused before any code is looked at"
+    );
+    let typed = program(&desk, &format!("{ticked}&version=1.1.0"));
+    assert_eq!(typed.status, 200, "{}", typed.body);
+    assert_eq!(desk.ports.votes.borrow()[0].attested, ["on-call"]);
+}
+
+#[test]
+fn a_vote_says_what_the_page_showed_and_counts_for_nothing_else() {
+    let desk = desk();
+    let page = run(&desk, event(SHOW, as_sent), 60).body;
+    let shown = page
+        .split("name=\"shown\" value=\"")
+        .nth(1)
+        .expect("the digest");
+    let shown = shown.split('"').next().expect("the digest");
+    let fields = format!("{}&shown={shown}", approve());
+    let changed = format!("{}&shown={}", approve(), Digest::of(b"something else"));
+    let refused = program(&desk, &changed);
+    assert_eq!(refused.status, 409);
+    assert!(
+        refused.body.contains("is not what the page showed"),
+        "{}",
+        refused.body
+    );
+    assert_eq!(program(&desk, &fields).status, 200);
+    let votes = desk.ports.votes.borrow();
+    assert_eq!(
+        votes[0].shown.as_ref().map(Digest::to_string).as_deref(),
+        Some(shown)
+    );
 }
