@@ -1,6 +1,6 @@
 //! Tells people what happened: reads the ledger's stream and writes messages.
 //!
-//! Decides: which kinds of events people hear of, and in which words.
+//! Decides: which kinds of events people hear of, and in which words, by whatever way.
 //!
 //! Environment: `SLUICE_TOPIC` (told where the environment names no topic of
 //! its own).
@@ -21,12 +21,12 @@ use sluice_platform::fault::Fault;
 use sluice_platform::lambda::{Named, fault_name};
 use sluice_platform::people::Message;
 
-use message::Chain;
+pub use message::{Chain, about};
 
 /// What could not be told. Lambda delivers again from the first of them on.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Output {
+pub struct Told {
     /// At most one: whatever follows a failure is delivered again anyway.
     pub batch_item_failures: Vec<Failure>,
 }
@@ -104,30 +104,12 @@ impl<T: Topics, P: People> Notify<T, P> {
     ///
     /// # Errors
     /// When the failed record can't be named.
-    pub async fn handle(&self, event: StreamEvent) -> Result<Output, Error> {
-        for record in &event.records {
-            if let Err(error) = self.tell(record).await {
-                let sequence = record
-                    .change
-                    .sequence_number
-                    .clone()
-                    .ok_or(Error::Unnamed)?;
-                tracing::error!(%sequence, %error, name = error.name(), "not told; the stream delivers it again");
-                return Ok(Output {
-                    batch_item_failures: vec![Failure {
-                        item_identifier: sequence,
-                    }],
-                });
-            }
-        }
-        Ok(Output::default())
+    pub async fn handle(&self, event: StreamEvent) -> Result<Told, Error> {
+        told(&event, async |entry| self.tell(&entry).await).await
     }
 
-    async fn tell(&self, record: &EventRecord) -> Result<(), Error> {
-        let Some(entry) = entry(record)? else {
-            return Ok(());
-        };
-        let Some(message) = message::about(&entry) else {
+    async fn tell(&self, entry: &Entry) -> Result<(), Error> {
+        let Some(message) = about(entry) else {
             return Ok(());
         };
         let chain = Chain::of(&entry.event.chain);
@@ -146,6 +128,35 @@ impl<T: Topics, P: People> Notify<T, P> {
         tracing::info!(chain = %entry.event.chain, kind = entry.event.kind.name(), "told");
         Ok(())
     }
+}
+
+/// Tells of the entries of one batch, in order, and stops at the first failure. This is how
+/// whatever hangs on the ledger's stream reads it.
+///
+/// # Errors
+/// When the failed record can't be named.
+pub async fn told<E: From<Error> + Named>(
+    event: &StreamEvent,
+    tell: impl AsyncFn(Entry) -> Result<(), E>,
+) -> Result<Told, Error> {
+    for record in &event.records {
+        let told = match entry(record) {
+            Ok(None) => continue,
+            Ok(Some(entry)) => tell(entry).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = told {
+            let sequence = record.change.sequence_number.clone();
+            let sequence = sequence.ok_or(Error::Unnamed)?;
+            tracing::error!(%sequence, %error, name = error.name(), "not told; the stream delivers it again");
+            return Ok(Told {
+                batch_item_failures: vec![Failure {
+                    item_identifier: sequence,
+                }],
+            });
+        }
+    }
+    Ok(Told::default())
 }
 
 /// The entry that a record added, if it is one: the ledger holds other items too.

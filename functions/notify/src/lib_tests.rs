@@ -47,7 +47,7 @@ fn notify() -> Notify<OwnTopic, Phone> {
     }
 }
 
-fn run(notify: &Notify<OwnTopic, Phone>, event: Value) -> Result<Output, Error> {
+fn run(notify: &Notify<OwnTopic, Phone>, event: Value) -> Result<Told, Error> {
     let event = serde_json::from_value(event).expect("the event is understood");
     tokio::runtime::Builder::new_current_thread()
         .build()
@@ -81,10 +81,7 @@ fn stream(entries: &[(&str, Kind, Value)]) -> Value {
 #[test]
 fn the_end_of_a_promotion_is_told_to_the_environments_topic() {
     let notify = notify();
-    assert_eq!(
-        run(&notify, parsed(CLOSED)).expect("told"),
-        Output::default()
-    );
+    assert_eq!(run(&notify, parsed(CLOSED)).expect("told"), Told::default());
     let told = notify.people.told.borrow();
     let (topic, message) = &told[0];
     assert_eq!(topic.as_deref(), Some("arn:prod-topic"));
@@ -113,10 +110,7 @@ fn the_end_of_a_promotion_is_told_to_the_environments_topic() {
 #[test]
 fn what_is_not_for_people_is_left_out() {
     let notify = notify();
-    assert_eq!(
-        run(&notify, parsed(QUIET)).expect("read"),
-        Output::default()
-    );
+    assert_eq!(run(&notify, parsed(QUIET)).expect("read"), Told::default());
     assert!(notify.people.told.borrow().is_empty());
 }
 

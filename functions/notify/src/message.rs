@@ -13,7 +13,8 @@ use sluice_platform::people::Message;
 const LONGEST_FACT: usize = 2_000;
 
 /// The message about an entry, if people hear of its kind.
-pub(crate) fn about(entry: &Entry) -> Option<Message> {
+#[must_use]
+pub fn about(entry: &Entry) -> Option<Message> {
     let (what, meaning) = words(entry)?;
     let chain = Chain::of(&entry.event.chain);
     let subject = format!("{}: {what}", chain.title);
@@ -111,6 +112,8 @@ fn words(entry: &Entry) -> Option<(String, &'static str)> {
         | Kind::ChangesPlanned
         | Kind::ApprovalRequested
         | Kind::VoteCast
+        | Kind::VoteWithdrawn
+        | Kind::ApprovalReminded
         | Kind::ApprovalDecided
         | Kind::TargetsQueued
         | Kind::TargetsAcquired
@@ -144,26 +147,7 @@ fn tested(facts: &Value) -> Option<(String, &'static str)> {
 
 fn asked(wish: &Value) -> Option<(String, &'static str)> {
     let wish: Wish = serde_json::from_value(wish.clone()).ok()?;
-    let meaning = match wish {
-        Wish::Pause => {
-            "No further step is taken until somebody resumes it. Harm is still rolled back; \
-             without a resume it goes back after a day."
-        }
-        Wish::Resume | Wish::Go => "It goes on.",
-        Wish::PromoteNow => {
-            "Its next step is the last one: all traffic. Harm is still rolled back."
-        }
-        Wish::SkipBake => {
-            "This step ends as soon as its metrics show something. Harm is still rolled back."
-        }
-        Wish::Emergency => {
-            "Every step but the first that is judged ends as soon as its metrics show something. Harm is still rolled back."
-        }
-        Wish::OverrideWindows => {
-            "It starts and takes its steps whatever the windows of the environment say. Everything else is checked as before."
-        }
-    };
-    Some((format!("asked: {}", wish.title()), meaning))
+    Some((format!("asked: {}", wish.title()), wish.meaning()))
 }
 
 fn closed(outcome: &Value) -> (String, &'static str) {
@@ -195,16 +179,19 @@ fn closed(outcome: &Value) -> (String, &'static str) {
 }
 
 /// What a chain's name tells about its subject.
-pub(crate) struct Chain {
+pub struct Chain {
     title: String,
-    pub(crate) application: Option<String>,
-    pub(crate) environment: Option<String>,
+    /// Its application, if it has one.
+    pub application: Option<String>,
+    /// Its environment, if it has one.
+    pub environment: Option<String>,
 }
 
 impl Chain {
     /// A promotion's name, `release/<application>/<version>` or `release/unknown`,
     /// `suites/<application>/<environment>`, `preview/<application>/<preview>`.
-    pub(crate) fn of(name: &str) -> Self {
+    #[must_use]
+    pub fn of(name: &str) -> Self {
         if let Ok(id) = name.parse::<PromotionId>() {
             let title = format!("[{}] {} {}", id.environment, id.application, id.version);
             return Self {
