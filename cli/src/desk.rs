@@ -1,23 +1,36 @@
-//! Votes through the desk's page door, the same one that browsers use.
+//! Votes at the desk: through its page's door, the same one that browsers use, or signed with
+//! IAM credentials.
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sluice_domain::approval::Choice;
 
 use crate::error::{Error, Result};
+use crate::function::ask;
+
+/// Who votes, and their one-time code.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// By the name in the settings.
+    pub name: String,
+    /// Sent, never shown or stored.
+    pub code: String,
+}
 
 /// A vote.
 #[derive(Debug, Clone)]
 pub struct Ballot {
-    /// Who votes, by the name in the settings.
-    pub person: String,
-    /// Their approval code. Sent, never shown or stored.
-    pub code: String,
-    /// Yes or no.
-    pub choice: Choice,
+    /// Yes or no. None: they take their vote back.
+    pub choice: Option<Choice>,
     /// Why.
     pub comment: String,
+    /// What they say is so, by the names of the checklist's items.
+    pub attested: Vec<String>,
+    /// The version that they approve, where the environment wants it typed.
+    pub version: String,
 }
 
 /// What the desk answers.
@@ -33,11 +46,42 @@ pub struct Answer {
     pub message: String,
 }
 
-/// Votes on a request.
+/// Votes with credentials, of whomever these are.
 ///
 /// # Errors
 /// `Refused` when the desk says no; else when it can't be reached.
-pub fn vote(desk: &str, request: &str, ballot: &Ballot) -> Result<Answer> {
+pub async fn vote_signed(
+    config: &SdkConfig,
+    function: &str,
+    request: &str,
+    ballot: &Ballot,
+) -> Result<Answer> {
+    let call = match ballot.choice {
+        Some(choice) => json!({
+            "op": "vote",
+            "approval": request,
+            "choice": choice,
+            "comment": ballot.comment,
+            "attested": ballot.attested,
+            "version": ballot.version,
+        }),
+        None => json!({"op": "withdraw", "approval": request}),
+    };
+    let answer: Answer = ask(config, function, &call).await?;
+    match answer.recorded {
+        true => Ok(answer),
+        false => Err(Error::Refused {
+            name: "not recorded".to_owned(),
+            message: answer.message,
+        }),
+    }
+}
+
+/// Votes on a request with a one-time code.
+///
+/// # Errors
+/// `Refused` when the desk says no; else when it can't be reached.
+pub fn vote(desk: &str, request: &str, (person, ballot): (&Person, &Ballot)) -> Result<Answer> {
     check_door(desk)?;
     // The link's last part is a capability: errors must not show it.
     let url = format!("{}/r/{request}", desk.trim_end_matches('/'));
@@ -52,15 +96,21 @@ pub fn vote(desk: &str, request: &str, ballot: &Ballot) -> Result<Answer> {
         .build()
         .into();
     let choice = match ballot.choice {
-        Choice::Approve => "approve",
-        Choice::Reject => "reject",
+        Some(Choice::Approve) => "approve",
+        Some(Choice::Reject) => "reject",
+        None => "withdraw",
     };
     let form = [
-        ("person", ballot.person.as_str()),
-        ("code", &ballot.code),
+        ("person", person.name.as_str()),
+        ("code", &person.code),
         ("choice", choice),
+        ("version", &ballot.version),
         ("comment", &ballot.comment),
     ];
+    let attested = ballot.attested.iter();
+    let form = form
+        .into_iter()
+        .chain(attested.map(|item| ("attest", item.as_str())));
     let mut response = agent
         .post(&url)
         .header("accept", "application/json")
@@ -120,12 +170,19 @@ mod tests {
 
     use super::*;
 
+    fn ada() -> Person {
+        Person {
+            name: "ada".into(),
+            code: "a+b c".into(),
+        }
+    }
+
     fn ballot() -> Ballot {
         Ballot {
-            person: "ada".into(),
-            code: "a+b c".into(),
-            choice: Choice::Approve,
+            choice: Some(Choice::Approve),
             comment: String::new(),
+            attested: vec!["on-call".into()],
+            version: "1.0.0".into(),
         }
     }
 
@@ -137,7 +194,7 @@ mod tests {
             let (mut stream, _) = listener.accept().expect("a caller");
             let mut request = String::new();
             let mut buffer = [0; 4096];
-            while !request.contains("comment=") {
+            while !request.contains("attest=") {
                 let read = stream.read(&mut buffer).expect("a request");
                 request.push_str(&String::from_utf8_lossy(&buffer[..read]));
             }
@@ -158,7 +215,7 @@ mod tests {
             "200 OK",
             r#"{"recorded": true, "state": "approved", "message": "thanks"}"#,
         );
-        let answer = vote(&url, "request1", &ballot()).expect("recorded");
+        let answer = vote(&url, "request1", (&ada(), &ballot())).expect("recorded");
         assert_eq!(answer.state.as_deref(), Some("approved"));
         let request = thread.join().expect("served");
         assert!(
@@ -170,7 +227,10 @@ mod tests {
             "{request}"
         );
         assert!(
-            request.contains("person=ada&code=a%2Bb") && request.contains("choice=approve"),
+            request.contains("person=ada&code=a%2Bb")
+                && request.contains("choice=approve")
+                && request.contains("version=1.0.0")
+                && request.contains("attest=on-call"),
             "{request}"
         );
     }
@@ -181,7 +241,7 @@ mod tests {
             "403 Forbidden",
             r#"{"recorded": false, "state": "pending", "message": "the code is wrong"}"#,
         );
-        let error = vote(&url, "request1", &ballot()).expect_err("refused");
+        let error = vote(&url, "request1", (&ada(), &ballot())).expect_err("refused");
         assert_eq!(error.exit(), crate::error::Exit::Refused);
         assert_eq!(error.to_string(), "refused: the code is wrong (HTTP 403)");
         thread.join().expect("served");
@@ -190,7 +250,7 @@ mod tests {
     #[test]
     fn errors_show_neither_the_code_nor_the_requests_name() {
         let (url, thread) = desk("502 Bad Gateway", "oops");
-        let error = vote(&url, "secretrequest", &ballot())
+        let error = vote(&url, "secretrequest", (&ada(), &ballot()))
             .expect_err("failed")
             .to_string();
         assert!(

@@ -192,7 +192,7 @@ fn words(entry: &Entry) -> (Tone, String) {
         Kind::PromotionClosed => Tone::Bad,
         _ => Tone::Plain,
     };
-    let by = if entry.event.kind == Kind::VoteCast {
+    let by = if matches!(entry.event.kind, Kind::VoteCast | Kind::VoteWithdrawn) {
         format!("{}: ", entry.event.actor)
     } else {
         String::new()

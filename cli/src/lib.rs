@@ -65,6 +65,7 @@ pub mod settings_source;
 pub mod stored;
 pub mod target;
 pub mod timeline;
+mod topics;
 pub mod traffic;
 pub mod upload;
 pub mod verified;

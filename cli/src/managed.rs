@@ -14,6 +14,7 @@ use sluice_domain::suites::Suite;
 use crate::error::Result;
 use crate::finding::Finding;
 use crate::resources::Resources;
+use crate::topics::topics;
 
 /// A parameter of the stack that says what may be touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -164,12 +165,9 @@ impl Managed {
                 .iter()
                 .map(|role| named("role.arn".to_owned(), role.arn.clone()))
                 .collect(),
-            Parameter::Topics => settings
-                .channels
-                .topic_arn
-                .iter()
-                .filter(|arn| **arn != self.topic)
-                .map(|arn| named("channels.topic_arn".to_owned(), arn.clone()))
+            Parameter::Topics => topics(settings)
+                .filter(|topic| topic.arn != self.topic)
+                .map(|topic| named(topic.field.to_owned(), topic.arn.to_owned()))
                 .collect(),
             Parameter::Suites => {
                 let of = |suite: &Suite| named(suite_field(suite), self.suite_arn(suite));
@@ -194,9 +192,10 @@ impl Managed {
                 .approval
                 .iter()
                 .flat_map(|approval| &approval.approvers)
-                .map(|approver| {
-                    let code = format!("/{}", approver.code_parameter.trim_start_matches('/'));
-                    named(format!("the code of {}", approver.name), code)
+                .filter_map(|approver| {
+                    let parameter = approver.totp_parameter.as_ref()?;
+                    let code = format!("/{}", parameter.trim_start_matches('/'));
+                    Some(named(format!("the codes of {}", approver.name), code))
                 })
                 .collect(),
         }

@@ -22,8 +22,8 @@ use sluice_domain::digest::Digest;
 use sluice_domain::document::Document as _;
 use sluice_domain::manifest::{Manifest, Person};
 
-pub use git::Facts;
 pub(crate) use git::person;
+pub use git::{Cut, Facts};
 pub use origin::Origin;
 
 use crate::error::{Error, Result};
@@ -43,6 +43,8 @@ pub struct Given {
     pub commit: Option<String>,
     /// Who wrote the change.
     pub author: Option<Person>,
+    /// Where the release before is in git.
+    pub since: Option<String>,
     /// The branch and the tag.
     pub origin: Origin,
     /// The preview that it is built for.
@@ -125,7 +127,8 @@ impl Bundle {
     pub fn open(folder: &Path, given: &Given) -> Result<Self> {
         let text = read(&folder.join(RELEASE_JSON))?;
         if is_template(&text)? {
-            Self::pack(folder, given, git::Facts::read(folder))
+            let facts = git::Facts::read(folder, given.since.as_deref())?;
+            Self::pack(folder, given, facts)
         } else {
             let packed = Self::packed(folder, text)?;
             given.check(&packed.manifest)?;
@@ -284,6 +287,9 @@ fn fill(
                 facts.commit.get(..12).unwrap_or(&facts.commit)
             ));
         }
+    }
+    if let Some(facts) = &facts {
+        facts.name_contributors(template, notes)?;
     }
     if let Some(author) = &given.author {
         template.insert("author".into(), json!(author));

@@ -15,7 +15,7 @@ fn settings() -> Settings {
     let document = json!({
         "schema": 1, "order": 1,
         "functions": {"api": function("api"), "mail": function("mail"), "web": function("web")},
-        "approval": {"approvers": [{"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"}]},
+        "approval": {"approvers": [{"name": "ada", "email": "ada@example.com", "totp_parameter": "/codes/ada"}]},
         "frozen": {"by": "bob", "reason": "fair"},
     });
     Settings::parse("settings", document.to_string().as_bytes()).expect("valid")

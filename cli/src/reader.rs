@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use semver::Version;
+use sluice_domain::approval::State;
 use sluice_domain::naming;
 use sluice_domain::promotion::{Promotion, PromotionId};
-use sluice_platform::store::{Part, Release, Store, StoreError, Ticket};
+use sluice_platform::store::{OpenRequest, Part, Release, Store, StoreError, Ticket};
 
 use crate::error::{Error, Result, is_denial};
 use crate::execution::Executions;
@@ -139,23 +140,42 @@ impl Reader {
         if_permitted(self.store.tickets().await.map(Some).map_err(Error::from))
     }
 
-    /// The open question of a promotion to people, if there is one.
+    /// What people are asked about a promotion first, or were asked last.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn question(&self, id: &PromotionId) -> Result<Option<Question>> {
-        let Some(name) = self.store.asked_last(id).await? else {
-            return Ok(None);
+        let mut asked = self.store.requests_of(id).await?;
+        let is_open = |open: &OpenRequest| open.state == State::Pending;
+        let open = match asked.iter().position(is_open) {
+            Some(first) => Some(asked.swap_remove(first)),
+            None => asked.pop(),
         };
-        let Some(open) = self.store.request(&name).await? else {
-            return Ok(None);
-        };
-        let votes = self.store.votes(&name).await?;
-        Ok(Some(Question {
+        match open {
+            Some(open) => Ok(Some(self.with_votes(open).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// All that people were asked about a promotion, in the order in which they were.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn questions(&self, id: &PromotionId) -> Result<Vec<Question>> {
+        let mut questions = Vec::new();
+        for open in self.store.requests_of(id).await? {
+            questions.push(self.with_votes(open).await?);
+        }
+        Ok(questions)
+    }
+
+    async fn with_votes(&self, open: OpenRequest) -> Result<Question> {
+        let votes = self.store.votes(&open.request.id).await?;
+        Ok(Question {
             request: open.request,
             state: open.state,
-            votes,
-        }))
+            votes: votes.into_iter().map(|sealed| sealed.vote).collect(),
+        })
     }
 
     /// The release that is meant: its last attempt, unless one is named.

@@ -140,7 +140,7 @@ fn asked_at_a_step(state: State) -> Record {
         "bundle": record.promotion.bundle.digest, "plan": record.promotion.bundle.digest,
         "step": {"index": 0, "of": 2, "weight": 10, "verdict": "pass"},
         "policy": {"approvers": [
-            {"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"},
+            {"name": "ada", "email": "ada@example.com", "totp_parameter": "/codes/ada"},
         ]},
         "authors": [], "opened_at": at(0), "expires_at": at(80),
     });

@@ -42,6 +42,8 @@ outputs! {
     ledger_table = "LedgerTable";
     /// Where the desk's page answers, with a final slash.
     desk_url = "DeskUrl";
+    /// The function that takes votes.
+    desk_function = "DeskFunction";
     /// The function that turns requests into releases.
     intake_function = "IntakeFunction";
     /// The function that writes the ledger.

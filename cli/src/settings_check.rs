@@ -1,5 +1,5 @@
 //! Checks an environment's settings against what is there: functions, aliases,
-//! deployment groups, topics, approval codes.
+//! deployment groups, topics, secrets of one-time codes.
 //!
 //! The facts are gathered first and judged apart, so that the judging is pure.
 
@@ -14,6 +14,7 @@ use sluice_platform::fault::Fault;
 use crate::deployment_groups::{self, Group};
 use crate::elsewhere::{self, Elsewhere};
 use crate::finding::Finding;
+use crate::topics::{Topic, topics};
 
 /// Whether something is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +36,9 @@ pub struct Facts {
     pub groups: BTreeMap<String, Group>,
     /// Where its functions are, if that is elsewhere.
     pub elsewhere: Elsewhere,
-    /// The topic, if one is named.
-    pub topic: Option<There>,
-    /// Approval codes, by parameter name; whether they are SecureStrings.
+    /// The topics that are named, by ARN.
+    pub topics: BTreeMap<String, There>,
+    /// Secrets of one-time codes, by parameter name; whether they are SecureStrings.
     pub codes: BTreeMap<String, Result<Option<bool>, String>>,
 }
 
@@ -52,32 +53,19 @@ pub fn check(settings: &Settings, facts: &Facts) -> Vec<Finding> {
     findings.extend(elsewhere::finding(settings, &facts.elsewhere));
     findings.extend(deployment_groups::findings(settings, &facts.groups));
     findings.extend(check_keys(settings));
-    if let (Some(arn), Some(topic)) = (&settings.channels.topic_arn, &facts.topic) {
-        findings.push(match topic {
-            There::Yes => Finding::ok("channels.topic_arn", arn),
-            There::No => Finding::problem(
-                "channels.topic_arn",
-                format!("there is no topic {arn}"),
-                "create it, or leave the field out to use Sluice's own",
-            ),
-            There::Unknown(why) => Finding::note(
-                "channels.topic_arn",
-                format!("{arn} can't be looked at: {why}"),
-                "allow sns:GetTopicAttributes to check it",
-            ),
-        });
-    }
+    let looked_at =
+        topics(settings).filter_map(|topic| Some(check_topic(topic, facts.topics.get(topic.arn)?)));
+    findings.extend(looked_at);
     for approver in settings
         .approval
         .iter()
         .flat_map(|approval| &approval.approvers)
     {
-        let subject = format!("approval code of {}", approver.name);
-        findings.push(check_code(
-            subject,
-            &approver.code_parameter,
-            facts.codes.get(&approver.code_parameter),
-        ));
+        let Some(parameter) = &approver.totp_parameter else {
+            continue;
+        };
+        let subject = format!("one-time codes of {}", approver.name);
+        findings.push(check_code(subject, parameter, facts.codes.get(parameter)));
     }
     if settings.judge.period_seconds < 60 {
         let message = format!(
@@ -166,14 +154,33 @@ fn check_function(
     }
 }
 
+fn check_topic(topic: Topic<'_>, fact: &There) -> Finding {
+    let Topic {
+        field,
+        arn,
+        instead,
+    } = topic;
+    match fact {
+        There::Yes => Finding::ok(field, arn),
+        There::No => Finding::problem(
+            field,
+            format!("there is no topic {arn}"),
+            format!("create it, or leave the field out to use {instead}"),
+        ),
+        There::Unknown(why) => Finding::note(
+            field,
+            format!("{arn} can't be looked at: {why}"),
+            "allow sns:GetTopicAttributes to check it",
+        ),
+    }
+}
+
 fn check_code(
     subject: String,
     parameter: &str,
     fact: Option<&Result<Option<bool>, String>>,
 ) -> Finding {
-    let write = format!(
-        "write it with `aws ssm put-parameter --type SecureString --name {parameter} --value …`"
-    );
+    let write = format!("make one with `sluice env enroll {parameter}`");
     match fact {
         Some(Ok(Some(true))) => Finding::ok(subject, parameter),
         Some(Ok(Some(false))) => Finding::problem(
@@ -208,16 +215,10 @@ pub async fn gather(config: &SdkConfig, settings: &Settings) -> Facts {
             .functions
             .insert(name.clone(), look_at(&lambda, target).await);
     }
-    if let Some(arn) = &settings.channels.topic_arn {
-        let answer = aws_sdk_sns::Client::new(config)
-            .get_topic_attributes()
-            .topic_arn(arn)
-            .send()
-            .await;
-        facts.topic = Some(there_or(
-            answer.map_err(|error| Fault::new("sns:GetTopicAttributes", error)),
-            &["NotFound", "NotFoundException"],
-        ));
+    let sns = aws_sdk_sns::Client::new(config);
+    for topic in topics(settings) {
+        let there = look_at_topic(&sns, topic.arn).await;
+        facts.topics.insert(topic.arn.to_owned(), there);
     }
     let ssm = aws_sdk_ssm::Client::new(config);
     for approver in settings
@@ -225,9 +226,12 @@ pub async fn gather(config: &SdkConfig, settings: &Settings) -> Facts {
         .iter()
         .flat_map(|approval| &approval.approvers)
     {
+        let Some(parameter) = &approver.totp_parameter else {
+            continue;
+        };
         let answer = ssm
             .get_parameters()
-            .names(&approver.code_parameter)
+            .names(parameter)
             .with_decryption(false)
             .send()
             .await;
@@ -237,9 +241,17 @@ pub async fn gather(config: &SdkConfig, settings: &Settings) -> Facts {
             })),
             Err(error) => Err(Fault::new("ssm:GetParameters", error).message),
         };
-        facts.codes.insert(approver.code_parameter.clone(), fact);
+        facts.codes.insert(parameter.clone(), fact);
     }
     facts
+}
+
+async fn look_at_topic(sns: &aws_sdk_sns::Client, arn: &str) -> There {
+    let answer = sns.get_topic_attributes().topic_arn(arn).send().await;
+    there_or(
+        answer.map_err(|error| Fault::new("sns:GetTopicAttributes", error)),
+        &["NotFound", "NotFoundException"],
+    )
 }
 
 async fn look_at(
@@ -293,7 +305,7 @@ mod tests {
         let document = json!({
             "schema": 1, "order": 1, "functions": {"api": {"name": "shop-api"}}, "judge": {"period_seconds": period},
             "steps": [{"weight": 100, "bake_seconds": 0}], "channels": {"topic_arn": "arn:topic"},
-            "approval": {"approvers": [{"name": "ada", "email": "ada@example.com", "code_parameter": "/codes/ada"}]},
+            "approval": {"approvers": [{"name": "ada", "email": "ada@example.com", "totp_parameter": "/codes/ada"}]},
         });
         Settings::parse("/sluice/shop/prod", document.to_string().as_bytes()).expect("valid")
     }
@@ -303,7 +315,7 @@ mod tests {
             functions: BTreeMap::from([("api".to_owned(), (Some(function), alias))]),
             groups: BTreeMap::new(),
             elsewhere: Elsewhere::default(),
-            topic: Some(topic),
+            topics: BTreeMap::from([("arn:topic".to_owned(), topic)]),
             codes: BTreeMap::from([("/codes/ada".to_owned(), Ok(code))]),
         }
     }
@@ -333,9 +345,31 @@ mod tests {
         );
         assert!(has_problem(&findings));
         assert!(
-            findings[2].mend.contains("--name /codes/ada"),
+            findings[2].mend.contains("sluice env enroll /codes/ada"),
             "{findings:?}"
         );
+    }
+
+    #[test]
+    fn a_missing_topic_of_the_escalation_is_a_problem_and_the_environments_is_used_instead() {
+        let mut settings = settings(60);
+        let escalation = json!({"after_seconds": 60, "topic_arn": "arn:second"});
+        let approval = settings.approval.as_mut().expect("an approval");
+        approval.escalation = serde_json::from_value(escalation).expect("an escalation");
+        let mut facts = facts(There::Yes, Some(There::Yes), There::Yes, Some(true));
+        facts.topics.insert("arn:second".to_owned(), There::No);
+        let findings = check(&settings, &facts);
+        let second = &findings[2];
+        assert_eq!(
+            (second.level, second.subject.as_str()),
+            (Level::Problem, "approval.escalation.topic_arn")
+        );
+        assert_eq!(second.message, "there is no topic arn:second");
+        assert!(second.mend.ends_with("use the environment's"), "{second:?}");
+        let problems = findings
+            .iter()
+            .filter(|finding| finding.level == Level::Problem);
+        assert_eq!(problems.count(), 1);
     }
 
     #[test]

@@ -83,7 +83,7 @@ fn wrong_usage_ends_with_2_and_says_so_on_standard_error() {
         &["nonsense"],
         &["watch"],
         &["watch", "shop/prod/x"],
-        &["approve", "shop/prod"],
+        &["reject", "shop/prod"],
         &["history"],
         &["env", "put", "Shop", "prod", "/dev/null"],
     ] {

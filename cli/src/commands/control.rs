@@ -48,9 +48,16 @@ struct Request<'a> {
 
 /// What `control` answers.
 #[derive(Deserialize)]
-struct Answer {
-    asked: Asked,
-    is_new: bool,
+#[serde(untagged)]
+enum Answer {
+    Noted {
+        asked: Asked,
+        is_new: bool,
+    },
+    Waits {
+        /// How far its approvers are.
+        waits: String,
+    },
 }
 
 impl Args {
@@ -82,9 +89,20 @@ impl Args {
         };
         let function = context.resources.control_function()?;
         let answer: Answer = function::ask(&context.config, function, &request).await?;
-        let document = json!({"promotion": id, "asked": answer.asked, "is_new": answer.is_new});
-        output.answer(&document, |_| vec![said(&id, &answer, asking)])?;
-        Ok(Exit::Ok)
+        let (document, line, exit) = match answer {
+            Answer::Noted { asked, is_new } => {
+                let line = said(&id, (&asked, is_new), asking);
+                let document = json!({"promotion": id, "asked": asked, "is_new": is_new});
+                (document, line, Exit::Ok)
+            }
+            Answer::Waits { waits } => {
+                let line = waiting(&id, request.wish, &waits);
+                let document = json!({"promotion": id, "wish": request.wish, "waits": waits});
+                (document, line, Exit::NotApproved)
+            }
+        };
+        output.answer(&document, |_| vec![line])?;
+        Ok(exit)
     }
 }
 
@@ -116,10 +134,19 @@ fn asks_approvers(journal: &Journal) -> bool {
     journal.steps.iter().skip(from).any(Step::asks_approvers)
 }
 
-fn said(id: &PromotionId, answer: &Answer, asking: bool) -> String {
-    let words = answer.asked.words();
-    let wish = answer.asked.wish;
-    match (answer.is_new, wish) {
+/// What is granted only once people have approved it.
+fn waiting(id: &PromotionId, wish: Wish, waits: &str) -> String {
+    format!(
+        "{id}: {} needs an approval, and people are asked: {waits}. Nothing has changed. They vote with \
+         `sluice approve {id}` or on the page; ask again when they have",
+        wish.title()
+    )
+}
+
+fn said(id: &PromotionId, (asked, is_new): (&Asked, bool), asking: bool) -> String {
+    let words = asked.words();
+    let wish = asked.wish;
+    match (is_new, wish) {
         (false, Wish::Resume) => format!(
             "{id}: it stands already: {words}. If its step waits for a person, `sluice resume --go` lets it go on"
         ),
@@ -164,7 +191,7 @@ mod tests {
     fn said_of(wish: Wish, is_new: bool) -> String {
         let id = "shop/prod/1.1.0/1".parse().expect("an id");
         let asked = asked(wish, None);
-        said(&id, &Answer { asked, is_new }, false)
+        said(&id, (&asked, is_new), false)
     }
 
     #[test]
@@ -191,14 +218,21 @@ mod tests {
     }
 
     #[test]
+    fn what_needs_an_approval_is_not_told_as_if_it_were_granted() {
+        let id = "shop/prod/1.1.0/1".parse().expect("an id");
+        let waits = waiting(&id, Wish::Emergency, "0 of 1 approvals so far");
+        assert!(waits.contains("Nothing has changed"), "{waits}");
+        assert!(
+            waits.contains("`sluice approve shop/prod/1.1.0/1`"),
+            "{waits}"
+        );
+    }
+
+    #[test]
     fn who_hurries_hears_that_approvers_are_asked_all_the_same() {
         let id = "shop/prod/1.1.0/1".parse().expect("an id");
         for wish in [Wish::PromoteNow, Wish::SkipBake, Wish::Emergency] {
-            let answer = Answer {
-                asked: asked(wish, None),
-                is_new: true,
-            };
-            let hurried = said(&id, &answer, true);
+            let hurried = said(&id, (&asked(wish, None), true), true);
             assert!(
                 hurried.ends_with("goes on with their approval alone"),
                 "{hurried}"

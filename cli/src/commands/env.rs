@@ -9,6 +9,7 @@ use sluice_domain::document::Document as _;
 use sluice_domain::settings::{Freeze, Settings};
 use sluice_platform::settings::parameter;
 
+use super::{enroll, subscribe};
 use crate::amend::amend;
 use crate::context::Global;
 use crate::doctor::judge;
@@ -62,6 +63,10 @@ enum Action {
         #[arg(long)]
         file: Option<PathBuf>,
     },
+    /// Make an approver's secret of one-time codes, and show it once, as a QR code
+    Enroll(enroll::Args),
+    /// Have an address told by e-mail, and confirm that so that no scanner can end it
+    Subscribe(subscribe::Args),
     /// List environments
     List {
         /// Only this application
@@ -109,6 +114,8 @@ impl Args {
                 let findings = findings(&config, &global.stack, place, &text).await?;
                 tell(output, &application, &environment, &findings)
             }
+            Action::Enroll(args) => args.run(&config, output).await,
+            Action::Subscribe(args) => args.run(&config, global, output).await,
             Action::List { application } => list(&config, output, application.as_deref()).await,
         }
     }

@@ -1,10 +1,12 @@
 //! One file per command: its arguments, and what it does with them.
 
 mod abort;
+mod approvals;
 mod approve;
 mod backtest;
 mod control;
 mod doctor;
+mod enroll;
 mod env;
 mod freeze;
 mod history;
@@ -22,10 +24,12 @@ mod release;
 mod rollback;
 mod schema;
 mod status;
+mod subscribe;
 mod test;
 mod verify;
 mod vote;
 mod watch;
+mod withdraw;
 
 use clap::Subcommand;
 use sluice_domain::controls::Wish;
@@ -49,10 +53,14 @@ pub(crate) enum Command {
     Watch(watch::Args),
     /// Show what is open, what waits, and how it last ended
     Status(status::Args),
+    /// Show what waits for people, and for whom
+    Approvals(approvals::Args),
     /// Approve a promotion
     Approve(approve::Args),
     /// Reject a promotion
     Reject(reject::Args),
+    /// Take your vote back, while the request is open
+    Withdraw(withdraw::Args),
     /// Stop a promotion; traffic that has moved goes back
     Abort(abort::Args),
     /// Hold a promotion at its step; it is judged on, and harm is still rolled back
@@ -110,8 +118,10 @@ impl Command {
             Self::Test(args) => args.run(global, output).await,
             Self::Watch(args) => args.run(global, output).await,
             Self::Status(args) => args.run(global, output).await,
+            Self::Approvals(args) => args.run(global, output).await,
             Self::Approve(args) => args.run(global, output).await,
             Self::Reject(args) => args.run(global, output).await,
+            Self::Withdraw(args) => args.run(global, output).await,
             Self::Abort(args) => args.run(global, output).await,
             Self::Pause(args) => args.run(Wish::Pause, global, output).await,
             Self::Resume(args) => args.run(global, output).await,

@@ -34,6 +34,10 @@ pub(crate) struct FactArgs {
     /// Who wrote the change, instead of git's: "Name <address>"
     #[arg(long, value_name = "PERSON", value_parser = person)]
     author: Option<Person>,
+    /// Where the release before is in git, instead of the last tag: whoever wrote or merged a
+    /// commit since can't approve this one
+    #[arg(long, value_name = "REF")]
+    since: Option<String>,
     /// The branch of the build, instead of the build system's or git's
     #[arg(long, value_name = "NAME")]
     branch: Option<String>,
@@ -51,6 +55,7 @@ impl From<FactArgs> for Given {
             version: args.version,
             commit: args.commit,
             author: args.author,
+            since: args.since,
             origin: Origin {
                 branch: args.branch,
                 tag: args.tag,
@@ -67,7 +72,9 @@ fn person(text: &str) -> Result<Person, String> {
 
 impl Args {
     pub(super) fn run(self, output: &Output) -> Result<Exit> {
-        let bundle = Bundle::pack(&self.folder, &self.facts.into(), Facts::read(&self.folder))?;
+        let given: Given = self.facts.into();
+        let facts = Facts::read(&self.folder, given.since.as_deref())?;
+        let bundle = Bundle::pack(&self.folder, &given, facts)?;
         bundle.write(&self.out)?;
         let manifest = &bundle.manifest;
         let document = json!({

@@ -15,6 +15,6 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
-        self.vote.run(Choice::Reject, global, output).await
+        self.vote.run(Some(Choice::Reject), global, output).await
     }
 }

@@ -114,7 +114,7 @@ fn approval(draft: &Draft) -> &'static str {
         r#"  // Who must say yes before anything moves. Each has a code of their own in Parameter
   // Store. As it stands nobody is asked.
   // "approval": {"approvers": [
-  //   {"name": "ada", "email": "ada@example.com", "code_parameter": "/sluice-approvers/ada"}
+  //   {"name": "ada", "email": "ada@example.com", "totp_parameter": "/sluice-approvers/ada"}
   // ]},
 "#
     } else {

@@ -82,7 +82,7 @@ fn many_stars_take_no_more_time_than_one() {
 
 #[test]
 fn settings_within_the_parameters_are_covered_and_say_by_what() {
-    let approver = json!({"name": "ada", "email": "ada@example.com", "code_parameter": "/sluice-approvers/ada"});
+    let approver = json!({"name": "ada", "email": "ada@example.com", "totp_parameter": "/sluice-approvers/ada"});
     let settings = settings(json!({
         "approval": {"approvers": [approver]},
         "channels": {"topic_arn": "arn:aws:sns:eu-west-1:111122223333:sluice-managed-prod"},
@@ -170,9 +170,34 @@ fn sluices_own_topic_needs_no_pattern_and_any_other_does() {
 }
 
 #[test]
+fn the_topic_of_an_escalation_has_to_be_covered_like_the_environments() {
+    let topic = |name: &str| format!("arn:aws:sns:eu-west-1:111122223333:{name}");
+    let approver = json!({"name": "ada", "email": "ada@example.com", "totp_parameter": "/sluice-approvers/ada"});
+    let settings = |name: &str| {
+        let escalation = json!({"after_seconds": 60, "topic_arn": topic(name)});
+        settings(json!({
+            "approval": {"approvers": [approver], "escalation": escalation},
+            "channels": {"topic_arn": topic("sluice-managed-prod")},
+        }))
+    };
+    let managed = managed(&STOCK);
+    let findings = managed.check(&settings("sluice-managed-leads"));
+    let message = "`arn:aws:sns:*:*:sluice-managed-*` covers what the settings name (2)";
+    assert_eq!(findings[1].message, message);
+    assert_eq!(
+        managed.check(&settings("sluice"))[1].message,
+        message.replace('2', "1")
+    );
+    let findings = managed.check(&settings("leads"));
+    assert_eq!(findings[1].level, Level::Problem);
+    let uncovered = format!("approval.escalation.topic_arn ({})", topic("leads"));
+    assert!(findings[1].message.ends_with(&uncovered), "{findings:?}");
+}
+
+#[test]
 fn a_code_that_the_page_may_not_read_is_mended_by_its_name() {
     let approver =
-        |code: &str| json!({"name": "ada", "email": "ada@example.com", "code_parameter": code});
+        |code: &str| json!({"name": "ada", "email": "ada@example.com", "totp_parameter": code});
     let settings = settings(json!({"approval": {"approvers": [approver("/codes/ada")]}}));
     let findings = managed(&STOCK).check(&settings);
     assert_eq!(
@@ -184,7 +209,7 @@ fn a_code_that_the_page_may_not_read_is_mended_by_its_name() {
     );
     let [message, mend] = [&findings[1].message, &findings[1].mend];
     assert!(
-        message.contains("the code of ada (/codes/ada)"),
+        message.contains("the codes of ada (/codes/ada)"),
         "{message}"
     );
     assert!(

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -46,6 +47,11 @@ fn facts() -> Facts {
             name: "Bob".into(),
             email: "bob@example.com".into(),
         }],
+        contributors: vec![Person {
+            name: "Eve".into(),
+            email: "eve@example.com".into(),
+        }],
+        cut: None,
         origin: origin("main"),
         is_dirty: false,
     }
@@ -84,6 +90,146 @@ fn a_template_becomes_a_manifest_with_digests_and_the_facts_of_git() {
     assert_eq!(
         (bundle.manifest.author, bundle.manifest.co_authors),
         (facts().author, facts().co_authors)
+    );
+    assert_eq!(bundle.manifest.contributors, facts().contributors);
+}
+
+#[test]
+fn everybody_who_wrote_or_merged_since_the_last_tag_is_a_contributor() {
+    let folder = history();
+    assert_eq!(
+        known(&folder, None),
+        emails(&["ada", "bob", "eve", "merger"])
+    );
+    assert_eq!(known(&folder, Some("HEAD^")), emails(&["eve", "merger"]));
+}
+
+/// A checkout with a tag, and what Ada, Bob and Eve wrote since.
+fn history() -> Folder {
+    let folder = shop();
+    let commit = |person: &str, message: &str| {
+        let commit = ["commit", "-q", "--allow-empty", "-m", message];
+        run_git(&folder, &commit, person);
+    };
+    run_git(&folder, &["init", "-q"], "ada");
+    commit("before", "long ago");
+    run_git(&folder, &["tag", "v1.0.0"], "ada");
+    commit("ada", "one\n\nCo-authored-by: Bob <bob@example.com>");
+    commit("eve", "two");
+    folder
+}
+
+fn run_git(folder: &Folder, arguments: &[&str], person: &str) {
+    let done = std::process::Command::new("git")
+        .arg("-C")
+        .arg(&folder.0)
+        .args(arguments)
+        .envs([
+            ("GIT_AUTHOR_NAME", person),
+            ("GIT_AUTHOR_EMAIL", &format!("{person}@example.com")),
+            ("GIT_COMMITTER_NAME", "Merger"),
+            ("GIT_COMMITTER_EMAIL", "merger@example.com"),
+        ])
+        .output()
+        .expect("git");
+    assert!(done.status.success(), "{done:?}");
+}
+
+fn read_facts(folder: &Folder, since: Option<&str>) -> Facts {
+    let facts = Facts::read(&folder.0, since).expect("all that was asked for");
+    facts.expect("a checkout")
+}
+
+/// The addresses of the contributors.
+fn known(folder: &Folder, since: Option<&str>) -> BTreeSet<String> {
+    let people = read_facts(folder, since).contributors.into_iter();
+    people.map(|person| person.email).collect()
+}
+
+fn emails(names: &[&str]) -> BTreeSet<String> {
+    let names = names.iter();
+    names.map(|name| format!("{name}@example.com")).collect()
+}
+
+#[test]
+fn a_release_before_that_git_does_not_know_is_refused_and_no_release_without_contributors() {
+    let folder = history();
+    for since in ["v9.9.9", "--all", ""] {
+        let error = Facts::read(&folder.0, Some(since)).expect_err("refused");
+        assert_eq!(error.exit(), crate::error::Exit::Usage, "{since}");
+        let error = error.to_string();
+        let found = format!("--since: found `{since}`");
+        assert!(
+            error.starts_with(&found) && error.contains("`fetch-depth: 0`"),
+            "{error}"
+        );
+    }
+    let folder = shop();
+    assert_eq!(Facts::read(&folder.0, None).expect("nobody to ask"), None);
+    let error = Facts::read(&folder.0, Some("v1.0.0")).expect_err("no checkout");
+    assert!(error.to_string().contains("no git history"), "{error}");
+}
+
+#[test]
+fn a_shallow_checkout_says_whom_it_does_not_know_and_how_to_get_the_rest() {
+    let folder = history();
+    let shallow = Folder::new();
+    let from = format!("file://{}", folder.0.display());
+    run_git(&shallow, &["clone", "-q", "--depth=1", &from, "."], "ada");
+    let shallow = shallow
+        .with("release.json", TEMPLATE)
+        .with("checkout/a.py", "a");
+    let facts = read_facts(&shallow, None);
+    assert_eq!(facts.cut, Some(Cut::Tag));
+    assert_eq!(known(&shallow, None), emails(&["eve", "merger"]));
+    let told = |text: &str| {
+        let shallow = shop().with("release.json", text);
+        let bundle = Bundle::pack(&shallow.0, &Given::default(), Some(facts.clone()));
+        let notes = bundle.expect("packed").notes.join("\n");
+        notes.contains("only the people of the last commit") && notes.contains("`fetch-depth: 0`")
+    };
+    assert!(told(TEMPLATE));
+    let named = r#"{"contributors": [{"name": "Bob", "email": "bob@example.com"}], "#;
+    assert!(told(&TEMPLATE.replacen('{', named, 1)));
+
+    // Known by itself, a tag says nothing of the commits since then.
+    let tag = "refs/tags/v1.0.0:refs/tags/v1.0.0";
+    run_git(
+        &shallow,
+        &["fetch", "-q", "--depth=1", "origin", tag],
+        "ada",
+    );
+    let error = Facts::read(&shallow.0, Some("v1.0.0")).expect_err("refused");
+    assert!(error.to_string().contains("lacks commits"), "{error}");
+    run_git(&shallow, &["fetch", "-q", "--unshallow", "--tags"], "ada");
+    assert_eq!(read_facts(&shallow, None).cut, None);
+    let all = emails(&["ada", "bob", "eve", "merger"]);
+    assert_eq!(known(&shallow, None), all);
+    assert_eq!(known(&shallow, Some("v1.0.0")), all);
+}
+
+#[test]
+fn more_contributors_than_a_manifest_names_are_refused_and_not_cut() {
+    let folder = shop();
+    let packed = |count: usize| {
+        let people = (0..count).map(|number| Person {
+            name: "Eve".into(),
+            email: format!("eve{number}@example.com"),
+        });
+        let facts = Facts {
+            contributors: people.collect(),
+            ..facts()
+        };
+        Bundle::pack(&folder.0, &Given::default(), Some(facts))
+    };
+    let most = packed(500).expect("packed").manifest.contributors;
+    assert_eq!(most.len(), 500);
+    let error = packed(501).expect_err("refused");
+    assert_eq!(error.exit(), crate::error::Exit::Usage);
+    let error = error.to_string();
+    assert!(
+        error.contains("found 501 people") && error.contains("--since"),
+        "{error}"
     );
 }
 

@@ -1,0 +1,18 @@
+//! `sluice withdraw`: takes a vote back.
+
+use super::vote::VoteArgs;
+use crate::context::Global;
+use crate::error::{Exit, Result};
+use crate::paint::Output;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    vote: VoteArgs,
+}
+
+impl Args {
+    pub(super) async fn run(self, global: &Global, output: &Output) -> Result<Exit> {
+        self.vote.run(None, global, output).await
+    }
+}
