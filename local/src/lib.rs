@@ -19,6 +19,7 @@ pub mod door;
 pub mod engine;
 mod error;
 pub mod load;
+pub mod outside;
 pub mod process;
 pub mod sam;
 pub mod session;

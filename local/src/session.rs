@@ -16,6 +16,7 @@ use crate::{
     Error, Result,
     door::Door,
     engine::{self, Engine, Options, REGION, ROOT_KEY, sdk_config},
+    outside::Outside,
     process::Process,
     sam::{self, Outputs, Stack},
     workspace::{RunFolder, Workspace, tail},
@@ -31,6 +32,9 @@ pub struct State {
     pub endpoint: String,
     /// Where the alias front door answers.
     pub door: String,
+    /// Where what is outside of AWS answers; nothing is, in an engine that stays.
+    #[serde(default)]
+    pub outside: Option<String>,
     /// The engine's process.
     pub engine: Process,
     /// The front door's process, unless it is the one that started the engine.
@@ -80,6 +84,8 @@ impl State {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
+        let outside = self.outside.clone();
+        all.extend(outside.map(|outside| ("SLUICE_OUTSIDE_URL".to_owned(), outside)));
         all.extend(
             self.outputs
                 .iter()
@@ -133,6 +139,8 @@ pub struct Session {
     engine: Engine,
     door: Door,
     state: State,
+    /// Slack and GitHub, as long as the session lasts.
+    _outside: Outside,
 }
 
 impl Session {
@@ -152,9 +160,11 @@ impl Session {
         report(Step::Start);
         let engine = Engine::start(workspace, &run, &setup.engine).await?;
         let door = Door::open(&sdk_config(engine.endpoint()), 0).await?;
+        let outside = Outside::open().await?;
         let mut state = State {
             endpoint: engine.endpoint().to_owned(),
             door: door.endpoint().to_owned(),
+            outside: Some(outside.endpoint().to_owned()),
             engine: engine.process(),
             door_process: None,
             stack: "sluice".to_owned(),
@@ -162,14 +172,16 @@ impl Session {
         };
         // Written before the deployment: whoever finds this folder can stop the engine.
         state.write(&run)?;
-        let managed = &setup.managed_functions;
-        state.outputs = deploy(workspace, &run, engine.endpoint(), managed, report).await?;
+        let mut stack = Stack::sluice(&run, &setup.managed_functions);
+        stack.parameters.extend(outside.parameters());
+        state.outputs = deploy(workspace, &run, engine.endpoint(), &stack, report).await?;
         state.write(&run)?;
         Ok(Self {
             run,
             engine,
             door,
             state,
+            _outside: outside,
         })
     }
 
@@ -236,6 +248,7 @@ pub async fn up(
     let mut state = State {
         endpoint,
         door,
+        outside: None,
         engine: engine.process(),
         door_process: Some(door_process),
         stack: "sluice".to_owned(),
@@ -245,8 +258,8 @@ pub async fn up(
         // Written before the deployment: if this process is ended meanwhile,
         // `down` finds what it left.
         state.write(&run)?;
-        let managed = &setup.managed_functions;
-        state.outputs = deploy(workspace, &run, &state.endpoint, managed, report).await?;
+        let stack = Stack::sluice(&run, &setup.managed_functions);
+        state.outputs = deploy(workspace, &run, &state.endpoint, &stack, report).await?;
         state.write(&run)
     };
     if let Err(error) = deployed.await {
@@ -267,14 +280,13 @@ async fn deploy(
     workspace: &Workspace,
     run: &RunFolder,
     endpoint: &str,
-    managed_functions: &str,
+    stack: &Stack,
     mut report: impl FnMut(Step),
 ) -> Result<Outputs> {
     report(Step::Build);
     sam::build(workspace, run).await?;
     report(Step::Deploy);
-    let stack = Stack::sluice(run, managed_functions);
-    let outputs = sam::deploy(workspace, run, endpoint, &stack).await?;
+    let outputs = sam::deploy(workspace, run, endpoint, stack).await?;
     let reachable = |value: String| function_url(endpoint, &value).unwrap_or(value);
     Ok(outputs
         .into_iter()
@@ -369,6 +381,7 @@ mod tests {
         State {
             endpoint: "http://127.0.0.1:1".to_owned(),
             door: "http://127.0.0.1:2".to_owned(),
+            outside: None,
             engine: Process { pid: 1, started: 2 },
             door_process: None,
             stack: "sluice".to_owned(),

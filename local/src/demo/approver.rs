@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use sluice_cli::desk::{self, Ballot};
+use jiff::Timestamp;
+use sluice_cli::desk::{self, Ballot, Person};
 use sluice_cli::reader::Reader;
 use sluice_domain::approval::{Choice, State};
+use sluice_platform::totp::OneTimeSecret;
 use tokio::time::{Duration, sleep};
 
 use crate::storefront::APPLICATION;
@@ -15,7 +17,7 @@ pub(super) const APPROVER: &str = "ada";
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
 
 /// Approves every open request of the storefront, until it is stopped.
-pub(super) async fn votes(reader: Reader, desk: String, code: String) {
+pub(super) async fn votes(reader: Reader, desk: String, secret: OneTimeSecret) {
     let mut answered = BTreeSet::new();
     loop {
         sleep(LOOKS_EVERY).await;
@@ -33,15 +35,19 @@ pub(super) async fn votes(reader: Reader, desk: String, code: String) {
             if question.state != State::Pending {
                 continue;
             }
+            let person = Person {
+                name: APPROVER.to_owned(),
+                code: secret.code_at(Timestamp::now()),
+            };
             let ballot = Ballot {
-                person: APPROVER.to_owned(),
-                code: code.clone(),
-                choice: Choice::Approve,
+                choice: Some(Choice::Approve),
                 comment: "looks good".to_owned(),
+                attested: Vec::new(),
+                version: promotion.id.version.to_string(),
             };
             let (desk, request) = (desk.clone(), question.request.id);
-            let voted =
-                tokio::task::spawn_blocking(move || desk::vote(&desk, &request, &ballot)).await;
+            let vote = move || desk::vote(&desk, &request, (&person, &ballot));
+            let voted = tokio::task::spawn_blocking(vote).await;
             match voted {
                 Ok(Ok(_)) => {
                     answered.insert(promotion.id);

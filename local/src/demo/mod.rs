@@ -48,6 +48,9 @@ pub enum DemoError {
     /// An AWS call.
     #[error(transparent)]
     Fault(#[from] sluice_platform::fault::Fault),
+    /// A secret of one-time codes.
+    #[error(transparent)]
+    Secret(#[from] sluice_platform::totp::NoSecret),
     /// The state table.
     #[error(transparent)]
     Store(#[from] sluice_platform::store::StoreError),
@@ -97,11 +100,11 @@ pub async fn run(workspace: &Workspace, session: &Session) -> Result<bool, DemoE
         "deploying the storefront 1.0.0 with its aliases, databases, settings and an approver",
     )?;
     let databases = Databases::start()?;
-    let code = storefront::deploy(workspace, session, &config, &databases).await?;
+    let secret = storefront::deploy(workspace, session, &config, &databases).await?;
     let resources = Resources::new(state.stack.clone(), state.outputs.clone());
     let reader = Reader::new(&config, &resources)?;
     let desk = resources.desk_url()?.to_owned();
-    let approver = tokio::spawn(approver::votes(reader.clone(), desk, code));
+    let approver = tokio::spawn(approver::votes(reader.clone(), desk, secret));
     let load = customers(&state.door)?;
     let stage = Stage {
         workspace,

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
 use aws_sdk_ssm::types::ParameterType;
-use rand::RngExt as _;
 use serde_json::{Map, Value};
 use sluice_cli::parameters;
 use sluice_platform::fault::Fault;
+use sluice_platform::totp::OneTimeSecret;
 
 use super::DemoError;
 use super::approver::APPROVER;
@@ -22,13 +22,13 @@ use crate::workspace::Workspace;
 
 const ENVIRONMENTS: [&str; 3] = ["dev", "staging", PRODUCTION];
 
-/// Deploys all of it, and answers the approver's code.
+/// Deploys all of it, and answers the secret of the approver's one-time codes.
 pub(super) async fn deploy(
     workspace: &Workspace,
     session: &Session,
     config: &SdkConfig,
     databases: &Databases,
-) -> Result<String, DemoError> {
+) -> Result<OneTimeSecret, DemoError> {
     sam::deploy(
         workspace,
         session.run(),
@@ -41,23 +41,19 @@ pub(super) async fn deploy(
         let text = settings(workspace, environment, database)?;
         parameters::put(config, APPLICATION, environment, &text).await?;
     }
-    let code: String = rand::rng()
-        .sample_iter(rand::distr::Alphanumeric)
-        .take(24)
-        .map(char::from)
-        .collect();
+    let secret = OneTimeSecret::generate()?;
     let name = format!("/sluice-approvers/{APPROVER}");
     let request = aws_sdk_ssm::Client::new(config)
         .put_parameter()
         .name(&name)
-        .value(&code)
+        .value(secret.reveal())
         .r#type(ParameterType::SecureString)
         .overwrite(true);
     request
         .send()
         .await
         .map_err(|error| Fault::new(format!("ssm:PutParameter of {name}"), error))?;
-    Ok(code)
+    Ok(secret)
 }
 
 /// The settings of an environment as the example has them, with the database that they get
