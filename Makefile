@@ -19,6 +19,10 @@ export SLUICE_POSTGRES
 SLUICE_MIGRATION_TOOLS ?= $(CURDIR)/.sluice/migration-tools
 export SLUICE_MIGRATION_TOOLS
 
+# Where what drives a browser lies.
+SLUICE_BROWSER ?= $(CURDIR)/.sluice/browser
+export SLUICE_BROWSER
+
 # cargo-lambda always names its target. Naming the same one here puts tests,
 # functions and tools into one folder, so that nothing is compiled twice.
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
@@ -52,8 +56,8 @@ down: ## Stop the embedded engine and leave nothing behind
 	else echo "no engine was running"; fi
 
 .PHONY: test
-test: local moto postgres published migration-tools ## Run all tests, those on the embedded engine included
-	@$(LOCAL) with -- cargo test --workspace --no-fail-fast -- --include-ignored --skip matrix::
+test: local moto postgres published migration-tools browser ## Run all tests, those on the embedded engine included
+	@$(LOCAL) with -- cargo test --workspace --no-fail-fast -- --include-ignored --skip matrix:: --skip latency::
 	@$(FAULTS)
 
 .PHONY: check
@@ -65,8 +69,8 @@ check: ## Check formatting, lints, documentation, and the functions as they ship
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 
 .PHONY: e2e
-e2e: local moto postgres ## Run only the end-to-end tests, with every fault
-	@$(LOCAL) with -- cargo test -p sluice-tests -- --include-ignored --skip matrix::
+e2e: local moto postgres browser ## Run only the end-to-end tests, with every fault
+	@$(LOCAL) with -- cargo test -p sluice-tests -- --include-ignored --skip matrix:: --skip latency::
 	@SLUICE_FAULTS=all $(FAULTS)
 
 # On an engine that skips waits: what is tried again is tried again at once.
@@ -100,7 +104,7 @@ lint: venvs ## Check templates, state machines and the action with AWS's and the
 SQUAWK := $(TARGET_DIR)/bench/squawk
 LINTED := $(SLUICE_PUBLISHED)/migrations/lemmy_db_schema-1.0.0-test-fix-publish-3/migrations
 .PHONY: bench
-bench: venvs published ## Build the functions as AWS gets them, show their sizes, and time verification and linting
+bench: local venvs published ## Build the functions as AWS gets them, show their sizes, and time the desk, verification and linting
 	@PATH="$(SLUICE_VENVS)/sam/bin:$$PATH" CARGO_LAMBDA_COMPILER=cargo \
 		cargo lambda build --release --quiet --lambda-dir $(TARGET_DIR)/bench
 	@for function in $(TARGET_DIR)/bench/*/bootstrap; do \
@@ -108,6 +112,7 @@ bench: venvs published ## Build the functions as AWS gets them, show their sizes
 			"$$(stat -c %s "$$function" | awk '{ print $$1 / 1e6 }')" \
 			"$$(gzip -c "$$function" | wc -c | awk '{ print $$1 / 1e6 }')"; \
 	done
+	@$(LOCAL) with -- cargo test --quiet -p sluice-tests --test flow -- --include-ignored --nocapture --test-threads 1 latency::
 	@cargo build --release --quiet -p sluice-cli
 	@cargo build --release --quiet -p verify --example streamed
 	@bench/verification $(TARGET_DIR)/$(HOST)/release/sluice $(TARGET_DIR)/$(HOST)/release/examples/streamed
@@ -170,7 +175,11 @@ postgres: ## Get the PostgreSQL that tests and the demo migrate
 migration-tools: ## Install the migration tools that tests use in turns with Sluice
 	@migrator/tests/tools/install "$(SLUICE_MIGRATION_TOOLS)"
 
-# Only tests need it.
+# Only tests need them.
+.PHONY: browser
+browser:
+	@tests/browser/install "$(SLUICE_BROWSER)"
+
 .PHONY: moto
 moto:
 	@local/requirements/install "$(PYTHON)" "$(SLUICE_VENVS)" moto

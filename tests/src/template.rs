@@ -326,12 +326,17 @@ fn texts(value: &Value) -> Vec<&str> {
     list(value).into_iter().filter_map(Value::as_str).collect()
 }
 
-/// The items of a list, or a single item.
+/// The items of a list, or a single item; of a choice all that it may be. What other
+/// endpoints get is left as it is: [`template_on_aws`] has what applies.
 pub fn list(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Null => Vec::new(),
-        Value::Array(_) => items(value).collect(),
-        single => vec![single],
+    let branches = items(&value["Fn::If"]).collect::<Vec<_>>();
+    match (value, branches.as_slice()) {
+        (Value::Null, _) => Vec::new(),
+        (Value::Array(_), _) => items(value).collect(),
+        (_, [condition, one, other]) if *condition != "OnAws" => {
+            list(one).into_iter().chain(list(other)).collect()
+        }
+        (single, _) => vec![single],
     }
 }
 

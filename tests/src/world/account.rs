@@ -53,6 +53,7 @@ impl World {
             unique: self.unique.clone(),
             config,
             role,
+            steps: std::sync::Mutex::default(),
         };
         (there, settings)
     }

@@ -137,15 +137,15 @@ impl World {
             .expect("settings are written");
     }
 
-    /// An approver with this code, as settings name them.
+    /// An approver with this secret of one-time codes, as settings name them.
     ///
     /// # Panics
     /// When Parameter Store refuses.
-    pub async fn approver(&self, name: &str, code: &str) -> Value {
+    pub async fn approver(&self, name: &str, secret: &str) -> Value {
         let parameter = format!("/sluice-approvers/{}-{name}", self.unique);
-        self.parameter(&parameter, code).await;
+        self.parameter(&parameter, secret).await;
         let email = format!("{name}@example.com");
-        json!({ "name": name, "email": email, "code_parameter": parameter })
+        json!({ "name": name, "email": email, "totp_parameter": parameter })
     }
 
     /// Writes a secret parameter.
@@ -158,6 +158,29 @@ impl World {
             .name(name)
             .value(value)
             .r#type(ParameterType::SecureString)
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("writing {name}: {error:?}"));
+    }
+
+    /// Under which name an approver signs in to the page: parameters of one-time codes are
+    /// each test's own.
+    #[must_use]
+    pub fn signs_in_as(&self, name: &str) -> String {
+        format!("{}-{name}", self.unique)
+    }
+
+    /// Writes a secret parameter that all tests of an engine share.
+    ///
+    /// # Panics
+    /// When Parameter Store refuses.
+    pub async fn shared_parameter(&self, name: &str, value: &str) {
+        aws_sdk_ssm::Client::new(&self.config)
+            .put_parameter()
+            .name(name)
+            .value(value)
+            .r#type(ParameterType::SecureString)
+            .overwrite(true)
             .send()
             .await
             .unwrap_or_else(|error| panic!("writing {name}: {error:?}"));

@@ -3,7 +3,7 @@
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode};
-use aws_sdk_sfn::types::StateMachineType;
+use aws_sdk_sfn::types::{HistoryEvent, StateMachineType};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_domain::migrations::Operation;
@@ -315,6 +315,17 @@ impl World {
             .send()
             .await
             .unwrap_or_else(|error| panic!("starting {name}: {error:?}"));
+    }
+
+    /// What happened in an execution, in order.
+    ///
+    /// # Panics
+    /// When Step Functions can't say.
+    pub async fn history(&self, execution: &str) -> Vec<HistoryEvent> {
+        let request = self.executions().get_execution_history();
+        let events = request.execution_arn(execution).into_paginator().items();
+        let events = events.send().try_collect().await;
+        events.unwrap_or_else(|error| panic!("the history of {execution}: {error:?}"))
     }
 
     /// The states that an execution has entered, in order; none where there is

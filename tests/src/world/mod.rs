@@ -11,6 +11,7 @@
 
 mod account;
 mod application;
+mod browser;
 mod build;
 mod colleague;
 mod command;
@@ -24,11 +25,13 @@ mod inbox;
 mod limiter;
 mod permissions;
 mod signals;
+mod slack;
 mod suites;
 mod watch;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -39,6 +42,7 @@ use sluice_cli::resources::{OUTPUTS, Resources};
 use sluice_local::session::output_variable;
 
 pub use application::{ALIAS, alone};
+pub use browser::{Browser, Looks, Seen};
 pub use build::{Build, commit, failing, for_another_machine, healthy, in_bash};
 pub use colleague::Colleague;
 pub use command::{Folder, Person, Run, Running, Sluice};
@@ -49,6 +53,7 @@ pub use images::Image;
 pub use inbox::Inbox;
 pub use limiter::{Call, Limiter};
 pub use permissions::Forbidden;
+pub use slack::Channel;
 pub use suites::{FAILED, PASSED, says};
 pub use watch::Ended;
 
@@ -70,6 +75,8 @@ pub struct World {
     environment: BTreeMap<String, String>,
     unique: String,
     role: String,
+    /// The step of the last one-time code, by its secret: each counts once.
+    steps: Mutex<BTreeMap<String, u64>>,
 }
 
 /// What a function of Sluice's answered instead of an output.
@@ -116,6 +123,7 @@ impl World {
             environment,
             unique,
             role,
+            steps: Mutex::default(),
         }
     }
 
@@ -195,7 +203,8 @@ impl World {
     }
 
     /// An output of Sluice's stack.
-    fn output(&self, name: &str) -> &str {
+    #[must_use]
+    pub fn output(&self, name: &str) -> &str {
         variable(&self.environment, &output_variable(name))
     }
 
@@ -203,6 +212,20 @@ impl World {
     #[must_use]
     pub fn release_chain(&self, version: &str) -> String {
         format!("release/{}/{version}", self.application)
+    }
+
+    /// The key with which the desk seals votes.
+    ///
+    /// # Panics
+    /// When the desk has none.
+    pub async fn seal_key(&self) -> String {
+        let function = self.output("DeskFunction");
+        let found = self.lambda().get_function_configuration();
+        let found = found.function_name(function).send().await;
+        let found = found.expect("the desk's configuration");
+        let variables = found.environment().and_then(|all| all.variables());
+        let key = variables.and_then(|all| all.get("SLUICE_SEAL_KEY"));
+        key.expect("the key").clone()
     }
 
     /// Lambda, where the application's functions are.

@@ -62,6 +62,18 @@ impl World {
         self.put_policy(&stack, watchdog, statements).await;
     }
 
+    /// Lets the desk read what tests put aside: by the template it reads manifests by
+    /// their name alone, and would have to ask of a vote what it could not show.
+    pub async fn let_the_desk_read_what_is_put_aside(&self) {
+        let statement = json!({
+            "Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+            "Resource": format!("arn:aws:s3:::{}/*/aside.json", self.bucket()),
+        });
+        let stack = format!("{}-aside", self.application);
+        let desk = self.output("DeskFunction");
+        self.put_policy(&stack, desk, json!([statement])).await;
+    }
+
     /// Puts a policy of its own onto the role of one of Sluice's functions.
     async fn put_policy(&self, stack: &str, function: &str, statements: Value) {
         let request = self.lambda().get_function_configuration();

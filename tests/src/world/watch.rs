@@ -1,14 +1,16 @@
 //! Waiting for what Sluice does.
 
 use aws_sdk_sfn::types::ExecutionStatus;
+use jiff::Timestamp;
 use serde_json::json;
-use sluice_cli::desk::{self, Answer, Ballot};
+use sluice_cli::desk::{self, Answer, Ballot, Person};
 use sluice_cli::error::Result;
 use sluice_cli::view::Question;
 use sluice_domain::approval::{Choice, State};
 use sluice_domain::ledger::{Entry, Kind, verify};
 use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
 use sluice_platform::store::{Release, StoreError};
+use sluice_platform::totp::OneTimeSecret;
 use tokio::time::{Instant, sleep};
 
 use super::{EVERY, PATIENCE, World};
@@ -230,24 +232,53 @@ impl World {
         .await
     }
 
-    /// Votes as `ada`, through the desk, as soon as people are asked.
+    /// Votes as `ada`, whose one-time codes have this secret, through the desk, as soon as
+    /// people are asked.
     ///
     /// # Errors
     /// When the desk refuses.
     ///
     /// # Panics
     /// When nobody is asked in time.
-    pub async fn vote(&self, id: &PromotionId, choice: Choice, code: &str) -> Result<Answer> {
+    pub async fn vote(&self, id: &PromotionId, choice: Choice, secret: &str) -> Result<Answer> {
         let request = self.asked(id).await.request.id;
+        let person = Person {
+            name: "ada".to_owned(),
+            code: self.code(secret).await,
+        };
         let ballot = Ballot {
-            person: "ada".to_owned(),
-            code: code.to_owned(),
-            choice,
-            comment: String::new(),
+            choice: Some(choice),
+            comment: "as I said".to_owned(),
+            attested: Vec::new(),
+            version: id.version.to_string(),
         };
         let desk = self.desk().to_owned();
-        let voted = tokio::task::spawn_blocking(move || desk::vote(&desk, &request, &ballot));
+        let voted =
+            tokio::task::spawn_blocking(move || desk::vote(&desk, &request, (&person, &ballot)));
         voted.await.expect("the vote is sent")
+    }
+
+    /// A one-time code of this secret that was not used before: of now or, if that was, of
+    /// the next step, which holds already. Once both were used, time has to go on.
+    ///
+    /// # Panics
+    /// When it is no secret.
+    pub async fn code(&self, secret: &str) -> String {
+        let codes = OneTimeSecret::parse(secret).expect("a secret");
+        let step = self
+            .wait("a code that was not used", async || {
+                let now = u64::try_from(Timestamp::now().as_second() / 30).expect("a step");
+                let mut steps = self.steps.lock().expect("the steps");
+                let last = steps.entry(secret.to_owned()).or_default();
+                let next = now.max(*last + 1);
+                (next <= now + 1).then(|| {
+                    *last = next;
+                    next
+                })
+            })
+            .await;
+        let seconds = i64::try_from(step * 30).expect("a time");
+        codes.code_at(Timestamp::from_second(seconds).expect("a time"))
     }
 
     /// Waits until a promotion is over, in the ledger too, and its execution has

@@ -44,10 +44,12 @@ fn the_failures_of_every_function_are_watched() {
 #[test]
 fn people_who_are_told_too_late_are_watched() {
     let template = template();
-    let late = metric_of(&template, "NotifyLateAlarm");
-    assert_eq!(late["MetricName"], "IteratorAge");
-    let notify = functions(&template)["notify"].id;
-    assert!(references(&late["Dimensions"]).contains(notify));
+    for (alarm, function) in [("NotifyLateAlarm", "notify"), ("MirrorLateAlarm", "mirror")] {
+        let late = metric_of(&template, alarm);
+        assert_eq!(late["MetricName"], "IteratorAge");
+        let function = functions(&template)[function].id;
+        assert!(references(&late["Dimensions"]).contains(function));
+    }
 }
 
 #[test]
@@ -119,6 +121,7 @@ fn an_alarm_over_several_metrics_follows_one_expression_over_all_of_them() {
     let template = template();
     for id in [
         "FunctionFailsAlarm",
+        "MessagesFailAlarm",
         "MigrationsFailAlarm",
         "SuitesFailAlarm",
     ] {

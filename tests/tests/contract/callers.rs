@@ -7,7 +7,7 @@ use sluice_tests::translated::translated;
 use sluice_tests::{expect_none, folders, template, text};
 
 /// The functions that `sluice` sends requests with a proof to.
-const ASKED: [&str; 3] = ["control", "intake", "preview"];
+const ASKED: [&str; 4] = ["control", "desk", "intake", "preview"];
 
 #[test]
 fn the_functions_that_people_ask_are_told_who_asks_and_no_others() {
@@ -42,24 +42,30 @@ fn to_ask_sts_a_function_needs_neither_a_permission_nor_a_way_out_of_a_vpc() {
     expect_none(in_a_vpc.map(|name| (*name).to_owned()));
 }
 
+/// The aliases at which people ask, by their logical ids.
+const PEOPLES_ALIASES: [(&str, &str, &str); 2] = [
+    ("DeskForPeople", "DeskFunction", desk::PEOPLE),
+    ("IntakeForPeople", "IntakeFunction", intake::PEOPLE),
+];
+
 /// The alias at which people ask `intake`, by its logical id.
 const PEOPLES_ALIAS: &str = "IntakeForPeople";
 
 #[test]
-fn people_ask_intake_at_an_alias_of_their_own() {
+fn people_ask_intake_and_desk_at_aliases_of_their_own() {
     let template = template();
     let aliases = of_type(&template, "AWS::Lambda::Alias");
-    let [alias] = aliases.as_slice() else {
-        panic!("one alias beside those that SAM makes: {aliases:?}");
-    };
-    assert_eq!(alias.id, PEOPLES_ALIAS);
-    assert_eq!(alias.property("Name"), intake::PEOPLE);
-    for property in ["FunctionName", "FunctionVersion"] {
-        let of = references(alias.property(property));
-        assert_eq!(of, BTreeSet::from(["IntakeFunction".to_owned()]));
+    assert_eq!(aliases.len(), PEOPLES_ALIASES.len(), "beside SAM's own");
+    for (id, function, name) in PEOPLES_ALIASES {
+        let alias = aliases.iter().find(|alias| alias.id == id);
+        let alias = alias.expect("an alias for people");
+        assert_eq!(alias.property("Name"), name);
+        for property in ["FunctionName", "FunctionVersion"] {
+            let of = references(alias.property(property));
+            assert_eq!(of, BTreeSet::from([function.to_owned()]));
+        }
+        assert_ne!(template["Globals"]["Function"]["AutoPublishAlias"], name);
     }
-    let for_events = &template["Globals"]["Function"]["AutoPublishAlias"];
-    assert_ne!(for_events, intake::PEOPLE);
     let asked = &template["Outputs"]["IntakeFunction"]["Value"];
     assert_eq!(
         references(asked),
@@ -82,7 +88,12 @@ fn no_policy_for_people_lets_them_send_events_to_intake() {
     let names = |names: &[&str]| -> BTreeSet<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
     };
-    let asked = names(&[PEOPLES_ALIAS, "ControlFunction", "PreviewFunction"]);
+    let asked = names(&[
+        PEOPLES_ALIAS,
+        "ControlFunction",
+        "DeskForPeople",
+        "PreviewFunction",
+    ]);
     assert_eq!(calls("OperatorPolicy"), asked);
     assert_eq!(calls("PreviewerPolicy"), names(&["PreviewFunction"]));
     assert_eq!(calls("ReleaserPolicy"), names(&[]));

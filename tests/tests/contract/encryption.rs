@@ -1,5 +1,5 @@
-//! One key of the stack's own encrypts messages and executions: who may use it,
-//! and that those who have to, can.
+//! One key of the stack's own encrypts messages and executions, another seals votes: who
+//! may use them, and that those who have to, can.
 
 use std::collections::BTreeSet;
 
@@ -8,6 +8,8 @@ use sluice_tests::template::{
     Resource, Statement, functions, granted, list, machines, of_type, permissions, references,
 };
 use sluice_tests::{expect_none, template};
+
+use crate::permissions::who_may;
 
 /// What reading and writing something encrypted takes.
 const USE: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
@@ -145,8 +147,50 @@ fn policy(template: &Value) -> impl Iterator<Item = &Value> {
 
 fn key(template: &Value) -> Resource<'_> {
     let keys = of_type(template, "AWS::KMS::Key");
+    let encrypts = |key: &Resource<'_>| key.property("KeyUsage").is_null();
+    let keys: Vec<Resource<'_>> = keys.into_iter().filter(encrypts).collect();
     let [key] = keys.as_slice() else {
-        panic!("found {} keys; expected one", keys.len());
+        panic!("found {} keys that encrypt; expected one", keys.len());
     };
     *key
+}
+
+/// Whoever may make what they look at could make a vote that nobody gave.
+#[test]
+fn seals_are_made_by_desk_alone_and_looked_at_by_who_lets_a_release_go_on() {
+    let template = template();
+    let keys = of_type(&template, "AWS::KMS::Key");
+    let seals = keys
+        .iter()
+        .filter(|key| key.property("KeyUsage") == "GENERATE_VERIFY_MAC");
+    let seals: Vec<&Resource<'_>> = seals.collect();
+    let [key] = seals.as_slice() else {
+        panic!("found {} keys for seals; expected one", seals.len());
+    };
+    assert_eq!(key.body["DeletionPolicy"], "Retain");
+    assert_eq!(key.body["UpdateReplacePolicy"], "Retain");
+    assert_eq!(who_may("kms", &[":GenerateMac"]), names_of(&["desk"]));
+    assert_eq!(
+        who_may("kms", &[":VerifyMac"]),
+        names_of(&["approval", "guard"])
+    );
+    // A key in Secrets Manager is the weaker choice: who looks at seals can make them.
+    let secret = of_type(&template, "AWS::SecretsManager::Secret");
+    assert_eq!(secret.len(), 1);
+    for (name, function) in functions(&template) {
+        let held = permissions(&template, &function);
+        let about_seals = held.iter().filter(|statement| {
+            statement
+                .actions
+                .iter()
+                .any(|action| action.ends_with("Mac"))
+        });
+        for statement in about_seals {
+            assert!(names(statement, key.id), "{name} uses other keys for seals");
+        }
+    }
+}
+
+fn names_of(functions: &[&str]) -> BTreeSet<String> {
+    functions.iter().map(|&name| name.to_owned()).collect()
 }

@@ -164,9 +164,11 @@ fn is_everything(pattern: &str) -> bool {
     }
     let parts: Vec<&str> = pattern.splitn(6, ':').collect();
     let (service, resource) = (parts[2], parts.get(5).copied().unwrap_or_default());
-    let name = resource
-        .split_once([':', '/'])
-        .map_or(resource, |(_, name)| name);
+    // What a parameter of the template's stands for is in a type's place: a path.
+    let name = match resource.split_once([':', '/']) {
+        Some((kind, name)) if !kind.contains("${") => name,
+        _ => resource,
+    };
     resource.starts_with('*') || (service != "s3" && ["*", "*:*"].contains(&name))
 }
 
@@ -343,10 +345,16 @@ fn desk_reads_requests_and_writes_votes_and_nothing_else() {
         "dynamodb:ConditionCheckItem",
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
+        "dynamodb:DeleteItem",
+        "kms:GenerateMac",
         "lambda:InvokeFunction",
         "s3:GetObject",
         "s3:GetObjectVersion",
+        // Of the key of seals alone, in place of one of KMS's.
+        "secretsmanager:GetSecretValue",
         "ssm:GetParameter",
+        "ssm:GetParameters",
+        "ssm:GetParametersByPath",
     ];
     let actions: BTreeSet<&str> = held
         .iter()
@@ -427,6 +435,8 @@ fn services(function: &str) -> BTreeSet<&'static str> {
         ("\"ledger\"", "lambda"),
         ("\"owner\"", "cloudformation"),
         ("\"people\"", "sns"),
+        ("\"seal\"", "kms"),
+        ("\"seal\"", "secretsmanager"),
         ("\"settings\"", "ssm"),
         ("\"store\"", "dynamodb"),
         ("\"task\"", "states"),

@@ -12,6 +12,8 @@ use sluice_domain::role::copy_key;
 use sluice_tests::World;
 use sluice_tests::world::{Build, Ended, alone, healthy};
 
+use crate::approvals::CODE;
+
 const ACCOUNT: &str = "222222222222";
 const ANOTHER: &str = "333333333333";
 const HOME: &str = "us-east-1";
@@ -161,7 +163,7 @@ async fn a_release_takes_accounts_and_regions_as_waves_with_a_bake_between() {
 #[ignore = "needs the engine: make test"]
 async fn a_copy_that_was_replaced_before_lambda_took_it_reaches_no_caller() {
     let (here, there, first, role) = away(HOME).await;
-    let ada = here.approver("ada", "a code of ada's").await;
+    let ada = here.approver("ada", CODE).await;
     let approval = json!({ "approvers": [ada] });
     let settings = json!({ "role": role, "approval": approval });
     here.settings("prod", &first, settings).await;
@@ -173,7 +175,7 @@ async fn a_copy_that_was_replaced_before_lambda_took_it_reaches_no_caller() {
     for (key, _) in copies(&next(&here, "1.1.0").bundle.manifest) {
         there.replace(bucket(&role), &key, code.clone()).await;
     }
-    let vote = here.vote(&id, Choice::Approve, "a code of ada's").await;
+    let vote = here.vote(&id, Choice::Approve, CODE).await;
     vote.expect("a vote");
 
     let ended = here.ended(&id).await;

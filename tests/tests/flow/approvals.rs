@@ -9,7 +9,11 @@ use sluice_platform::store::Part;
 use sluice_tests::World;
 use sluice_tests::world::Build;
 
-pub(crate) const CODE: &str = "correct-horse-battery";
+/// The secret of ada's one-time codes.
+pub(crate) const CODE: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
+/// The secret of codes that are nobody's here.
+const ANOTHER: &str = "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U";
 
 /// A release that waits for Ada.
 pub(crate) async fn waiting(expires_seconds: u64) -> (World, Build, PromotionId) {
@@ -30,7 +34,7 @@ pub(crate) async fn waiting(expires_seconds: u64) -> (World, Build, PromotionId)
 #[ignore = "needs the engine: make test"]
 async fn a_wrong_code_is_refused_and_the_right_one_promotes() {
     let (world, build, id) = waiting(600).await;
-    let wrong = world.vote(&id, Choice::Approve, "a guess").await;
+    let wrong = world.vote(&id, Choice::Approve, ANOTHER).await;
     let wrong = wrong.expect_err("the code is wrong");
     assert_eq!(wrong.exit(), Exit::Refused, "{wrong}");
     world.settled("prod", &build, "1").await;

@@ -55,7 +55,7 @@ return {'own': own, 'found': found[:5]}
 
 /// What Sluice wrote of an application since a time, by place, and where one of these texts
 /// stands.
-async fn written(world: &World, since: i64, texts: &[&str]) -> (Vec<String>, Value) {
+pub(crate) async fn written(world: &World, since: i64, texts: &[&str]) -> (Vec<String>, Value) {
     let search = world.stand_in("search", SEARCH).await;
     let asked = json!({
         "key": ROOT_KEY, "application": world.application, "since": since, "texts": texts,

@@ -9,6 +9,7 @@ use sluice_local::load::{Load, Plan, Target};
 use sluice_tests::World;
 use sluice_tests::world::ALIAS;
 
+use crate::approvals::CODE;
 use crate::migrations::{MAIL, PERSON};
 
 /// Minutes of 900 calls of version 3 and 100 of version 4, of which so many fail.
@@ -126,7 +127,7 @@ async fn a_plan_tells_all_that_would_happen_to_somebody_who_may_only_read() {
     let settings = json!({
         "entry": { "branches": ["main"], "soak_seconds": 3600 },
         "evidence": { "require": ["tests"] },
-        "approval": { "approvers": [world.approver("ada", "314159").await] },
+        "approval": { "approvers": [world.approver("ada", CODE).await] },
         "guards": { "incident_parameter": world.incident_parameter() },
         "windows": [{
             "kind": "maintenance", "starts": "2026-01-01T00:00:00", "lasts": "PT1H",

@@ -102,7 +102,7 @@ async fn the_link_in_the_message_shows_the_request_and_its_form_takes_the_vote()
     let comment = "not on a Friday";
     let fields = vec![
         ("person", "ada".to_owned()),
-        ("code", CODE.to_owned()),
+        ("code", world.code(CODE).await),
         ("choice", "reject".to_owned()),
         ("comment", comment.to_owned()),
     ];
@@ -113,7 +113,7 @@ async fn the_link_in_the_message_shows_the_request_and_its_form_takes_the_vote()
     ended.is(Outcome::Rejected);
     let votes = world.reader.store.votes(&request).await;
     let votes = votes.expect("the votes");
-    assert_eq!((votes.len(), votes[0].comment.as_str()), (1, comment));
+    assert_eq!((votes.len(), votes[0].vote.comment.as_str()), (1, comment));
     world.settled("prod", &build, "1").await;
 
     let (subject, text) = world.told(&inbox, "PromotionClosed").await;

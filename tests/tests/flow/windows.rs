@@ -112,3 +112,47 @@ async fn who_overrides_the_windows_is_in_the_ledger_and_the_promotion_ships() {
     assert_eq!(facts["wish"], "override_windows", "{facts}");
     assert_eq!(facts["reason"], "customers can't pay", "{facts}");
 }
+
+#[tokio::test]
+#[ignore = "needs the engine: make test"]
+async fn where_people_approve_releases_they_approve_that_a_freeze_is_overridden_too() {
+    let world = World::new().await;
+    let first = world.healthy("1.0.0", &["api"]);
+    let ada = world.approver("ada", CODE).await;
+    let windows = json!([window("freeze", -60)]);
+    let settings = json!({ "windows": windows, "approval": { "approvers": [ada] } });
+    world.environment("prod", &first, settings).await;
+    let build = world.healthy("1.1.0", &["api"]);
+    world.upload(&build).await;
+    let id = world.promotion("prod", "1.1.0");
+    world.happened(&id, Kind::ApprovalRequested).await;
+    world
+        .vote(&id, Choice::Approve, CODE)
+        .await
+        .expect("a vote");
+    world.happened(&id, Kind::StartScheduled).await;
+
+    let name = id.to_string();
+    let ask = ["override-windows", &name, "--reason", "customers can't pay"];
+    let waits = world.sluice(&ask).run().await;
+    waits.is(4).says("override the windows needs an approval");
+    let entries = world.ledger(&name).await;
+    let asked = entries
+        .iter()
+        .any(|entry| entry.event.kind == Kind::OperatorAsked);
+    assert!(!asked, "nothing has changed");
+    let listed = world.sluice(&["approvals", &world.application]).run().await;
+    listed.is(0).says("override the windows");
+    let request = world.asked(&id).await.request;
+    assert_eq!(request.wish.expect("a wish").reason, "customers can't pay");
+
+    world
+        .vote(&id, Choice::Approve, CODE)
+        .await
+        .expect("a vote");
+    let granted = world.sluice(&ask).run().await;
+    granted.is(0).says("override the windows, asked by ");
+    let ended = world.ended(&id).await;
+    ended.is(Outcome::Promoted);
+    assert_eq!(ended.count(Kind::ApprovalDecided), 2);
+}

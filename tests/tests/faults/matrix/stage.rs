@@ -174,6 +174,7 @@ async fn watch_all_copies(world: &World, machines: &[Deployed]) {
         .each_ref()
         .map(|(name, copies)| (*name, copies.as_str()));
     world.let_the_watchdog_see(&resources).await;
+    world.let_the_desk_read_what_is_put_aside().await;
 }
 
 /// The states of a Map that a scenario goes through: a history tells of none of them,
