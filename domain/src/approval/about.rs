@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{Answer, AskedWish, Matter, Request, State};
 use crate::controls::Wish;
@@ -88,6 +89,16 @@ impl Request {
             Matter::Promotion => format!("sluice {verb} {promotion}"),
             matter => format!("sluice {verb} {promotion} --about {matter}"),
         }
+    }
+
+    /// Facts of an entry of the ledger that is about this request, with what tells it from
+    /// the promotion's others: `step` and its `weight`, or `wish`; of its start, null.
+    #[must_use]
+    pub fn facts(&self, mut facts: Value) -> Value {
+        facts["step"] = json!(self.step.as_ref().map(|step| step.index));
+        facts["weight"] = json!(self.step.as_ref().map(|step| step.weight));
+        facts["wish"] = json!(self.wish.as_ref().map(|asked| asked.wish));
+        facts
     }
 }
 

@@ -17,6 +17,7 @@ pub mod aws;
 mod error;
 mod message;
 mod ports;
+mod recount;
 mod reminders;
 mod steps;
 mod supersede;
@@ -24,9 +25,7 @@ mod supersede;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_domain::approval::{
-    Answer, AskedWish, AtStep, Matter, Request, State, Vote, WishAnswer,
-};
+use sluice_domain::approval::{Answer, AskedWish, AtStep, Matter, Request, State, WishAnswer};
 use sluice_domain::caller::Principal;
 use sluice_domain::ledger::Kind;
 use sluice_domain::promotion::PromotionId;
@@ -310,20 +309,17 @@ impl<P: Ports> Approval<P> {
             .iter()
             .map(|approver| approver.name.as_str())
             .collect();
-        let facts = json!({
+        let facts = request.facts(json!({
             "bundle": request.bundle,
             "plan": request.plan,
-            "step": request.step.as_ref().map(|step| step.index),
-            "wish": request.wish.as_ref().map(|asked| asked.wish),
-            "weight": request.step.as_ref().map(|step| step.weight),
             "rule": request.step.as_ref().map(|step| &step.verdict),
             "approvers": approvers,
-            "quorum": request.policy.quorum,
+            "quorum": request.policy.seats().len(),
             "slots": request.policy.slots,
             "expires_at": request.expires_at,
             "notified": told.is_ok(),
             "problem": told.err().map(|fault| fault.to_string()),
-        });
+        }));
         Ok(self
             .ports
             .record(
@@ -411,17 +407,14 @@ impl<P: Ports> Approval<P> {
             votes = self.ports.votes(&open.request).await?;
         }
         let answer = self.earned(&open, &votes).await?;
-        let facts = json!({
+        let facts = open.request.facts(json!({
             "state": answer.state,
             "bundle": open.request.bundle,
             "plan": open.request.plan,
-            "step": open.request.step.as_ref().map(|step| step.index),
-            "wish": open.request.wish.as_ref().map(|asked| asked.wish),
-            "weight": open.request.step.as_ref().map(|step| step.weight),
-            "quorum": open.request.policy.quorum,
+            "quorum": open.request.policy.seats().len(),
             "slots": open.request.policy.slots,
             "votes": votes,
-        });
+        }));
         self.ports
             .record(
                 &open.request.promotion,
@@ -431,57 +424,6 @@ impl<P: Ports> Approval<P> {
             )
             .await?;
         Ok(answer)
-    }
-
-    /// What the votes on a request make of it. One of a step or a wish, at which nobody looks
-    /// again (`guard` does, at a promotion's own), is approved only if it would be with what
-    /// settings and manifest say now, too.
-    async fn tally_of(
-        &self,
-        request: &Request,
-        votes: &[Vote],
-        at: Timestamp,
-    ) -> Result<State, Error> {
-        let tally = request.tally(votes, at);
-        if tally != State::Approved || request.matter() == Matter::Promotion {
-            return Ok(tally);
-        }
-        let id = &request.promotion;
-        let (settings, promotion) =
-            tokio::try_join!(self.ports.settings(id), self.ports.promotion(id))?;
-        let manifest = self.ports.manifest(&promotion.bundle).await?;
-        let policy = settings.approval.map(|policy| ApprovalPolicy {
-            expires_seconds: request.policy.expires_seconds,
-            ..policy
-        });
-        let now_asked = Request {
-            policy: policy.unwrap_or_else(|| request.policy.clone()),
-            authors: Request::authors_of(&manifest),
-            ..request.clone()
-        };
-        Ok(now_asked.tally(votes, at))
-    }
-
-    /// How a decided request is answered: as it says, unless it says that it is approved and
-    /// its votes do not.
-    async fn earned(&self, open: &OpenRequest, votes: &[Vote]) -> Result<Answer, Error> {
-        let request = &open.request;
-        if open.state != State::Approved || request.matter() == Matter::Promotion {
-            return Ok(request.answer(open.state, votes));
-        }
-        match self.tally_of(request, votes, request.expires_at).await? {
-            State::Approved => Ok(request.answer(State::Approved, votes)),
-            // Somebody rejected it while it was decided.
-            State::Rejected => Ok(request.answer(State::Rejected, votes)),
-            _ => {
-                tracing::error!(promotion = %request.promotion, about = request.about(), "a request says it is approved and its votes do not");
-                let because = "the request says that it is approved, and its votes do not add up to that with what settings and manifest say";
-                Ok(Answer {
-                    state: State::Rejected,
-                    because: because.to_owned(),
-                })
-            }
-        }
     }
 
     /// Whether a promotion has ended, so that nothing is asked any more.

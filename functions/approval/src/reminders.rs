@@ -55,13 +55,11 @@ impl<P: Ports> Approval<P> {
             self.ports.forget_reminder(&request.id, reminder).await?;
             return Err(fault.into());
         }
-        let facts = json!({
+        let facts = request.facts(json!({
             "reminder": reminder,
             "waiting": answer.because,
             "people": escalation.filter(|_| reminder == Reminder::Escalated).map(|one| &one.people),
-            "step": request.step.as_ref().map(|step| step.index),
-            "wish": request.wish.as_ref().map(|asked| asked.wish),
-        });
+        }));
         let key = request.ledger_key(&format!("reminder-{}", reminder.name()));
         let recorded = self.ports.record(id, Kind::ApprovalReminded, &key, facts);
         Ok(recorded.await?)

@@ -256,7 +256,7 @@ impl Aws {
 
 impl Record for Aws {
     async fn vote_cast(&self, request: &Request, vote: &Vote) -> Result<(), Fault> {
-        let facts = json!({
+        let facts = request.facts(json!({
             "person": vote.person,
             "choice": vote.choice,
             "comment": vote.comment,
@@ -268,22 +268,17 @@ impl Record for Aws {
             "at": vote.at,
             "bundle": request.bundle,
             "plan": request.plan,
-            "step": request.step.as_ref().map(|step| step.index),
-            "wish": request.wish.as_ref().map(|asked| asked.wish),
-            "weight": request.step.as_ref().map(|step| step.weight),
-        });
+        }));
         self.record((request, vote), Kind::VoteCast, facts).await
     }
 
     async fn vote_withdrawn(&self, request: &Request, vote: &Vote) -> Result<(), Fault> {
-        let facts = json!({
+        let facts = request.facts(json!({
             "person": vote.person,
             "choice": vote.choice,
             "cast_at": vote.at,
             "at": vote.withdrawn_at,
-            "step": request.step.as_ref().map(|step| step.index),
-            "wish": request.wish.as_ref().map(|asked| asked.wish),
-        });
+        }));
         self.record((request, vote), Kind::VoteWithdrawn, facts)
             .await
     }
