@@ -275,7 +275,8 @@ impl Planned {
             .iter()
             .map(|approver| approver.name.as_str())
             .collect();
-        Some(format!("asks {} of {}", policy.quorum, people.join(", ")))
+        let count = policy.seats().len();
+        Some(format!("asks {count} of {}", people.join(", ")))
     }
 }
 

@@ -86,6 +86,19 @@ fn a_plan_says_what_codedeploy_shifts_and_what_follows() {
 }
 
 #[test]
+fn a_plan_counts_who_must_approve_by_roles_too() {
+    let mut planned = planned(false);
+    let approver = |name: &str, role: &str| json!({"name": name, "email": format!("{name}@example.com"), "roles": [role], "totp_parameter": format!("/codes/{name}")});
+    planned.settings.approval = serde_json::from_value(json!({
+        "approvers": [approver("ada", "devops"), approver("bob", "pm"), approver("eve", "pm")],
+        "slots": [{"role": "devops", "count": 1}, {"role": "pm", "count": 1}],
+    }))
+    .expect("valid");
+    let text = planned.lines(Style::PLAIN).join("\n");
+    assert!(text.contains("asks 2 of ada, bob, eve"), "{text}");
+}
+
+#[test]
 fn a_plan_says_which_test_suites_run_and_when() {
     let mut planned = planned(false);
     let suite = json!([{"name": "orders", "stage": "new", "function": "shop-tests"}]);

@@ -125,7 +125,7 @@ fn details(record: &Record, now: Timestamp, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
     match &record.approval {
         Some(question) if question.state == State::Pending => {
-            lines.push(question_line(question, record, now));
+            lines.push(question_line(question, now));
         }
         Some(_) => {}
         None => lines.extend(record.asked().map(|asked| asked_line(&asked, now))),
@@ -173,24 +173,26 @@ fn waits_for_its_time(record: &Record, now: Timestamp) -> Option<String> {
     })
 }
 
-fn question_line(question: &Question, record: &Record, now: Timestamp) -> String {
-    let policy = &question.request.policy;
+fn question_line(question: &Question, now: Timestamp) -> String {
+    let request = &question.request;
+    let policy = &request.policy;
     let people: Vec<&str> = policy
         .approvers
         .iter()
         .map(|approver| approver.name.as_str())
         .collect();
-    let id = &record.promotion.id;
-    let step = question.request.step.as_ref();
-    let step = step.map_or_else(String::new, |step| format!(" of {step}"));
+    let about = match (&request.step, &request.wish) {
+        (Some(step), _) => format!(" of {step}"),
+        (None, Some(_)) => format!(" of {}", request.about()),
+        (None, None) => String::new(),
+    };
     format!(
-        "asks {} of {} for approval{step}, {} so far, {} left: sluice approve {}/{}",
-        policy.quorum,
+        "asks {} of {} for approval{about}, {} so far, {} left: {}",
+        policy.seats().len(),
         people.join(", "),
-        question.votes.len(),
-        duration(seconds_between(now, question.request.expires_at)),
-        id.application,
-        id.environment,
+        question.votes.iter().filter(|vote| vote.stands()).count(),
+        duration(seconds_between(now, request.expires_at)),
+        request.command("approve"),
     )
 }
 

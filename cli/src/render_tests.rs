@@ -156,10 +156,21 @@ fn asked_at_a_step(state: State) -> Record {
 fn the_question_of_a_step_is_open_until_that_one_is_decided() {
     let shown = |state| promotion(&asked_at_a_step(state), at(20), Style::PLAIN).join("\n");
     let open = shown(State::Pending);
-    let asks = "asks 1 of ada for approval of step 1 of 2, 10 % of the traffic, 0 so far, 1 min 00 s left: sluice approve shop/prod";
+    let asks = "asks 1 of ada for approval of step 1 of 2, 10 % of the traffic, 0 so far, 1 min 00 s left: sluice approve shop/prod/1.1.0/1 --about step-1";
     assert!(open.contains(asks), "{open}");
     let decided = shown(State::Approved);
     assert!(!decided.contains("for approval"), "{decided}");
+
+    let mut taken_back = asked_at_a_step(State::Pending);
+    let vote = serde_json::json!({
+        "person": "ada", "choice": "approve", "comment": "", "method": "totp",
+        "at": at(10), "withdrawn_at": at(12),
+    });
+    let vote = serde_json::from_value(vote).expect("a vote");
+    let question = taken_back.approval.as_mut().expect("a question");
+    question.votes.push(vote);
+    let open = promotion(&taken_back, at(20), Style::PLAIN).join("\n");
+    assert!(open.contains(asks), "{open}");
 }
 
 #[test]

@@ -138,8 +138,9 @@ fn asks_approvers(journal: &Journal) -> bool {
 fn waiting(id: &PromotionId, wish: Wish, waits: &str) -> String {
     format!(
         "{id}: {} needs an approval, and people are asked: {waits}. Nothing has changed. They vote with \
-         `sluice approve {id}` or on the page; ask again when they have",
-        wish.title()
+         `sluice approve {id} --about {}` or on the page; ask again when they have",
+        wish.title(),
+        wish.name()
     )
 }
 
@@ -223,7 +224,7 @@ mod tests {
         let waits = waiting(&id, Wish::Emergency, "0 of 1 approvals so far");
         assert!(waits.contains("Nothing has changed"), "{waits}");
         assert!(
-            waits.contains("`sluice approve shop/prod/1.1.0/1`"),
+            waits.contains("`sluice approve shop/prod/1.1.0/1 --about emergency`"),
             "{waits}"
         );
     }

@@ -326,7 +326,7 @@ fn listed(found: &[(Option<Settings>, Stored)], style: Style) -> Vec<String> {
 fn cells(settings: &Settings) -> Vec<(Tone, String)> {
     let approval = settings.approval.as_ref().map_or_else(
         || "nobody".to_owned(),
-        |policy| format!("{} of {}", policy.quorum, policy.approvers.len()),
+        |policy| format!("{} of {}", policy.seats().len(), policy.approvers.len()),
     );
     let (tone, state) = match (&settings.frozen, &settings.preview_of) {
         (Some(freeze), _) => (

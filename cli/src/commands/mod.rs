@@ -71,9 +71,9 @@ pub(crate) enum Command {
     PromoteNow(control::Args),
     /// End the bake of the step that a promotion is at
     SkipBake(control::Args),
-    /// End every bake but that of the first step that is judged
+    /// End every bake but that of the first step that is judged: once approvers agree, call it again
     Emergency(control::Args),
-    /// Have one promotion start and take its steps although a window is closed
+    /// Start and step one promotion although a window is closed: once approvers agree, call it again
     OverrideWindows(control::Args),
     /// Stop an environment's line: no promotion enters it
     Freeze(freeze::FreezeArgs),
