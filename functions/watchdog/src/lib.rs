@@ -243,16 +243,38 @@ where
             true => Asked::AboutWishes,
             false => Asked::Whatever,
         };
-        let mut fate = Fate::Left;
+        // What was decided otherwise goes on, if it had not heard of that.
+        Ok(match self.tally_due(id, asked, now).await? {
+            true => Fate::Expired,
+            false => Fate::Left,
+        })
+    }
+
+    /// Has the votes on every request of a promotion that is due counted, and answers whether
+    /// one has expired. One that can't be counted does not keep the others from it.
+    async fn tally_due(
+        &self,
+        id: &PromotionId,
+        asked: Asked,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let (mut has_expired, mut failed) = (false, None);
         for approval in self.approvals.due(id, asked, now).await? {
-            let state = self.approvals.tally(&approval).await?;
-            tracing::info!(promotion = %id, ?state, "its approval was counted");
-            // What was decided otherwise goes on, if it had not heard of that.
-            if state == State::Expired {
-                fate = Fate::Expired;
+            match self.approvals.tally(&approval).await {
+                Ok(state) => {
+                    tracing::info!(promotion = %id, ?state, "its approval was counted");
+                    has_expired |= state == State::Expired;
+                }
+                Err(error) => {
+                    tracing::warn!(promotion = %id, %error, "a request of it was not counted");
+                    failed = failed.or(Some(error));
+                }
             }
         }
-        Ok(fate)
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(has_expired),
+        }
     }
 
     /// Puts a promotion right, and answers how it is to be closed. Every part is
@@ -326,14 +348,8 @@ where
     /// asked for what can't go on. If that fails, votes on them are in vain.
     async fn end_requests(&self, id: &PromotionId) {
         // Whatever their time, they are due.
-        let open = self.approvals.due(id, Asked::Whatever, Timestamp::MAX);
-        let ended = async {
-            for approval in open.await? {
-                self.approvals.tally(&approval).await?;
-            }
-            Ok::<(), Error>(())
-        };
-        if let Err(error) = ended.await {
+        let ended = self.tally_due(id, Asked::Whatever, Timestamp::MAX).await;
+        if let Err(error) = ended {
             tracing::warn!(promotion = %id, %error, "its approval requests stay open");
         }
     }

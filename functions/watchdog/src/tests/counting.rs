@@ -48,6 +48,18 @@ async fn what_an_operator_wants_is_counted_also_while_a_rollout_runs() {
 }
 
 #[tokio::test]
+async fn a_request_that_can_not_be_counted_keeps_no_other_of_its_promotion_from_it() {
+    let mut world = world(&[("prod", Status::Running)]);
+    world.due.insert("prod".into(), "broken");
+    world.wishes.insert("prod".into(), "emergency");
+    world.counted.insert("emergency".into(), State::Expired);
+    let error = run(&world, SCHEDULE).await.expect_err("not counted");
+    assert_eq!(error.name(), "FunctionFailed");
+    let log = world.log.borrow();
+    assert_eq!(*log, ["tally broken", "tally emergency", "hand over"]);
+}
+
+#[tokio::test]
 async fn a_request_that_cannot_be_read_or_counted_does_not_keep_the_others_from_expiring() {
     for (broken, name) in [("?", "AwsCallFailed"), ("broken", "FunctionFailed")] {
         let mut world = world(&[
