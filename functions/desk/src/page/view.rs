@@ -200,13 +200,13 @@ impl<'a> RequestPage<'a> {
 pub(crate) fn doubt(request: &Request, subject: &Subject) -> Option<&'static str> {
     if subject.manifest.is_none() {
         return Some(
-            "release.json can't be read, or is not the one that people were asked about. No vote is taken here.",
+            "release.json can't be read, or is not the one that people were asked about. No approval is taken, here or elsewhere; to end it, reject it with `sluice reject`.",
         );
     }
     let is_same_plan = subject.plan.hash().is_ok_and(|hash| hash == request.plan);
     if !is_same_plan || subject.bundle != request.bundle {
         return Some(
-            "What is stored now is not what people were asked about. No vote is taken here.",
+            "What is stored now is not what people were asked about. No approval is taken, here or elsewhere; to end it, reject it with `sluice reject`.",
         );
     }
     None
