@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ureq::Agent;
-use ureq::http::HeaderMap;
 
 /// The longest answer that is read, in bytes.
 const LONGEST: u64 = 256 * 1024;
@@ -23,20 +22,13 @@ pub struct Answered {
     pub status: u16,
     /// The body.
     pub text: String,
-    /// Whether its headers ask to wait: `retry-after`, or nothing is left of a limit
-    /// (`x-ratelimit-remaining`).
-    pub asks_to_wait: bool,
 }
 
 impl Answered {
-    /// Whether it may be another answer if it is asked again. Some tell limits of rates with
-    /// the status of what is forbidden.
+    /// Whether it may be another answer if it is asked again.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        match self.status {
-            403 => self.asks_to_wait,
-            status => status == 429 || status >= 500,
-        }
+        self.status == 429 || self.status >= 500
     }
 }
 
@@ -76,14 +68,9 @@ impl Web {
             }
             let mut answer = request.send(&body)?;
             let status = answer.status().as_u16();
-            let asks_to_wait = asks_to_wait(answer.headers());
             let text = answer.body_mut().with_config().limit(LONGEST);
             let text = text.read_to_string()?;
-            Ok(Answered {
-                status,
-                text,
-                asks_to_wait,
-            })
+            Ok(Answered { status, text })
         });
         let posted = posted.await.map_err(|error| error.to_string())?;
         posted.map_err(|error: ureq::Error| match error {
@@ -94,50 +81,23 @@ impl Web {
     }
 }
 
-fn asks_to_wait(headers: &HeaderMap) -> bool {
-    let left = headers.get("x-ratelimit-remaining");
-    let is_used_up = left.is_some_and(|left| left.as_bytes() == b"0");
-    headers.contains_key("retry-after") || is_used_up
-}
-
 #[cfg(test)]
 mod tests {
-    use ureq::http::HeaderValue;
-
     use super::*;
 
     #[test]
-    fn what_is_forbidden_stays_so_unless_a_header_asks_to_wait() {
-        for (status, asks_to_wait, may_pass) in [
-            (201, true, false),
-            (403, false, false),
-            (403, true, true),
-            (404, true, false),
-            (429, false, true),
-            (500, false, true),
+    fn what_is_too_often_or_fails_may_pass_and_what_is_refused_does_not() {
+        for (status, may_pass) in [
+            (201, false),
+            (403, false),
+            (404, false),
+            (429, true),
+            (500, true),
+            (503, true),
         ] {
-            let answered = Answered {
-                status,
-                text: String::new(),
-                asks_to_wait,
-            };
-            assert_eq!(answered.may_pass(), may_pass, "{answered:?}");
-        }
-    }
-
-    #[test]
-    fn headers_ask_to_wait_for_a_time_or_where_nothing_is_left() {
-        for (name, value, asks) in [
-            ("retry-after", "60", true),
-            ("x-ratelimit-remaining", "0", true),
-            ("x-ratelimit-remaining", "10", false),
-            ("x-ratelimit-limit", "0", false),
-        ] {
-            let headers = HeaderMap::from_iter([(
-                name.parse().expect("a name"),
-                HeaderValue::from_static(value),
-            )]);
-            assert_eq!(asks_to_wait(&headers), asks, "{name}: {value}");
+            let text = String::new();
+            let answered = Answered { status, text };
+            assert_eq!(answered.may_pass(), may_pass, "{status}");
         }
     }
 }

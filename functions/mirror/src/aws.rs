@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use serde_json::{Value, json};
-use sluice_domain::approval::{Matter, Request, State};
+use sluice_domain::approval::{Matter, Request, State, Vote};
 use sluice_domain::promotion::PromotionId;
 use sluice_domain::settings::{Channels, SlackPlace};
 use sluice_platform::bundle::{BundleError, BundleReader};
@@ -165,7 +165,7 @@ impl Known for Aws {
         Ok(Some(Asked {
             request,
             state,
-            votes: votes.filter(|vote| vote.withdrawn_at.is_none()).collect(),
+            votes: votes.filter(Vote::stands).collect(),
             plan: plan?,
         }))
     }

@@ -152,8 +152,7 @@ impl Slack {
     /// When Slack refuses or does not answer.
     pub async fn notify(&self, hook: &Hook, body: &Value) -> Result<(), SlackError> {
         let method = "an incoming webhook";
-        let Answered { status, text, .. } =
-            self.post(method, hook.0.clone(), Vec::new(), body).await?;
+        let Answered { status, text } = self.post(method, hook.0.clone(), Vec::new(), body).await?;
         match status {
             200 => Ok(()),
             // Its texts are words such as `no_service`.

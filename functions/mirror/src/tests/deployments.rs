@@ -89,7 +89,6 @@ fn what_github_forbids_holds_up_nothing_and_what_fails_there_is_tried_again() {
         let answered = Answered {
             status,
             text: json!({"message": message, "id": 7}).to_string(),
-            asks_to_wait: status == 429,
         };
         crate::github::made(("a deployment", "acme/shop"), &answered)
     };
