@@ -58,7 +58,7 @@ pub use suites::{FAILED, PASSED, says};
 pub use watch::Ended;
 
 /// How long anything that is waited for may take.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 /// How long between two looks.
 pub const EVERY: Duration = Duration::from_millis(150);
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use sluice_cli::desk::{self, Answer, Ballot, Person};
 use sluice_cli::error::Result;
 use sluice_cli::view::Question;
@@ -11,9 +11,13 @@ use sluice_domain::ledger::{Entry, Kind, verify};
 use sluice_domain::promotion::{Outcome, Promotion, PromotionId};
 use sluice_platform::store::{Release, StoreError};
 use sluice_platform::totp::OneTimeSecret;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
-use super::{EVERY, PATIENCE, World};
+use super::{EVERY, PATIENCE, Refusal, World};
+
+/// The last run of the watchdog that a flow had: when it began, and what it answered.
+static RUN: Mutex<Option<(Instant, Result<Value, Refusal>)>> = Mutex::const_new(None);
 
 /// A promotion that is over.
 #[derive(Debug)]
@@ -198,11 +202,27 @@ impl World {
         .await
     }
 
+    /// Runs the watchdog, once for all who ask for it meanwhile: it looks after every
+    /// promotion there is, and of two runs at once each takes over what the other mends.
+    async fn watchdog(&self) -> Result<Value, Refusal> {
+        let asked = Instant::now();
+        let mut run = RUN.lock().await;
+        if let Some((began, answer)) = &*run
+            && *began >= asked
+        {
+            return answer.clone();
+        }
+        let began = Instant::now();
+        let answer = self.invoke("WatchdogFunction", &json!({})).await;
+        *run = Some((began, answer.clone()));
+        answer
+    }
+
     /// Runs the watchdog until the ledger has an entry of this kind. It runs by
     /// itself, too; what one run answers depends on who came first.
     pub async fn watched(&self, id: &PromotionId, kind: Kind) {
         self.wait(&format!("{kind:?} of {id}"), async || {
-            let _ = self.invoke("WatchdogFunction", &json!({})).await;
+            let _ = self.watchdog().await;
             let entries = self.ledger(&id.to_string()).await;
             entries
                 .iter()
@@ -215,7 +235,7 @@ impl World {
     /// Runs the watchdog until it says that it could not put this one right.
     pub async fn watched_in_vain(&self, id: &PromotionId) {
         self.wait(&format!("a run that fails for {id}"), async || {
-            let answer = self.invoke("WatchdogFunction", &json!({})).await;
+            let answer = self.watchdog().await;
             let refusal = answer.err()?;
             let named = refusal.message.contains(&id.to_string());
             (refusal.name == "Stranded" && named).then_some(())
