@@ -33,8 +33,8 @@ pub fn fault_name(fault: &Fault) -> &'static str {
     }
 }
 
-/// Serves a handler until the runtime ends the process. An error is logged,
-/// once, and answered under its name.
+/// Serves a handler until the runtime ends the process. Each call leaves a line in the log: that
+/// it was answered, or the error, which is answered under its name.
 ///
 /// # Errors
 /// When the runtime API can't be reached.
@@ -80,7 +80,8 @@ fn end_of(deadline: SystemTime, now: SystemTime) -> Instant {
     Instant::now() + deadline.duration_since(now).unwrap_or_default()
 }
 
-/// What a handler answers to an event. An error is logged here, once.
+/// What a handler answers to an event. How the call ended and how long that took is logged here,
+/// once.
 pub(crate) async fn answer<I, O, E, F, Fut>(
     handler: F,
     event: LambdaEvent<Value>,
@@ -91,6 +92,7 @@ where
     F: FnOnce(I) -> Fut,
     Fut: Future<Output = Result<O, E>>,
 {
+    let began = Instant::now();
     let request_id = event.context.request_id;
     let input = serde_json::from_value(event.payload).map_err(|error| {
         tracing::error!(%request_id, %error, name = "InvalidInput", "the input was not understood");
@@ -99,13 +101,21 @@ where
             error_message: format!("the input was not understood: {error}"),
         }
     })?;
-    Box::pin(handler(input)).await.map_err(|error| {
-        tracing::error!(%request_id, %error, name = error.name(), "failed");
-        Diagnostic {
-            error_type: error.name().to_owned(),
-            error_message: error.to_string(),
+    let answered = Box::pin(handler(input)).await;
+    let seconds = began.elapsed().as_secs_f64();
+    match answered {
+        Ok(output) => {
+            tracing::info!(%request_id, seconds, "answered");
+            Ok(output)
         }
-    })
+        Err(error) => {
+            tracing::error!(%request_id, seconds, %error, name = error.name(), "failed");
+            Err(Diagnostic {
+                error_type: error.name().to_owned(),
+                error_message: error.to_string(),
+            })
+        }
+    }
 }
 
 /// JSON lines for CloudWatch Logs, without times (Lambda adds its own). The
