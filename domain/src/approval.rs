@@ -137,7 +137,7 @@ pub enum State {
     /// Time ran out.
     Expired,
     /// The promotion ended or goes back without it: a person stopped it, a newer one
-    /// took its place, or harm was found.
+    /// took its place, or harm was found. Or what it was asked by has changed since.
     Superseded,
 }
 
@@ -156,7 +156,10 @@ impl Answer {
     pub fn taken_back() -> Self {
         Self {
             state: State::Superseded,
-            because: "its approvers are not asked any more: it has ended or goes back".to_owned(),
+            because:
+                "its approvers are not asked any more: it has ended or goes back, or a newer one \
+                      took its place"
+                    .to_owned(),
         }
     }
 }
@@ -323,6 +326,12 @@ impl Request {
             State::Approved => format!("approved by {}", self.who(votes, Choice::Approve)),
             State::Rejected => format!("rejected by {}", self.who(votes, Choice::Reject)),
             State::Expired => format!("not approved until {}", self.expires_at),
+            // Enough approved it, and it was not decided so.
+            State::Superseded if self.tally(votes, self.opened_at) == State::Approved => format!(
+                "approved by {}, but by what settings and contributors say now that is not enough: \
+                 they changed since people were asked",
+                self.who(votes, Choice::Approve)
+            ),
             State::Superseded => return Answer::taken_back(),
         };
         Answer { state, because }

@@ -1,5 +1,6 @@
 //! What can stop an approval, by how its callers react.
 
+use sluice_domain::approval::Matter;
 use sluice_domain::promotion::PromotionId;
 use sluice_platform::bundle::BundleError;
 use sluice_platform::fault::Fault;
@@ -18,14 +19,27 @@ pub enum Error {
     NobodyToAsk(PromotionId),
     /// Who wrote, merged or began it can't approve it, and there are not enough others.
     #[error(
-        "{promotion} could never be approved: who did not write, merge or begin it can't fill all slots ({slots}), \
-         since one person fills one; add approvers of these roles with `sluice env put`, then release again"
+        "{what} could never be approved: who did not write, merge, begin or want it can't fill all slots ({slots}), \
+         since one person fills one; add approvers of these roles with `sluice env put`, then {again}"
     )]
     OutOfReach {
-        /// The promotion.
-        promotion: PromotionId,
+        /// What: a promotion, or something of it.
+        what: String,
+        /// What to do once there are more approvers.
+        again: &'static str,
         /// Of which roles people are asked.
         slots: String,
+    },
+    /// Somebody wrote to the state table: no function of Sluice's does that.
+    #[error(
+        "what is stored as the request about {matter} of {promotion} is about something else, so that nothing can be \
+         approved by it; look who wrote to the state table, end the promotion with `sluice abort`, and release again"
+    )]
+    Altered {
+        /// The promotion.
+        promotion: PromotionId,
+        /// What was looked for.
+        matter: Matter,
     },
     /// The settings can't be used.
     #[error(transparent)]
@@ -54,6 +68,7 @@ impl Named for Error {
             | Self::Bundle(BundleError::Fault(fault))
             | Self::Fault(fault) => fault_name(fault),
             Self::NobodyToAsk(_) | Self::OutOfReach { .. } | Self::Settings(_) => "InvalidSettings",
+            Self::Altered { .. } => "RequestAltered",
             Self::Bundle(_) => "BundleInvalid",
             Self::Plan(..) | Self::NoRandomness(_) => "AwsCallFailed",
             Self::Store(error) => error.name(),

@@ -122,7 +122,7 @@ pub enum Output {
     Wished(WishAnswer),
     /// The wait is over.
     Concluded {
-        /// How it ended. Never [`State::Pending`].
+        /// How it ended. [`State::Pending`]: its time is not over, whoever said that it is.
         decision: State,
     },
 }
@@ -362,12 +362,9 @@ impl<P: Ports> Approval<P> {
     }
 
     async fn conclude(&self, id: &PromotionId, now: Timestamp) -> Result<State, Error> {
-        let name = self.ports.known(id, Matter::Promotion).await?;
-        let name = name.ok_or_else(|| StoreError::Missing(format!("approval request of {id}")))?;
-        let answer = self
-            .settle(self.find(&name).await?, State::Expired, now)
-            .await?;
-        Ok(answer.state)
+        let open = self.request_about(id, Matter::Promotion).await?;
+        let open = open.ok_or_else(|| StoreError::Missing(format!("approval request of {id}")))?;
+        Ok(self.settle(open, State::Pending, now).await?.state)
     }
 
     /// Counts the votes and writes down what they decide. `otherwise`: what a request
@@ -401,7 +398,8 @@ impl<P: Ports> Approval<P> {
                 open.state = counted;
             } else {
                 // Somebody else's decision came first, which holds, or a vote was taken back.
-                open = self.find(&open.request.id).await?;
+                let (id, matter) = (&open.request.promotion, open.request.matter());
+                open = about((id, matter), self.find(&open.request.id).await?)?;
             }
             // A reject may have come in while they were counted.
             votes = self.ports.votes(&open.request).await?;
@@ -431,11 +429,36 @@ impl<P: Ports> Approval<P> {
         Ok(self.ports.promotion(id).await?.has_ended())
     }
 
+    /// The request about this of a promotion, if there is one.
+    async fn request_about(
+        &self,
+        id: &PromotionId,
+        matter: Matter,
+    ) -> Result<Option<OpenRequest>, Error> {
+        let Some(name) = self.ports.known(id, matter).await? else {
+            return Ok(None);
+        };
+        let found = self.ports.find(&name).await?;
+        found.map(|open| about((id, matter), open)).transpose()
+    }
+
     async fn find(&self, name: &str) -> Result<OpenRequest, Error> {
         let found = self.ports.find(name).await?;
         // The id is a capability: it does not go into a message.
         Ok(found.ok_or_else(|| StoreError::Missing("approval request of this id".to_owned()))?)
     }
+}
+
+/// A request, if it is about this: what was approved of something else must not let it go on.
+fn about((id, matter): (&PromotionId, Matter), open: OpenRequest) -> Result<OpenRequest, Error> {
+    if open.request.promotion == *id && open.request.matter() == matter {
+        return Ok(open);
+    }
+    tracing::error!(promotion = %id, %matter, "what is stored as a request is about something else");
+    Err(Error::Altered {
+        promotion: id.clone(),
+        matter,
+    })
 }
 
 /// How often a request is counted that changes meanwhile.
@@ -454,8 +477,15 @@ fn check_reachable(request: &Request) -> Result<(), Error> {
     }
     let asked = request.policy.seats();
     let asked: Vec<&str> = asked.iter().map(|role| role.unwrap_or("any")).collect();
+    let id = &request.promotion;
+    let (what, again) = match request.matter() {
+        Matter::Promotion => (id.to_string(), "release again"),
+        matter @ Matter::Step(_) => (format!("{id} ({matter})"), "the next look asks them"),
+        matter @ Matter::Wish(_) => (format!("{id} ({matter})"), "ask again"),
+    };
     Err(Error::OutOfReach {
-        promotion: request.promotion.clone(),
+        what,
+        again,
         slots: asked.join(", "),
     })
 }

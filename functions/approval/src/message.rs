@@ -55,7 +55,7 @@ pub(crate) fn remind(
             request.policy.escalation.as_ref(),
         ),
     };
-    if let Some(escalation) = escalation {
+    if let Some(escalation) = escalation.filter(|escalation| !escalation.people.is_empty()) {
         // Writing to a String can't fail.
         let _ = writeln!(
             text,

@@ -30,10 +30,7 @@ impl<P: Ports> Approval<P> {
         let matter = Matter::Wish(wish.wish);
         let about = About::Wish(wish, requester);
         let answer = self.ask_once(id, about, desk_url, now).await?;
-        let open = match self.ports.known(id, matter).await? {
-            Some(name) => self.ports.find(&name).await?,
-            None => None,
-        };
+        let open = self.request_about(id, matter).await?;
         Ok(WishAnswer {
             answer,
             asked: open.and_then(|open| open.request.wish),
@@ -49,9 +46,7 @@ impl<P: Ports> Approval<P> {
         desk_url: Option<&str>,
         now: Timestamp,
     ) -> Result<Answer, Error> {
-        if let Some(name) = self.ports.known(id, about.matter()).await?
-            && let Some(open) = self.ports.find(&name).await?
-        {
+        if let Some(open) = self.request_about(id, about.matter()).await? {
             let answer = self.settle(open.clone(), State::Pending, now).await?;
             if answer.state == State::Pending {
                 self.remind(&open, &answer, now).await;
@@ -75,10 +70,7 @@ impl<P: Ports> Approval<P> {
         step: usize,
         now: Timestamp,
     ) -> Result<State, Error> {
-        let Some(name) = self.ports.known(id, Matter::Step(step)).await? else {
-            return Ok(State::Superseded);
-        };
-        match self.ports.find(&name).await? {
+        match self.request_about(id, Matter::Step(step)).await? {
             Some(open) => Ok(self.settle(open, State::Superseded, now).await?.state),
             None => Ok(State::Superseded),
         }

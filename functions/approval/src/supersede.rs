@@ -3,13 +3,15 @@
 use jiff::Timestamp;
 use sluice_domain::approval::{Matter, State};
 use sluice_domain::promotion::{Promotion, PromotionId};
+use sluice_platform::store::OpenRequest;
 
 use crate::{Approval, Error, Ports};
 
 impl<P: Ports> Approval<P> {
-    /// Ends the requests of promotions that began before this one in its environment: nobody
-    /// wants two releases there, one after the other. What works on the database alone takes
-    /// nobody's place, and nobody takes its. Safe to repeat.
+    /// Ends the requests of promotions that began before this one in its environment, and its
+    /// own where people are asked about one that began after it: nobody wants two releases
+    /// there, one after the other. What works on the database alone takes nobody's place, and
+    /// nobody takes its. Safe to repeat.
     pub(crate) async fn supersede_earlier(
         &self,
         id: &PromotionId,
@@ -24,20 +26,37 @@ impl<P: Ports> Approval<P> {
         }
         let began = |promotion: &Promotion| (promotion.opened_at, promotion.id.attempt);
         let mut ended = Ok(());
-        for earlier in beside.iter().filter(|other| began(other) < began(own)) {
+        for other in beside.iter().filter(|other| other.id != *id) {
+            let is_ended = match began(other) < began(own) {
+                true => self.supersede(&other.id, now).await,
+                false => self.make_way(id, &other.id, now).await,
+            };
             // One that fails keeps no other open.
-            ended = ended.and(self.supersede(&earlier.id, now).await);
+            ended = ended.and(is_ended);
         }
         ended
     }
 
+    /// A newer one may have been quicker to ask.
+    async fn make_way(
+        &self,
+        id: &PromotionId,
+        newer: &PromotionId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let open = self.request_about(newer, Matter::Promotion).await?;
+        let holds = |open: &OpenRequest| matches!(open.state, State::Pending | State::Approved);
+        if !open.as_ref().is_some_and(holds) || self.operates(newer).await? {
+            return Ok(());
+        }
+        self.supersede(id, now).await
+    }
+
     async fn supersede(&self, id: &PromotionId, now: Timestamp) -> Result<(), Error> {
-        let Some(name) = self.ports.known(id, Matter::Promotion).await? else {
+        let Some(open) = self.request_about(id, Matter::Promotion).await? else {
             return Ok(());
         };
-        let Some(open) = self.ports.find(&name).await? else {
-            return Ok(());
-        };
+        let name = open.request.id.clone();
         if open.state != State::Pending || self.operates(id).await? {
             return Ok(());
         }

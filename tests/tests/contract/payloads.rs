@@ -138,6 +138,7 @@ fn choices_know_exactly_the_words_that_functions_say() {
         Decision::Rejected,
         Decision::Expired,
         Decision::Superseded,
+        Decision::Pending,
     ];
     let shifted = [shift::Next::Bake, shift::Next::Advance, shift::Next::Live];
     let judged = [

@@ -187,7 +187,7 @@ fn a_quorum_that_only_authors_could_reach_is_refused_at_once() {
     assert!(
         error
             .to_string()
-            .contains("who did not write, merge or begin it can't fill all slots (any, any)"),
+            .contains("who did not write, merge, begin or want it can't fill all slots (any, any)"),
         "{error}"
     );
 }

@@ -48,6 +48,35 @@ fn one_reject_ends_it() {
 }
 
 #[test]
+fn a_reject_that_came_in_while_it_was_approved_holds() {
+    let approval = world(1, &["ada", "bob"]);
+    run(&approval, input(REQUEST), 0).expect("asked");
+    approval.ports.cast(None, vote("ada", Choice::Approve, 1));
+    approval.ports.overtaken_by.set(Some(State::Approved));
+    approval.ports.cast(None, vote("bob", Choice::Reject, 2));
+    let state = State::Rejected;
+    let tallied = run(&approval, input(TALLY), 3).expect("counted");
+    assert_eq!(tallied, Output::Tallied { state });
+    let facts = approval.ports.facts.borrow();
+    assert_eq!(facts["ApprovalDecided/decision"]["state"], "rejected");
+}
+
+#[test]
+fn what_was_decided_of_something_else_lets_no_promotion_go_on() {
+    let approval = world(1, &["ada"]);
+    run(&approval, input(REQUEST), 0).expect("asked");
+    let known = approval.ports.known.borrow()[&(own(), key(Matter::Promotion))].clone();
+    let other: PromotionId = "storefront/dev/1.1.0/1".parse().expect("an id");
+    (approval.ports.open.borrow_mut())
+        .get_mut(&known)
+        .expect("open")
+        .request
+        .promotion = other;
+    let refused = run(&approval, input(CONCLUDE), 1).expect_err("refused");
+    assert_eq!(refused.name(), "RequestAltered");
+}
+
+#[test]
 fn what_has_ended_is_not_asked_any_more_and_whoever_waits_is_resumed() {
     for (ended, expected) in [
         (Outcome::Aborted, State::Superseded),
@@ -132,13 +161,11 @@ fn a_request_that_nobody_decided_has_expired_when_the_wait_is_over() {
     let approval = world(2, &["ada", "bob"]);
     run(&approval, input(REQUEST), 0).expect("asked");
     approval.ports.cast(None, vote("ada", Choice::Approve, 1));
-    // A moment before the deadline of the request: the state's own was first.
-    assert_eq!(
-        run(&approval, input(CONCLUDE), 3599).expect("concluded"),
-        Output::Concluded {
-            decision: State::Expired
-        }
-    );
+    // A moment before the deadline, whoever ended the wait: it goes on.
+    for (second, decision) in [(3599, State::Pending), (3600, State::Expired)] {
+        let concluded = run(&approval, input(CONCLUDE), second).expect("concluded");
+        assert_eq!(concluded, Output::Concluded { decision });
+    }
     assert!(
         approval.ports.resumed.borrow().is_empty(),
         "nobody waits for a conclusion"

@@ -82,6 +82,46 @@ fn votes_on_the_promotion_itself_count_nothing_for_a_step_and_their_facts_stay_a
 }
 
 #[test]
+fn what_is_written_in_a_requests_place_approves_no_step() {
+    let approval = world(1, &["ada"]);
+    run(&approval, input(REQUEST), 0).expect("asked");
+    approval.ports.cast(None, vote("ada", Choice::Approve, 1));
+    run(&approval, input(TALLY), 2).expect("approved");
+    ask(&approval, 3);
+    let known = |matter| approval.ports.known.borrow()[&(own(), key(matter))].clone();
+    let (start, step) = (known(Matter::Promotion), known(Matter::Step(1)));
+    {
+        let mut open = approval.ports.open.borrow_mut();
+        let asked = open.get_mut(&step).expect("open");
+        asked.request.step = None;
+        asked.state = State::Approved;
+    }
+    let refused = || run(&approval, input(STEP), 4).expect_err("refused").name();
+    assert_eq!(refused(), "RequestAltered", "it says of what it is not");
+    let place = (own(), key(Matter::Step(1)));
+    approval.ports.known.borrow_mut().insert(place, start);
+    assert_eq!(refused(), "RequestAltered", "it is another one");
+}
+
+#[test]
+fn votes_that_are_not_enough_by_what_settings_say_by_now_void_a_step_and_tell_why() {
+    let mut approval = world(1, &["ada", "bob"]);
+    ask(&approval, 1);
+    let policy = approval.ports.settings.approval.as_mut().expect("a policy");
+    policy.quorum = 2;
+    let waits = ask(&approval, 2);
+    assert_eq!(waits.state, State::Pending, "nobody has voted yet");
+    let yes = vote("ada", Choice::Approve, 3);
+    approval.ports.cast(Some(1), yes);
+    for second in [4, 5] {
+        let answer = ask(&approval, second);
+        assert_eq!(answer.state, State::Superseded);
+        let said = "approved by ada, but by what settings and contributors say now";
+        assert!(answer.because.starts_with(said), "{answer:?}");
+    }
+}
+
+#[test]
 fn a_step_that_one_rejects_or_nobody_approves_in_time_is_not_approved() {
     let approval = world(2, &["ada", "bob"]);
     ask(&approval, 1);

@@ -6,8 +6,13 @@ fn earlier() -> PromotionId {
     "storefront/prod/1.0.9/1".parse().expect("an id")
 }
 
-/// Asks about the earlier promotion at 0 and about this one at 60; both are open.
+/// Asks about the earlier promotion first and about this one then; both are open.
 fn asked_twice(change: impl FnOnce(&mut World)) -> Approval<World> {
+    asked_in_order([earlier(), own()], change)
+}
+
+/// Asks about both, of which one began at 0 and the other at 60, in this order.
+fn asked_in_order(order: [PromotionId; 2], change: impl FnOnce(&mut World)) -> Approval<World> {
     let mut approval = world(1, &["ada"]);
     change(&mut approval.ports);
     let open = |id: PromotionId, second| {
@@ -27,8 +32,12 @@ fn asked_twice(change: impl FnOnce(&mut World)) -> Approval<World> {
             closed_at: None,
         }
     };
-    for (id, second, token) in [(earlier(), 0, "earlier"), (own(), 60, "own")] {
-        let opened = open(id.clone(), second);
+    for (id, second) in order.into_iter().zip([60, 61]) {
+        let (began, token) = match id == own() {
+            true => (60, "own"),
+            false => (0, "earlier"),
+        };
+        let opened = open(id.clone(), began);
         approval.ports.beside.borrow_mut().push(opened);
         let request = Input::Request {
             promotion: id,
@@ -61,6 +70,14 @@ fn what_was_decided_stays_and_what_works_on_the_database_alone_takes_nobodys_pla
 
     let approval = asked_twice(|ports| ports.overtaken_by.set(Some(State::Approved)));
     assert_eq!(state(&approval, &earlier()), State::Approved);
+}
+
+#[test]
+fn one_that_asks_later_than_a_newer_makes_way_for_it() {
+    let approval = asked_in_order([own(), earlier()], |_| ());
+    assert_eq!(state(&approval, &earlier()), State::Superseded);
+    assert_eq!(state(&approval, &own()), State::Pending);
+    assert_eq!(*approval.ports.resumed.borrow(), ["earlier"]);
 }
 
 #[test]

@@ -219,7 +219,7 @@ fn badge(state: State) -> (&'static str, &'static str) {
         State::Rejected => ("✗ Rejected", "rejected"),
         State::Expired => ("Expired: nobody decided in time", "expired"),
         State::Superseded => (
-            "Not needed any more: the promotion has ended or goes back",
+            "Not open any more: the promotion has ended or goes back, a newer one took its place, or settings have changed",
             "expired",
         ),
     }

@@ -265,7 +265,7 @@ fn a_request_of_a_promotion_that_has_ended_is_closed_whether_or_not_anybody_clos
     let desk = desk_at_a_step();
     desk.ports.ended.set(true);
     let page = run(&desk, event(SHOW, as_sent), 60).body;
-    assert!(page.contains("Not needed any more"), "{page}");
+    assert!(page.contains("Not open any more"), "{page}");
     assert!(!page.contains("<form"));
     desk.ports.state.set(State::Approved);
     let page = run(&desk, event(SHOW, as_sent), 60).body;
