@@ -264,6 +264,12 @@ impl Proof {
         read.map_err(|_| Refused::Shape)
     }
 
+    /// When the proof in a request says that it was signed. Whether it was is for STS to say.
+    #[must_use]
+    pub fn date_of(request: &Value) -> Option<Timestamp> {
+        read_date(request.get(FIELD)?.get(DATE)?.as_str()?)
+    }
+
     /// Whether it is worth asking STS: all values can be sent as headers, it covers what it
     /// has to, and it was signed just now.
     ///
@@ -312,19 +318,7 @@ impl Proof {
 
     fn signed_at(&self) -> Result<Timestamp, Refused> {
         let text = &self.x_amz_date;
-        let digits = |range: std::ops::Range<usize>| {
-            let digits = text.as_bytes().get(range);
-            digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
-        };
-        let is_plain = text.len() == 16
-            && digits(0..8)
-            && digits(9..15)
-            && text.as_bytes()[8] == b'T'
-            && text.ends_with('Z');
-        let read = is_plain.then(|| DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok());
-        let read = read.flatten();
-        let read = read.and_then(|time| TimeZone::UTC.to_timestamp(time).ok());
-        read.ok_or_else(|| Refused::Value {
+        read_date(text).ok_or_else(|| Refused::Value {
             field: DATE,
             found: format!("{} bytes that are no such time", text.len()),
             expected: "a time such as 20300101T000000Z",
@@ -346,6 +340,21 @@ impl Proof {
             expected: expected.into_iter().collect::<Vec<_>>().join(";"),
         })
     }
+}
+
+/// A time as AWS's signatures write it.
+fn read_date(text: &str) -> Option<Timestamp> {
+    let digits = |range: std::ops::Range<usize>| {
+        let digits = text.as_bytes().get(range);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
+    };
+    let is_plain = text.len() == 16
+        && digits(0..8)
+        && digits(9..15)
+        && text.as_bytes()[8] == b'T'
+        && text.ends_with('Z');
+    let read = is_plain.then(|| DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok());
+    TimeZone::UTC.to_timestamp(read.flatten()?).ok()
 }
 
 /// What can be a header's value: no line break ends it, and no control character hides.

@@ -64,6 +64,8 @@ pub struct Call {
     pub qualifier: Option<String>,
     /// Who calls.
     pub caller: Caller,
+    /// When they signed that, if they did.
+    pub signed_at: Option<Timestamp>,
 }
 
 /// Serves a handler that is told who calls what, until the runtime ends the process.
@@ -86,10 +88,12 @@ where
     lambda_runtime::run(service_fn(
         move |mut event: LambdaEvent<Value>| async move {
             let function = &event.context.invoked_function_arn;
+            let signed_at = Proof::date_of(&event.payload);
             let caller = callers.caller(function, &mut event.payload, Timestamp::now());
             let call = Call {
                 caller: Box::pin(caller).await,
                 qualifier: qualifier(function).map(str::to_owned),
+                signed_at,
             };
             answer(|input| handler(input, call), event).await
         },

@@ -81,7 +81,12 @@ pub(crate) enum Voter<'a> {
         code: &'a str,
     },
     /// By a signature, of which STS said whose it is.
-    Signed(&'a Principal),
+    Signed {
+        /// Whose.
+        principal: &'a Principal,
+        /// When they signed, in seconds since 1970.
+        second: u64,
+    },
     /// By a click, of which Slack says whose it is.
     Slack {
         /// Who.
@@ -96,7 +101,7 @@ impl Voter<'_> {
     pub(crate) const fn method(self) -> Method {
         match self {
             Self::Code { .. } => Method::Totp,
-            Self::Signed(_) => Method::Iam,
+            Self::Signed { .. } => Method::Iam,
             Self::Slack { .. } => Method::Slack,
         }
     }
@@ -108,7 +113,7 @@ impl Voter<'_> {
     pub(crate) fn person(self, request: &Request) -> Result<String, String> {
         let (name, field) = match self {
             Self::Code { person, .. } => return Ok(person.to_owned()),
-            Self::Signed(principal) => (principal.as_str().to_owned(), "principals"),
+            Self::Signed { principal, .. } => (principal.as_str().to_owned(), "principals"),
             Self::Slack { user, .. } => {
                 let SlackUser { team, user } = user;
                 (format!("{user} of {team} in Slack"), "slack")
@@ -133,7 +138,7 @@ impl Voter<'_> {
     fn is(self, approver: &Approver) -> bool {
         match self {
             Self::Code { person, .. } => approver.name == person,
-            Self::Signed(principal) => approver.is_principal(principal),
+            Self::Signed { principal, .. } => approver.is_principal(principal),
             Self::Slack { user, .. } => approver.slack.as_ref() == Some(user),
         }
     }

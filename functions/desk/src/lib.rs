@@ -136,6 +136,8 @@ pub struct Subject {
 pub(crate) struct Stored {
     request: Request,
     state: State,
+    /// Whether its state is written down.
+    is_decided: bool,
     promotion: Promotion,
 }
 
@@ -263,7 +265,7 @@ impl<P: Ports> Desk<P> {
         let is_signed = call.qualifier.as_deref() == Some(PEOPLE);
         match input {
             Input::Signed(signed) if is_signed => {
-                let said = self.take_signed(signed, call.caller, now).await?;
+                let said = self.take_signed(signed, call, now).await?;
                 Ok(Output::Said(said))
             }
             Input::Http(request) if !is_signed => {
@@ -320,6 +322,7 @@ impl<P: Ports> Desk<P> {
         let is_over = state == State::Pending && promotion.has_ended();
         Ok(Some(Stored {
             state: if is_over { State::Superseded } else { state },
+            is_decided: state != State::Pending,
             request,
             promotion,
         }))
@@ -331,6 +334,7 @@ impl<P: Ports> Desk<P> {
             request,
             state,
             promotion,
+            ..
         } = stored;
         let subject = self.ports.subject(&promotion);
         let (subject, votes) = tokio::join!(subject, self.ports.votes(&request));

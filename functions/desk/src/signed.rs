@@ -9,7 +9,7 @@ use aws_lambda_events::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_domain::approval::{Choice, State};
-use sluice_platform::caller::Caller;
+use sluice_platform::caller::Call;
 
 use crate::ballot::{Ballot, Voter, Wish, refuse};
 use crate::vote::Taken;
@@ -75,10 +75,10 @@ impl<P: Ports> Desk<P> {
     pub(crate) async fn take_signed(
         &self,
         signed: Signed,
-        caller: Caller,
+        call: Call,
         now: Timestamp,
     ) -> Result<Said, Error> {
-        let Some(principal) = caller? else {
+        let (Some(principal), signed_at) = (call.caller?, call.signed_at) else {
             let message = "This request does not say who sends it: expected one that `sluice` signs with your credentials.";
             return Ok(refuse(StatusCode::UNAUTHORIZED, message).into());
         };
@@ -86,7 +86,11 @@ impl<P: Ports> Desk<P> {
         if let Err(refused) = ballot.check() {
             return Ok(refused.into());
         }
-        let voter = Voter::Signed(&principal);
+        let second = signed_at.map_or(0, Timestamp::as_second);
+        let voter = Voter::Signed {
+            principal: &principal,
+            second: u64::try_from(second).unwrap_or_default(),
+        };
         Ok(self.vote(&id, (&ballot, voter), now).await?.into())
     }
 }

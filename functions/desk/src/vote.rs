@@ -64,7 +64,9 @@ pub(crate) fn in_words(state: State) -> &'static str {
         State::Approved => "approved",
         State::Rejected => "rejected",
         State::Expired => "expired",
-        State::Superseded => "not needed any more, since the promotion has ended or goes back",
+        State::Superseded => {
+            "not open any more: the promotion has ended or goes back, a newer one took its place, or settings have changed"
+        }
     }
 }
 
@@ -82,7 +84,11 @@ impl<P: Ports> Desk<P> {
         };
         let (request, state) = (&stored.request, stored.state);
         if let Some(state) = over(request, state, now) {
-            return Ok(closed(self.count_again(id, state).await));
+            // Who sends this has shown nothing yet: it is written down once.
+            return Ok(closed(match stored.is_decided {
+                true => state,
+                false => self.count_again(id, state).await,
+            }));
         }
         let no = |status, why: &str| {
             let message = format!("{why} Nothing was recorded.");
@@ -99,7 +105,7 @@ impl<P: Ports> Desk<P> {
         if let Some(why) = self.unseen(&stored, (ballot, vote.as_ref())).await? {
             return no(StatusCode::CONFLICT, why);
         }
-        let is_new = match self.prove(request, voter, now).await? {
+        let is_new = match self.prove((request, &person), voter, now).await? {
             Ok(is_new) => is_new,
             Err(refused) => return Ok(refused),
         };
@@ -216,7 +222,7 @@ impl<P: Ports> Desk<P> {
     /// would not be: whether it was new.
     async fn prove(
         &self,
-        request: &Request,
+        (request, person): (&Request, &str),
         voter: Voter<'_>,
         now: Timestamp,
     ) -> Result<Result<bool, Taken>, Error> {
@@ -227,8 +233,12 @@ impl<P: Ports> Desk<P> {
                     Err(refused) => return Ok(Err(refused)),
                 }
             }
-            Voter::Signed(_) => return Ok(Ok(true)),
-            // Whoever sends a signed click again sends one that was used.
+            // Whoever sends a signed vote or click again sends one that was used.
+            Voter::Signed { second, .. } => {
+                let id = &request.promotion;
+                let of = format!("signed/{}/{}/{person}", id.application, id.environment);
+                (of, second)
+            }
             Voter::Slack { user, second } => (format!("slack/{}/{}", user.team, user.user), second),
         };
         Ok(Ok(self.ports.use_step(&of, step).await?))
@@ -353,7 +363,7 @@ fn unfit(
 }
 
 fn used() -> Taken {
-    let message = "This code was used before: each counts once. Wait for the next one, half a minute at most. Nothing was recorded.";
+    let message = "This was used before: a code, a click or a signature, of which each counts once. Wait for the next code, half a minute at most, or send it anew. Nothing was recorded.";
     Taken::no(StatusCode::FORBIDDEN, State::Pending, message)
 }
 

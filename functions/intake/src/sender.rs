@@ -61,7 +61,11 @@ mod tests {
     fn only_who_calls_the_alias_of_people_is_a_person() {
         let sender = |qualifier: Option<&str>| {
             let (qualifier, caller) = (qualifier.map(str::to_owned), Ok(None));
-            Sender::from(Call { qualifier, caller })
+            Sender::from(Call {
+                qualifier,
+                caller,
+                signed_at: None,
+            })
         };
         assert!(matches!(sender(Some(PEOPLE)), Sender::Person(Ok(None))));
         for other in [None, Some("live"), Some("7"), Some("$LATEST")] {
