@@ -11,6 +11,8 @@ use sluice_platform::slack::SigningSecret;
 use sluice_platform::totp::OneTimeSecret;
 use sluice_tests::World;
 
+use crate::approvals::CODE;
+
 const CLICK: &str = include_str!("../../../events/desk/slack-click.json");
 /// That of the tests' app.
 const SIGNING: &str = "8f742231b10e8888abcd99yyyzzz85a5";
@@ -68,7 +70,9 @@ async fn asked() -> (World, String, Vec<(String, OneTimeSecret)>) {
         approvers.push(world.approver(&name, secret.reveal()).await);
         secrets.push((name, secret));
     }
-    let approval = json!({"approvers": approvers, "quorum": PEOPLE, "expires_seconds": 900});
+    // One who does not vote: a release that goes on meanwhile is not what is measured.
+    approvers.push(world.approver("late", CODE).await);
+    let approval = json!({"approvers": approvers, "quorum": PEOPLE + 1, "expires_seconds": 900});
     let settings = json!({ "approval": approval });
     world.environment("prod", &first, settings).await;
     world.upload(&world.healthy("1.1.0", &["api"])).await;
