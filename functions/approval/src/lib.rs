@@ -209,6 +209,7 @@ impl<P: Ports> Approval<P> {
             // The task was tried again, or this is a first try that comes late:
             // what was asked stays, and whichever token is waited for counts.
             let open = self.find(&draft.request.id).await?;
+            let open = about((id, Matter::Promotion), open)?;
             if open.state != State::Pending {
                 self.ports.resume(token).await?;
                 return Ok(open.state);

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sluice_domain::approval::{Answer, AskedWish, Matter, State, WishAnswer};
 use sluice_domain::caller::Principal;
 use sluice_domain::promotion::PromotionId;
+use sluice_platform::store::StoreError;
 
 use crate::{About, Approval, Error, Ports};
 
@@ -26,6 +27,11 @@ impl<P: Ports> Approval<P> {
         if requester.is_none() {
             let because = "nobody proved that they ask, and whoever asks must not approve it: expected a request that `sluice` signs with their credentials";
             return Ok(WishAnswer::new(State::Rejected, because));
+        }
+        // People approve a plan with it.
+        if let Err(Error::Store(StoreError::Missing(_))) = self.ports.plan(id).await {
+            let because = "not before it is planned, which it is not yet";
+            return Ok(WishAnswer::new(State::Pending, because));
         }
         let matter = Matter::Wish(wish.wish);
         let about = About::Wish(wish, requester);
@@ -56,10 +62,11 @@ impl<P: Ports> Approval<P> {
         if self.has_ended(id).await? {
             return Ok(Answer::taken_back());
         }
+        let matter = about.matter();
         let draft = self.draft(id, about, desk_url, now).await?;
         self.tell(&draft).await?;
         self.ports.open(&draft.request, None).await?;
-        let open = self.find(&draft.request.id).await?;
+        let open = crate::about((id, matter), self.find(&draft.request.id).await?)?;
         self.settle(open, State::Pending, now).await
     }
 

@@ -45,6 +45,8 @@ struct World {
     throttled: Cell<Option<&'static str>>,
     /// How long the plan gives approvers of a step.
     approval_seconds: Cell<Option<u64>>,
+    /// Whether there is no plan yet.
+    unplanned: Cell<bool>,
     goes_back: Cell<bool>,
     migrations: RefCell<Option<MigrationPlan>>,
     /// How the promotion ended.
@@ -108,6 +110,7 @@ fn world(quorum: usize, approvers: &[&str]) -> Approval<World> {
         nobody_waits: Cell::default(),
         throttled: Cell::default(),
         approval_seconds: Cell::default(),
+        unplanned: Cell::default(),
         goes_back: Cell::default(),
         migrations: RefCell::default(),
         ended: Cell::default(),
@@ -178,6 +181,9 @@ impl Subjects for World {
     }
 
     async fn plan(&self, _: &PromotionId) -> Result<Plan, Error> {
+        if self.unplanned.get() {
+            return Err(StoreError::Missing("part#plan".to_owned()).into());
+        }
         Ok(Plan {
             approval_seconds: self.approval_seconds.get(),
             goes_back: self.goes_back.get(),

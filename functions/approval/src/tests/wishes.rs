@@ -147,6 +147,19 @@ fn a_request_that_says_it_is_approved_without_votes_that_say_so_is_not() {
 }
 
 #[test]
+fn nobody_is_asked_about_a_wish_before_anything_is_planned() {
+    let approval = world(1, &["ada", "bob"]);
+    approval.ports.unplanned.set(true);
+    let answer = ask(&approval, 1);
+    assert_eq!(answer.state, State::Pending);
+    assert!(answer.because.contains("not before it is planned"));
+    assert!(approval.ports.told.borrow().is_empty());
+    approval.ports.unplanned.set(false);
+    ask(&approval, 2);
+    assert_eq!(approval.ports.told.borrow().len(), 1);
+}
+
+#[test]
 fn where_nobody_approves_anything_an_operator_is_not_held_up() {
     let mut approval = world(1, &["ada"]);
     approval.ports.settings.approval = None;
