@@ -22,6 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sluice_domain::caller::{BODY, Challenge, Principal, Proof, Refused};
+use sluice_domain::digest::Digest;
 use sluice_domain::naming::qualifier;
 
 use crate::fault::Fault;
@@ -64,8 +65,8 @@ pub struct Call {
     pub qualifier: Option<String>,
     /// Who calls.
     pub caller: Caller,
-    /// When they signed that, if they did.
-    pub signed_at: Option<Timestamp>,
+    /// What tells what they signed from all else: what it says, and when that was signed.
+    pub once: Option<Digest>,
 }
 
 /// Serves a handler that is told who calls what, until the runtime ends the process.
@@ -90,10 +91,12 @@ where
             let function = &event.context.invoked_function_arn;
             let signed_at = Proof::date_of(&event.payload);
             let caller = callers.caller(function, &mut event.payload, Timestamp::now());
+            let caller = Box::pin(caller).await;
+            let signed = signed_at.map(|at| format!("{at} {}", event.payload));
             let call = Call {
-                caller: Box::pin(caller).await,
+                caller,
                 qualifier: qualifier(function).map(str::to_owned),
-                signed_at,
+                once: signed.map(|signed| Digest::of(signed.as_bytes())),
             };
             answer(|input| handler(input, call), event).await
         },

@@ -84,15 +84,15 @@ pub(crate) enum Voter<'a> {
     Signed {
         /// Whose.
         principal: &'a Principal,
-        /// When they signed, in seconds since 1970.
-        second: u64,
+        /// What tells what they signed from all else.
+        once: &'a Digest,
     },
     /// By a click, of which Slack says whose it is.
     Slack {
         /// Who.
         user: &'a SlackUser,
-        /// When Slack signed it, in seconds since 1970.
-        second: u64,
+        /// What tells it from all else that Slack signed.
+        once: &'a Digest,
     },
 }
 

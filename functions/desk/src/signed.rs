@@ -78,7 +78,7 @@ impl<P: Ports> Desk<P> {
         call: Call,
         now: Timestamp,
     ) -> Result<Said, Error> {
-        let (Some(principal), signed_at) = (call.caller?, call.signed_at) else {
+        let (Some(principal), Some(once)) = (call.caller?, call.once) else {
             let message = "This request does not say who sends it: expected one that `sluice` signs with your credentials.";
             return Ok(refuse(StatusCode::UNAUTHORIZED, message).into());
         };
@@ -86,10 +86,9 @@ impl<P: Ports> Desk<P> {
         if let Err(refused) = ballot.check() {
             return Ok(refused.into());
         }
-        let second = signed_at.map_or(0, Timestamp::as_second);
         let voter = Voter::Signed {
             principal: &principal,
-            second: u64::try_from(second).unwrap_or_default(),
+            once: &once,
         };
         Ok(self.vote(&id, (&ballot, voter), now).await?.into())
     }

@@ -4,6 +4,7 @@ use aws_lambda_events::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_domain::approval::{Choice, Ineligible, Method, Request, Sealed, State, Vote};
+use sluice_domain::settings::SlackUser;
 
 use crate::ballot::{Ballot, Voter, refuse};
 use crate::http::Answer;
@@ -105,7 +106,7 @@ impl<P: Ports> Desk<P> {
         if let Some(why) = self.unseen(&stored, (ballot, vote.as_ref())).await? {
             return no(StatusCode::CONFLICT, why);
         }
-        let is_new = match self.prove((request, &person), voter, now).await? {
+        let is_new = match self.prove(request, voter, now).await? {
             Ok(is_new) => is_new,
             Err(refused) => return Ok(refused),
         };
@@ -222,7 +223,7 @@ impl<P: Ports> Desk<P> {
     /// would not be: whether it was new.
     async fn prove(
         &self,
-        (request, person): (&Request, &str),
+        request: &Request,
         voter: Voter<'_>,
         now: Timestamp,
     ) -> Result<Result<bool, Taken>, Error> {
@@ -234,12 +235,11 @@ impl<P: Ports> Desk<P> {
                 }
             }
             // Whoever sends a signed vote or click again sends one that was used.
-            Voter::Signed { second, .. } => {
-                let id = &request.promotion;
-                let of = format!("signed/{}/{}/{person}", id.application, id.environment);
-                (of, second)
+            Voter::Signed { principal, once } => (format!("signed/{principal}/{}", once.hex()), 1),
+            Voter::Slack { user, once } => {
+                let SlackUser { team, user } = user;
+                (format!("slack/{team}/{user}/{}", once.hex()), 1)
             }
-            Voter::Slack { user, second } => (format!("slack/{}/{}", user.team, user.user), second),
         };
         Ok(Ok(self.ports.use_step(&of, step).await?))
     }

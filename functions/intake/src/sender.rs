@@ -64,7 +64,7 @@ mod tests {
             Sender::from(Call {
                 qualifier,
                 caller,
-                signed_at: None,
+                once: None,
             })
         };
         assert!(matches!(sender(Some(PEOPLE)), Sender::Person(Ok(None))));

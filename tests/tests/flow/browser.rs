@@ -167,7 +167,7 @@ async fn a_request_that_a_newer_release_made_needless_says_so() {
     world.upload(&newer).await;
     world.ended(&id).await.is(Outcome::Superseded);
     let text = shown(&mut browser, &link, "superseded").await;
-    assert!(text.contains("Not needed any more"), "{text}");
+    assert!(text.contains("Not open any more"), "{text}");
     let newest = world.promotion("prod", "1.2.0");
     world
         .vote(&newest, sluice_domain::approval::Choice::Reject, CODE)

@@ -12,6 +12,7 @@ use aws_lambda_events::http::{Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_domain::approval::{Choice, Request};
+use sluice_domain::digest::Digest;
 use sluice_domain::settings::SlackUser;
 use sluice_platform::slack::SigningSecret;
 
@@ -31,14 +32,14 @@ const LONGEST_BODY: usize = 128 * 1024;
 /// A click, and by whom.
 struct Click {
     user: SlackUser,
-    /// When Slack signed it, in seconds since 1970: the next one is later.
-    second: u64,
+    /// What tells it from all else that Slack signed.
+    once: Digest,
 }
 
 impl Click {
-    fn of(user: User, team: Option<Team>, second: u64) -> Option<Self> {
+    fn of(user: User, team: Option<Team>, once: Digest) -> Option<Self> {
         let user = user.known(team)?;
-        Some(Self { user, second })
+        Some(Self { user, once })
     }
 }
 
@@ -52,7 +53,7 @@ impl<P: Ports> Desk<P> {
         if incoming.method != Method::POST {
             return page::wrong_method(incoming, "POST");
         }
-        let (second, payload) = match heard(secret, incoming, now) {
+        let (once, payload) = match heard(secret, incoming, now) {
             Ok(heard) => heard,
             Err((status, why)) => return Ok(refused(status, &why)),
         };
@@ -70,14 +71,14 @@ impl<P: Ports> Desk<P> {
                 let Some((does, id)) = clicked else {
                     return Ok(seen());
                 };
-                let view = match Click::of(user, team, second) {
+                let view = match Click::of(user, team, once) {
                     Some(click) => self.dialog(&click, (id, does), now).await?,
                     None => nobody(),
                 };
                 self.ports.open_dialog(&found, &trigger_id, &view).await?;
                 Ok(seen())
             }
-            Payload::ViewSubmission { user, team, view } => match Click::of(user, team, second) {
+            Payload::ViewSubmission { user, team, view } => match Click::of(user, team, once) {
                 Some(click) => self.submitted(&click, &view, now).await,
                 None => Ok(update(&nobody())),
             },
@@ -102,7 +103,7 @@ impl<P: Ports> Desk<P> {
         }
         let voter = Voter::Slack {
             user: &click.user,
-            second: click.second,
+            once: &click.once,
         };
         let person = match voter.person(&request) {
             Ok(person) => person,
@@ -153,7 +154,7 @@ impl<P: Ports> Desk<P> {
         };
         let voter = Voter::Slack {
             user: &click.user,
-            second: click.second,
+            once: &click.once,
         };
         let taken = match ballot.check() {
             Ok(()) => self.vote(&about.approval, (&ballot, voter), now).await?,
@@ -163,13 +164,13 @@ impl<P: Ports> Desk<P> {
     }
 }
 
-/// When Slack signed this, in seconds since 1970, and what it says. Or what whoever sent it
+/// What tells this from all else that Slack signed, and what it says. Or what whoever sent it
 /// is told.
 fn heard(
     secret: &SigningSecret,
     incoming: &Incoming,
     now: Timestamp,
-) -> Result<(u64, Payload), (StatusCode, String)> {
+) -> Result<(Digest, Payload), (StatusCode, String)> {
     let Body::Bytes(body) = &incoming.body else {
         let why = "the body is marked as base64 and is not";
         return Err((StatusCode::BAD_REQUEST, why.to_owned()));
@@ -188,7 +189,8 @@ fn heard(
         tracing::warn!(%why, from = incoming.from, "a request that is not Slack's");
         (StatusCode::UNAUTHORIZED, why.to_string())
     })?;
-    let payload = u64::try_from(second).ok().zip(read(body));
+    let once = Digest::of(&[second.to_string().as_bytes(), b" ", body].concat());
+    let payload = read(body).map(|payload| (once, payload));
     let why = "found no payload of an interaction";
     payload.ok_or_else(|| (StatusCode::BAD_REQUEST, why.to_owned()))
 }

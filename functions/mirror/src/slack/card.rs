@@ -60,7 +60,7 @@ impl Card<'_> {
             State::Pending | State::Expired => "Expired",
             State::Approved => "Approved",
             State::Rejected => "Rejected",
-            State::Superseded => "Not needed any more",
+            State::Superseded => "Not open any more",
         };
         format!("{how}: {what}")
     }

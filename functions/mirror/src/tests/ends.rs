@@ -42,7 +42,7 @@ fn a_request_that_nobody_decided_is_not_needed_any_more_when_its_promotion_ends(
         panic!("one message is changed: {updates:?}")
     };
     assert_eq!(ts, "2");
-    let expected = "Not needed any more: storefront 1.1.0 in prod: emergency mode";
+    let expected = "Not open any more: storefront 1.1.0 in prod: emergency mode";
     assert_eq!(title(changed), expected);
     assert_eq!(buttons(changed), BTreeSet::from(["review".to_owned()]));
     let posts = mirror.ports.posts.borrow();
