@@ -92,16 +92,21 @@ where
             let signed_at = Proof::date_of(&event.payload);
             let caller = callers.caller(function, &mut event.payload, Timestamp::now());
             let caller = Box::pin(caller).await;
-            let signed = signed_at.map(|at| format!("{at} {}", event.payload));
             let call = Call {
                 caller,
                 qualifier: qualifier(function).map(str::to_owned),
-                once: signed.map(|signed| Digest::of(signed.as_bytes())),
+                once: once(signed_at, &event.payload),
             };
             answer(|input| handler(input, call), event).await
         },
     ))
     .await
+}
+
+/// What tells a request that was signed then from all else, once its proof was taken out.
+fn once(signed_at: Option<Timestamp>, request: &Value) -> Option<Digest> {
+    let signed = format!("{} {request}", signed_at?);
+    Some(Digest::of(signed.as_bytes()))
 }
 
 /// Asks the STS of this function's region.

@@ -155,6 +155,21 @@ async fn sts_is_sent_what_the_caller_signed_and_nothing_else() {
     );
 }
 
+#[test]
+fn what_is_signed_at_another_time_or_says_something_else_is_told_apart() {
+    let (request, plain) = (request(), json!({"application": "shop"}));
+    let signed_at = Proof::date_of(&request).expect("a time");
+    assert_eq!(signed_at.to_string(), "2030-01-01T00:00:00Z");
+    assert_eq!(Proof::date_of(&plain), None);
+    let first = once(Some(signed_at), &plain).expect("it is signed");
+    assert_eq!(once(Some(signed_at), &plain), Some(first.clone()));
+    let later = "2030-01-01T00:00:01Z".parse().expect("a time");
+    assert_ne!(once(Some(later), &plain), Some(first.clone()));
+    let other = json!({"application": "other"});
+    assert_ne!(once(Some(signed_at), &other), Some(first));
+    assert_eq!(once(None, &plain), None);
+}
+
 #[tokio::test]
 async fn a_request_without_a_proof_and_one_that_is_stale_ask_nobody() {
     let sts = sts(vec![identity(ADA)]);
